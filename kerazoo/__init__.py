@@ -1,0 +1,55 @@
+"""kerazoo: a small zoo of Keras models in which every number can be re-run."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerazoo.datasets.cache import load_data as load_data
+    from kerazoo.errors import KerazooError as KerazooError
+    from kerazoo.evaluating import evaluate as evaluate
+    from kerazoo.predicting import predict as predict
+    from kerazoo.registry import build as build
+    from kerazoo.registry import list_datasets as list_datasets
+    from kerazoo.registry import list_entries as list_entries
+    from kerazoo.registry import list_models as list_models
+    from kerazoo.registry import register_dataset as register_dataset
+    from kerazoo.registry import register_model as register_model
+    from kerazoo.spec import Entry as Entry
+    from kerazoo.spec import Published as Published
+    from kerazoo.spec import Recipe as Recipe
+    from kerazoo.training.supervised import train as train
+    from kerazoo.verifying import verify as verify
+
+__version__ = "0.1.0"
+
+# Where each public name lives. Imported at first use, so that `import kerazoo` costs nothing.
+_HOME = {
+    "Entry": "kerazoo.spec",
+    "KerazooError": "kerazoo.errors",
+    "Published": "kerazoo.spec",
+    "Recipe": "kerazoo.spec",
+    "build": "kerazoo.registry",
+    "evaluate": "kerazoo.evaluating",
+    "list_datasets": "kerazoo.registry",
+    "list_entries": "kerazoo.registry",
+    "list_models": "kerazoo.registry",
+    "load_data": "kerazoo.datasets.cache",
+    "predict": "kerazoo.predicting",
+    "register_dataset": "kerazoo.registry",
+    "register_model": "kerazoo.registry",
+    "train": "kerazoo.training.supervised",
+    "verify": "kerazoo.verifying",
+}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'kerazoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

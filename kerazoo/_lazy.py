@@ -1,0 +1,70 @@
+"""Heavy packages, imported at first use.
+
+Importing Keras takes seconds; listing the zoo must not. Every module of kerazoo writes
+``from kerazoo._lazy import keras`` and pays for the import only when it builds something.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+_quiet = False
+
+
+def silence_import_logs() -> None:
+    """From now on, hide what TensorFlow's native code prints while it is imported.
+
+    For the command line only: a library leaves its user's standard error alone.
+    """
+    global _quiet
+    _quiet = True
+
+
+def load(name: str) -> types.ModuleType:
+    """Import a module by name, without its native logs if the command line asked for that."""
+    if name in sys.modules or not _quiet:
+        return importlib.import_module(name)
+    with _standard_error_aside():
+        return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _standard_error_aside() -> Iterator[None]:
+    """Keep back what is written to file descriptor 2; shown after all if an error comes."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            aside.seek(0)
+            sys.stderr.write(aside.read().decode(errors="replace"))
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+class _LazyModule(types.ModuleType):
+    """A stand-in for a module that imports it at the first attribute access."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(load(self.__name__), attribute)
+
+
+if TYPE_CHECKING:
+    import keras
+else:
+    keras = _LazyModule("keras")
+
+__all__ = ["keras", "load", "silence_import_logs"]

@@ -1,0 +1,272 @@
+"""The command ``kerazoo``: reads arguments, prints; decides nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from kerazoo import __version__, _lazy, registry, tables
+from kerazoo.errors import Interrupted, KerazooError
+from kerazoo.spec import parse_recipe_value
+
+OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (0 fine, 1 FAIL, 2 a mistake, 130 Ctrl-C)."""
+    # TensorFlow logs several lines at import; whoever wants them sets this variable.
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        _lazy.silence_import_logs()  # it prints some before it reads the variable
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        for name in options.imports:
+            registry.import_module(name)
+        return options.run(options)
+    except KerazooError as error:
+        print(f"kerazoo: error: {error}", file=sys.stderr)
+        return MISTAKE
+    except Interrupted as stop:
+        print(f"\nkerazoo: {stop}", file=sys.stderr)
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        print("\nkerazoo: stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe (head, less) had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kerazoo",
+        description="A small zoo of Keras models in which every number can be re-run.",
+    )
+    parser.add_argument("--version", action="version", version=f"kerazoo {__version__}")
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="a module or .py file of yours that registers models or datasets",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    command = commands.add_parser("list", help="entries with their recorded figures; datasets")
+    command.add_argument("pattern", nargs="?", default="*", metavar="PATTERN")
+    _finish(command, _list)
+
+    command = commands.add_parser("show", help="the model card of an entry")
+    command.add_argument("entry", metavar="ENTRY")
+    _finish(command, _show)
+
+    command = commands.add_parser("train", help="train an entry with its recipe")
+    command.add_argument("entry", metavar="ENTRY")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--epochs", type=int, help="instead of the recipe's")
+    command.add_argument("--tensorboard", action="store_true", help="write TensorBoard events")
+    command.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=5.0,
+        metavar="T",
+        help="least time between two checkpoints (5); 0 writes one after every epoch",
+    )
+    _training_options(command)
+    _finish(command, _train)
+
+    command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
+    command.add_argument("source", metavar="ENTRY|RUN")
+    _finish(command, _evaluate)
+
+    command = commands.add_parser("verify", help="train afresh, judge against the reference")
+    command.add_argument("entry", metavar="ENTRY")
+    command.add_argument("--seeds", type=int, default=1, metavar="N", help="number of runs")
+    command.add_argument(
+        "--first-seed", type=int, metavar="S", help="0 repeats the recorded runs (default: fresh)"
+    )
+    command.add_argument(
+        "--record", action="store_true", help="write the reference from these runs"
+    )
+    _training_options(command)
+    _finish(command, _verify)
+
+    command = commands.add_parser("predict", help="class and probability of picture files")
+    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument("files", nargs="+", metavar="FILE")
+    command.add_argument(
+        "--invert",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="exchange dark and light (auto: where the model expects a dark ground)",
+    )
+    _finish(command, _predict)
+    return parser
+
+
+def _training_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--tier", default="full", metavar="full|smoke")
+    command.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change a field of the recipe",
+    )
+    command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
+    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+
+
+def _finish(command: argparse.ArgumentParser, run: Any) -> None:
+    command.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    command.set_defaults(run=run)
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    settings = {}
+    for text in options.settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise KerazooError(f"--set {text!r}: write FIELD=VALUE, such as learning_rate=0.01.")
+        settings[name] = parse_recipe_value(name, value)
+    return settings
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _print(*parts: Any) -> None:
+    from rich.console import Console
+
+    # A table must stay whole where there is no terminal to tell its width.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
+    console = Console(width=width, highlight=False)
+    for part in parts:
+        console.print(part)
+
+
+def _list(options: argparse.Namespace) -> int:
+    names = registry.list_entries(options.pattern)
+    rows = [tables.entry_row(registry.get_entry(name)) for name in names]
+    if options.json:
+        _print_json(rows)
+        return OK
+    datasets = sorted({row["dataset"] for row in rows})
+    if options.pattern == "*":
+        datasets = registry.list_datasets()
+    if not rows:
+        print(f"kerazoo: no entry matches {options.pattern!r}.", file=sys.stderr)
+        return OK
+    _print(tables.entries_table(rows), tables.datasets_table(datasets))
+    return OK
+
+
+def _show(options: argparse.Namespace) -> int:
+    content = tables.card(registry.get_entry(options.entry))
+    if options.json:
+        _print_json(content)
+    else:
+        _print(*tables.card_parts(content))
+    return OK
+
+
+def _train(options: argparse.Namespace) -> int:
+    from kerazoo.training.supervised import train
+
+    done = train(
+        options.entry,
+        seed=options.seed,
+        tier=options.tier,
+        epochs=options.epochs,
+        settings=_settings(options),
+        out=options.out,
+        resume=options.resume,
+        tensorboard=options.tensorboard,
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    if options.json:
+        _print_json(
+            {
+                "entry": done.entry,
+                "tier": done.tier,
+                "seed": done.seed,
+                "path": str(done.path),
+                "seconds": done.seconds,
+                "metrics": done.metrics,
+                "pictures": [str(p) for p in done.pictures],
+            }
+        )
+        return OK
+    metrics = done.metrics
+    _print(
+        f"{done.entry} seed {done.seed}: {metrics['metric']} {metrics['value']:.2%} on "
+        f"{metrics['examples']:,} test examples, {tables.duration(done.seconds)} of training",
+        f"model:    {done.path / 'model.keras'}",
+        *(f"picture:  {p}" for p in done.pictures),
+        f"next:     kerazoo predict {done.path} FILE…",
+    )
+    return OK
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from kerazoo.evaluating import evaluate
+
+    result = evaluate(options.source)
+    if options.json:
+        _print_json(result.as_json())
+    else:
+        said = "as recorded" if result.same else f"recorded: {result.recorded:.4%}"
+        _print(
+            f"{result.source}: {result.metric} {result.value:.2%} on {result.examples:,} test "
+            f"examples of {result.entry.split('@')[1]} ({said})"
+        )
+    return OK
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from kerazoo.verifying import verify
+
+    report = verify(
+        options.entry,
+        seeds=options.seeds,
+        tier=options.tier,
+        first_seed=options.first_seed,
+        settings=_settings(options),
+        record=options.record,
+        out=options.out,
+        resume=options.resume,
+    )
+    if options.json:
+        _print_json(report.as_json())
+    else:
+        verdict = "[bold green]PASS[/]" if report.passed else "[bold red]FAIL[/]"
+        _print(
+            tables.report_table(report),
+            *(f"note: {note}" for note in report.notes),
+            *(f"problem: {problem}" for problem in report.problems),
+            *(f"picture: {p}" for p in report.pictures),
+            verdict,
+        )
+    return OK if report.passed else FAILED
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from kerazoo.predicting import predict
+
+    predictions = predict(options.source, options.files, invert=options.invert)
+    if options.json:
+        _print_json([p.as_json() for p in predictions])
+    else:
+        _print(tables.predictions_table(predictions))
+    errors = [p.error for p in predictions if p.error is not None]
+    for error in errors:
+        print(f"kerazoo: error: {error}", file=sys.stderr)
+    return MISTAKE if errors else OK

@@ -1,0 +1,129 @@
+"""Read a picture file of any kind into the array that a model takes."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kerazoo.errors import KerazooError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+Invert = Literal["auto", "yes", "no"]
+MAX_PIXELS = 100_000_000  # more is a mistake or an attack, and needs a gigabyte to decode
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture ready for a model.
+
+    Attributes:
+        pixels: uint8 ``(height, width, channels)``.
+        inverted: whether dark and light were exchanged.
+    """
+
+    pixels: np.ndarray
+    inverted: bool
+
+
+def read_picture(
+    path: Path, shape: tuple[int, ...], *, light_on_dark: bool = False, invert: Invert = "auto"
+) -> Picture:
+    """Read one picture file, bring it to ``shape``, keeping its proportions.
+
+    A picture of another size is scaled to fit and framed with its own ground colour. Transparency
+    is laid on white, 16-bit grey is brought to 8 bits, of an animation the first frame is taken.
+
+    Args:
+        path: of a file that Pillow can read.
+        shape: ``(height, width, channels)`` of the model, with 1 or 3 channels.
+        light_on_dark: the model expects light strokes on a dark ground.
+        invert: ``"auto"`` exchanges dark and light if the model expects a dark ground and the
+            picture's border is light; ``"yes"`` and ``"no"`` leave no choice.
+
+    Raises:
+        KerazooError: no file, a folder, an empty or huge file, or no picture.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if path.is_dir():
+        raise KerazooError(f"{path} is a folder; give picture files, such as {path}/*.png.")
+    if not path.exists():
+        raise KerazooError(f"{path} does not exist.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise KerazooError(f"{path} is empty (0 bytes).")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                width, height = opened.size
+                if width * height > MAX_PIXELS:
+                    raise KerazooError(
+                        f"{path} has {width} × {height} pixels; more than "
+                        f"{MAX_PIXELS // 10**6} million are refused. Make it smaller first."
+                    )
+                picture = _eight_bits(ImageOps.exif_transpose(opened), shape[-1], path)
+    except KerazooError:
+        raise
+    except UnidentifiedImageError:
+        raise KerazooError(f"{path} is no picture that Pillow can read.") from None
+    except Image.DecompressionBombError:
+        raise KerazooError(f"{path} is too large to decode. Make it smaller first.") from None
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise KerazooError(f"{path} cannot be read: {error}.") from error
+
+    pixels = np.asarray(_fit(picture, shape[1], shape[0]))
+    turned = invert == "yes" or (
+        invert == "auto" and light_on_dark and float(_border(pixels).mean()) > 127.5
+    )
+    if turned:
+        pixels = 255 - pixels
+    return Picture(pixels.reshape(shape), turned)
+
+
+def _eight_bits(picture: Image.Image, channels: int, path: Path) -> Image.Image:
+    """The picture as 8-bit grey or RGB, transparency laid on white."""
+    import numpy as np
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise KerazooError(f"{path} holds floating-point pixels; save it with 8 bits a channel.")
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture).astype(np.int64)
+        if values.max(initial=0) > 255:
+            values = values // 257  # 65,535 becomes 255
+        picture = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("L" if channels == 1 else "RGB")
+
+
+def _fit(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Scale to fit, keep proportions, frame with the ground colour."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if picture.size == (width, height):
+        return picture
+    ground = np.median(_border(np.asarray(picture)), axis=0)
+    colour = tuple(int(v) for v in np.atleast_1d(ground))
+    return ImageOps.pad(
+        picture,
+        (width, height),
+        method=Image.Resampling.BILINEAR,
+        color=colour if len(colour) > 1 else colour[0],
+    )
+
+
+def _border(pixels: np.ndarray) -> np.ndarray:
+    """The outermost pixels, ``(n,)`` or ``(n, channels)``."""
+    import numpy as np
+
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

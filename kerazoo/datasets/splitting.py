@@ -1,0 +1,23 @@
+"""Carving a validation or test split by a fixed seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def carve(
+    x: np.ndarray, y: np.ndarray, size: int, seed: int
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Split ``(x, y)`` at random into ``(rest, carved)`` with ``size`` examples carved.
+
+    The generator is NumPy's ``RandomState``, whose stream is frozen: the same split on every
+    machine and with every NumPy version.
+    """
+    import numpy as np
+
+    order = np.random.RandomState(seed).permutation(len(x))
+    rest, carved = order[size:], order[:size]
+    return (x[rest], y[rest]), (x[carved], y[carved])

@@ -1,0 +1,78 @@
+"""Whole splits as arrays through tensorflow-datasets, or a clear error when it cannot."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from kerazoo._lazy import load
+from kerazoo.errors import KerazooError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PROBE_SECONDS = 5  # tensorflow-datasets itself retries a dead network for over three minutes
+
+
+def load_arrays(
+    name: str, *, image: str, label: str, host: str, embedded: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Every split of a tensorflow-datasets dataset as ``{split: (x, labels)}``.
+
+    The prepared copy is looked for where tensorflow-datasets looks: ``TFDS_DATA_DIR``, else
+    ``~/tensorflow_datasets``. If there is none it is downloaded.
+
+    Args:
+        name: with its version, such as ``"mnist:3.0.1"``.
+        image: feature that becomes ``x``.
+        label: feature that becomes the labels (int64).
+        host: where tensorflow-datasets downloads it from; probed before a download.
+        embedded: an entry that needs no data, named in the error.
+
+    Raises:
+        KerazooError: not prepared and not to be downloaded, or what is prepared cannot be read.
+    """
+    import numpy as np
+
+    print(f"kerazoo: preparing {name} through tensorflow-datasets (once) …", file=sys.stderr)
+    load("tensorflow")
+    tfds: Any = load("tensorflow_datasets")
+
+    bare = name.split(":", maxsplit=1)[0]
+    remedy = (
+        f"Set TFDS_DATA_DIR to a folder in which tensorflow-datasets has prepared {name}, connect "
+        f"to the network once, or use {embedded}, whose data is embedded."
+    )
+    try:
+        builder = tfds.builder(name, try_gcs=False)
+        if not builder.data_path.exists():
+            _probe(host, bare, remedy)
+            builder.download_and_prepare()
+        arrays = {}
+        for split in builder.info.splits:
+            # One batch of everything; shuffle_files=False keeps the order the same for all.
+            whole = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+            columns = tfds.as_numpy(whole)
+            arrays[split] = (np.asarray(columns[image]), columns[label].astype(np.int64))
+        return arrays
+    except KerazooError:
+        raise
+    except Exception as error:  # tensorflow-datasets raises whatever its parts raise
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        raise KerazooError(
+            f"{bare} could not be loaded through tensorflow-datasets: "
+            f"{type(error).__name__}: {first}. {remedy}"
+        ) from error
+
+
+def _probe(host: str, bare: str, remedy: str) -> None:
+    """Fail at once, not after minutes of retries, where there is no network."""
+    import requests
+
+    try:
+        requests.head(f"https://{host}", timeout=PROBE_SECONDS)
+    except requests.RequestException as error:
+        raise KerazooError(
+            f"{bare} is not prepared on this machine and {host} cannot be reached "
+            f"({type(error).__name__}). {remedy}"
+        ) from error

@@ -1,0 +1,30 @@
+"""What kerazoo raises when the user, not the program, has to change something."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KerazooError(ValueError):
+    """A mistake the user can mend: says what is wrong, where, and what to do.
+
+    The command line prints it without a traceback and ends with exit status 2.
+    """
+
+
+class Diverged(KerazooError):
+    """The training loss became NaN or infinite; the last good state was kept."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a training; the last finished epoch was saved and can be resumed."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> KerazooError:
+    """The error for a name that is not registered, with the nearest names that are."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    guess = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    listed = f" Known: {', '.join(known)}." if known and not near else ""
+    return KerazooError(f"unknown {kind} {name!r}.{guess}{listed}{' ' + hint if hint else ''}")

@@ -1,0 +1,247 @@
+"""What the command line shows of entries, reports and predictions, as rich tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import evidence, registry
+from kerazoo.spec import TIERS, Entry
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from kerazoo.evidence import Reference
+    from kerazoo.predicting import Prediction
+    from kerazoo.verifying import Report
+
+
+def entry_row(entry: Entry) -> dict[str, Any]:
+    """What ``kerazoo list --json`` says of one entry."""
+    recorded = evidence.read(entry)
+    full = recorded.tiers.get("full")
+    dataset = registry.get_dataset(entry.dataset)
+    return {
+        "entry": entry.name,
+        "model": entry.model,
+        "dataset": entry.dataset,
+        "task": registry.get_model(entry.model).task,
+        "metric": recorded.metric,
+        "mean": full.mean if full else None,
+        "std": full.std if full else None,
+        "n": full.n if full else 0,
+        "parameters": recorded.parameters,
+        "baselines": full.baselines if full else {},
+        "bundled_weights": recorded.weights is not None,
+        "train_seconds": _median_seconds(full),
+        "offline": dataset.offline,
+        "summary": registry.get_model(entry.model).summary,
+    }
+
+
+def _median_seconds(reference: Reference | None) -> float | None:
+    return statistics.median(r.seconds for r in reference.runs) if reference else None
+
+
+def figure(mean: float | None, std: float | None = None, n: int = 0) -> str:
+    """A recorded accuracy with its spread and number of runs, as a reader expects it."""
+    if mean is None:
+        return "not measured"
+    spread = "" if std is None else f" ± {100 * std:.2f}"
+    return f"{100 * mean:.2f}{spread} %" + (f" (n = {n})" if n else "")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a reader expects them."""
+    if seconds is None:
+        return "–"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """The zoo: one row per entry."""
+    from rich.table import Table
+
+    table = Table(title="entries (kerazoo show ENTRY for the card)", title_justify="left")
+    for name in ("entry", "test accuracy", "linear model", "parameters", "training", "offline"):
+        right = name in ("parameters", "training")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name == "entry")
+    for row in rows:
+        table.add_row(
+            row["entry"],
+            figure(row["mean"], row["std"], row["n"]),
+            figure(row["baselines"].get("linear")),
+            f"{row['parameters']:,}" if row["parameters"] else "–",
+            duration(row["train_seconds"]),
+            "yes" if row["offline"] else "after first load",
+        )
+    return table
+
+
+def datasets_table(names: Sequence[str]) -> Table:
+    """The datasets: one row each."""
+    from rich.table import Table
+
+    table = Table(title="datasets", title_justify="left")
+    for column in ("dataset", "what", "licence"):
+        table.add_column(column)
+    for name in names:
+        info = registry.get_dataset(name)
+        table.add_row(name, info.summary, info.licence)
+    return table
+
+
+def card(entry: Entry) -> dict[str, Any]:
+    """The model card of an entry as data (``kerazoo show --json``)."""
+    model = registry.get_model(entry.model)
+    dataset = registry.get_dataset(entry.dataset)
+    recorded = evidence.read(entry)
+    return {
+        **entry_row(entry),
+        "description": inspect.getdoc(model.factory),
+        "data": {
+            "name": dataset.name,
+            "description": inspect.getdoc(dataset.load),
+            "input_shape": list(dataset.input_shape),
+            "labels": list(dataset.labels),
+            "licence": dataset.licence,
+            "source": dataset.source,
+        },
+        "recipes": {tier: dataclasses.asdict(entry.recipe_for(tier)) for tier in TIERS},
+        "reference": {
+            tier: {
+                "mean": r.mean,
+                "std": r.std,
+                "n": r.n,
+                "runs": [dataclasses.asdict(run) for run in r.runs],
+                "baselines": r.baselines,
+                "environment": r.environment,
+            }
+            for tier, r in recorded.tiers.items()
+        },
+        "weights": dataclasses.asdict(recorded.weights) if recorded.weights else None,
+        "published": [dataclasses.asdict(p) for p in entry.published],
+        "citation": model.citation,
+    }
+
+
+def card_parts(content: dict[str, Any]) -> list[Any]:
+    """The model card as things that rich prints one after the other."""
+    from rich.panel import Panel
+    from rich.text import Text
+
+    parts: list[Any] = [Panel(Text(content["description"]), title=content["entry"])]
+    data = content["data"]
+    parts.append(
+        Panel(
+            Text(f"{data['description']}\n\nLicence: {data['licence']}\nSource: {data['source']}"),
+            title=f"data: {data['name']}",
+        )
+    )
+    parts.append(_recipes_table(content["recipes"]))
+    for tier, reference in content["reference"].items():
+        parts.append(_reference_table(tier, reference))
+    if not content["reference"]:
+        parts.append(Text("reference: not measured yet"))
+    if content["weights"]:
+        weights = content["weights"]
+        parts.append(
+            Text(
+                f'trained weights: build("{content["model"]}", weights="{content["dataset"]}"), '
+                f"from seed {weights['seed']}, test accuracy {weights['value']:.2%}\n"
+            )
+        )
+    if content["published"]:
+        parts.append(_published_table(content["published"]))
+    parts.append(Panel(Text(content["citation"]), title="citation"))
+    return parts
+
+
+def _recipes_table(recipes: dict[str, dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table("field", *recipes, title="recipe", title_justify="left")
+    for name in next(iter(recipes.values())):
+        table.add_row(name, *(str(recipes[tier][name]) for tier in recipes))
+    return table
+
+
+def _reference_table(tier: str, reference: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    heading = figure(reference["mean"], reference["std"], reference["n"])
+    table = Table(title=f"reference, tier {tier}: {heading}", title_justify="left")
+    for column in ("run", "test accuracy", "training"):
+        table.add_column(column, justify="left" if column == "run" else "right")
+    for row in reference["runs"]:
+        table.add_row(f"seed {row['seed']}", f"{row['value']:.2%}", duration(row["seconds"]))
+    table.add_section()
+    for name, value in reference["baselines"].items():
+        table.add_row(f"baseline: {name.replace('_', ' ')}", f"{value:.2%}", "")
+    environment = reference["environment"]
+    table.caption = (
+        f"measured with Keras {environment['keras']} on {environment['backend']}, "
+        f"{environment['machine']}"
+    )
+    return table
+
+
+def _published_table(published: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(title="published elsewhere (not ours)", title_justify="left")
+    for column in ("accuracy", "source", "conditions"):
+        table.add_column(column)
+    for row in published:
+        table.add_row(f"{row['value']:.2%}", row["source"], row["conditions"])
+    return table
+
+
+def report_table(report: Report) -> Table:
+    """The verdict of ``verify`` with the numbers behind it."""
+    from rich.table import Table
+
+    reference = report.reference
+    table = Table(
+        title=f"{report.entry}, tier {report.tier}: {report.metric} on the test split",
+        title_justify="left",
+    )
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    table.add_column("")
+    for r in report.runs:
+        shown = "diverged" if math.isnan(r.value) else f"{r.value:.2%}"
+        said = "" if r.recorded is None else f"recorded {r.recorded:.2%}"
+        table.add_row(f"this run, seed {r.seed}", shown, said)
+    if len(report.runs) > 1:
+        table.add_row("mean of these runs", f"{report.mean:.2%}", "")
+    table.add_section()
+    spread = "" if reference.std is None else f"± {reference.std:.2%}, "
+    table.add_row("reference", f"{reference.mean:.2%}", f"{spread}n = {reference.n}")
+    table.add_row("must reach at least", f"{report.lower_bound:.2%}", "99 % prediction interval")
+    table.add_section()
+    for name, value in reference.baselines.items():
+        table.add_row(f"baseline: {name.replace('_', ' ')}", f"{value:.2%}", "recorded")
+    return table
+
+
+def predictions_table(predictions: Sequence[Prediction]) -> Table:
+    """One row per file."""
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("file", overflow="fold")
+    table.add_column("class")
+    table.add_column("probability", justify="right")
+    table.add_column("note", overflow="fold")
+    for p in predictions:
+        if p.error is not None:
+            table.add_row(p.file, "–", "–", p.error)
+        else:
+            note = "dark and light exchanged (--invert no: leave as it is)" if p.inverted else ""
+            table.add_row(p.file, p.label, f"{p.probability:.1%}", note)
+    return table

@@ -1,0 +1,29 @@
+"""Random changes of the training pictures, as Keras layers in front of the model.
+
+They belong to the training, not to the model: the saved model does not contain them.
+"""
+
+from __future__ import annotations
+
+from kerazoo._lazy import keras
+from kerazoo.spec import Recipe
+
+
+def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """The model behind the recipe's random layers, sharing its weights; itself if there are none.
+
+    What a shift, rotation or zoom uncovers is filled with zeros (bilinear interpolation).
+    """
+    if not recipe.augments:
+        return model
+    inputs = keras.Input(model.input_shape[1:], name="raw_pixels")
+    x = inputs
+    if recipe.augment_rotate:
+        turn = recipe.augment_rotate / 360  # Keras counts in full circles
+        x = keras.layers.RandomRotation(turn, fill_mode="constant", name="rotate")(x)
+    if recipe.augment_zoom:
+        x = keras.layers.RandomZoom(recipe.augment_zoom, fill_mode="constant", name="zoom")(x)
+    if recipe.augment_shift:
+        shift = recipe.augment_shift
+        x = keras.layers.RandomTranslation(shift, shift, fill_mode="constant", name="shift")(x)
+    return keras.Model(inputs, model(x), name=f"{model.name}_in_training")

@@ -1,0 +1,117 @@
+"""Exact resume: everything that decides how a training goes on, in one file.
+
+The unit is the epoch. At its start the order of the data and the state of every random generator
+are set from (seed, epoch), so nothing but the variables has to be remembered: weights, optimizer
+state and the history so far. A training killed at any moment goes on from the last finished epoch
+that was written, and ends bit-identical to one that was never stopped.
+
+Neither ``.keras`` nor ``.weights.h5`` carries the state of Keras's seed generators, which is why
+kerazoo keeps a file of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import fingerprint
+from kerazoo._lazy import keras
+from kerazoo.errors import KerazooError
+from kerazoo.files import read_arrays, sha256_of_json, write_arrays
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FILE_NAME = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training after some finished epochs.
+
+    Attributes:
+        epochs: how many are finished.
+        seconds: wall-clock time that they took.
+        history: one row of figures per finished epoch.
+        variables: the values of all variables of model and optimizer, in Keras's order.
+    """
+
+    epochs: int
+    seconds: float
+    history: list[dict[str, float]]
+    variables: list[np.ndarray]
+
+
+def set_random_state(model: keras.Model, seed: int, epoch: int) -> None:
+    """Set every random generator of the model (dropout, augmentation) from (seed, epoch)."""
+    import numpy as np
+
+    generators = [v for v in model.variables if v.name == "seed_generator_state"]
+    for index, state in enumerate(generators):
+        # RandomState's stream is frozen, so the numbers are the same with every NumPy version.
+        draw = np.random.RandomState([seed, epoch, 1, index]).randint(0, 2**31 - 1, size=2)
+        state.assign(draw.astype(keras.backend.standardize_dtype(state.dtype)))
+
+
+def order_of_data(n: int, seed: int, epoch: int) -> np.ndarray:
+    """The order in which an epoch visits ``n`` examples: int64 ``(n,)``."""
+    import numpy as np
+
+    return np.random.RandomState([seed, epoch, 0]).permutation(n)
+
+
+def take(
+    model: keras.Model, epochs: int, seconds: float, history: list[dict[str, float]]
+) -> Checkpoint:
+    """The state of a compiled model after ``epochs`` finished epochs, copied."""
+    values = [keras.ops.convert_to_numpy(v).copy() for v in _variables(model)]
+    return Checkpoint(epochs, seconds, list(history), values)
+
+
+def restore(model: keras.Model, checkpoint: Checkpoint) -> None:
+    """Put a checkpoint's values into a compiled model of the same structure."""
+    for variable, value in zip(_variables(model), checkpoint.variables, strict=True):
+        variable.assign(value)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    # Two models of one process share no names, so the order is what identifies a variable.
+    return [*model.variables, *model.optimizer.variables]
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically, durable against a power cut."""
+    arrays = {f"{i:05d}": v for i, v in enumerate(checkpoint.variables)}
+    about = {
+        "epochs": checkpoint.epochs,
+        "seconds": checkpoint.seconds,
+        "history": checkpoint.history,
+    }
+    text = json.dumps(about)
+    sha256 = sha256_of_json([text, fingerprint.of_arrays(arrays)])
+    write_arrays(folder / FILE_NAME, arrays, {"about": text, "sha256": sha256})
+
+
+def read(folder: Path) -> Checkpoint | None:
+    """The checkpoint in a run folder, or None if no epoch was written yet.
+
+    Raises:
+        KerazooError: the file was altered or truncated.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return None
+    try:
+        arrays, about = read_arrays(path)
+        if about["sha256"] != sha256_of_json([about["about"], fingerprint.of_arrays(arrays)]):
+            raise ValueError("its checksum differs")
+        state = json.loads(about["about"])
+    except (ValueError, KeyError) as error:
+        raise KerazooError(
+            f"checkpoint {path} was altered or truncated ({error}). "
+            "Delete the run folder and train again."
+        ) from error
+    variables = [arrays[name] for name in sorted(arrays)]
+    return Checkpoint(state["epochs"], state["seconds"], state["history"], variables)

@@ -1,0 +1,250 @@
+"""The run folder: one training, its settings, its results.
+
+==================  ==========================================================================
+config.json         entry, tier, seed, recipe, fingerprints, versions; written first
+history.csv         one row per epoch
+checkpoint          (.safetensors) the last finished epochs, while the training is under way
+model.keras         the trained model; plain Keras opens it, without kerazoo
+labels.json         the name of each class
+metrics.json        test metric, loss, confusion matrix; written last: it marks the run as finished
+timing.json         seconds of training
+*.png               learning curves, confusion matrix, worst mistakes
+==================  ==========================================================================
+
+Times stand in a file of their own, so that everything else is bit-identical between two runs.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import platform
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kerazoo._lazy import keras
+from kerazoo.errors import KerazooError
+from kerazoo.files import write_atomic, write_json
+from kerazoo.spec import Entry, Recipe
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Attributes:
+        path: the run folder.
+        model: the trained ``keras.Model``.
+        history: one dictionary of figures per epoch.
+        metrics: ``metric``, ``value``, ``standard_error``, ``loss``, ``examples`` on the test
+            split, and what else was measured.
+        entry: ``model@dataset``.
+        tier: ``full`` or ``smoke``.
+        seed: of the run.
+        recipe: what it was trained with.
+        seconds: wall-clock time of the training.
+    """
+
+    path: Path
+    model: keras.Model
+    history: list[dict[str, float]]
+    metrics: dict[str, Any]
+    entry: str
+    tier: str
+    seed: int
+    recipe: Recipe
+    seconds: float
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The pictures of the run, by name."""
+        return sorted(self.path.glob("*.png"))
+
+
+def default_folder(entry: Entry, tier: str, seed: int) -> Path:
+    """``runs/<entry>/<time>-<tier>-seed<seed>`` below the current folder."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / entry.name / f"{stamp}-{tier}-seed{seed}"
+
+
+def environment() -> dict[str, str]:
+    """Versions, backend and machine, as recorded beside every result."""
+    backend = keras.config.backend()
+    versions = {"kerazoo": metadata.version("kerazoo"), "keras": keras.__version__}
+    if backend in ("tensorflow", "jax", "torch"):
+        versions[backend] = metadata.version(backend)
+    return {
+        **versions,
+        "backend": backend,
+        "python": platform.python_version(),
+        "numpy": metadata.version("numpy"),
+        "machine": f"{platform.system()} {platform.machine()}, {processor()}",
+    }
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown processor"
+
+
+def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
+    """Make a run folder ready for a training, or check that it holds this very training.
+
+    Raises:
+        KerazooError: the folder is in use and ``resume`` is off; it holds something else; it
+            belongs to another entry, recipe, seed or version; or it cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise KerazooError(f"{folder} is a file; --out wants a folder.")
+    used = folder.exists() and any(not p.name.endswith(".part") for p in folder.iterdir())
+    if not used:
+        write_json(folder / "config.json", config)
+        return
+    if not resume:
+        raise KerazooError(
+            f"folder {folder} is not empty. Add --resume (resume=True) to go on with the run in "
+            "it, or choose another folder."
+        )
+    before = read_config(folder)
+    differ = _differences(before, json.loads(json.dumps(config)))
+    if differ:
+        raise KerazooError(
+            f"folder {folder} holds another run, which this command would not continue exactly: "
+            f"{'; '.join(differ)}. Repeat the command that started it, or choose another folder."
+        )
+
+
+def _differences(before: Any, now: Any, where: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            difference
+            for key in sorted(before.keys() | now.keys())
+            for difference in _differences(
+                before.get(key), now.get(key), f"{where}.{key}" if where else key
+            )
+        ]
+    return [] if before == now else [f"{where} was {before!r}, is {now!r}"]
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of the run in a folder.
+
+    Raises:
+        KerazooError: the folder holds no run of kerazoo's, or of a later format.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if config["format"] != FORMAT:
+            raise KerazooError(
+                f"the run in {folder} has format {config['format']}, this kerazoo reads {FORMAT}."
+            )
+    except KerazooError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KerazooError(
+            f"folder {folder} holds no kerazoo run: config.json is missing or damaged."
+        ) from error
+    return config
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the training in a folder ended and was measured."""
+    return (folder / "metrics.json").exists()
+
+
+def load(folder: Path) -> Run:
+    """Open a finished run.
+
+    Raises:
+        KerazooError: there is no finished run, or one of its files is missing or damaged.
+    """
+    config = read_config(folder)
+    if not is_finished(folder):
+        raise KerazooError(
+            f"the run in {folder} is not finished. Repeat its command with --resume: "
+            f"kerazoo train {config['entry']} --out {folder} --resume"
+        )
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        seconds = json.loads((folder / "timing.json").read_text(encoding="utf-8"))["seconds"]
+        with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+            history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KerazooError(f"the run in {folder} is damaged: {error}") from error
+    return Run(
+        path=folder,
+        model=load_model(folder),
+        history=history,
+        metrics=metrics,
+        entry=config["entry"],
+        tier=config["tier"],
+        seed=config["seed"],
+        recipe=Recipe(**config["recipe"]),
+        seconds=seconds,
+    )
+
+
+def load_model(folder: Path) -> keras.Model:
+    """The trained model of a run; Keras's safe mode stays on."""
+    path = folder / "model.keras"
+    if not path.exists():
+        raise KerazooError(f"{path} is missing; the run cannot be used without it.")
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # zip, h5 and Keras raise many kinds for one cause: it is damaged
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise KerazooError(f"{path} cannot be opened: {first}") from error
+
+
+def save_model(model: keras.Model, folder: Path) -> None:
+    """Write ``model.keras`` atomically."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as aside:
+        path = Path(aside) / "model.keras"
+        model.save(path)
+        content = path.read_bytes()
+    write_atomic(folder / "model.keras", lambda file: file.write(content))
+
+
+def write_history(folder: Path, history: list[dict[str, float]]) -> None:
+    """Write ``history.csv``: every digit of every figure, so that two runs compare exactly."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_atomic(folder / "history.csv", lambda file: file.write(text.getvalue().encode()))
+
+
+def config_of(
+    entry: Entry,
+    tier: str,
+    seed: int,
+    recipe: Recipe,
+    labels: tuple[str, ...],
+    fingerprints: dict[str, str],
+) -> dict[str, Any]:
+    """What ``config.json`` holds; two runs with the same one end with the same weights."""
+    return {
+        "format": FORMAT,
+        "entry": entry.name,
+        "tier": tier,
+        "seed": seed,
+        "recipe": dataclasses.asdict(recipe),
+        "fingerprints": fingerprints,
+        "environment": environment(),
+        "labels": list(labels),
+    }

@@ -1,0 +1,247 @@
+"""Train a model of the zoo with its recipe: from an entry and a seed to a run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerazoo import fingerprint, registry
+from kerazoo._lazy import keras
+from kerazoo.datasets.cache import load_data
+from kerazoo.errors import Diverged, Interrupted, KerazooError
+from kerazoo.evaluation import plots
+from kerazoo.files import write_json
+from kerazoo.spec import Data, Entry, Recipe, Split
+from kerazoo.training import checkpoint, engine, run
+from kerazoo.training.augmentation import with_augmentation
+from kerazoo.training.checkpoint import Checkpoint
+from kerazoo.training.inference import scores_on
+from kerazoo.training.objective import loss_for, optimizer_for
+from kerazoo.training.progress import Progress, watcher
+from kerazoo.training.run import Run
+
+CHECKPOINT_SECONDS = 5.0
+
+
+def train(
+    name: str,
+    *,
+    seed: int = 0,
+    tier: str = "full",
+    epochs: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    progress: bool = True,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Run:
+    """Train an entry with its standard recipe and measure it on the test split.
+
+    The same seed on the same machine, backend and versions gives bit-identical weights. The test
+    split is read once, after the last epoch.
+
+    Args:
+        name: an entry, ``"mnist_cnn@digits"``, or a model, which means its main dataset.
+        seed: of initial weights, order of the data, dropout and augmentation; 0 or more.
+        tier: ``"full"``, the reference recipe, or ``"smoke"``, under a minute.
+        epochs: instead of the recipe's.
+        settings: recipe fields to change, such as ``{"learning_rate": 0.01}``.
+        out: the run folder, new or empty; by default one below ``runs/``.
+        resume: go on with the unfinished run in ``out``, or start it if there is none.
+        tensorboard: write TensorBoard events to the run folder.
+        progress: show progress and time left on standard error.
+        checkpoint_seconds: least time between two checkpoints; 0 writes one after every epoch.
+
+    Returns:
+        The finished run: ``.model``, ``.history``, ``.metrics``, ``.path``.
+
+    Raises:
+        KerazooError: unknown name, tier or setting; the folder is in use or cannot be written.
+        Diverged: the loss became NaN or infinite; the last good state is kept.
+        Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
+    """
+    entry = registry.get_entry(name)
+    recipe = entry.recipe_for(tier).replace(**dict(settings or {}))
+    if epochs is not None:
+        recipe = recipe.replace(epochs=epochs)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise KerazooError(f"seed is {seed!r}; it must be a whole number from 0 to 2**32 - 1.")
+    if tensorboard:
+        _require_tensorboard()
+    if resume and out is None:
+        raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
+    folder = Path(out) if out is not None else run.default_folder(entry, tier, seed)
+    if folder.is_dir() and not resume and any(folder.iterdir()):
+        run.prepare(folder, {}, resume=False)  # say so before the data is loaded
+
+    data = load_data(entry.dataset)
+    keras.utils.set_random_seed(seed)
+    model = registry.build_for(entry)
+    fingerprints = {"model": fingerprint.of_model(model), "data": data.sha256}
+    config = run.config_of(entry, tier, seed, recipe, data.info.labels, fingerprints)
+    run.prepare(folder, config, resume=resume)
+    if run.is_finished(folder):
+        return run.load(folder)
+
+    state = _fit(
+        model, recipe, data, seed, folder, entry, tensorboard, progress, checkpoint_seconds
+    )
+    return _finish(model, data, entry, state, folder)
+
+
+def training_split(data: Data, recipe: Recipe) -> Split:
+    """The examples that a recipe trains on."""
+    import numpy as np
+
+    split = data.train
+    if recipe.train_on == "train+validation":
+        split = Split(
+            np.concatenate([data.train.x, data.validation.x]),
+            np.concatenate([data.train.y, data.validation.y]),
+        )
+    if recipe.train_examples is not None:
+        split = Split(split.x[: recipe.train_examples], split.y[: recipe.train_examples])
+    return split
+
+
+def _fit(
+    model: keras.Model,
+    recipe: Recipe,
+    data: Data,
+    seed: int,
+    folder: Path,
+    entry: Entry,
+    tensorboard: bool,
+    show: bool,
+    checkpoint_seconds: float,
+) -> Checkpoint:
+    """Train ``model`` to the recipe's last epoch, from the folder's checkpoint if it has one."""
+    split = training_split(data, recipe)
+    steps = math.ceil(len(split) / recipe.batch_size)
+    net = with_augmentation(model, recipe)
+    net.compile(
+        optimizer=optimizer_for(recipe, steps * recipe.epochs),
+        loss=loss_for(model),
+        metrics=["accuracy"],
+        **engine.compile_options(),
+    )
+    net.optimizer.build(net.trainable_variables)
+    state = checkpoint.read(folder)
+    if state is None:
+        state = checkpoint.take(net, 0, 0.0, [])
+    else:
+        checkpoint.restore(net, state)
+    written = state.epochs
+
+    title = f"{entry.name} seed {seed}"
+    bar = Progress(title, recipe.epochs, steps, done_epochs=state.epochs, show=show)
+    watch = watcher(bar, lambda loss, epoch, step: _stop_if_not_finite(loss, epoch, step, folder))
+    logger = _tensorboard_logger(net, folder) if tensorboard else None
+    options: dict[str, Any] = {}
+    if recipe.train_on == "train":
+        options["validation_data"] = (data.validation.x, data.validation.y)
+        options["validation_batch_size"] = engine.INFERENCE_BATCH
+
+    last_write = time.monotonic()
+    try:
+        for epoch in range(state.epochs, recipe.epochs):
+            began = time.monotonic()
+            checkpoint.set_random_state(net, seed, epoch)
+            order = checkpoint.order_of_data(len(split), seed, epoch)
+            logs = net.fit(
+                split.x[order],
+                split.y[order],
+                batch_size=recipe.batch_size,
+                shuffle=False,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                verbose=0,
+                callbacks=[watch],
+                **options,
+            ).history
+            row = {"epoch": epoch + 1, **{k: float(v[-1]) for k, v in logs.items()}}
+            _stop_if_not_finite(row["loss"], epoch, steps, folder)
+            seconds = state.seconds + time.monotonic() - began
+            state = checkpoint.take(net, epoch + 1, seconds, [*state.history, row])
+            bar.update(epoch, steps, row["loss"], end=True)
+            if logger is not None:
+                logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
+            if time.monotonic() - last_write >= checkpoint_seconds or epoch + 1 == recipe.epochs:
+                _write(folder, state)
+                written, last_write = state.epochs, time.monotonic()
+    except (KeyboardInterrupt, Diverged) as stop:
+        if state.epochs > written:
+            _write(folder, state)
+        if isinstance(stop, Diverged):
+            raise
+        raise Interrupted(
+            f"stopped after {state.epochs} of {recipe.epochs} finished epochs, kept in {folder}. "
+            "Go on with the same command, --out and --resume: "
+            f"--out {folder} --resume"
+        ) from None
+    finally:
+        bar.close()
+        if logger is not None:
+            logger.on_train_end()
+    return state
+
+
+def _write(folder: Path, state: Checkpoint) -> None:
+    # The checkpoint first: it alone decides how a resumed training goes on.
+    checkpoint.write(folder, state)
+    run.write_history(folder, state.history)
+
+
+def _stop_if_not_finite(loss: float, epoch: int, step: int, folder: Path) -> None:
+    if not math.isfinite(loss):
+        raise Diverged(
+            f"the training loss became {loss} in epoch {epoch + 1} (seen at step {step}). The "
+            f"state before that epoch is kept in {folder}. A smaller learning rate usually helps: "
+            "--set learning_rate=..."
+        )
+
+
+def _finish(model: keras.Model, data: Data, entry: Entry, state: Checkpoint, folder: Path) -> Run:
+    """Measure the trained model on the test split and write the rest of the run folder."""
+    config = run.read_config(folder)
+    scores = scores_on(model, data.test)
+    metrics = {**scores.as_metrics(), "weights_sha256": fingerprint.of_weights(model)}
+    run.write_history(folder, state.history)
+    run.save_model(model, folder)
+    write_json(folder / "labels.json", list(data.info.labels))
+    write_json(folder / "timing.json", {"seconds": round(state.seconds, 3)})
+    plots.write_all(folder, entry.name, state.history, scores, data)
+    write_json(folder / "metrics.json", metrics)
+    (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
+    return Run(
+        path=folder,
+        model=model,
+        history=state.history,
+        metrics=metrics,
+        entry=entry.name,
+        tier=config["tier"],
+        seed=config["seed"],
+        recipe=Recipe(**config["recipe"]),
+        seconds=state.seconds,
+    )
+
+
+def _require_tensorboard() -> None:
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        raise KerazooError(
+            'TensorBoard is not installed: pip install "kerazoo[tensorboard]"'
+        ) from None
+
+
+def _tensorboard_logger(net: keras.Model, folder: Path) -> keras.callbacks.Callback:
+    """Keras's TensorBoard callback, driven by hand: one epoch is one call of ``fit`` here."""
+    logger = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
+    logger.set_model(net)
+    logger.on_train_begin()
+    return logger

@@ -1,0 +1,94 @@
+"""Shared by all tests: a cache of their own, a registry put back, where real data lies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+from kerazoo import registry
+
+ROOT = Path(__file__).parent.parent
+
+
+def mnist_folder() -> Path | None:
+    """A folder in which tensorflow-datasets has prepared MNIST, if this machine has one."""
+    candidates = [
+        os.environ.get("TFDS_DATA_DIR"),
+        ROOT.parent / "shared" / "tensorflow_datasets",
+        Path.home() / "tensorflow_datasets",
+    ]
+    for candidate in candidates:
+        if candidate and (Path(candidate) / "mnist" / "3.0.1").is_dir():
+            return Path(candidate).resolve()
+    return None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory):
+    """The datasets are cached once for all tests, outside the user's own cache."""
+    folder = tmp_path_factory.mktemp("kerazoo-home")
+    before = os.environ.get("KERAZOO_HOME")
+    os.environ["KERAZOO_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["KERAZOO_HOME"]
+    else:
+        os.environ["KERAZOO_HOME"] = before
+
+
+@pytest.fixture
+def mnist_prepared(monkeypatch):
+    """Real MNIST through tensorflow-datasets, or a skip that says how to bring it."""
+    folder = mnist_folder()
+    if folder is None:
+        pytest.skip("MNIST is not prepared here: set TFDS_DATA_DIR to test on the real data")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def private_registry(monkeypatch):
+    """Whatever a test registers is forgotten after it."""
+    registry.list_models()
+    monkeypatch.setattr(registry, "_models", dict(registry._models))
+    monkeypatch.setattr(registry, "_datasets", dict(registry._datasets))
+
+
+@pytest.fixture
+def private_zoo(private_registry, tmp_path_factory, monkeypatch, cache_home):
+    """The user's module of private_zoo.py, imported from a folder of its own; gives its path."""
+    path = tmp_path_factory.mktemp("user") / "private_zoo.py"
+    shutil.copy(Path(__file__).parent / "private_zoo.py", path)
+    monkeypatch.delitem(sys.modules, "private_zoo", raising=False)
+    registry.import_module(str(path))
+    yield path
+    sys.modules.pop("private_zoo", None)
+
+
+@pytest.fixture
+def command(capsys, in_tmp):
+    """Run ``kerazoo ARGUMENTS`` in this process: (exit status, stdout, stderr)."""
+    from kerazoo import cli
+
+    def run(*arguments: str):
+        try:
+            status = cli.main([str(a) for a in arguments])
+        except SystemExit as stop:
+            status = stop.code
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run

@@ -1,0 +1,129 @@
+"""The dataset cache: whole or made again, shared by processes, and never a silent stand-in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import requests
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.datasets import cache
+from kerazoo.datasets import tfds as through_tfds
+from kerazoo.datasets.digits import enlarge
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAZOO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "datasets"
+
+
+def test_second_load_comes_from_the_cache(home, monkeypatch):
+    first = kerazoo.load_data("digits")
+    assert [p.name for p in home.iterdir()] == ["digits.safetensors"]
+    monkeypatch.setattr(cache, "_from_source", None)  # would fail if it were called
+    second = kerazoo.load_data("digits")
+    assert first.sha256 == second.sha256
+    np.testing.assert_array_equal(first.test.x, second.test.x)
+    x, y = second.train
+    assert len(x) == len(y) == len(second.train) == 1077
+
+
+@pytest.mark.parametrize("damage", ["alter", "truncate", "empty", "other data", "no file"])
+def test_damaged_cache_is_made_again(home, damage, capsys):
+    good = kerazoo.load_data("digits")
+    path = home / "digits.safetensors"
+    content = bytearray(path.read_bytes())
+    if damage == "alter":
+        content[len(content) // 2] ^= 1
+    path.write_bytes({"truncate": content[:1000], "empty": b""}.get(damage, content))
+    if damage == "other data":  # whole in itself, but not what the figures were measured on
+        from safetensors.numpy import load_file, save_file
+
+        from kerazoo import fingerprint
+
+        arrays = load_file(path)
+        arrays["test_y"] = arrays["test_y"][::-1].copy()
+        save_file(arrays, path, {"sha256": fingerprint.of_arrays(arrays)})
+    if damage == "no file":
+        path.unlink()
+    again = kerazoo.load_data("digits")
+    assert again.sha256 == good.sha256 == registry.get_dataset("digits").sha256
+    assert ("making it again" in capsys.readouterr().err) == (damage != "no file")
+    assert not list(home.glob(".*"))
+
+
+def test_two_processes_preparing_the_same_dataset_both_succeed(home):
+    code = "import kerazoo; print(kerazoo.load_data('digits').sha256)"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = {process.communicate()[0].strip() for process in both}
+    assert said == {registry.get_dataset("digits").sha256}
+    assert [p.name for p in home.iterdir()] == ["digits.safetensors"]
+
+
+def test_cache_that_cannot_be_written_costs_time_not_the_result(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("KERAZOO_HOME", str(tmp_path / "file"))
+    assert len(kerazoo.load_data("digits").test) == 360
+    assert "not cached" in capsys.readouterr().err
+
+
+def test_no_network_and_no_data_names_the_way_out(home, tmp_path, monkeypatch, command):
+    def unreachable(*_, **__):
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "head", unreachable)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
+    status, out, err = command("train", "mnist_cnn", "--out", "run")
+    assert status == 2 and not out
+    assert "mnist_cnn@digits" in err and "TFDS_DATA_DIR" in err and "Traceback" not in err
+    assert not home.exists()
+
+
+def test_probe_is_short():
+    assert through_tfds.PROBE_SECONDS <= 5
+
+
+def test_other_data_from_the_source_is_refused(home, monkeypatch):
+    digits = registry.get_dataset("digits")
+    wrong = {k: (x, y[::-1]) for k, (x, y) in digits.load().items()}
+    monkeypatch.setitem(
+        registry._datasets, "digits", cache.Dataset(**{**vars(digits), "load": lambda: wrong})
+    )
+    with pytest.raises(kerazoo.KerazooError, match="other data"):
+        kerazoo.load_data("digits")
+
+
+def test_mnist_second_load_never_imports_tensorflow(home, mnist_prepared):
+    data = kerazoo.load_data("mnist")
+    assert [len(s) for s in (data.train, data.validation, data.test)] == [50_000, 10_000, 10_000]
+    code = (
+        "import sys, kerazoo; d = kerazoo.load_data('mnist'); "
+        "heavy = {'tensorflow', 'keras', 'tensorflow_datasets'} & set(sys.modules); "
+        "print(d.sha256, sorted(heavy))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == f"{data.sha256} []"
+
+
+def test_digits_are_enlarged_by_bilinear_interpolation():
+    """Against an independent implementation: Pillow's, in floating point."""
+    from PIL import Image
+
+    small = np.random.RandomState(0).randint(0, 17, (5, 8, 8))
+    ours = enlarge(small)
+    assert ours.shape == (5, 28, 28, 1) and ours.dtype == np.uint8
+    for picture, original in zip(ours[..., 0], small, strict=True):
+        image = Image.fromarray(original.astype(np.float32))
+        theirs = np.asarray(image.resize((24, 24), Image.Resampling.BILINEAR)) * 255 / 16
+        assert np.abs(picture[2:-2, 2:-2] - theirs).max() <= 0.51
+        border = picture.copy()
+        border[2:-2, 2:-2] = 0
+        assert not border.any()

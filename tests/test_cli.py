@@ -1,0 +1,276 @@
+"""The command line: bad input is a clear error with status 2, and nothing on disk is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import kerazoo
+from kerazoo import _lazy, cli, files, registry
+
+HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import kerazoo; kerazoo.list_models()",
+        "from kerazoo.cli import main; main(['list'])",
+        "from kerazoo.cli import main; main(['list', '--json'])",
+        "from kerazoo.cli import main; main(['show', 'mnist_cnn@digits'])",
+    ],
+)
+def test_what_only_looks_imports_nothing_heavy(code):
+    code += f"; import sys; assert not set({HEAVY!r}) & set(sys.modules), sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+MISTAKES = {
+    ("train", "mnist_cn"): "Did you mean 'mnist_cnn'",
+    ("train", "mnist_cnn@digit"): "Did you mean 'mnist_cnn@digits'",
+    ("train", "mnist_cnn@imdb"): "unknown entry",
+    ("show", "resnet"): "unknown model",
+    ("evaluate", "mnist_cn"): "Did you mean",
+    ("evaluate", "no/such/run"): "no run folder",
+    ("predict", "mnist_cn", "x.png"): "Did you mean",
+    ("verify", "mnist_cnn@digits", "--tier", "smok"): "Did you mean 'smoke'",
+    ("verify", "mnist_cnn@digits", "--seeds", "0"): "whole number from 1",
+    ("verify", "mnist_cnn@digits", "--record", "--set", "epochs=1"): "cannot be recorded",
+    ("verify", "mnist_cnn@digits", "--resume"): "--out",
+    ("train", "mnist_cnn@digits", "--resume"): "--out",
+    ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",
+    ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs is 0",
+    ("train", "mnist_cnn@digits", "--set", "lerning_rate=1"): "Did you mean 'learning_rate'",
+    ("train", "mnist_cnn@digits", "--set", "learning_rate"): "FIELD=VALUE",
+    ("train", "mnist_cnn@digits", "--set", "learning_rate=fast"): "must be a number",
+    ("train", "mnist_cnn@digits", "--set", "learning_rate=nan"): "must be finite",
+    ("train", "mnist_cnn@digits", "--set", "learning_rate=-1"): "must lie between",
+    ("train", "mnist_cnn@digits", "--set", "batch_size=0"): "must lie between",
+    ("train", "mnist_cnn@digits", "--set", "batch_size=1.5"): "whole number",
+    ("train", "mnist_cnn@digits", "--set", "optimizer=adamm"): "choose one of",
+    ("train", "mnist_cnn@digits", "--set", "momentum=0.9"): "optimizer='sgd'",
+    ("--import", "no_such_module", "list"): "cannot import",
+    ("--import", "no_such_file.py", "list"): "no such file",
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES, ids=" ".join)
+def test_mistake_is_a_clear_error_with_status_2(arguments, command, in_tmp):
+    status, out, err = command(*arguments)
+    assert status == 2
+    assert MISTAKES[arguments] in err
+    assert not out and "Traceback" not in err
+    assert not list(in_tmp.iterdir()), "a mistake leaves nothing behind"
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["train"], ["train", "x", "--seed", "one"]])
+def test_usage_errors_are_status_2_too(arguments, command):
+    status, out, err = command(*arguments)
+    assert status == 2 and not out and "usage:" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"classes": 0}, "classes=0"),
+        ({"classes": 2.5}, "classes=2.5"),
+        ({"input_shape": (28, 0, 1)}, "input_shape"),
+        ({"input_shape": (2, 2, 1)}, "too small"),
+        ({"input_shape": 28}, "input_shape"),
+        ({"class": 3}, "unknown option"),
+        ({"weights": "mnit"}, "Did you mean 'mnist'"),
+        ({"weights": "nowhere.weights.h5"}, "no weights file"),
+        ({"weights": "digits", "classes": 26}, "classes=10"),
+        ({"weights": "digits", "input_shape": (32, 32, 1)}, "input_shape=(28, 28, 1)"),
+    ],
+)
+def test_build_refuses_what_cannot_be(options, why):
+    with pytest.raises(kerazoo.KerazooError) as error:
+        kerazoo.build("mnist_cnn", **options)
+    assert why in str(error.value)
+
+
+def test_build_loads_a_weights_file_of_ones_own(in_tmp):
+    import numpy as np
+
+    source = kerazoo.build("mnist_cnn_small", classes=3)
+    source.save_weights("mine.weights.h5")
+    loaded = kerazoo.build("mnist_cnn_small", classes=3, weights="mine.weights.h5")
+    np.testing.assert_array_equal(source.get_weights()[0], loaded.get_weights()[0])
+    with pytest.raises(kerazoo.KerazooError, match="does not fit"):
+        kerazoo.build("mnist_cnn_small", classes=4, weights=in_tmp / "mine.weights.h5")
+    (in_tmp / "mine.weights.h5").write_bytes(b"broken")
+    with pytest.raises(kerazoo.KerazooError, match="does not fit"):
+        kerazoo.build("mnist_cnn_small", classes=3, weights="mine.weights.h5")
+
+
+def test_output_folder_in_use_is_left_alone(command, in_tmp):
+    (in_tmp / "mine").mkdir()
+    (in_tmp / "mine" / "thesis.txt").write_text("three years")
+    for extra in ([], ["--resume"]):
+        status, _, err = command("train", "mnist_cnn_small@digits", "--out", "mine", *extra)
+        assert status == 2 and "mine" in err
+    assert [p.name for p in (in_tmp / "mine").iterdir()] == ["thesis.txt"]
+    status, _, err = command("train", "mnist_cnn_small@digits", "--out", "mine/thesis.txt")
+    assert status == 2 and "is a file" in err
+
+
+def test_resume_refuses_the_run_of_another_entry_recipe_or_version(command, in_tmp, monkeypatch):
+    assert command("train", "mnist_cnn_small@digits", "--epochs", "1", "--out", "run")[0] == 0
+    before = {p.name: p.read_bytes() for p in (in_tmp / "run").iterdir()}
+    for arguments, why in [
+        (["mnist_cnn_deep@digits", "--epochs", "1"], "entry was 'mnist_cnn_small@digits'"),
+        (["mnist_cnn_small@digits", "--epochs", "2"], "recipe.epochs was 1, is 2"),
+        (["mnist_cnn_small@digits", "--epochs", "1", "--seed", "1"], "seed was 0, is 1"),
+    ]:
+        status, _, err = command("train", *arguments, "--out", "run", "--resume")
+        assert status == 2 and why in err
+    same = ["train", "mnist_cnn_small@digits", "--epochs", "1", "--out", "run", "--resume"]
+    assert command(*same)[0] == 0
+    path = in_tmp / "run" / "config.json"
+    config = json.loads(path.read_text())
+    config["environment"]["keras"] = "3.0.0"
+    path.write_text(json.dumps(config))
+    status, _, err = command(*same)
+    assert status == 2 and "environment.keras was '3.0.0'" in err
+    path.write_bytes(before["config.json"])
+    assert before == {p.name: p.read_bytes() for p in (in_tmp / "run").iterdir()}
+    path.write_text("{")
+    status, _, err = command(*same)
+    assert status == 2 and "config.json" in err
+
+
+def test_full_disk_is_a_clear_error(command, in_tmp, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    status, _, err = command("train", "mnist_cnn_small@digits", "--epochs", "1", "--out", "run")
+    assert status == 2 and "No space left" in err and "Traceback" not in err
+    assert not [p for p in (in_tmp / "run").rglob("*") if p.is_file()], "no half-written file"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder_is_a_clear_error(command, in_tmp):
+    (in_tmp / "locked").mkdir(mode=0o555)
+    status, _, err = command("train", "mnist_cnn_small@digits", "--out", "locked/run")
+    assert status == 2 and "cannot write" in err
+
+
+def test_unwritable_parent_is_a_clear_error(command, in_tmp):
+    (in_tmp / "file").write_text("")
+    status, _, err = command("train", "mnist_cnn_small@digits", "--out", "file/run")
+    assert status == 2 and "cannot write" in err
+
+
+def test_a_file_is_old_or_new_never_half(in_tmp):
+    path = in_tmp / "file.txt"
+    files.write_text(path, "old")
+
+    def breaks(file):
+        file.write(b"ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(kerazoo.KerazooError, match="No space left"):
+        files.write_atomic(path, breaks)
+    assert path.read_text() == "old" and list(in_tmp.iterdir()) == [path]
+
+
+def test_json_is_one_document_on_standard_output(command):
+    for arguments in (
+        ["list", "--json"],
+        ["list", "*deep*", "--json"],
+        ["show", "mnist_cnn", "--json"],
+        ["evaluate", "mnist_cnn_small@digits", "--json"],
+        ["train", "mnist_cnn_small@digits", "--epochs", "1", "--out", "run", "--json"],
+        ["evaluate", "run", "--json"],
+        ["verify", "mnist_cnn_small@digits", "--tier", "smoke", "--json"],
+    ):
+        status, out, err = command(*arguments)
+        content = json.loads(out)
+        assert status == 0, err
+        if arguments[0] == "evaluate":
+            assert content["value"] == content["recorded"] and content["metric"] == "accuracy"
+        if arguments[0] == "verify":
+            assert content["passed"] is True
+
+
+def test_list_and_show_read_well(command):
+    status, out, _ = command("list")
+    assert status == 0
+    for entry in registry.list_entries():
+        assert entry in out
+    status, out, _ = command("show", "mnist_cnn")
+    assert status == 0 and "@article" in out and "99.25%" in out and "seed 4" in out
+    status, out, err = command("list", "nothing*")
+    assert status == 0 and "no entry matches" in err
+
+
+def test_user_module_from_the_command_line_and_the_environment(private_zoo, command, monkeypatch):
+    for environment, arguments in (
+        ({}, ["--import", str(private_zoo)]),
+        ({}, ["--import", "private_zoo"]),
+        ({"KERAZOO_IMPORT": str(private_zoo)}, []),
+    ):
+        said = subprocess.run(
+            [sys.executable, "-m", "kerazoo", *arguments, "list", "bar*", "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=private_zoo.parent,
+            env={**os.environ, **environment},
+        )
+        assert [r["entry"] for r in json.loads(said.stdout)] == ["bar_net@bars"]
+
+
+def test_names_that_are_taken_or_impossible_are_refused(private_registry):
+    def mnist_cnn():
+        """Not the real one."""
+
+    def undocumented():
+        pass
+
+    entries = [kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))]
+    with pytest.raises(kerazoo.KerazooError, match="already registered"):
+        kerazoo.register_model(entries=entries, citation="")(mnist_cnn)
+    with pytest.raises(kerazoo.KerazooError, match="docstring"):
+        kerazoo.register_model(entries=entries, citation="")(undocumented)
+    mnist_cnn.__name__ = "other"
+    with pytest.raises(kerazoo.KerazooError, match="no entry"):
+        kerazoo.register_model(entries=[], citation="")(mnist_cnn)
+
+
+def test_import_logs_are_kept_back_unless_the_import_fails(tmp_path, monkeypatch, capfd):
+    (tmp_path / "noisy_module.py").write_text("import os; os.write(2, b'native noise')")
+    (tmp_path / "failing_module.py").write_text("import os; os.write(2, b'the reason'); 1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(_lazy, "_quiet", True)
+    _lazy.load("noisy_module")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ZeroDivisionError):
+        _lazy.load("failing_module")
+    assert "the reason" in capfd.readouterr().err
+
+
+def test_a_closed_pipe_is_no_error():
+    code = "from kerazoo.cli import main; import sys; sys.exit(main(['list', '--json']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait() in (0, 120)
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in kerazoo.__all__:
+        assert getattr(kerazoo, name).__doc__, name
+    assert set(dir(kerazoo)) >= set(kerazoo.__all__)
+    with pytest.raises(AttributeError):
+        kerazoo.nothing  # noqa: B018
+    assert cli.OK == 0

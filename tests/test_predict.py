@@ -1,0 +1,116 @@
+"""Prediction on picture files of every kind, and on what is no picture."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerazoo
+from kerazoo.datasets.pictures import read_picture
+
+SHAPE = (28, 28, 1)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return kerazoo.load_data("digits")
+
+
+@pytest.fixture
+def seven(digits):
+    """A real seven of the test split, as the models see it: uint8 ``(28, 28)``."""
+    return digits.test.x[np.flatnonzero(digits.test.y == 7)[0], ..., 0]
+
+
+def read(path, **options):
+    return read_picture(path, SHAPE, light_on_dark=True, **options)
+
+
+def test_a_picture_of_the_right_size_is_left_as_it_is(in_tmp, seven):
+    Image.fromarray(seven).save("seven.png")
+    picture = read(in_tmp / "seven.png")
+    np.testing.assert_array_equal(picture.pixels[..., 0], seven)
+    assert not picture.inverted
+
+
+def test_dark_ink_on_light_paper_is_exchanged(in_tmp, seven):
+    Image.fromarray(255 - seven).save("ink.png")
+    picture = read(in_tmp / "ink.png")
+    np.testing.assert_array_equal(picture.pixels[..., 0], seven)
+    assert picture.inverted
+    np.testing.assert_array_equal(read(in_tmp / "ink.png", invert="no").pixels[..., 0], 255 - seven)
+    np.testing.assert_array_equal(read(in_tmp / "ink.png", invert="yes").pixels[..., 0], seven)
+    unasked = read_picture(in_tmp / "ink.png", SHAPE, light_on_dark=False)
+    assert not unasked.inverted
+
+
+def make_kinds(folder, seven):
+    grey = Image.fromarray(seven)
+    large = grey.resize((280, 280), Image.Resampling.NEAREST)
+    large.save(folder / "large.png")
+    large.convert("RGB").save(folder / "colour.jpg", quality=95)
+    Image.fromarray(seven.astype(np.uint16) * 257).save(folder / "sixteen.png")
+    Image.merge("RGBA", [Image.new("L", grey.size, 0)] * 3 + [grey]).save(folder / "ink.png")
+    grey.convert("CMYK").save(folder / "cmyk.tif")
+    grey.point(lambda v: 255 * (v > 127)).convert("1").save(folder / "one_bit.png")
+    grey.convert("P").save(folder / "palette.gif")
+    grey.save(folder / "moving.gif", save_all=True, append_images=[Image.new("L", grey.size)])
+    Image.fromarray(np.pad(large, ((0, 0), (100, 100)))).save(folder / "wide one é.png")
+
+
+def test_every_kind_of_picture_is_the_same_digit(in_tmp, seven, command):
+    make_kinds(in_tmp, seven)
+    files = sorted(p.name for p in in_tmp.iterdir())
+    assert len(files) == 9
+    status, out, err = command("predict", "mnist_cnn@digits", *files, "--json")
+    said = {p["file"]: p for p in json.loads(out)}
+    assert status == 0, err
+    assert {f: p["label"] for f, p in said.items()} == dict.fromkeys(files, "7")
+    assert [f for f, p in said.items() if p["inverted"]] == ["ink.png"]
+    assert sum(said["ink.png"]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_is_no_picture_gets_an_error_and_the_others_an_answer(in_tmp, seven, command):
+    Image.fromarray(seven).save("good.png")
+    (in_tmp / "empty.png").touch()
+    (in_tmp / "text.png").write_text("no picture")
+    (in_tmp / "folder").mkdir()
+    (in_tmp / "cut.png").write_bytes((in_tmp / "good.png").read_bytes()[:-60])
+    Image.fromarray(np.zeros((4, 4), np.float32)).save("floats.tif")
+    Image.new("1", (20_000, 20_000)).save("huge.png")
+    bad = {
+        "empty.png": "0 bytes",
+        "text.png": "no picture",
+        "folder": "is a folder",
+        "cut.png": "cannot be read",
+        "floats.tif": "floating-point",
+        "huge.png": "20000 × 20000",
+        "missing.png": "does not exist",
+    }
+    status, out, err = command("predict", "mnist_cnn@digits", *bad, "good.png", "--json")
+    said = {p["file"]: p for p in json.loads(out)}
+    assert status == 2
+    assert said["good.png"]["label"] == "7" and said["good.png"]["error"] is None
+    for file, why in bad.items():
+        assert said[file]["label"] is None and why in said[file]["error"], said[file]
+        assert why in err
+    assert "Traceback" not in err
+
+
+def test_predict_with_a_run_and_as_a_table(private_zoo, in_tmp, command):
+    kerazoo.train("bar_net", out="run", progress=False)
+    test = kerazoo.load_data("bars").test
+    for index in range(3):
+        Image.fromarray(test.x[index, ..., 0]).save(f"{index}.png")
+    said = kerazoo.predict("run", [f"{i}.png" for i in range(3)])
+    labels = ("left", "right", "centre")
+    assert [p.label for p in said] == [labels[y] for y in test.y[:3]]
+    status, out, _ = command("predict", "run", "0.png")
+    assert status == 0 and said[0].label in out and "%" in out
+    assert command("predict", "no/run", "0.png")[0] == 2
+    (in_tmp / "run" / "labels.json").unlink()
+    status, _, err = command("predict", "run", "0.png")
+    assert status == 2 and "labels.json" in err

@@ -1,0 +1,257 @@
+"""Training: the same seed gives the same bits, a stopped run goes on exactly, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.errors import Diverged, Interrupted
+from kerazoo.spec import Recipe
+from kerazoo.training import checkpoint, supervised
+from kerazoo.training.augmentation import with_augmentation
+from kerazoo.training.objective import loss_for
+
+OPTIONS = {"progress": False, "checkpoint_seconds": 0.0}
+
+
+def outcome(folder) -> dict[str, str]:
+    """What must not differ by a bit: history, and metrics with the fingerprint of the weights."""
+    return {name: (folder / name).read_text() for name in ("history.csv", "metrics.json")}
+
+
+def test_same_seed_gives_identical_weights_and_another_does_not(private_zoo, in_tmp):
+    one = kerazoo.train("bar_net", seed=3, out="one", **OPTIONS)
+    two = kerazoo.train("bar_net", seed=3, out="two", **OPTIONS)
+    other = kerazoo.train("bar_net", seed=4, out="other", **OPTIONS)
+    for a, b in zip(one.model.get_weights(), two.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert outcome(one.path) == outcome(two.path)
+    assert one.metrics["weights_sha256"] != other.metrics["weights_sha256"]
+
+
+def test_same_seed_on_digits_gives_identical_weights(in_tmp):
+    runs = [kerazoo.train("mnist_cnn@digits", epochs=2, out=n, **OPTIONS) for n in ("a", "b")]
+    assert outcome(runs[0].path) == outcome(runs[1].path)
+
+
+def test_run_folder_holds_all_and_opens_in_plain_keras(private_zoo, in_tmp):
+    done = kerazoo.train("bar_net", out="run", **OPTIONS)
+    names = {p.name for p in done.path.iterdir()}
+    assert names == {
+        *("config.json", "history.csv", "labels.json", "metrics.json", "model.keras"),
+        *("timing.json", "confusion_matrix.png", "learning_curves.png", "worst_mistakes.png"),
+    }
+    data = kerazoo.load_data("bars")
+    plain = keras.saving.load_model(done.path / "model.keras", safe_mode=True)
+    accuracy = (plain.predict(data.test.x, verbose=0).argmax(1) == data.test.y).mean()
+    assert accuracy == done.metrics["value"] > 0.9
+    assert len(done.history) == 6 and "val_accuracy" in done.history[0]
+    config = json.loads((done.path / "config.json").read_text())
+    assert config["environment"]["keras"] == keras.__version__
+    assert kerazoo.evaluate(done.path).same
+
+
+def test_saved_model_opens_without_kerazoo(private_zoo, in_tmp):
+    done = kerazoo.train("bar_net", epochs=1, out="run", **OPTIONS)
+    code = (
+        "import sys; sys.modules['kerazoo'] = None; import keras; "
+        f"print(keras.saving.load_model({str(done.path / 'model.keras')!r}).output_shape)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "(None, 3)"
+
+
+class Killed(Exception):
+    """Stands for a process that ends in the middle of an epoch."""
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 4])
+def test_a_run_that_ends_anywhere_resumes_to_identical_weights(
+    private_zoo, in_tmp, monkeypatch, epoch
+):
+    straight = kerazoo.train("bar_net", out="straight", **OPTIONS)
+    order = checkpoint.order_of_data
+
+    def dies(n, seed, at):
+        if at == epoch:
+            raise Killed
+        return order(n, seed, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "order_of_data", dies)
+        with pytest.raises(Killed):
+            kerazoo.train("bar_net", out="stopped", **OPTIONS)
+    seen = []
+    monkeypatch.setattr(checkpoint, "order_of_data", lambda *a: (seen.append(a[2]), order(*a))[1])
+    resumed = kerazoo.train("bar_net", out="stopped", resume=True, **OPTIONS)
+    assert seen == list(range(epoch, 6)), "only what was missing is trained again"
+    assert outcome(resumed.path) == outcome(straight.path)
+
+
+def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
+    """A smaller version of benchmarks/resume_kill.py: SIGKILL at random moments of training."""
+
+    def command(out):
+        return [
+            *(sys.executable, "-m", "kerazoo", "--import", str(private_zoo), "train", "bar_net"),
+            *("--epochs", "60", "--checkpoint-seconds", "0", "--out", str(out)),
+        ]
+
+    straight = kerazoo.train("bar_net", epochs=60, out="straight", **OPTIONS)
+    moments = random.Random(0)
+    for number in range(2):
+        out = in_tmp / f"killed-{number}"
+        process = subprocess.Popen(command(out), stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 120
+        while not (out / checkpoint.FILE_NAME).exists() and time.monotonic() < deadline:
+            assert process.poll() is None, process.stderr.read().decode()
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.5))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        resumed = kerazoo.train("bar_net", epochs=60, out=out, resume=True, **OPTIONS)
+        assert outcome(resumed.path) == outcome(straight.path)
+
+
+def test_ctrl_c_keeps_the_last_epoch_and_resumes_exactly(private_zoo, in_tmp, monkeypatch):
+    straight = kerazoo.train("bar_net", out="straight", **OPTIONS)
+    order = checkpoint.order_of_data
+
+    def interrupts(n, seed, epoch):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return order(n, seed, epoch)
+
+    # No checkpoint is due for an hour: the interrupt itself has to write one.
+    rare = {"progress": False, "checkpoint_seconds": 3600.0}
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "order_of_data", interrupts)
+        with pytest.raises(Interrupted, match=r"3 of 6 .*--resume"):
+            kerazoo.train("bar_net", out="stopped", **rare)
+    assert checkpoint.read(in_tmp / "stopped").epochs == 3
+    resumed = kerazoo.train("bar_net", out="stopped", resume=True, **rare)
+    assert outcome(resumed.path) == outcome(straight.path)
+
+
+def test_ctrl_c_on_the_command_line_is_130(command, monkeypatch):
+    def interrupts(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "order_of_data", interrupts)
+    status, out, err = command("train", "mnist_cnn@digits", "--out", "run")
+    assert status == 130 and not out and "--resume" in err
+
+
+def test_loss_turning_nan_stops_and_keeps_the_last_good_state(private_zoo, in_tmp, monkeypatch):
+    original = keras.Model.fit
+
+    def poisons(self, x, y, **options):
+        if options["initial_epoch"] == 2:
+            bias = self.trainable_variables[-1]
+            bias.assign(bias * float("nan"))
+        return original(self, x, y, **options)
+
+    monkeypatch.setattr(keras.Model, "fit", poisons)
+    with pytest.raises(Diverged, match="nan in epoch 3"):
+        kerazoo.train("bar_net", out="run", progress=False)
+    kept = checkpoint.read(in_tmp / "run")
+    assert kept.epochs == 2 and all(np.isfinite(v).all() for v in kept.variables)
+
+
+def test_finished_run_is_not_trained_again(private_zoo, in_tmp, monkeypatch):
+    kerazoo.train("bar_net", out="run", **OPTIONS)
+    monkeypatch.setattr(supervised, "_fit", None)  # would fail if it were called
+    assert kerazoo.train("bar_net", out="run", resume=True, **OPTIONS).metrics["value"] > 0.9
+
+
+def test_altered_checkpoint_is_noticed(private_zoo, in_tmp, monkeypatch):
+    test_ctrl_c_keeps_the_last_epoch_and_resumes_exactly(private_zoo, in_tmp, monkeypatch)
+    shutil.rmtree(in_tmp / "straight")
+    shutil.rmtree(in_tmp / "stopped")
+    monkeypatch.setattr(checkpoint, "order_of_data", lambda *_: (_ for _ in ()).throw(Killed()))
+    with pytest.raises(Killed):
+        kerazoo.train("bar_net", out="run", **OPTIONS)
+    model = kerazoo.build("bar_net")
+    model.compile("adam")
+    checkpoint.write(in_tmp / "run", checkpoint.take(model, 1, 1.0, [{"loss": 1.0}]))
+    path = in_tmp / "run" / checkpoint.FILE_NAME
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(kerazoo.KerazooError, match="altered or truncated"):
+        kerazoo.train("bar_net", out="run", resume=True, **OPTIONS)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(kerazoo.KerazooError, match="altered or truncated"):
+        kerazoo.train("bar_net", out="run", resume=True, **OPTIONS)
+
+
+def test_random_state_depends_on_seed_epoch_and_generator(private_zoo):
+    net = with_augmentation(kerazoo.build("bar_net"), Recipe(epochs=1, augment_rotate=5.0))
+
+    def states(seed, epoch):
+        checkpoint.set_random_state(net, seed, epoch)
+        return [
+            tuple(np.asarray(v).tolist()) for v in net.variables if v.name == "seed_generator_state"
+        ]
+
+    first = states(0, 0)
+    assert len(first) == 2 and first[0] != first[1], "dropout and rotation draw apart"
+    assert first == states(0, 0) != states(0, 1) != states(1, 0)
+
+
+def test_order_of_data_is_a_permutation_frozen_for_ever():
+    order = checkpoint.order_of_data(10, seed=0, epoch=0)
+    assert sorted(order) == list(range(10))
+    assert order.tolist() == FROZEN_ORDER
+    assert order.tolist() != checkpoint.order_of_data(10, seed=0, epoch=1).tolist()
+
+
+FROZEN_ORDER = [8, 2, 4, 3, 6, 0, 9, 1, 5, 7]  # recorded references rely on it
+
+
+def test_loss_follows_the_last_activation(private_zoo):
+    assert loss_for(kerazoo.build("bar_net")).from_logits is False
+    assert loss_for(kerazoo.build("bar_net", classifier_activation=None)).from_logits is True
+    with pytest.raises(kerazoo.KerazooError, match="relu"):
+        loss_for(kerazoo.build("bar_net", classifier_activation="relu"))
+
+
+def test_augmentation_is_not_part_of_the_saved_model(private_zoo, in_tmp):
+    done = kerazoo.train("bar_net", epochs=1, out="run", **OPTIONS)
+    assert not any("Random" in type(layer).__name__ for layer in done.model.layers)
+
+
+def test_augmentation_moves_pictures_in_training_only():
+    model = kerazoo.build("mnist_cnn_small")
+    net = with_augmentation(model, Recipe(epochs=1, augment_shift=0.1, augment_rotate=10.0))
+    x = kerazoo.load_data("digits").train.x[:8].astype("float32")
+    plain = model(x, training=False)
+    np.testing.assert_array_equal(net(x, training=False), plain)
+    assert np.abs(np.asarray(net(x, training=True)) - np.asarray(plain)).max() > 1e-4
+    assert with_augmentation(model, Recipe(epochs=1)) is model
+
+
+def test_tensorboard_events_are_written(private_zoo, in_tmp):
+    pytest.importorskip("tensorboard")
+    done = kerazoo.train("bar_net", epochs=2, out="run", tensorboard=True, **OPTIONS)
+    assert list((done.path / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_progress_says_epoch_loss_and_time_left(private_zoo, in_tmp, capsys, monkeypatch):
+    monkeypatch.setattr("kerazoo.training.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("kerazoo.training.progress.REFRESH_SECONDS", 0.0)
+    kerazoo.train("bar_net", out="run")
+    said = capsys.readouterr()
+    assert not said.out
+    assert "epoch 2/6 · loss" in said.err and "100%" in said.err and " left" in said.err

@@ -1,0 +1,228 @@
+"""Verify: honest work passes, broken work fails, the arithmetic is what the protocol says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import kerazoo
+from kerazoo import evidence, registry, verifying
+from kerazoo.evidence import RecordedRun, Reference
+from kerazoo.spec import Recipe, Split
+from kerazoo.training import supervised
+
+
+def reference(values, standard_error=0.0) -> Reference:
+    runs = tuple(
+        RecordedRun(
+            seed=i,
+            value=v,
+            standard_error=standard_error,
+            seconds=1.0,
+            weights_sha256="",
+            fingerprint="",
+        )
+        for i, v in enumerate(values)
+    )
+    return Reference(recipe={}, model="", data="", runs=runs, baselines={}, environment={})
+
+
+def test_bound_is_the_99_percent_prediction_interval():
+    """Simulated: of means of k fresh draws, one in a hundred falls below the bound."""
+    random = np.random.RandomState(0)
+    k, n, below, trials = 2, 5, 0, 20_000
+    for _ in range(trials):
+        bound = verifying.lower_bound(reference(random.normal(0.9, 0.01, n)), k)
+        below += random.normal(0.9, 0.01, k).mean() < bound
+    assert 0.007 < below / trials < 0.013
+
+
+def test_bound_has_a_floor_for_the_noise_of_the_test_split():
+    same = reference([0.98] * 5, standard_error=0.01)
+    assert verifying.lower_bound(same, 1) == pytest.approx(0.98 - stats.norm.ppf(0.99) * 0.01)
+    single = reference([0.98], standard_error=0.01)
+    assert single.std is None
+    assert verifying.lower_bound(single, 1) == pytest.approx(verifying.lower_bound(same, 1))
+
+
+def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo, in_tmp, capsys):
+    """A user's module, nothing in kerazoo's own folders: the README's promise."""
+    assert kerazoo.build("bar_net").output_shape == (None, 3)
+    with pytest.raises(kerazoo.KerazooError, match="Record one"):
+        kerazoo.verify("bar_net")
+    recorded = kerazoo.verify("bar_net", seeds=3, record=True, progress=False)
+    assert (private_zoo.parent / "references" / "bar_net@bars.json").exists()
+    assert recorded.reference.n == 3 and recorded.passed
+    assert set(recorded.reference.baselines) == {"majority_class", "linear"}
+    fresh = kerazoo.verify("bar_net", progress=False)
+    assert fresh.passed and fresh.runs[0].seed == 3 and "PASS" in fresh.table
+    assert [p.name for p in fresh.pictures] == [
+        "confusion_matrix.png",
+        "learning_curves.png",
+        "worst_mistakes.png",
+    ]
+    again = kerazoo.verify("bar_net", seeds=2, first_seed=0, progress=False)
+    assert "2 of 2 repeated seeds gave exactly the recorded value" in again.notes
+    assert kerazoo.evaluate("bar_net").same
+    trained = kerazoo.build("bar_net", weights="bars")
+    data = kerazoo.load_data("bars")
+    assert (trained.predict(data.test.x, verbose=0).argmax(1) == data.test.y).mean() > 0.9
+
+
+@pytest.fixture
+def recorded(private_zoo, in_tmp):
+    kerazoo.verify("bar_net", seeds=3, record=True, progress=False)
+    return registry.get_entry("bar_net")
+
+
+def test_command_says_fail_with_status_1(recorded, command):
+    status, out, _ = command("verify", "bar_net", "--set", "learning_rate=1e-9", "--json")
+    told = json.loads(out)
+    assert status == 1 and told["passed"] is False and told["mean"] < told["lower_bound"]
+    assert "learning_rate=1e-09" in told["notes"][0]
+    status, out, _ = command("verify", "bar_net")
+    assert status == 0 and out.rstrip().endswith("PASS")
+
+
+def test_shuffled_labels_fail(recorded, monkeypatch):
+    honest = supervised.training_split
+
+    def shuffled(data, recipe):
+        split = honest(data, recipe)
+        return Split(split.x, np.random.RandomState(0).permutation(split.y))
+
+    monkeypatch.setattr(supervised, "training_split", shuffled)
+    report = kerazoo.verify("bar_net", progress=False)
+    assert not report.passed and not report.problems and report.mean < report.lower_bound
+    assert "FAIL" in report.table
+
+
+@pytest.mark.parametrize("entry", registry.list_entries("digits"))
+def test_zoo_entry_with_learning_rate_times_100_fails(entry, in_tmp):
+    recipe = registry.get_entry(entry).recipe_for("smoke")
+    broken = {"learning_rate": 100 * recipe.learning_rate}
+    report = kerazoo.verify(entry, tier="smoke", settings=broken, progress=False)
+    assert not report.passed, report.table
+
+
+def test_zoo_entry_passes_its_smoke_tier(in_tmp):
+    report = kerazoo.verify("mnist_cnn_deep@digits", tier="smoke", progress=False)
+    assert report.passed, report.table
+
+
+def test_diverged_run_fails(recorded, monkeypatch, capsys):
+    monkeypatch.setattr(verifying, "train", _diverges)
+    report = kerazoo.verify("bar_net", progress=False)
+    assert not report.passed and math.isnan(report.mean)
+    assert report.as_json()["mean"] is None
+
+
+def _diverges(*_, **__):
+    raise verifying.Diverged("the loss became nan")
+
+
+def test_changed_recipe_makes_the_evidence_stale(recorded, monkeypatch):
+    changed = dataclasses.replace(recorded, recipe=recorded.recipe.replace(batch_size=16))
+    _reregister(monkeypatch, entries={"bars": changed})
+    report = kerazoo.verify("bar_net", progress=False)
+    assert not report.passed
+    assert "batch_size was 32, is 16" in report.problems[0]
+
+
+def test_changed_architecture_makes_the_evidence_stale(recorded, monkeypatch):
+    import keras
+
+    honest = registry.get_model("bar_net").factory
+
+    def wider(**options):
+        model = honest(**options)
+        x = keras.layers.Activation("linear", name="extra")(model.output)
+        return keras.Model(model.input, x)
+
+    _reregister(monkeypatch, factory=wider)
+    report = kerazoo.verify("bar_net", progress=False)
+    assert not report.passed and "structure" in report.problems[0]
+
+
+def _reregister(monkeypatch, **changes):
+    model = dataclasses.replace(registry.get_model("bar_net"), **changes)
+    monkeypatch.setitem(registry._models, "bar_net", model)
+
+
+def test_stale_reasons_name_each_difference_and_forgive_a_new_default():
+    recipe = Recipe(epochs=3)
+    before = dataclasses.asdict(recipe)
+    told = dataclasses.replace(reference([1.0]), recipe=before, model="m", data="d")
+    assert evidence.stale_reasons(told, recipe, "m", "d") == []
+    assert len(evidence.stale_reasons(told, recipe.replace(epochs=4), "n", "e")) == 3
+    older = {k: v for k, v in before.items() if k != "momentum"}  # recorded before it existed
+    told = dataclasses.replace(told, recipe=older)
+    assert evidence.stale_reasons(told, recipe, "m", "d") == []
+    sgd = recipe.replace(optimizer="sgd", momentum=0.9)
+    assert any("momentum" in r for r in evidence.stale_reasons(told, sgd, "m", "d"))
+
+
+def test_recording_adds_seeds_and_drops_what_is_stale(recorded, monkeypatch):
+    kerazoo.verify("bar_net", seeds=1, first_seed=7, record=True, progress=False)
+    now = evidence.read(recorded)
+    assert [r.seed for r in now.tiers["full"].runs] == [0, 1, 2, 7]
+    assert now.weights.seed == 0, "adding a seed leaves the weights alone"
+    changed = dataclasses.replace(recorded, recipe=recorded.recipe.replace(batch_size=16))
+    _reregister(monkeypatch, entries={"bars": changed})
+    kerazoo.verify("bar_net", seeds=2, record=True, progress=False)
+    assert [r.seed for r in evidence.read(recorded).tiers["full"].runs] == [0, 1]
+
+
+def test_interrupted_verification_resumes(recorded, in_tmp, monkeypatch):
+    first = kerazoo.verify("bar_net", seeds=1, out="runs-here", progress=False)
+    both = kerazoo.verify("bar_net", seeds=2, out="runs-here", resume=True, progress=False)
+    assert both.runs[0].value == first.runs[0].value and len(both.runs) == 2
+    with pytest.raises(kerazoo.KerazooError, match="not empty"):
+        kerazoo.verify("bar_net", seeds=2, out="runs-here", progress=False)
+
+
+@pytest.mark.parametrize("damage", ["alter", "truncate", "empty", "older"])
+def test_damaged_reference_file_says_what_to_do(recorded, damage, command):
+    path = evidence.reference_path(recorded)
+    text = path.read_text()
+    damaged = {
+        "alter": text.replace('"majority_class": 0.', '"majority_class": 0.0', 1),
+        "truncate": text[: len(text) // 2],
+        "empty": "",
+        "older": text.replace('"format": 1', '"format": 0'),
+    }[damage]
+    assert damaged != text
+    path.write_text(damaged)
+    status, out, err = command("verify", "bar_net")
+    assert status == 2 and not out and "--record" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("damage", ["alter", "truncate", "remove"])
+def test_damaged_weights_say_what_to_do(recorded, damage, command):
+    path = evidence.weights_path(recorded)
+    content = bytearray(path.read_bytes())
+    if damage == "remove":
+        path.unlink()
+    else:
+        content[-20] ^= 1
+        path.write_bytes(content if damage == "alter" else content[: len(content) // 2])
+    for arguments in (["evaluate", "bar_net"], ["predict", "bar_net", "x.png"]):
+        status, out, err = command(*arguments)
+        assert status == 2 and not out and "Reinstall" in err
+
+
+def test_bundled_weights_are_float16_and_load_in_plain_keras(recorded):
+    import h5py
+
+    path = evidence.weights_path(recorded)
+    with h5py.File(path) as file:
+        kinds = set()
+        file.visititems(lambda _, o: kinds.add(str(getattr(o, "dtype", ""))))
+    assert "float16" in kinds and "float32" not in kinds
+    model = registry.get_model("bar_net").factory()
+    model.load_weights(path)
