@@ -11,6 +11,7 @@ Runs are kept in --work; the same command goes on where it was stopped, to the s
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from kerazoo.spec import TIERS
 from kerazoo.verifying import verify
 
 ROOT = Path(__file__).parent.parent
+PICTURED = ("mnist_cnn@mnist", "full")  # whose pictures the README shows
 BEGIN, END = "<!-- zoo: begin (benchmarks/reproduce.py writes this table) -->", "<!-- zoo: end -->"
 
 
@@ -45,7 +47,17 @@ def main() -> int:
                     resume=True,
                 )
                 print(report.table, flush=True)
+                if (entry.name, tier) == PICTURED:
+                    _keep_pictures(report.runs[0].path, entry.name)
     return check() if options.check else write()
+
+
+def _keep_pictures(run: Path, name: str) -> None:
+    """Copy the README's pictures from a run."""
+    folder = ROOT / "benchmarks" / "pictures"
+    folder.mkdir(exist_ok=True)
+    for picture in ("learning_curves.png", "worst_mistakes.png"):
+        shutil.copy(run / picture, folder / f"{name}-{picture}")
 
 
 def write() -> int:

@@ -240,8 +240,13 @@ def load_weights_file(net: keras.Model, path: Path) -> None:
 
 
 def _load(net: keras.Model, path: Path, hint: str) -> None:
+    import warnings
+
     try:
-        net.load_weights(path)
+        with warnings.catch_warnings():
+            # Keras only warns of a layer that it leaves untrained; that must not pass unnoticed.
+            warnings.simplefilter("error", UserWarning)
+            net.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
         first = str(error).strip().splitlines()[0]
         raise KerazooError(f"weights file {path} does not fit: {first} {hint}") from error

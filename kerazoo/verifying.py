@@ -16,7 +16,7 @@ from typing import Any
 from kerazoo import evidence, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.datasets.cache import load_data
-from kerazoo.errors import Diverged, KerazooError
+from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.evaluation.baselines import classification_baselines
 from kerazoo.evidence import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.files import sha256_of_file, write_atomic
@@ -258,6 +258,11 @@ def _one_run(
     except Diverged as error:
         print(f"kerazoo: seed {seed}: {error}", file=sys.stderr)
         return None
+    except Interrupted:
+        raise Interrupted(
+            f"stopped in the run of seed {seed}; what is finished is kept. Go on with the same "
+            f"command, --out and --resume: --out {folder} --resume"
+        ) from None
 
 
 def _staleness(

@@ -126,8 +126,14 @@ def mnist_cnn(
         ),
         Entry(
             dataset="digits",
-            recipe=Recipe(epochs=10, batch_size=32),
-            smoke={"epochs": 5},
+            recipe=Recipe(
+                epochs=30,
+                batch_size=32,
+                learning_rate=3e-3,
+                schedule="cosine",
+                train_on="train+validation",
+            ),
+            smoke={"epochs": 8},
         ),
     ],
     citation=CITATION,
@@ -178,8 +184,9 @@ def mnist_cnn_small(
         Entry(
             dataset="digits",
             recipe=Recipe(
-                epochs=20,
+                epochs=30,
                 batch_size=32,
+                learning_rate=2e-3,
                 schedule="cosine",
                 augment_shift=0.07,
                 augment_rotate=10.0,

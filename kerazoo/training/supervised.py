@@ -42,7 +42,8 @@ def train(
     """Train an entry with its standard recipe and measure it on the test split.
 
     The same seed on the same machine, backend and versions gives bit-identical weights. The test
-    split is read once, after the last epoch.
+    split is read once, after the last epoch. Sets the global random seeds of Python, NumPy and
+    the backend (``keras.utils.set_random_seed``), from which the initial weights are drawn.
 
     Args:
         name: an entry, ``"mnist_cnn@digits"``, or a model, which means its main dataset.
