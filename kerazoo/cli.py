@@ -150,7 +150,7 @@ def _print(*parts: Any) -> None:
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
     console = Console(width=width, highlight=False)
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, str))  # a path must stay in one piece
 
 
 def _list(options: argparse.Namespace) -> int:

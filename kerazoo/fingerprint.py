@@ -23,7 +23,8 @@ _NOT_STRUCTURE = {"name", "trainable", "dtype", "module", "registered_name", "bu
 def of_model(model: keras.Model) -> str:
     """Fingerprint of a model's structure: layers, settings, connections; not weights or names.
 
-    An option that is None counts as absent, so a Keras version that adds one changes nothing.
+    An option that is None or False counts as absent, so a Keras version that adds one that is off
+    by default changes nothing.
     """
     config = json.loads(model.to_json())["config"]
     index = {layer["config"]["name"]: f"#{i}" for i, layer in enumerate(config["layers"])}
@@ -35,7 +36,7 @@ def _structure(value: Any, index: Mapping[str, str]) -> Any:
         return {
             k: _structure(v, index)
             for k, v in value.items()
-            if k not in _NOT_STRUCTURE and v is not None
+            if k not in _NOT_STRUCTURE and v is not None and v is not False
         }
     if isinstance(value, list):
         if len(value) == 3 and isinstance(value[0], str) and value[0] in index:

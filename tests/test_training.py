@@ -100,27 +100,29 @@ def test_a_run_that_ends_anywhere_resumes_to_identical_weights(
 
 
 def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
-    """A smaller version of benchmarks/resume_kill.py: SIGKILL at random moments of training."""
+    """A smaller version of benchmarks/resume_kill.py: SIGKILL, then Ctrl-C, while it trains."""
 
     def command(out):
         return [
             *(sys.executable, "-m", "kerazoo", "--import", str(private_zoo), "train", "bar_net"),
-            *("--epochs", "60", "--checkpoint-seconds", "0", "--out", str(out)),
+            *("--epochs", "100", "--checkpoint-seconds", "0", "--out", str(out)),
         ]
 
-    straight = kerazoo.train("bar_net", epochs=60, out="straight", **OPTIONS)
+    straight = kerazoo.train("bar_net", epochs=100, out="straight", **OPTIONS)
     moments = random.Random(0)
-    for number in range(2):
-        out = in_tmp / f"killed-{number}"
+    for how, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        out = in_tmp / how.name
         process = subprocess.Popen(command(out), stderr=subprocess.PIPE)
         deadline = time.monotonic() + 120
         while not (out / checkpoint.FILE_NAME).exists() and time.monotonic() < deadline:
             assert process.poll() is None, process.stderr.read().decode()
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.5))
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        resumed = kerazoo.train("bar_net", epochs=60, out=out, resume=True, **OPTIONS)
+        os.kill(process.pid, how)
+        said = process.communicate()[1].decode()
+        assert process.returncode == status, said
+        assert how is signal.SIGKILL or ("--resume" in said and "Traceback" not in said)
+        resumed = kerazoo.train("bar_net", epochs=100, out=out, resume=True, **OPTIONS)
         assert outcome(resumed.path) == outcome(straight.path)
 
 
