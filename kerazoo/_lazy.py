@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -19,12 +20,13 @@ _quiet = False
 
 
 def silence_import_logs() -> None:
-    """From now on, hide what TensorFlow's native code prints while it is imported.
+    """From now on, hide what TensorFlow's native code prints while it is imported, and its hints.
 
     For the command line only: a library leaves its user's standard error alone.
     """
     global _quiet
     _quiet = True
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def load(name: str) -> types.ModuleType:

@@ -6,6 +6,7 @@ They must be the same on every machine, and across Keras versions that only add 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,25 +24,53 @@ _NOT_STRUCTURE = {"name", "trainable", "dtype", "module", "registered_name", "bu
 def of_model(model: keras.Model) -> str:
     """Fingerprint of a model's structure: layers, settings, connections; not weights or names.
 
-    An option that is None or False counts as absent, so a Keras version that adds one that is off
-    by default changes nothing.
+    A setting that has its default, or is None or False, counts as absent, so that a Keras version
+    that adds an option changes nothing for the models that do not use it.
     """
+    return sha256_of_json(_of_network(model))
+
+
+def _of_network(model: keras.Model) -> dict[str, Any]:
     config = json.loads(model.to_json())["config"]
-    index = {layer["config"]["name"]: f"#{i}" for i, layer in enumerate(config["layers"])}
-    return sha256_of_json(_structure(config, index))
+    operations = {o.name: o for o in getattr(model, "operations", model.layers)}
+    names = [layer["config"]["name"] for layer in config["layers"]]
+    index = {name: f"#{i}" for i, name in enumerate(names)}
+    layers = []
+    for layer, name in zip(config["layers"], names, strict=True):
+        operation = operations.get(name)
+        if hasattr(operation, "layers") and "layers" in layer["config"]:
+            settings = _of_network(operation)
+        else:
+            settings = _without_defaults(layer["config"], operation)
+        layers.append({**layer, "config": settings})
+    return _cleaned({**config, "layers": layers}, index)
 
 
-def _structure(value: Any, index: Mapping[str, str]) -> Any:
+def _without_defaults(config: dict[str, Any], operation: Any) -> dict[str, Any]:
+    """The settings that differ from the defaults of the layer's constructor."""
+    if operation is None:
+        return config
+    parameters = inspect.signature(type(operation).__init__).parameters
+    absent = object()
+
+    def default(name: str) -> Any:
+        value = parameters[name].default if name in parameters else absent
+        return list(value) if isinstance(value, tuple) else value
+
+    return {k: v for k, v in config.items() if v != default(k)}
+
+
+def _cleaned(value: Any, index: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {
-            k: _structure(v, index)
+            k: _cleaned(v, index)
             for k, v in value.items()
             if k not in _NOT_STRUCTURE and v is not None and v is not False
         }
     if isinstance(value, list):
         if len(value) == 3 and isinstance(value[0], str) and value[0] in index:
             return [index[value[0]], *value[1:]]  # a layer's output, written [name, node, tensor]
-        return [_structure(v, index) for v in value]
+        return [_cleaned(v, index) for v in value]
     return value
 
 

@@ -11,9 +11,9 @@ from kerazoo import fingerprint
 
 # With Keras 3.12 and 3.15 alike; a Keras version that changes them makes all evidence look stale.
 KNOWN = {
-    "mnist_cnn": "d9b8348ac21aeca7b11ba20c74f6ad4aae3c041b4b2fe3fbb025ae5428dacf3a",
-    "mnist_cnn_deep": "4b86dd753944c1647840e4a561157662a37da82e017b1a626b29de4a0c601f82",
-    "mnist_cnn_small": "5df5eeeb74a9d3caf3bdb82d5eb3ecdb27d47f1fda90f3a7701d966091898e04",
+    "mnist_cnn": "7ad9842cedfba61179322f35cacdbe4d99815977b611729bcb58c200e3e6289e",
+    "mnist_cnn_deep": "9c252e19b1677c4438303635ba18abeddddd568b09c154586b1c39caa742117e",
+    "mnist_cnn_small": "ab4af6aed936c9acba9a6638a380d85e5a4754e32738419ca31da84746c8cfe2",
 }
 
 

@@ -30,7 +30,7 @@ from typing import Any
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_atomic, write_json
-from kerazoo.spec import Entry, Recipe
+from kerazoo.spec import Dataset, Entry, Recipe
 
 FORMAT = 1
 
@@ -83,6 +83,7 @@ def environment() -> dict[str, str]:
     return {
         **versions,
         "backend": backend,
+        "dtype_policy": keras.config.dtype_policy().name,
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
         "machine": f"{platform.system()} {platform.machine()}, {processor()}",
@@ -234,7 +235,7 @@ def config_of(
     tier: str,
     seed: int,
     recipe: Recipe,
-    labels: tuple[str, ...],
+    dataset: Dataset,
     fingerprints: dict[str, str],
 ) -> dict[str, Any]:
     """What ``config.json`` holds; two runs with the same one end with the same weights."""
@@ -246,5 +247,5 @@ def config_of(
         "recipe": dataclasses.asdict(recipe),
         "fingerprints": fingerprints,
         "environment": environment(),
-        "labels": list(labels),
+        "data": {"labels": list(dataset.labels), "light_on_dark": dataset.light_on_dark},
     }

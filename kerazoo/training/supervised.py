@@ -83,7 +83,7 @@ def train(
     keras.utils.set_random_seed(seed)
     model = registry.build_for(entry)
     fingerprints = {"model": fingerprint.of_model(model), "data": data.sha256}
-    config = run.config_of(entry, tier, seed, recipe, data.info.labels, fingerprints)
+    config = run.config_of(entry, tier, seed, recipe, data.info, fingerprints)
     run.prepare(folder, config, resume=resume)
     if run.is_finished(folder):
         return run.load(folder)
