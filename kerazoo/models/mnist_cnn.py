@@ -42,11 +42,9 @@ def block(x: KerasTensor, filters: int, name: str, padding: str = "valid") -> Ke
         Entry(
             dataset="mnist",
             recipe=Recipe(
-                epochs=20,
-                batch_size=128,
-                optimizer="adamw",
-                weight_decay=0.05,
-                learning_rate=2e-3,
+                epochs=10,
+                batch_size=64,
+                learning_rate=1.5e-3,
                 schedule="cosine",
                 augment_shift=0.07,
                 augment_rotate=10.0,
@@ -88,18 +86,20 @@ def mnist_cnn(
     input_shape: tuple[int, int, int] = (28, 28, 1),
     classes: int = 10,
     classifier_activation: str | None = "softmax",
-    dropout: float = 0.3,
+    dropout: float = 0.25,
+    dense_dropout: float = 0.2,
 ) -> keras.Model:
     """Two 3 × 3 convolutions, one pooling and a dense layer: the classic first network for MNIST.
 
-    Rescaling, Conv 32, Conv 64, MaxPool 2, Dropout, Dense 128, Dense: 1,199,882 parameters for
-    MNIST, nearly all of them in the first dense layer.
+    Rescaling, Conv 32, Conv 64, MaxPool 2, Dropout, Dense 128, Dropout, Dense: 1,199,882
+    parameters for MNIST, nearly all of them in the first dense layer.
 
     Args:
         input_shape: ``(height, width, channels)`` of raw pictures; at least 6 × 6.
         classes: number of outputs.
         classifier_activation: ``"softmax"`` for probabilities, None for logits.
         dropout: fraction of the pooled features dropped in training.
+        dense_dropout: fraction of the dense layer's features dropped in training.
 
     Returns:
         A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
@@ -116,6 +116,7 @@ def mnist_cnn(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     x = keras.layers.Dense(128, activation="relu", name="dense")(x)
+    x = keras.layers.Dropout(dense_dropout, name="dense_dropout")(x)
     x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
     return keras.Model(inputs, x, name="mnist_cnn")
 
