@@ -100,7 +100,7 @@ def zoo_table() -> str:
             f"| `{name}` | {tables.figure(row['mean'], row['std'], row['n'])} "
             f"| {tables.figure(row['baselines'].get('linear'))} "
             f"| {tables.figure(row['baselines'].get('majority_class'))} "
-            f"| {row['parameters'] or 0:,} | {tables.duration(row['train_seconds'])} |"
+            f"| {row['parameters'] or 0:,} | {tables.duration(row['train_seconds'] or 0)} |"
         )
     return "\n".join(lines)
 

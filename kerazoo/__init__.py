@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kerazoo.building import build as build
     from kerazoo.datasets.cache import load_data as load_data
     from kerazoo.errors import KerazooError as KerazooError
     from kerazoo.evaluating import evaluate as evaluate
     from kerazoo.predicting import predict as predict
-    from kerazoo.registry import build as build
     from kerazoo.registry import list_datasets as list_datasets
     from kerazoo.registry import list_entries as list_entries
     from kerazoo.registry import list_models as list_models
@@ -30,7 +30,7 @@ _HOME = {
     "KerazooError": "kerazoo.errors",
     "Published": "kerazoo.spec",
     "Recipe": "kerazoo.spec",
-    "build": "kerazoo.registry",
+    "build": "kerazoo.building",
     "evaluate": "kerazoo.evaluating",
     "list_datasets": "kerazoo.registry",
     "list_entries": "kerazoo.registry",

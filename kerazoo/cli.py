@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +15,14 @@ from kerazoo import __version__, _lazy, registry, tables
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.spec import parse_recipe_value
 
-OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (0 fine, 1 FAIL, 2 a mistake, 130 Ctrl-C)."""
+    """Run one command; returns the exit status.
+
+    0 fine, 1 FAIL, 2 a mistake of the user's, 70 one of kerazoo's own, 130 Ctrl-C.
+    """
     # TensorFlow logs several lines at import; whoever wants them sets this variable.
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -27,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name in options.imports:
             registry.import_module(name)
-        return options.run(options)
+        options.stdout = sys.stdout
+        # Whatever a library prints, standard output is the one JSON document.
+        aside = contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext()
+        with aside:
+            return options.run(options)
     except KerazooError as error:
         print(f"kerazoo: error: {error}", file=sys.stderr)
         return MISTAKE
@@ -40,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe (head, less) had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        print(f"kerazoo: error: {error}", file=sys.stderr)
+        return MISTAKE
+    except Exception:
+        traceback.print_exc()
+        print("kerazoo: this is a mistake of kerazoo's own; please report it.", file=sys.stderr)
+        return BUG
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,9 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--checkpoint-seconds",
         type=float,
-        default=5.0,
         metavar="T",
-        help="least time between two checkpoints (5); 0 writes one after every epoch",
+        help="least time between two checkpoints; 0 writes one after every epoch",
     )
     _training_options(command)
     _finish(command, _train)
@@ -139,8 +154,9 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+def _print_json(options: argparse.Namespace, content: Any) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    print(text, file=options.stdout)
 
 
 def _print(*parts: Any) -> None:
@@ -148,7 +164,7 @@ def _print(*parts: Any) -> None:
 
     # A table must stay whole where there is no terminal to tell its width.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
-    console = Console(width=width, highlight=False)
+    console = Console(width=width, highlight=False, markup=False)
     for part in parts:
         console.print(part, soft_wrap=isinstance(part, str))  # a path must stay in one piece
 
@@ -157,7 +173,7 @@ def _list(options: argparse.Namespace) -> int:
     names = registry.list_entries(options.pattern)
     rows = [tables.entry_row(registry.get_entry(name)) for name in names]
     if options.json:
-        _print_json(rows)
+        _print_json(options, rows)
         return OK
     datasets = sorted({row["dataset"] for row in rows})
     if options.pattern == "*":
@@ -172,7 +188,7 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     content = tables.card(registry.get_entry(options.entry))
     if options.json:
-        _print_json(content)
+        _print_json(options, content)
     else:
         _print(*tables.card_parts(content))
     return OK
@@ -181,6 +197,9 @@ def _show(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from kerazoo.training.supervised import train
 
+    chosen = {}  # else the default of train() holds
+    if options.checkpoint_seconds is not None:
+        chosen["checkpoint_seconds"] = options.checkpoint_seconds
     done = train(
         options.entry,
         seed=options.seed,
@@ -190,10 +209,11 @@ def _train(options: argparse.Namespace) -> int:
         out=options.out,
         resume=options.resume,
         tensorboard=options.tensorboard,
-        checkpoint_seconds=options.checkpoint_seconds,
+        **chosen,
     )
     if options.json:
         _print_json(
+            options,
             {
                 "entry": done.entry,
                 "tier": done.tier,
@@ -202,7 +222,7 @@ def _train(options: argparse.Namespace) -> int:
                 "seconds": done.seconds,
                 "metrics": done.metrics,
                 "pictures": [str(p) for p in done.pictures],
-            }
+            },
         )
         return OK
     metrics = done.metrics
@@ -221,7 +241,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     result = evaluate(options.source)
     if options.json:
-        _print_json(result.as_json())
+        _print_json(options, result.as_json())
     else:
         said = "as recorded" if result.same else f"recorded: {result.recorded:.4%}"
         _print(
@@ -245,9 +265,11 @@ def _verify(options: argparse.Namespace) -> int:
         resume=options.resume,
     )
     if options.json:
-        _print_json(report.as_json())
+        _print_json(options, report.as_json())
     else:
-        verdict = "[bold green]PASS[/]" if report.passed else "[bold red]FAIL[/]"
+        from rich.text import Text
+
+        verdict = Text("PASS", "bold green") if report.passed else Text("FAIL", "bold red")
         _print(
             tables.report_table(report),
             *(f"note: {note}" for note in report.notes),
@@ -263,7 +285,7 @@ def _predict(options: argparse.Namespace) -> int:
 
     predictions = predict(options.source, options.files, invert=options.invert)
     if options.json:
-        _print_json([p.as_json() for p in predictions])
+        _print_json(options, [p.as_json() for p in predictions])
     else:
         _print(tables.predictions_table(predictions))
     errors = [p.error for p in predictions if p.error is not None]

@@ -21,6 +21,12 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a training; the last finished epoch was saved and can be resumed."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its type if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> KerazooError:
     """The error for a name that is not registered, with the nearest names that are."""
     known = sorted(known)

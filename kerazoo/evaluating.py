@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerazoo import evidence, registry
+from kerazoo import building, evidence, registry
 from kerazoo.datasets.cache import load_data
 from kerazoo.errors import KerazooError
 from kerazoo.training import run
@@ -60,7 +60,7 @@ def evaluate(source: str | os.PathLike[str]) -> Evaluation:
     if is_run(source):
         return _evaluate_run(Path(source))
     entry = registry.get_entry(os.fspath(source))
-    model = registry.build_for(entry)
+    model = building.build_for(entry)
     evidence.load_bundled_weights(model, entry)
     recorded = evidence.read(entry)
     assert recorded.weights is not None  # else load_bundled_weights had said so
@@ -77,7 +77,12 @@ def evaluate(source: str | os.PathLike[str]) -> Evaluation:
 
 def is_run(source: str | os.PathLike[str]) -> bool:
     """Whether a run folder is meant rather than the name of an entry."""
-    return Path(source).is_dir() or os.sep in os.fspath(source)
+    text = os.fspath(source)
+    if any(separator in text for separator in (os.sep, os.altsep) if separator):
+        return True
+    if (Path(text) / "config.json").is_file():
+        return True
+    return Path(text).is_dir() and text.partition("@")[0] not in registry.list_models()
 
 
 def _evaluate_run(folder: Path) -> Evaluation:

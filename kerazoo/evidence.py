@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
-from kerazoo.errors import KerazooError, unknown
+from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.files import sha256_of_file, sha256_of_json, write_json
 from kerazoo.spec import Entry, Model, Recipe
 
@@ -209,7 +209,10 @@ def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
         raise KerazooError(
             f"{entry.name} has no trained weights. Train it with `kerazoo train {entry.name}`."
         )
-    remedy = "Reinstall kerazoo (or `git checkout` the file)."
+    remedy = (
+        "Reinstall kerazoo (or `git checkout` the file); for a model of your own, record again "
+        f"with `kerazoo verify {entry.name} --seeds 5 --record`."
+    )
     if not path.exists():
         raise KerazooError(f"the trained weights of {entry.name} are missing: {path}. {remedy}")
     if sha256_of_file(path) != recorded.sha256:
@@ -248,5 +251,6 @@ def _load(net: keras.Model, path: Path, hint: str) -> None:
             warnings.simplefilter("error", UserWarning)
             net.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
-        first = str(error).strip().splitlines()[0]
-        raise KerazooError(f"weights file {path} does not fit: {first} {hint}") from error
+        raise KerazooError(
+            f"weights file {path} does not fit: {first_line(error)} {hint}"
+        ) from error

@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
 
@@ -16,29 +16,23 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a file beside ``path``, flush it to the disk, then rename it.
+def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
+    """Let ``save`` make a file of another name beside ``path``, flush it, then rename it.
 
     Raises:
         KerazooError: the folder cannot be written or the disk is full; ``path`` is as before.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    aside = path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(aside, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
+            save(aside)
+            _flush(aside)
             os.replace(aside, path)
         finally:
             aside.unlink(missing_ok=True)
         if os.name == "posix":  # the rename itself must outlive a power cut
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _flush(path.parent)
     except OSError as error:
         raise KerazooError(
             f"cannot write {path}: {error.strerror or error}. "
@@ -46,14 +40,32 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
         ) from error
 
 
+def is_leftover(path: Path) -> bool:
+    """Whether a file was being written when its process was killed."""
+    return path.name.startswith(".") and ".part." in path.name
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    save_atomic(path, lambda aside: aside.write_bytes(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically as UTF-8."""
-    write_atomic(path, lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON atomically."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Write indented JSON atomically; raises ValueError for NaN, which JSON does not have."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def sha256_of_file(path: Path) -> str:
@@ -74,8 +86,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[st
     from safetensors.numpy import save
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    content = save(whole, dict(about))
-    write_atomic(path, lambda file: file.write(content))
+    write_bytes(path, save(whole, dict(about)))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import evidence, registry
+from kerazoo import building, evidence, registry
 from kerazoo.datasets.pictures import Invert, read_picture
 from kerazoo.errors import KerazooError
 from kerazoo.evaluating import is_run
+from kerazoo.evaluation.plots import is_picture
 from kerazoo.training import run
 from kerazoo.training.inference import probabilities
 
@@ -70,6 +70,11 @@ def predict(
         raise KerazooError("no file given to predict.")
     model, labels, light_on_dark = _classifier(source)
     shape = model.input_shape[1:]
+    if not is_picture(shape):
+        raise KerazooError(
+            f"{os.fspath(source)} takes examples of shape {shape}, which are no pictures; predict "
+            "reads picture files only."
+        )
     pictures: dict[int, Any] = {}
     errors: dict[int, str] = {}
     for index, file in enumerate(files):
@@ -96,14 +101,9 @@ def _classifier(source: str | os.PathLike[str]) -> tuple[keras.Model, list[str],
         if not folder.is_dir():
             raise KerazooError(f"there is no run folder {folder}.")
         config = run.read_config(folder)
-        try:
-            labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise KerazooError(f"{folder}/labels.json is missing or damaged: {error}") from error
-        dataset = registry.get_dataset(registry.get_entry(config["entry"]).dataset)
-        return run.load_model(folder), labels, dataset.light_on_dark
+        return run.load_model(folder), config["data"]["labels"], config["data"]["light_on_dark"]
     entry = registry.get_entry(os.fspath(source))
-    model = registry.build_for(entry)
+    model = building.build_for(entry)
     evidence.load_bundled_weights(model, entry)
     dataset = registry.get_dataset(entry.dataset)
     return model, list(dataset.labels), dataset.light_on_dark

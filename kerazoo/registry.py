@@ -1,4 +1,4 @@
-"""Register models and datasets, look them up, build them."""
+"""Register models and datasets, and look them up."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import inspect
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from kerazoo.errors import KerazooError, unknown
-from kerazoo.spec import Dataset, Entry, Model, Task
+from kerazoo.spec import Dataset, Entry, Loader, Model, Task
 
-if TYPE_CHECKING:
-    import keras
-
+PRIVATE = "One of your own needs --import MODULE before the command."
 _PACKAGE = Path(__file__).parent
 _models: dict[str, Model] = {}
 _datasets: dict[str, Dataset] = {}
 _built_in_loaded = False
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
-Loader = TypeVar("Loader", bound=Callable[..., Any])
+LoaderFunction = TypeVar("LoaderFunction", bound=Loader)
 
 
 def register_model(
@@ -68,25 +67,55 @@ def register_model(
     return register
 
 
-def register_dataset(**about: Any) -> Callable[[Loader], Loader]:
+def register_dataset(
+    *,
+    input_shape: Sequence[int],
+    labels: Sequence[str],
+    licence: str,
+    source: str,
+    offline: bool,
+    task: Task = "classification",
+    sha256: str | None = None,
+    light_on_dark: bool = False,
+) -> Callable[[LoaderFunction], LoaderFunction]:
     """Decorate a loader function to put it into the zoo under its own name.
 
+    The loader returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``: ``x`` an array
+    ``(n, *input_shape)``, ``y`` whole numbers ``(n,)`` that index ``labels``. What it returns is
+    kept in the cache if ``sha256`` pins it; otherwise it is called at every load.
+
     Args:
-        **about: the fields of :class:`kerazoo.spec.Dataset` other than ``name``, ``load`` and
-            ``summary`` (the first line of the loader's docstring).
+        input_shape: of one example, channels last.
+        labels: the name of each class, in the order of the integer labels.
+        licence: of the data.
+        source: where the data comes from and how to cite it.
+        offline: whether it loads with no network and nothing prepared.
+        task: what ``y`` means.
+        sha256: the fingerprint of the content, ``kerazoo.load_data(name).sha256``.
+        light_on_dark: pictures show light strokes on a dark ground.
 
     Raises:
         KerazooError: the name is taken, or the function has no docstring.
     """
 
-    def register(loader: Loader) -> Loader:
+    def register(loader: LoaderFunction) -> LoaderFunction:
         name = loader.__name__
         doc = inspect.getdoc(loader)
         if not doc:
             raise KerazooError(f"dataset {name!r} has no docstring; it is its documentation.")
         _refuse_taken("dataset", name, _datasets, loader)
         _datasets[name] = Dataset(
-            name=name, load=loader, summary=doc.splitlines()[0].strip(), **about
+            name=name,
+            load=loader,
+            task=task,
+            summary=doc.splitlines()[0].strip(),
+            input_shape=tuple(input_shape),
+            labels=tuple(labels),
+            licence=licence,
+            source=source,
+            offline=offline,
+            sha256=sha256,
+            light_on_dark=light_on_dark,
         )
         return loader
 
@@ -109,6 +138,8 @@ def _evidence_folder(factory: Callable[..., Any]) -> Path:
     """Kerazoo's own evidence lies in the package, a private model's beside its own file."""
     if factory.__module__.split(".")[0] == "kerazoo":
         return _PACKAGE
+    if factory.__module__ == "__main__":  # a notebook or a prompt has no file of its own
+        return Path.cwd()
     return Path(inspect.getfile(factory)).resolve().parent
 
 
@@ -116,13 +147,13 @@ def _load_built_in() -> None:
     global _built_in_loaded
     if _built_in_loaded:
         return
-    _built_in_loaded = True
     for folder in ("models", "datasets"):
         package = importlib.import_module(f"kerazoo.{folder}")
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"kerazoo.{folder}.{module.name}")
     for name in filter(None, os.environ.get("KERAZOO_IMPORT", "").split(os.pathsep)):
         import_module(name)
+    _built_in_loaded = True
 
 
 def import_module(name: str) -> None:
@@ -162,7 +193,11 @@ def import_module(name: str) -> None:
     except KerazooError:
         raise
     except Exception as error:
-        raise KerazooError(f"cannot import {name!r}: {type(error).__name__}: {error}") from error
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise KerazooError(
+            f"cannot import {name!r}: {type(error).__name__}: {error} "
+            f"({last.filename}, line {last.lineno})."
+        ) from error
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -191,7 +226,7 @@ def get_model(name: str) -> Model:
     """The registered model; raises KerazooError, with the nearest names, if there is none."""
     _load_built_in()
     if name not in _models:
-        raise unknown("model", name, _models, "`kerazoo list` shows all.")
+        raise unknown("model", name, _models, f"`kerazoo list` shows all. {PRIVATE}")
     return _models[name]
 
 
@@ -199,7 +234,7 @@ def get_dataset(name: str) -> Dataset:
     """The registered dataset; raises KerazooError, with the nearest names, if there is none."""
     _load_built_in()
     if name not in _datasets:
-        raise unknown("dataset", name, _datasets, "`kerazoo list` shows all.")
+        raise unknown("dataset", name, _datasets, f"`kerazoo list` shows all. {PRIVATE}")
     return _datasets[name]
 
 
@@ -216,83 +251,3 @@ def get_entry(name: str) -> Entry:
     if dataset_name not in model.entries:
         raise unknown("entry", name, (e.name for e in model.entries.values()))
     return model.entries[dataset_name]
-
-
-def build(name: str, *, weights: str | os.PathLike[str] | None = None, **options: Any):
-    """Build a model of the zoo.
-
-    Args:
-        name: a registered model, such as ``"mnist_cnn"``.
-        weights: None for fresh weights; a dataset's name (``"mnist"``) for the trained weights
-            that come with kerazoo; or the path of a ``.weights.h5`` file.
-        **options: passed to the factory: ``input_shape``, ``classes``, ``classifier_activation``
-            and what its docstring names besides. With a dataset's weights the defaults are that
-            dataset's shape and classes.
-
-    Returns:
-        A functional ``keras.Model``; it takes raw pixels and is not compiled.
-
-    Raises:
-        KerazooError: unknown model or option, a value the architecture cannot have, or weights
-            that do not fit, are missing or were altered.
-    """
-    from kerazoo import evidence
-
-    model = get_model(name)
-    entry = None
-    if weights is not None:
-        entry = evidence.entry_of_weights(model, weights)
-        if entry is not None:
-            options = {**factory_options(entry), **options}
-    net = _call_factory(model, options)
-    if entry is not None:
-        evidence.load_bundled_weights(net, entry)
-    elif weights is not None:
-        evidence.load_weights_file(net, Path(weights))
-    return net
-
-
-def factory_options(entry: Entry) -> dict[str, Any]:
-    """The factory's keyword arguments that follow from an entry's dataset."""
-    dataset = get_dataset(entry.dataset)
-    return {"input_shape": dataset.input_shape, "classes": dataset.classes}
-
-
-def build_for(entry: Entry) -> keras.Model:
-    """The model of an entry with fresh weights, in the shape of the entry's dataset."""
-    return _call_factory(get_model(entry.model), factory_options(entry))
-
-
-def _call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
-    parameters = inspect.signature(model.factory).parameters
-    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    for option in options:
-        if option not in parameters and not takes_any:
-            raise unknown(f"option of model {model.name!r}", option, parameters)
-    _check_common_options(model.name, options)
-    try:
-        return model.factory(**options)
-    except KerazooError:
-        raise
-    except (ValueError, TypeError) as error:
-        shown = ", ".join(f"{k}={v!r}" for k, v in options.items())
-        first = str(error).strip().splitlines()[0]
-        raise KerazooError(
-            f"{model.name}({shown}) cannot be built: {first} "
-            "An input shape too small for the architecture is the usual cause."
-        ) from error
-
-
-def _check_common_options(name: str, options: dict[str, Any]) -> None:
-    """What every factory means by ``classes`` and ``input_shape``."""
-    classes = options.get("classes", 1)
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-        raise KerazooError(f"{name}: classes={classes!r}; it must be a whole number from 1 up.")
-    shape = options.get("input_shape", (1,))
-    if not isinstance(shape, (tuple, list)) or not all(
-        isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape
-    ):
-        raise KerazooError(
-            f"{name}: input_shape={shape!r}; give positive whole numbers, channels last, "
-            "such as (28, 28, 1)."
-        )

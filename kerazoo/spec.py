@@ -184,6 +184,9 @@ class Entry:
     published: tuple[Published, ...] = ()
     model: str = ""
 
+    def __post_init__(self) -> None:
+        self.recipe_for("smoke")  # a wrong field is said at registration, not at first use
+
     @property
     def name(self) -> str:
         """``model@dataset``."""
@@ -238,6 +241,9 @@ class Split:
         return len(self.x)
 
 
+Loader = Callable[[], "Mapping[str, tuple[np.ndarray, np.ndarray]]"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A registered loader, and what can be said of its data without loading it.
@@ -253,13 +259,14 @@ class Dataset:
         licence: of the data.
         source: where the data comes from and how to cite it.
         offline: whether it loads with no network and nothing prepared.
-        sha256: fingerprint of the content; None for a dataset that is not pinned.
+        sha256: fingerprint of the content; None for a dataset that is not pinned, which is
+            loaded anew each time and never kept in the cache.
         light_on_dark: pictures show light strokes on a dark ground (so that predictions on dark
             ink can be turned round).
     """
 
     name: str
-    load: Callable[[], Mapping[str, tuple[np.ndarray, np.ndarray]]]
+    load: Loader
     task: Task
     summary: str
     input_shape: tuple[int, ...]

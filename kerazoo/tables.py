@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import evidence, registry
+from kerazoo.errors import KerazooError
 from kerazoo.spec import TIERS, Entry
+from kerazoo.training.progress import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +25,10 @@ def entry_row(entry: Entry) -> dict[str, Any]:
     """What ``kerazoo list --json`` says of one entry."""
     recorded = evidence.read(entry)
     full = recorded.tiers.get("full")
-    dataset = registry.get_dataset(entry.dataset)
+    try:
+        dataset = registry.get_dataset(entry.dataset)
+    except KerazooError as error:
+        raise KerazooError(f"entry {entry.name}: {error}") from None
     return {
         "entry": entry.name,
         "model": entry.model,
@@ -47,19 +51,16 @@ def _median_seconds(reference: Reference | None) -> float | None:
     return statistics.median(r.seconds for r in reference.runs) if reference else None
 
 
+def _time(seconds: float | None) -> str:
+    return "–" if seconds is None else duration(seconds)
+
+
 def figure(mean: float | None, std: float | None = None, n: int = 0) -> str:
     """A recorded accuracy with its spread and number of runs, as a reader expects it."""
     if mean is None:
         return "not measured"
     spread = "" if std is None else f" ± {100 * std:.2f}"
     return f"{100 * mean:.2f}{spread} %" + (f" (n = {n})" if n else "")
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as a reader expects them."""
-    if seconds is None:
-        return "–"
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
@@ -76,7 +77,7 @@ def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
             figure(row["mean"], row["std"], row["n"]),
             figure(row["baselines"].get("linear")),
             f"{row['parameters']:,}" if row["parameters"] else "–",
-            duration(row["train_seconds"]),
+            _time(row["train_seconds"]),
             "yes" if row["offline"] else "after first load",
         )
     return table
@@ -205,7 +206,6 @@ def report_table(report: Report) -> Table:
     """The verdict of ``verify`` with the numbers behind it."""
     from rich.table import Table
 
-    reference = report.reference
     table = Table(
         title=f"{report.entry}, tier {report.tier}: {report.metric} on the test split",
         title_justify="left",
@@ -213,25 +213,15 @@ def report_table(report: Report) -> Table:
     table.add_column("what")
     table.add_column("figure", justify="right")
     table.add_column("")
-    for r in report.runs:
-        shown = "diverged" if math.isnan(r.value) else f"{r.value:.2%}"
-        said = "" if r.recorded is None else f"recorded {r.recorded:.2%}"
-        table.add_row(f"this run, seed {r.seed}", shown, said)
-    if len(report.runs) > 1:
-        table.add_row("mean of these runs", f"{report.mean:.2%}", "")
-    table.add_section()
-    spread = "" if reference.std is None else f"± {reference.std:.2%}, "
-    table.add_row("reference", f"{reference.mean:.2%}", f"{spread}n = {reference.n}")
-    table.add_row("must reach at least", f"{report.lower_bound:.2%}", "99 % prediction interval")
-    table.add_section()
-    for name, value in reference.baselines.items():
-        table.add_row(f"baseline: {name.replace('_', ' ')}", f"{value:.2%}", "recorded")
+    for row in report.rows:
+        table.add_row(*row)
     return table
 
 
 def predictions_table(predictions: Sequence[Prediction]) -> Table:
     """One row per file."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     table.add_column("file", overflow="fold")
@@ -240,8 +230,8 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
     table.add_column("note", overflow="fold")
     for p in predictions:
         if p.error is not None:
-            table.add_row(p.file, "–", "–", p.error)
+            table.add_row(Text(p.file), "–", "–", Text(p.error))
         else:
             note = "dark and light exchanged (--invert no: leave as it is)" if p.inverted else ""
-            table.add_row(p.file, p.label, f"{p.probability:.1%}", note)
+            table.add_row(Text(p.file), p.label, f"{p.probability:.1%}", note)
     return table

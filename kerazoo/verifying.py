@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
+import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerazoo import evidence, fingerprint, registry
+from kerazoo import building, evidence, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.datasets.cache import load_data
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.evaluation.baselines import classification_baselines
 from kerazoo.evidence import BundledWeights, Evidence, RecordedRun, Reference
-from kerazoo.files import sha256_of_file, write_atomic
+from kerazoo.files import write_bytes
 from kerazoo.spec import Data, Entry, Recipe
 from kerazoo.training import run
 from kerazoo.training.inference import scores_on
@@ -47,6 +48,14 @@ class FreshRun:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """The worst mean that a reference allows, and what decided it."""
+
+    value: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class Report:
     """The verdict of ``verify``, with the numbers behind it.
 
@@ -56,7 +65,7 @@ class Report:
         metric: such as ``accuracy``.
         runs: the fresh runs.
         reference: what they are held against.
-        lower_bound: the worst mean that the reference allows for so many runs.
+        bound: the worst mean that the reference allows for so many runs.
         problems: why the verdict is FAIL although the figures may be good (stale evidence).
         notes: what the reader should know besides.
     """
@@ -66,7 +75,7 @@ class Report:
     metric: str
     runs: tuple[FreshRun, ...]
     reference: Reference
-    lower_bound: float
+    bound: Bound
     problems: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -78,7 +87,7 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether the fresh runs are as good as the reference allows."""
-        return not self.problems and self.mean >= self.lower_bound
+        return not self.problems and self.mean >= self.bound.value
 
     @property
     def pictures(self) -> list[Path]:
@@ -86,19 +95,35 @@ class Report:
         return [p for r in self.runs for p in sorted(r.path.glob("*.png"))]
 
     @property
-    def table(self) -> str:
-        """The figures as plain text, a line each."""
-        std = "" if self.reference.std is None else f" ± {self.reference.std:.2%}"
-        lines = [f"{self.entry} ({self.tier}), {self.metric} on the test split"]
-        lines += [f"  seed {r.seed:<4} {r.value:.2%}" for r in self.runs]
-        lines += [
-            f"  mean      {self.mean:.2%}",
-            f"  reference {self.reference.mean:.2%}{std} (n = {self.reference.n})",
-            f"  bound     {self.lower_bound:.2%}",
+    def rows(self) -> list[tuple[str, str, str]]:
+        """What a reader wants to see: name, figure, remark."""
+        rows = [
+            (
+                f"this run, seed {r.seed}",
+                "diverged" if math.isnan(r.value) else f"{r.value:.2%}",
+                "" if r.recorded is None else f"recorded {r.recorded:.2%}",
+            )
+            for r in self.runs
         ]
-        lines += [f"  {name} {value:.2%}" for name, value in self.reference.baselines.items()]
-        lines += [f"  {'PASS' if self.passed else 'FAIL'}"]
-        return "\n".join(lines)
+        if len(self.runs) > 1 and not math.isnan(self.mean):
+            rows.append(("mean of these runs", f"{self.mean:.2%}", ""))
+        reference = self.reference
+        spread = "" if reference.std is None else f"± {reference.std:.2%}, "
+        rows.append(("reference", f"{reference.mean:.2%}", f"{spread}n = {reference.n}"))
+        rows.append(("must reach at least", f"{self.bound.value:.2%}", self.bound.reason))
+        for name, value in reference.baselines.items():
+            rows.append((f"baseline: {name.replace('_', ' ')}", f"{value:.2%}", "recorded"))
+        return rows
+
+    @property
+    def table(self) -> str:
+        """Figures, remarks and verdict as plain text."""
+        width = max(len(name) for name, _, _ in self.rows)
+        lines = [f"{self.entry}, tier {self.tier}: {self.metric} on the test split"]
+        lines += [f"  {name:{width}}  {value:>8}  {note}" for name, value, note in self.rows]
+        lines += [f"  note: {note}" for note in self.notes]
+        lines += [f"  problem: {problem}" for problem in self.problems]
+        return "\n".join(line.rstrip() for line in [*lines, "PASS" if self.passed else "FAIL"])
 
     def as_json(self) -> dict[str, Any]:
         """What ``kerazoo verify --json`` prints."""
@@ -108,7 +133,7 @@ class Report:
             "metric": self.metric,
             "passed": self.passed,
             "mean": None if math.isnan(self.mean) else self.mean,
-            "lower_bound": self.lower_bound,
+            "lower_bound": self.bound.value,
             "reference": {
                 "mean": self.reference.mean,
                 "std": self.reference.std,
@@ -162,7 +187,7 @@ def verify(
         progress: show progress on standard error.
 
     Returns:
-        A report with ``.passed``, ``.mean``, ``.lower_bound``, ``.reference``, ``.table``.
+        A report with ``.passed``, ``.mean``, ``.bound``, ``.reference``, ``.table``.
 
     Raises:
         KerazooError: unknown name or tier, no reference recorded, a damaged reference file, or
@@ -174,6 +199,8 @@ def verify(
         raise KerazooError(f"seeds is {seeds!r}; it must be a whole number from 1 up.")
     if record and settings:
         raise KerazooError("a changed recipe cannot be recorded; change it in the model's file.")
+    if record:
+        _require_writable(registry.get_model(entry.model).evidence)
     if resume and out is None:
         raise KerazooError("resume needs the folder of the runs: give --out DIR (out=...).")
     recorded = evidence.read(entry)
@@ -208,13 +235,13 @@ def verify(
         metric=recorded.metric,
         runs=fresh,
         reference=reference,
-        lower_bound=lower_bound(reference, len(fresh)),
+        bound=lower_bound(reference, len(fresh)),
         problems=tuple(problems),
         notes=(*notes, *_notes(fresh, reference)),
     )
 
 
-def lower_bound(reference: Reference, k: int) -> float:
+def lower_bound(reference: Reference, k: int) -> Bound:
     """The worst mean of k fresh runs that a reference of n runs allows, at 99 %.
 
     The prediction interval of Student's t for the mean of k further draws: ``mean - t(n - 1) · std
@@ -225,14 +252,23 @@ def lower_bound(reference: Reference, k: int) -> float:
 
     noise = statistics.fmean(r.standard_error for r in reference.runs)
     margin = float(stats.norm.ppf(CONFIDENCE)) * noise
+    reason = "floor: sampling noise of the test split, 99 %"
     if reference.std is not None:
         t = float(stats.t.ppf(CONFIDENCE, reference.n - 1))
-        margin = max(margin, t * reference.std * math.sqrt(1 / k + 1 / reference.n))
-    return reference.mean - margin
+        interval = t * reference.std * math.sqrt(1 / k + 1 / reference.n)
+        if interval > margin:
+            margin, reason = interval, "99 % prediction interval"
+    return Bound(reference.mean - margin, reason)
+
+
+def _require_writable(folder: Path) -> None:
+    """Say before hours of training that their result could not be kept."""
+    if not os.access(folder, os.W_OK):
+        raise KerazooError(f"--record writes below {folder}, which you may not write to.")
 
 
 def _default_folder(entry: Entry, tier: str) -> Path:
-    return Path("runs") / entry.name / f"{time.strftime('%Y%m%d-%H%M%S')}-verify-{tier}"
+    return Path("runs") / entry.name / f"{run.stamp()}-verify-{tier}"
 
 
 def _one_run(
@@ -273,7 +309,7 @@ def _staleness(
     if settings:
         changed = ", ".join(f"{k}={v}" for k, v in settings.items())
         notes.append(f"the recipe was changed: {changed}")
-    model = fingerprint.of_model(registry.build_for(entry))
+    model = fingerprint.of_model(building.build_for(entry))
     for reason in evidence.stale_reasons(reference, recipe, model, load_data(entry.dataset).sha256):
         text = f"the recorded evidence is stale: {reason}"
         other_keras = reference.environment.get("keras") != keras.__version__
@@ -324,9 +360,10 @@ def _record(
         for r in finished
     ]
     seeds = {r.seed for r in fresh}
-    before = recorded.tiers.get(tier)
-    kept = [r for r in (before.runs if before else ()) if r.fingerprint == stamp]
-    together = sorted([*fresh, *(r for r in kept if r.seed not in seeds)], key=lambda r: r.seed)
+    recorded = evidence.read(entry)  # again: another process may have recorded the other tier
+    kept = _still_valid(recorded.tiers.get(tier), recipe, model, data.sha256, config, seeds)
+    restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
+    together = sorted([*fresh, *restamped], key=lambda r: r.seed)
     reference = Reference(
         recipe=dataclasses.asdict(recipe),
         model=model,
@@ -338,7 +375,11 @@ def _record(
     weights = recorded.weights
     first = min(finished, key=lambda r: r.seed)
     if tier == "full" and first.seed == together[0].seed:
-        weights = _bundle(entry, first, data)
+        content, value = _compact_weights(entry, first, data)
+        weights = BundledWeights(
+            sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
+        )
+        write_bytes(evidence.weights_path(entry), content)
     written = dataclasses.replace(
         recorded,
         metric=finished[0].metrics["metric"],
@@ -351,33 +392,54 @@ def _record(
     return written
 
 
-def _bundle(entry: Entry, source: Run, data: Data) -> BundledWeights:
-    """Write a run's weights as float16, half the size, and measure exactly what was written."""
+def _still_valid(
+    before: Reference | None,
+    recipe: Recipe,
+    model: str,
+    data: str,
+    config: dict[str, Any],
+    seeds: set[int],
+) -> list[RecordedRun]:
+    """The recorded runs that the fresh ones join: of the same training, in the same environment."""
+    if before is None:
+        return []
+    stale = evidence.stale_reasons(before, recipe, model, data)
+    if not stale and before.environment == config["environment"]:
+        return [r for r in before.runs if r.seed not in seeds]
+    why = "; ".join(stale) or "recorded with other versions or on another machine"
+    print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
+    return []
+
+
+def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, float]:
+    """A run's weights file as float16, half the size, and what exactly these weights measure."""
     import h5py
 
-    path = evidence.weights_path(entry)
+    model = building.build_for(entry)
+    model.set_weights(source.model.get_weights())
     with tempfile.TemporaryDirectory() as aside:
         whole, half = Path(aside) / "whole.weights.h5", Path(aside) / "half.weights.h5"
-        model = registry.build_for(entry)
-        model.set_weights(source.model.get_weights())
         model.save_weights(whole)
         with h5py.File(whole) as old, h5py.File(half, "w") as new:
             _copy_as_float16(old, new)
-        content = half.read_bytes()
-    write_atomic(path, lambda file: file.write(content))
-    evidence.load_weights_file(model, path)
-    value = scores_on(model, data.test).accuracy
-    return BundledWeights(sha256=sha256_of_file(path), seed=source.seed, value=value)
+        evidence.load_weights_file(model, half)
+        return half.read_bytes(), scores_on(model, data.test).accuracy
 
 
 def _copy_as_float16(old: Any, new: Any) -> None:
+    """Copy an HDF5 group; what float16 cannot hold (above 65,504) keeps its type."""
     import h5py
+    import numpy as np
 
     new.attrs.update(old.attrs)
     for name, item in old.items():
         if isinstance(item, h5py.Group):
             _copy_as_float16(item, new.create_group(name))
-        else:
-            values = item[()]
-            kept = values.astype("float16") if values.dtype.kind == "f" else values
-            new.create_dataset(name, data=kept).attrs.update(item.attrs)
+            continue
+        values = item[()]
+        if values.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                half = values.astype("float16")
+            if np.isfinite(half).all():
+                values = half
+        new.create_dataset(name, data=values).attrs.update(item.attrs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,8 +88,26 @@ def test_no_network_and_no_data_names_the_way_out(home, tmp_path, monkeypatch, c
     assert not home.exists()
 
 
-def test_probe_is_short():
-    assert through_tfds.PROBE_SECONDS <= 5
+def test_preparing_that_another_process_finished_first_goes_on(monkeypatch, tmp_path):
+    """tensorflow-datasets itself fails when two processes end their preparation together."""
+    folder = tmp_path / "prepared"
+
+    class Builder:
+        data_path = folder
+        info = type("Info", (), {"splits": ["train"]})
+
+        def download_and_prepare(self):
+            folder.mkdir()  # the other process was faster
+            raise OSError("Directory not empty")
+
+        def as_dataset(self, **_):
+            return {"image": np.zeros((2, 1)), "label": np.arange(2)}
+
+    made = type("tfds", (), {"builder": lambda *_, **__: Builder(), "as_numpy": lambda x: x})
+    monkeypatch.setattr(through_tfds, "load", lambda name: made)
+    monkeypatch.setattr(through_tfds, "_probe", lambda *_: None)
+    arrays = through_tfds.load_arrays("x:1", image="image", label="label", host="", embedded="")
+    assert arrays["train"][1].tolist() == [0, 1]
 
 
 def test_other_data_from_the_source_is_refused(home, monkeypatch):
@@ -99,6 +118,53 @@ def test_other_data_from_the_source_is_refused(home, monkeypatch):
     )
     with pytest.raises(kerazoo.KerazooError, match="other data"):
         kerazoo.load_data("digits")
+
+
+def register(make, **changes):
+    about = {
+        "input_shape": [4],
+        "labels": ["a", "b"],
+        "licence": "none",
+        "source": "here",
+        "offline": True,
+    }
+
+    def own():
+        """A dataset of one's own."""
+        return make()
+
+    kerazoo.register_dataset(**{**about, **changes})(own)
+
+
+def splits(x, y):
+    return dict.fromkeys(("train", "validation", "test"), (x, y))
+
+
+def test_a_dataset_that_is_not_pinned_is_never_stale(home, private_registry):
+    for value in (1, 2):
+        register(lambda value=value: splits(np.full((3, 4), value), np.zeros(3, int)))
+        assert kerazoo.load_data("own").train.x[0, 0] == value
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: splits(np.zeros((3, 5)), np.zeros(3, int)), "x has shape (3, 5)"),
+        (lambda: splits(np.zeros((3, 4)), np.zeros((3, 1), int)), "y has shape (3, 1)"),
+        (lambda: splits(np.zeros((3, 4)), np.zeros(2, int)), "y has shape (2,)"),
+        (lambda: splits(np.zeros((3, 4)), np.zeros(3)), "float64"),
+        (lambda: splits(np.zeros((3, 4)), np.array([0, 1, 2])), "labels run from 0 to 2"),
+        (lambda: splits(np.zeros((0, 4)), np.zeros(0, int)), "x has shape (0, 4)"),
+        (lambda: {"train": (np.zeros((3, 4)), np.zeros(3, int))}, "'validation'"),
+        (lambda: Path("/no/such/file").read_text(), "No such file"),
+    ],
+)
+def test_what_a_loader_returns_is_checked(home, private_registry, make, why):
+    register(make)
+    with pytest.raises(kerazoo.KerazooError) as error:
+        kerazoo.load_data("own")
+    assert why in str(error.value) and "'own'" in str(error.value)
 
 
 def test_mnist_second_load_never_imports_tensorflow(home, mnist_prepared):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +155,33 @@ def test_full_disk_is_a_clear_error(command, in_tmp, monkeypatch):
     assert not [p for p in (in_tmp / "run").rglob("*") if p.is_file()], "no half-written file"
 
 
+def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, command, monkeypatch):
+    honest, calls = files.os.fsync, []
+
+    def fills(handle):
+        calls.append(handle)
+        if len(calls) > 12:  # two per file: some epochs were written before
+            raise OSError(28, "No space left on device")
+        return honest(handle)
+
+    arguments = ["train", "bar_net", "--checkpoint-seconds", "0", "--out", "run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", fills)
+        status, _, err = command(*arguments)
+        assert status == 2 and "No space left" in err
+    assert command(*arguments, "--resume")[0] == 0
+    assert command("train", "bar_net", "--out", "straight")[0] == 0
+    for name in ("history.csv", "metrics.json"):
+        assert Path("run", name).read_text() == Path("straight", name).read_text()
+
+
+def test_what_a_killed_process_left_behind_is_no_run(private_zoo, command, in_tmp):
+    (in_tmp / "run").mkdir()
+    (in_tmp / "run" / ".ab12.part.config.json").write_text("{")
+    assert command("train", "bar_net", "--epochs", "1", "--out", "run")[0] == 0
+    assert not list((in_tmp / "run").glob(".*"))
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_folder_is_a_clear_error(command, in_tmp):
     (in_tmp / "locked").mkdir(mode=0o555)
@@ -267,10 +295,54 @@ def test_a_closed_pipe_is_no_error():
     assert process.wait() in (0, 120)
 
 
+def test_a_mistake_of_kerazoo_is_neither_fail_nor_yours(command, monkeypatch):
+    def breaks(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(cli.tables, "entry_row", breaks)
+    status, out, err = command("list")
+    assert status == 70 and not out and "RuntimeError: a bug" in err
+
+
+def test_markup_in_paths_is_left_alone(private_zoo, command, in_tmp):
+    status, out, _ = command("train", "bar_net", "--epochs", "1", "--out", "run[red]x[/b]")
+    assert status == 0 and "run[red]x[/b]/model.keras" in out
+
+
+def test_what_libraries_print_does_not_spoil_json(private_zoo, command, monkeypatch):
+    honest = kerazoo.train
+
+    def chatty(*args, **options):
+        print("downloading")
+        return honest(*args, **options)
+
+    monkeypatch.setattr("kerazoo.training.supervised.train", chatty)
+    _, out, err = command("train", "bar_net", "--epochs", "1", "--out", "run", "--json")
+    assert json.loads(out)["entry"] == "bar_net@bars" and "downloading" in err
+
+
+def test_wrong_smoke_field_and_missing_dataset_name_the_place(private_registry):
+    with pytest.raises(kerazoo.KerazooError, match="Did you mean 'epochs'"):
+        kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1), smoke={"epoch": 3})
+
+    def lost():
+        """A model on a dataset that there is not."""
+
+    entry = kerazoo.Entry(dataset="digitz", recipe=kerazoo.Recipe(epochs=1))
+    kerazoo.register_model(entries=[entry], citation="")(lost)
+    with pytest.raises(kerazoo.KerazooError, match=r"entry lost@digitz.*Did you mean 'digits'"):
+        cli.tables.entry_row(registry.get_entry("lost"))
+
+
+def test_a_module_that_fails_says_where(command, in_tmp):
+    (in_tmp / "broken.py").write_text("x = 1\ny = undefined_name\n")
+    status, _, err = command("--import", "broken.py", "list")
+    assert status == 2 and "undefined_name" in err and "line 2" in err
+
+
 def test_every_public_name_is_there_and_documented():
     for name in kerazoo.__all__:
         assert getattr(kerazoo, name).__doc__, name
     assert set(dir(kerazoo)) >= set(kerazoo.__all__)
     with pytest.raises(AttributeError):
         kerazoo.nothing  # noqa: B018
-    assert cli.OK == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -38,16 +39,19 @@ def test_bound_is_the_99_percent_prediction_interval():
     k, n, below, trials = 2, 5, 0, 20_000
     for _ in range(trials):
         bound = verifying.lower_bound(reference(random.normal(0.9, 0.01, n)), k)
-        below += random.normal(0.9, 0.01, k).mean() < bound
+        below += random.normal(0.9, 0.01, k).mean() < bound.value
     assert 0.007 < below / trials < 0.013
 
 
 def test_bound_has_a_floor_for_the_noise_of_the_test_split():
     same = reference([0.98] * 5, standard_error=0.01)
-    assert verifying.lower_bound(same, 1) == pytest.approx(0.98 - stats.norm.ppf(0.99) * 0.01)
+    bound = verifying.lower_bound(same, 1)
+    assert bound.value == pytest.approx(0.98 - stats.norm.ppf(0.99) * 0.01)
+    assert "sampling noise" in bound.reason
+    assert "interval" in verifying.lower_bound(reference([0.9, 0.95, 0.99]), 1).reason
     single = reference([0.98], standard_error=0.01)
     assert single.std is None
-    assert verifying.lower_bound(single, 1) == pytest.approx(verifying.lower_bound(same, 1))
+    assert verifying.lower_bound(single, 1).value == pytest.approx(bound.value)
 
 
 def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo, in_tmp, capsys):
@@ -74,9 +78,22 @@ def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo,
     assert (trained.predict(data.test.x, verbose=0).argmax(1) == data.test.y).mean() > 0.9
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The evidence of bar_net, recorded once for all tests of this file."""
+    return tmp_path_factory.mktemp("evidence")
+
+
 @pytest.fixture
-def recorded(private_zoo, in_tmp):
-    kerazoo.verify("bar_net", seeds=3, record=True, progress=False)
+def recorded(private_zoo, in_tmp, kept):
+    folder = private_zoo.parent
+    if not (kept / "references").exists():
+        kerazoo.verify("bar_net", seeds=3, record=True, progress=False)
+        for name in ("references", "weights"):
+            shutil.copytree(folder / name, kept / name)
+    else:
+        for name in ("references", "weights"):
+            shutil.copytree(kept / name, folder / name)
     return registry.get_entry("bar_net")
 
 
@@ -98,7 +115,7 @@ def test_shuffled_labels_fail(recorded, monkeypatch):
 
     monkeypatch.setattr(supervised, "training_split", shuffled)
     report = kerazoo.verify("bar_net", progress=False)
-    assert not report.passed and not report.problems and report.mean < report.lower_bound
+    assert not report.passed and not report.problems and report.mean < report.bound.value
     assert "FAIL" in report.table
 
 
@@ -141,8 +158,8 @@ def test_changed_architecture_makes_the_evidence_stale(recorded, monkeypatch):
 
     def wider(**options):
         model = honest(**options)
-        x = keras.layers.Activation("linear", name="extra")(model.output)
-        return keras.Model(model.input, x)
+        x = keras.layers.Dense(16, activation="relu", name="extra")(model.get_layer("dense").output)
+        return keras.Model(model.input, model.get_layer("classifier")(x))
 
     _reregister(monkeypatch, factory=wider)
     report = kerazoo.verify("bar_net", progress=False)
@@ -176,6 +193,44 @@ def test_recording_adds_seeds_and_drops_what_is_stale(recorded, monkeypatch):
     _reregister(monkeypatch, entries={"bars": changed})
     kerazoo.verify("bar_net", seeds=2, record=True, progress=False)
     assert [r.seed for r in evidence.read(recorded).tiers["full"].runs] == [0, 1]
+
+
+def test_runs_of_another_environment_are_not_mixed_in(recorded, capsys):
+    before = evidence.read(recorded)
+    old = before.tiers["full"]
+    elsewhere = dataclasses.replace(old, environment={**old.environment, "keras": "3.0.0"})
+    evidence.write(recorded, dataclasses.replace(before, tiers={"full": elsewhere}))
+    kerazoo.verify("bar_net", first_seed=7, record=True, progress=False)
+    assert [r.seed for r in evidence.read(recorded).tiers["full"].runs] == [7]
+    assert "3 recorded runs are dropped" in capsys.readouterr().err
+
+
+def test_recording_one_tier_keeps_what_another_process_recorded(recorded, monkeypatch):
+    """The other process writes while this one trains."""
+    honest = verifying.train
+
+    def meanwhile(*args, **options):
+        told = evidence.read(recorded)
+        other = dataclasses.replace(told, tiers={**told.tiers, "smoke": told.tiers["full"]})
+        evidence.write(recorded, other)
+        return honest(*args, **options)
+
+    monkeypatch.setattr(verifying, "train", meanwhile)
+    kerazoo.verify("bar_net", record=True, progress=False)
+    assert set(evidence.read(recorded).tiers) == {"full", "smoke"}
+
+
+def test_float16_keeps_what_it_cannot_hold():
+    import io
+
+    import h5py
+
+    with h5py.File(io.BytesIO(), "w") as old, h5py.File(io.BytesIO(), "w") as new:
+        old["group/small"] = np.float32([1.0, 2.0])
+        old["group/large"] = np.float32([70_000.0])
+        verifying._copy_as_float16(old, new)
+        assert new["group/small"].dtype == np.float16
+        assert new["group/large"].dtype == np.float32 and new["group/large"][0] == 70_000
 
 
 def test_interrupted_verification_resumes(recorded, in_tmp, monkeypatch):

@@ -26,7 +26,7 @@ SPLITS = ("train", "validation", "test")
 
 def home() -> Path:
     """The cache folder: ``KERAZOO_HOME``, or the platform's usual place for caches."""
-    if "KERAZOO_HOME" in os.environ:
+    if os.environ.get("KERAZOO_HOME"):
         return Path(os.environ["KERAZOO_HOME"]).expanduser()
     import platformdirs
 
@@ -49,6 +49,8 @@ def load_data(name: str) -> Data:
             gives is not the data that the zoo's figures were measured on.
     """
     info = registry.get_dataset(name)
+    if info.sha256 is None:  # nothing tells whether a kept copy is still what the loader gives
+        return _from_source(info)
     path = home() / "datasets" / f"{name}.safetensors"
     kept = _read(path, info)
     if kept is not None:
@@ -60,15 +62,15 @@ def load_data(name: str) -> Data:
 
 def _read(path: Path, info: Dataset) -> Data | None:
     """The cached data, or None if there is none that can be trusted."""
-    if not path.exists():
-        return None
     try:
-        arrays, about = read_arrays(path)
+        if not path.exists():
+            return None
+        arrays, _ = read_arrays(path)
         found = fingerprint.of_arrays(arrays)
-        if found != about["sha256"] or (info.sha256 and found != info.sha256):
+        if found != info.sha256:
             raise ValueError("its checksum differs")
         return _as_data(info, arrays, found)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OSError) as error:
         print(
             f"kerazoo: cache {path} is old or damaged ({error}); making it again.", file=sys.stderr
         )
@@ -76,15 +78,24 @@ def _read(path: Path, info: Dataset) -> Data | None:
 
 
 def _from_source(info: Dataset) -> Data:
-    splits: Mapping[str, tuple[np.ndarray, np.ndarray]] = info.load()
-    arrays = {f"{s}_{axis}": a for s in SPLITS for axis, a in zip("xy", splits[s], strict=True)}
+    import numpy as np
+
+    try:
+        splits: Mapping[str, tuple[np.ndarray, np.ndarray]] = info.load()
+        arrays = {
+            f"{s}_{axis}": np.asarray(a)
+            for s in SPLITS
+            for axis, a in zip("xy", splits[s], strict=True)
+        }
+    except KerazooError:
+        raise
+    except Exception as error:  # a user's loader may raise anything
+        raise KerazooError(
+            f"the loader of dataset {info.name!r} failed: {type(error).__name__}: {error}. It must "
+            'return {"train": (x, y), "validation": (x, y), "test": (x, y)}.'
+        ) from error
     for s in SPLITS:
-        x, y = arrays[f"{s}_x"], arrays[f"{s}_y"]
-        if len(x) == 0 or len(x) != len(y) or x.shape[1:] != info.input_shape:
-            raise KerazooError(
-                f"dataset {info.name!r}: split {s!r} has x {x.shape} and y {y.shape}; expected "
-                f"the same length above zero and examples of shape {info.input_shape}."
-            )
+        _check_split(info, s, arrays[f"{s}_x"], arrays[f"{s}_y"])
     found = fingerprint.of_arrays(arrays)
     if info.sha256 and found != info.sha256:
         raise KerazooError(
@@ -93,6 +104,25 @@ def _from_source(info: Dataset) -> Data:
             "Is the prepared copy a different version? Remove it and prepare it again."
         )
     return _as_data(info, arrays, found)
+
+
+def _check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Raise KerazooError unless a split is what the dataset says."""
+    where = f"dataset {info.name!r}, split {split!r}"
+    if x.shape[1:] != info.input_shape or len(x) == 0:
+        raise KerazooError(
+            f"{where}: x has shape {x.shape}; expected (n, *{info.input_shape}) with n above 0."
+        )
+    if y.shape != (len(x),) or y.dtype.kind not in "iu":
+        raise KerazooError(
+            f"{where}: y has shape {y.shape} and type {y.dtype}; expected whole numbers of shape "
+            f"({len(x)},)."
+        )
+    if y.min() < 0 or y.max() >= info.classes:
+        raise KerazooError(
+            f"{where}: labels run from {y.min()} to {y.max()}; with {info.classes} class names "
+            f"they must lie in 0 to {info.classes - 1}."
+        )
 
 
 def _keep(path: Path, data: Data) -> None:

@@ -36,7 +36,8 @@ def read_picture(
     """Read one picture file, bring it to ``shape``, keeping its proportions.
 
     A picture of another size is scaled to fit and framed with its own ground colour. Transparency
-    is laid on white, 16-bit grey is brought to 8 bits, of an animation the first frame is taken.
+    is laid on white (on black if that would hide all), grey of 12 or 16 bits is brought to 8 bits,
+    of an animation the first frame is taken.
 
     Args:
         path: of a file that Pillow can read.
@@ -61,23 +62,22 @@ def read_picture(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
-                width, height = opened.size
-                if width * height > MAX_PIXELS:
-                    raise KerazooError(
-                        f"{path} has {width} × {height} pixels; more than "
-                        f"{MAX_PIXELS // 10**6} million are refused. Make it smaller first."
-                    )
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
                 picture = _eight_bits(ImageOps.exif_transpose(opened), shape[-1], path)
+                pixels = np.asarray(_fit(picture, shape[1], shape[0]))
     except KerazooError:
         raise
     except UnidentifiedImageError:
         raise KerazooError(f"{path} is no picture that Pillow can read.") from None
     except Image.DecompressionBombError:
-        raise KerazooError(f"{path} is too large to decode. Make it smaller first.") from None
+        raise KerazooError(
+            f"{path} is too large: more than {MAX_PIXELS // 10**6} million pixels are refused. "
+            "Make it smaller first."
+        ) from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise KerazooError(f"{path} cannot be read: {error}.") from error
 
-    pixels = np.asarray(_fit(picture, shape[1], shape[0]))
     turned = invert == "yes" or (
         invert == "auto" and light_on_dark and float(_border(pixels).mean()) > 127.5
     )
@@ -95,31 +95,44 @@ def _eight_bits(picture: Image.Image, channels: int, path: Path) -> Image.Image:
         raise KerazooError(f"{path} holds floating-point pixels; save it with 8 bits a channel.")
     if picture.mode.startswith("I"):
         values = np.asarray(picture).astype(np.int64)
-        if values.max(initial=0) > 255:
-            values = values // 257  # 65,535 becomes 255
-        picture = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+        low, high = int(values.min()), int(values.max())
+        if low < 0 or high > 65535:
+            raise KerazooError(f"{path} holds values from {low} to {high}; 0 to 65,535 are read.")
+        # Scanners store 12 bits in 16, so the range tells more than the type.
+        top = next(t for t in (255, 4095, 65535) if high <= t)
+        picture = Image.fromarray((values * 255 // top).astype(np.uint8))
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
+        picture = _on_a_ground(picture.convert("RGBA"))
     return picture.convert("L" if channels == 1 else "RGB")
+
+
+def _on_a_ground(picture: Image.Image) -> Image.Image:
+    """A picture with transparency laid on white, or on black if white would hide all of it."""
+    import numpy as np
+    from PIL import Image
+
+    on_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    colours = np.asarray(on_white)
+    if (colours != colours[0, 0]).any():
+        return on_white
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
 
 
 def _fit(picture: Image.Image, width: int, height: int) -> Image.Image:
     """Scale to fit, keep proportions, frame with the ground colour."""
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     if picture.size == (width, height):
         return picture
+    scale = min(width / picture.width, height / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    small = picture.resize(size, Image.Resampling.BILINEAR)
     ground = np.median(_border(np.asarray(picture)), axis=0)
     colour = tuple(int(v) for v in np.atleast_1d(ground))
-    return ImageOps.pad(
-        picture,
-        (width, height),
-        method=Image.Resampling.BILINEAR,
-        color=colour if len(colour) > 1 else colour[0],
-    )
+    whole = Image.new(picture.mode, (width, height), colour if len(colour) > 1 else colour[0])
+    whole.paste(small, ((width - size[0]) // 2, (height - size[1]) // 2))
+    return whole
 
 
 def _border(pixels: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import load
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,13 @@ def load_arrays(
         builder = tfds.builder(name, try_gcs=False)
         if not builder.data_path.exists():
             _probe(host, bare, remedy)
-            builder.download_and_prepare()
+            try:
+                builder.download_and_prepare()
+            except Exception:
+                builder = tfds.builder(name, try_gcs=False)
+                if not builder.data_path.exists():
+                    raise
+                # else another process has prepared it meanwhile
         arrays = {}
         for split in builder.info.splits:
             # One batch of everything; shuffle_files=False keeps the order the same for all.
@@ -58,10 +64,9 @@ def load_arrays(
     except KerazooError:
         raise
     except Exception as error:  # tensorflow-datasets raises whatever its parts raise
-        first = (str(error).strip().splitlines() or [""])[0][:200]
         raise KerazooError(
             f"{bare} could not be loaded through tensorflow-datasets: "
-            f"{type(error).__name__}: {first}. {remedy}"
+            f"{type(error).__name__}: {first_line(error)[:200]}. {remedy}"
         ) from error
 
 

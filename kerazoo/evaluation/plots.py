@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo.evaluation.metrics import Scores
-from kerazoo.files import write_atomic
+from kerazoo.files import write_bytes
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
@@ -20,10 +20,16 @@ MISTAKES = 24
 def write_all(
     folder: Path, title: str, history: list[dict[str, float]], scores: Scores, data: Data
 ) -> None:
-    """Write learning curves, confusion matrix and the worst mistakes as PNG files."""
+    """Write learning curves, confusion matrix and, of pictures, the worst mistakes as PNG files."""
     _save(learning_curves(title, history, scores), folder / "learning_curves.png")
     _save(confusion_matrix(title, scores, data.info.labels), folder / "confusion_matrix.png")
-    _save(worst_mistakes(title, scores, data), folder / "worst_mistakes.png")
+    if is_picture(data.info.input_shape):
+        _save(worst_mistakes(title, scores, data), folder / "worst_mistakes.png")
+
+
+def is_picture(shape: tuple[int, ...]) -> bool:
+    """Whether examples of this shape can be shown: height, width, one or three channels."""
+    return len(shape) == 3 and shape[-1] in (1, 3)
 
 
 def learning_curves(title: str, history: list[dict[str, float]], scores: Scores) -> Figure:
@@ -130,4 +136,4 @@ def _tidy(axes) -> None:
 def _save(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
-    write_atomic(path, lambda file: file.write(picture.getvalue()))
+    write_bytes(path, picture.getvalue())

@@ -91,8 +91,8 @@ def mnist_cnn(
 ) -> keras.Model:
     """Two 3 × 3 convolutions, one pooling and a dense layer: the classic first network for MNIST.
 
-    Rescaling, Conv 32, Conv 64, MaxPool 2, Dropout, Dense 128, Dropout, Dense: 1,199,882 parameters for
-    MNIST, nearly all of them in the first dense layer.
+    Rescaling, Conv 32, Conv 64, MaxPool 2, Dropout, Dense 128, Dropout, Dense: 1,199,882
+    parameters for MNIST, nearly all of them in the first dense layer.
 
     Args:
         input_shape: ``(height, width, channels)`` of raw pictures; at least 6 × 6.

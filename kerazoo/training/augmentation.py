@@ -10,12 +10,11 @@ from kerazoo.spec import Recipe
 
 
 def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """The model behind the recipe's random layers, sharing its weights; itself if there are none.
+    """The model behind the recipe's random layers, if it has any, sharing its weights.
 
-    What a shift, rotation or zoom uncovers is filled with zeros (bilinear interpolation).
+    It is always a model of its own, so that compiling it leaves the model itself as it was. What a
+    shift, rotation or zoom uncovers is filled with zeros (bilinear interpolation).
     """
-    if not recipe.augments:
-        return model
     inputs = keras.Input(model.input_shape[1:], name="raw_pixels")
     x = inputs
     if recipe.augment_rotate:

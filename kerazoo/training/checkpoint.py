@@ -43,6 +43,13 @@ class Checkpoint:
     history: list[dict[str, float]]
     variables: list[np.ndarray]
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether no variable holds NaN or infinity."""
+        import numpy as np
+
+        return all(np.isfinite(v).all() for v in self.variables if v.dtype.kind == "f")
+
 
 def set_random_state(model: keras.Model, seed: int, epoch: int) -> None:
     """Set every random generator of the model (dropout, augmentation) from (seed, epoch)."""

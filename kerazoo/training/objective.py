@@ -28,17 +28,26 @@ def loss_for(model: keras.Model) -> Loss:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     raise KerazooError(
         f"model {model.name!r} ends in activation {name!r}; a classifier ends in 'softmax' "
-        "(probabilities) or none (logits)."
+        "(probabilities) or 'linear' (logits)."
     )
 
 
 def last_activation(model: keras.Model) -> str:
-    """Name of the activation that a model ends in; ``linear`` if it ends in none."""
+    """Name of the activation that a model's last layer applies.
+
+    Raises:
+        KerazooError: the last layer is of a kind that has none, such as Reshape, so what the
+            model ends in cannot be told.
+    """
     layer = model.layers[-1]
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
-    activation = getattr(layer, "activation", None)
-    return "linear" if activation is None else keras.activations.serialize(activation)
+    if not hasattr(layer, "activation"):
+        raise KerazooError(
+            f"model {model.name!r} ends in a {type(layer).__name__} layer; let it end in the layer "
+            "that has the activation (Dense, Activation or Softmax)."
+        )
+    return keras.activations.serialize(layer.activation)
 
 
 def optimizer_for(recipe: Recipe, steps: int) -> Optimizer:

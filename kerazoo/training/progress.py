@@ -50,7 +50,7 @@ class Progress:
         left = (
             (now - self.first_update[0]) / ran * (self.epochs * self.steps - done) if ran else None
         )
-        about = "" if left is None else f" · {_duration(left)} left"
+        about = "" if left is None else f" · {duration(left)} left"
         percent = 100 * done // (self.epochs * self.steps)
         print(f"{what} · {percent}%{about}", file=sys.stderr, flush=True)
 
@@ -75,7 +75,8 @@ def _bar() -> Any:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as a reader expects them: ``40 s``, ``12 min``, ``1.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

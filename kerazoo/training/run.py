@@ -4,14 +4,15 @@
 config.json         entry, tier, seed, recipe, fingerprints, versions; written first
 history.csv         one row per epoch
 checkpoint          (.safetensors) the last finished epochs, while the training is under way
-model.keras         the trained model; plain Keras opens it, without kerazoo
+model.keras         the trained model; plain Keras opens it, without kerazoo (it embeds its date)
 labels.json         the name of each class
 metrics.json        test metric, loss, confusion matrix; written last: it marks the run as finished
 timing.json         seconds of training
 *.png               learning curves, confusion matrix, worst mistakes
 ==================  ==========================================================================
 
-Times stand in a file of their own, so that everything else is bit-identical between two runs.
+Times stand in a file of their own, so that history, metrics and weights are bit-identical between
+two runs of one seed.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ import dataclasses
 import io
 import json
 import platform
+import secrets
 import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kerazoo import fingerprint
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError
-from kerazoo.files import write_atomic, write_json
+from kerazoo.errors import KerazooError, first_line
+from kerazoo.files import is_leftover, save_atomic, write_json, write_text
 from kerazoo.spec import Dataset, Entry, Recipe
 
 FORMAT = 1
@@ -70,8 +73,12 @@ class Run:
 
 def default_folder(entry: Entry, tier: str, seed: int) -> Path:
     """``runs/<entry>/<time>-<tier>-seed<seed>`` below the current folder."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / entry.name / f"{stamp}-{tier}-seed{seed}"
+    return Path("runs") / entry.name / f"{stamp()}-{tier}-seed{seed}"
+
+
+def stamp() -> str:
+    """A name for now that no other process takes at the same second."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 def environment() -> dict[str, str]:
@@ -108,23 +115,33 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
         KerazooError: the folder is in use and ``resume`` is off; it holds something else; it
             belongs to another entry, recipe, seed or version; or it cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise KerazooError(f"{folder} is a file; --out wants a folder.")
-    used = folder.exists() and any(not p.name.endswith(".part") for p in folder.iterdir())
-    if not used:
+    if not is_used(folder):
         write_json(folder / "config.json", config)
         return
     if not resume:
-        raise KerazooError(
-            f"folder {folder} is not empty. Add --resume (resume=True) to go on with the run in "
-            "it, or choose another folder."
-        )
+        refuse_used(folder)
     before = read_config(folder)
     differ = _differences(before, json.loads(json.dumps(config)))
     if differ:
         raise KerazooError(
             f"folder {folder} holds another run, which this command would not continue exactly: "
             f"{'; '.join(differ)}. Repeat the command that started it, or choose another folder."
+        )
+
+
+def is_used(folder: Path) -> bool:
+    """Whether a folder holds anything but what a killed process was just writing."""
+    if folder.exists() and not folder.is_dir():
+        raise KerazooError(f"{folder} is a file; --out wants a folder.")
+    return folder.is_dir() and not all(is_leftover(p) for p in folder.iterdir())
+
+
+def refuse_used(folder: Path) -> None:
+    """Raise KerazooError if a folder is in use."""
+    if is_used(folder):
+        raise KerazooError(
+            f"folder {folder} is not empty. Add --resume (resume=True) to go on with the run in "
+            "it, or choose another folder."
         )
 
 
@@ -185,9 +202,14 @@ def load(folder: Path) -> Run:
             history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KerazooError(f"the run in {folder} is damaged: {error}") from error
+    model = load_model(folder)
+    if fingerprint.of_weights(model) != metrics["weights_sha256"]:
+        raise KerazooError(
+            f"{folder}/model.keras was altered: its weights are not those that were measured."
+        )
     return Run(
         path=folder,
-        model=load_model(folder),
+        model=model,
         history=history,
         metrics=metrics,
         entry=config["entry"],
@@ -206,19 +228,12 @@ def load_model(folder: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path)
     except Exception as error:  # zip, h5 and Keras raise many kinds for one cause: it is damaged
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise KerazooError(f"{path} cannot be opened: {first}") from error
+        raise KerazooError(f"{path} cannot be opened: {first_line(error)}") from error
 
 
-def save_model(model: keras.Model, folder: Path) -> None:
-    """Write ``model.keras`` atomically."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as aside:
-        path = Path(aside) / "model.keras"
-        model.save(path)
-        content = path.read_bytes()
-    write_atomic(folder / "model.keras", lambda file: file.write(content))
+def save_model(model: keras.Model, path: Path) -> None:
+    """Write a ``.keras`` file atomically."""
+    save_atomic(path, model.save)
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
@@ -227,7 +242,7 @@ def write_history(folder: Path, history: list[dict[str, float]]) -> None:
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    write_atomic(folder / "history.csv", lambda file: file.write(text.getvalue().encode()))
+    write_text(folder / "history.csv", text.getvalue())
 
 
 def config_of(

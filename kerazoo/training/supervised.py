@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo import fingerprint, registry
+from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.datasets.cache import load_data
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.evaluation import plots
-from kerazoo.files import write_json
+from kerazoo.files import is_leftover, write_json
 from kerazoo.spec import Data, Entry, Recipe, Split
 from kerazoo.training import checkpoint, engine, run
 from kerazoo.training.augmentation import with_augmentation
@@ -76,22 +76,29 @@ def train(
     if resume and out is None:
         raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
     folder = Path(out) if out is not None else run.default_folder(entry, tier, seed)
-    if folder.is_dir() and not resume and any(folder.iterdir()):
-        run.prepare(folder, {}, resume=False)  # say so before the data is loaded
+    if not resume:
+        run.refuse_used(folder)  # before the data is loaded
 
     data = load_data(entry.dataset)
     keras.utils.set_random_seed(seed)
-    model = registry.build_for(entry)
+    model = building.build_for(entry)
     fingerprints = {"model": fingerprint.of_model(model), "data": data.sha256}
     config = run.config_of(entry, tier, seed, recipe, data.info, fingerprints)
     run.prepare(folder, config, resume=resume)
     if run.is_finished(folder):
         return run.load(folder)
 
-    state = _fit(
-        model, recipe, data, seed, folder, entry, tensorboard, progress, checkpoint_seconds
-    )
-    return _finish(model, data, entry, state, folder)
+    try:
+        state = _fit(
+            model, recipe, data, seed, folder, entry, tensorboard, progress, checkpoint_seconds
+        )
+        return _finish(model, data, entry, state, folder)
+    except KeyboardInterrupt:
+        kept = checkpoint.read(folder)
+        raise Interrupted(
+            f"stopped after {kept.epochs if kept else 0} of {recipe.epochs} finished epochs, kept "
+            f"in {folder}. Go on with the same command, --out and --resume: --out {folder} --resume"
+        ) from None
 
 
 def training_split(data: Data, recipe: Recipe) -> Split:
@@ -123,14 +130,7 @@ def _fit(
     """Train ``model`` to the recipe's last epoch, from the folder's checkpoint if it has one."""
     split = training_split(data, recipe)
     steps = math.ceil(len(split) / recipe.batch_size)
-    net = with_augmentation(model, recipe)
-    net.compile(
-        optimizer=optimizer_for(recipe, steps * recipe.epochs),
-        loss=loss_for(model),
-        metrics=["accuracy"],
-        **engine.compile_options(),
-    )
-    net.optimizer.build(net.trainable_variables)
+    net = _compiled(model, recipe, steps)
     state = checkpoint.read(folder)
     if state is None:
         state = checkpoint.take(net, 0, 0.0, [])
@@ -140,7 +140,7 @@ def _fit(
 
     title = f"{entry.name} seed {seed}"
     bar = Progress(title, recipe.epochs, steps, done_epochs=state.epochs, show=show)
-    watch = watcher(bar, lambda loss, epoch, step: _stop_if_not_finite(loss, epoch, step, folder))
+    watch = watcher(bar, _stop_if_not_finite)
     logger = _tensorboard_logger(net, folder) if tensorboard else None
     options: dict[str, Any] = {}
     if recipe.train_on == "train":
@@ -165,30 +165,42 @@ def _fit(
                 **options,
             ).history
             row = {"epoch": epoch + 1, **{k: float(v[-1]) for k, v in logs.items()}}
-            _stop_if_not_finite(row["loss"], epoch, steps, folder)
+            _stop_if_not_finite(row["loss"], epoch, steps)
             seconds = state.seconds + time.monotonic() - began
-            state = checkpoint.take(net, epoch + 1, seconds, [*state.history, row])
+            reached = checkpoint.take(net, epoch + 1, seconds, [*state.history, row])
+            if not reached.is_finite:  # the last step's update broke what its loss did not show
+                _stop_if_not_finite(math.nan, epoch, steps)
+            state = reached
             bar.update(epoch, steps, row["loss"], end=True)
             if logger is not None:
                 logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
             if time.monotonic() - last_write >= checkpoint_seconds or epoch + 1 == recipe.epochs:
                 _write(folder, state)
                 written, last_write = state.epochs, time.monotonic()
-    except (KeyboardInterrupt, Diverged) as stop:
+    except KeyboardInterrupt:
         if state.epochs > written:
             _write(folder, state)
-        if isinstance(stop, Diverged):
-            raise
-        raise Interrupted(
-            f"stopped after {state.epochs} of {recipe.epochs} finished epochs, kept in {folder}. "
-            "Go on with the same command, --out and --resume: "
-            f"--out {folder} --resume"
-        ) from None
+        raise
+    except Diverged as stop:
+        raise Diverged(f"{stop} {_keep_last_good(net, model, state, folder)}") from None
     finally:
         bar.close()
         if logger is not None:
             logger.on_train_end()
     return state
+
+
+def _compiled(model: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
+    """The model behind its augmentation, ready to fit, every optimizer variable there."""
+    net = with_augmentation(model, recipe)
+    net.compile(
+        optimizer=optimizer_for(recipe, steps * recipe.epochs),
+        loss=loss_for(model),
+        metrics=["accuracy"],
+        **engine.compile_options(),
+    )
+    net.optimizer.build(net.trainable_variables)
+    return net
 
 
 def _write(folder: Path, state: Checkpoint) -> None:
@@ -197,13 +209,23 @@ def _write(folder: Path, state: Checkpoint) -> None:
     run.write_history(folder, state.history)
 
 
-def _stop_if_not_finite(loss: float, epoch: int, step: int, folder: Path) -> None:
+def _stop_if_not_finite(loss: float, epoch: int, step: int) -> None:
     if not math.isfinite(loss):
         raise Diverged(
-            f"the training loss became {loss} in epoch {epoch + 1} (seen at step {step}). The "
-            f"state before that epoch is kept in {folder}. A smaller learning rate usually helps: "
-            "--set learning_rate=..."
+            f"the training diverged: the loss became {loss} in epoch {epoch + 1} (seen at step "
+            f"{step}). A smaller learning rate usually helps: --set learning_rate=..."
         )
+
+
+def _keep_last_good(net: keras.Model, model: keras.Model, state: Checkpoint, folder: Path) -> str:
+    """Save the model as it was after the last good epoch; says where."""
+    if state.epochs == 0:
+        return "No epoch had finished before."
+    _write(folder, state)
+    checkpoint.restore(net, state)
+    path = folder / "last_good.keras"
+    run.save_model(model, path)
+    return f"The model after epoch {state.epochs} is kept in {path}."
 
 
 def _finish(model: keras.Model, data: Data, entry: Entry, state: Checkpoint, folder: Path) -> Run:
@@ -212,12 +234,14 @@ def _finish(model: keras.Model, data: Data, entry: Entry, state: Checkpoint, fol
     scores = scores_on(model, data.test)
     metrics = {**scores.as_metrics(), "weights_sha256": fingerprint.of_weights(model)}
     run.write_history(folder, state.history)
-    run.save_model(model, folder)
+    run.save_model(model, folder / "model.keras")
     write_json(folder / "labels.json", list(data.info.labels))
     write_json(folder / "timing.json", {"seconds": round(state.seconds, 3)})
     plots.write_all(folder, entry.name, state.history, scores, data)
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
+    for leftover in filter(is_leftover, folder.iterdir()):
+        leftover.unlink(missing_ok=True)
     return Run(
         path=folder,
         model=model,
