@@ -17,7 +17,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+SILENT: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 COMPARED = ("history.csv", "metrics.json")  # metrics.json holds the fingerprint of the weights
 
 
@@ -33,24 +35,33 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         straight = Path(folder) / "straight"
         began = time.monotonic()
-        _run(_command(options, straight))
+        process = subprocess.Popen(_command(options, straight), **SILENT)
+        while not (straight / "config.json").exists() and process.poll() is None:
+            time.sleep(0.01)
+        start = time.monotonic() - began
+        if process.wait() != 0:
+            raise SystemExit("the untouched run failed")
         length = time.monotonic() - began
         want = _outcome(straight)
-        print(f"untouched: {length:.1f} s")
-        good = 0
+        print(f"untouched: {length:.1f} s, of which the run folder exists from {start:.1f} s on")
+        good = midway = 0
         for number in range(1, options.times + 1):
             out = Path(folder) / f"killed-{number}"
-            moment = moments.uniform(0.0, length)
+            moment = moments.uniform(0.95 * start, length)
             where = _kill_after(_command(options, out), moment, out)
             _run([*_command(options, out), "--resume"])
             same = _outcome(out) == want
             good += same
+            midway += "epochs written" in where
             print(
                 f"{number:2}: killed after {moment:5.1f} s ({where}): "
                 f"{'bit-identical' if same else 'DIFFERENT'}",
                 flush=True,
             )
-    print(f"{good} of {options.times} bit-identical to the uninterrupted run")
+    print(
+        f"{good} of {options.times} bit-identical to the uninterrupted run "
+        f"({midway} were killed with some epochs written and some to come)"
+    )
     return 0 if good == options.times else 1
 
 
@@ -63,12 +74,12 @@ def _command(options: argparse.Namespace, out: Path) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, **SILENT)
 
 
 def _kill_after(command: list[str], seconds: float, out: Path) -> str:
     """Start the command, kill it, say how far it was."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, **SILENT)
     time.sleep(seconds)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
