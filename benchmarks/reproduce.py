@@ -96,11 +96,12 @@ def zoo_table() -> str:
     ]
     for name in registry.list_entries():
         row = tables.entry_row(registry.get_entry(name))
+        parameters = f"{row['parameters']:,}" if row["parameters"] else "–"
         lines.append(
             f"| `{name}` | {tables.figure(row['mean'], row['std'], row['n'])} "
             f"| {tables.figure(row['baselines'].get('linear'))} "
             f"| {tables.figure(row['baselines'].get('majority_class'))} "
-            f"| {row['parameters'] or 0:,} | {tables.duration(row['train_seconds'] or 0)} |"
+            f"| {parameters} | {tables.duration(row['train_seconds'] or 0)} |"
         )
     return "\n".join(lines)
 
