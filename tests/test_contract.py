@@ -11,7 +11,7 @@ import pytest
 from conftest import mnist_folder
 
 import kerazoo
-from kerazoo import evidence, fingerprint, registry
+from kerazoo import building, evidence, fingerprint, registry
 from kerazoo.datasets.cache import load_data
 from kerazoo.evidence import stale_reasons
 from kerazoo.spec import TIERS
@@ -87,7 +87,7 @@ def test_entry_has_evidence_that_speaks_for_the_code_as_it_is(name, tier):
     reference = recorded.tiers[tier]
     assert reference.n >= 5
     assert len({r.seed for r in reference.runs}) == reference.n
-    model = registry.build_for(entry)
+    model = building.build_for(entry)
     data = registry.get_dataset(entry.dataset).sha256
     reasons = stale_reasons(reference, entry.recipe_for(tier), fingerprint.of_model(model), data)
     assert not reasons, f"the evidence of {name}, tier {tier}, is stale: {reasons}"
