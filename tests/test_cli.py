@@ -199,12 +199,12 @@ def test_a_file_is_old_or_new_never_half(in_tmp):
     path = in_tmp / "file.txt"
     files.write_text(path, "old")
 
-    def breaks(file):
-        file.write(b"ne")
+    def breaks(aside):
+        aside.write_bytes(b"ne")
         raise OSError(28, "No space left on device")
 
     with pytest.raises(kerazoo.KerazooError, match="No space left"):
-        files.write_atomic(path, breaks)
+        files.save_atomic(path, breaks)
     assert path.read_text() == "old" and list(in_tmp.iterdir()) == [path]
 
 
@@ -240,7 +240,6 @@ def test_list_and_show_read_well(command):
 
 def test_user_module_from_the_command_line_and_the_environment(private_zoo, command, monkeypatch):
     for environment, arguments in (
-        ({}, ["--import", str(private_zoo)]),
         ({}, ["--import", "private_zoo"]),
         ({"KERAZOO_IMPORT": str(private_zoo)}, []),
     ):
