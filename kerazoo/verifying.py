@@ -222,7 +222,7 @@ def verify(
         recorded = _record(entry, tier, recipe, recorded, runs, folder)
     reference = recorded.tiers[tier]
     problems, notes = _staleness(entry, recipe, reference, settings)
-    known = {r.seed: r.value for r in reference.runs}
+    known = {} if record else {r.seed: r.value for r in reference.runs}
     fresh = tuple(
         FreshRun(
             seed, r.metrics["value"] if r else math.nan, known.get(seed), folder / f"seed-{seed}"

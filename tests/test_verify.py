@@ -62,6 +62,7 @@ def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo,
     recorded = kerazoo.verify("bar_net", seeds=3, record=True, progress=False)
     assert (private_zoo.parent / "references" / "bar_net@bars.json").exists()
     assert recorded.reference.n == 3 and recorded.passed
+    assert not any("repeated seeds" in note for note in recorded.notes), "these were the first"
     assert set(recorded.reference.baselines) == {"majority_class", "linear"}
     fresh = kerazoo.verify("bar_net", progress=False)
     assert fresh.passed and fresh.runs[0].seed == 3 and "PASS" in fresh.table

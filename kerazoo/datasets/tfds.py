@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -44,13 +45,13 @@ def load_arrays(
         f"to the network once, or use {embedded}, whose data is embedded."
     )
     try:
-        builder = tfds.builder(name, try_gcs=False)
+        builder = tfds.builder(name, data_dir=folder, try_gcs=False)
         if not builder.data_path.exists():
             _probe(host, bare, remedy)
             try:
                 builder.download_and_prepare()
             except Exception:
-                builder = tfds.builder(name, try_gcs=False)
+                builder = tfds.builder(name, data_dir=folder, try_gcs=False)
                 if not builder.data_path.exists():
                     raise
                 # else another process has prepared it meanwhile
