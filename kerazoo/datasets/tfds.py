@@ -39,6 +39,8 @@ def load_arrays(
     load("tensorflow")
     tfds: Any = load("tensorflow_datasets")
 
+    # tensorflow-datasets reads the variable only once, when it is imported.
+    folder = os.environ.get("TFDS_DATA_DIR") or None
     bare = name.split(":", maxsplit=1)[0]
     remedy = (
         f"Set TFDS_DATA_DIR to a folder in which tensorflow-datasets has prepared {name}, connect "
