@@ -1,6 +1,6 @@
 """Record the references of any or all entries again, then write RESULTS.md and the README's table.
 
-    python benchmarks/reproduce.py                              every entry, both tiers, 5 seeds
+    python benchmarks/reproduce.py                              every measured entry, both tiers
     python benchmarks/reproduce.py mnist_cnn@digits --tier full
     python benchmarks/reproduce.py --tables-only                only the generated tables
     python benchmarks/reproduce.py --check                      exit 1 if a table is not current
@@ -16,7 +16,9 @@ import sys
 from pathlib import Path
 
 from kerazoo import evidence, registry, tables
-from kerazoo.spec import TIERS
+from kerazoo.evidence import Reference
+from kerazoo.metrics import Metric, metric
+from kerazoo.spec import TIERS, Entry
 from kerazoo.verifying import verify
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("entries", nargs="*", metavar="ENTRY", help="default: all")
     parser.add_argument("--tier", choices=TIERS, action="append", help="default: both")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, help="default: what each entry asks for, 5 or 3")
     parser.add_argument("--work", type=Path, default=Path("runs/reproduce"))
     parser.add_argument("--tables-only", action="store_true")
     parser.add_argument("--check", action="store_true")
@@ -38,10 +40,12 @@ def main() -> int:
         for name in options.entries or registry.list_entries():
             for tier in options.tier or TIERS:
                 entry = registry.get_entry(name)
+                if entry.unmeasured and not options.entries:
+                    continue
                 report = verify(
                     entry.name,
                     tier=tier,
-                    seeds=options.seeds,
+                    seeds=options.seeds or entry.seeds,
                     record=True,
                     out=options.work / f"{entry.name}-{tier}",
                     resume=True,
@@ -90,19 +94,26 @@ def generated() -> dict[Path, str]:
 def zoo_table() -> str:
     """One line per entry, as Markdown."""
     lines = [
-        "| entry | test accuracy, mean ± std (n seeds) | linear model | majority class "
-        "| parameters | training |",
-        "|---|---|---|---|---:|---:|",
+        "| entry | metric | test, mean ± std (n seeds) | best naive model | limit | parameters "
+        "| training |",
+        "|---|---|---|---|---|---:|---:|",
     ]
     for name in registry.list_entries():
         row = tables.entry_row(registry.get_entry(name))
-        parameters = f"{row['parameters']:,}" if row["parameters"] else "–"
-        lines.append(
-            f"| `{name}` | {tables.figure(row['mean'], row['std'], row['n'])} "
-            f"| {tables.figure(row['baselines'].get('linear'))} "
-            f"| {tables.figure(row['baselines'].get('majority_class'))} "
-            f"| {parameters} | {tables.duration(row['train_seconds'] or 0)} |"
-        )
+        measure = metric(row["metric"])
+        naive = tables.best_baseline(row)
+        cells = [
+            f"`{name}`",
+            measure.name + (" ↑" if measure.higher_is_better else " ↓"),
+            measure.with_spread(row["mean"], row["std"], row["n"]),
+            "–" if naive is None else f"{measure.show(naive[1])} ({naive[0]})",
+            ", ".join(
+                f"{measure.show(v)} ({k.replace('_', ' ')})" for k, v in row["limits"].items()
+            ),
+            f"{row['parameters']:,}" if row["parameters"] else "–",
+            tables.duration(row["train_seconds"]) if row["train_seconds"] else "–",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -112,39 +123,52 @@ def results() -> str:
         "# Results",
         "",
         "Written by `python benchmarks/reproduce.py` from `kerazoo/references/`. Every figure is "
-        "the test accuracy after the last epoch. A `smoke` tier trains for seconds, to see that "
+        "of the test split after the last epoch. A `smoke` tier trains for seconds, to see that "
         "all works; it has a band of its own.",
     ]
     for name in registry.list_entries():
-        recorded = evidence.read(registry.get_entry(name))
+        entry = registry.get_entry(name)
+        recorded = evidence.read(entry)
         for tier, reference in recorded.tiers.items():
-            where = reference.environment
-            spread = tables.figure(reference.mean, reference.std, reference.n)
-            lines += [
-                "",
-                f"## {name}, {tier}: {spread}",
-                "",
-                f"Keras {where['keras']} on {where['backend']} "
-                f"{where.get(where['backend'], '')}, Python {where['python']}, {where['machine']}",
-                "",
-                "| run | test accuracy | training |",
-                "|---|---:|---:|",
-                *(
-                    f"| seed {r.seed} | {r.value:.2%} | {tables.duration(r.seconds)} |"
-                    for r in reference.runs
-                ),
-                *(
-                    f"| baseline: {baseline.replace('_', ' ')} | {value:.2%} | |"
-                    for baseline, value in reference.baselines.items()
-                ),
-            ]
+            lines += _tier(entry, tier, reference, recorded.measure)
+        if not recorded.tiers:
+            lines += ["", f"## {name}: not measured yet", "", entry.unmeasured]
         if recorded.weights:
             lines += [
                 "",
                 f"Bundled weights: seed {recorded.weights.seed}, stored as float16, measure "
-                f"{recorded.weights.value:.2%}.",
+                f"{recorded.measure.show(recorded.weights.value)}.",
             ]
     return "\n".join(lines) + "\n"
+
+
+def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> list[str]:
+    """One tier of one entry: every run, then baselines and limits."""
+    where = reference.environment
+    others = [metric(m) for m in reference.also]
+    titles = [f"test {measure.title}", *(m.title for m in others), "training"]
+    copy = registry.get_dataset(entry.dataset).measured_on
+    lines = [
+        "",
+        f"## {entry.name}, {tier}: "
+        f"{measure.with_spread(reference.mean, reference.std, reference.n)}",
+        "",
+        f"Keras {where['keras']} on {where['backend']} {where.get(where['backend'], '')}, "
+        f"Python {where['python']}, {where['machine']}" + (f". Data: {copy}" if copy else ""),
+        "",
+        f"| run | {' | '.join(titles)} |",
+        "|---|" + "---:|" * len(titles),
+    ]
+    for r in reference.runs:
+        cells = [measure.show(r.value), *(m.show(r.also[m.name]) for m in others)]
+        lines.append(f"| seed {r.seed} | {' | '.join(cells)} | {tables.duration(r.seconds)} |")
+    for kind, figures in (("baseline", reference.baselines), ("limit", reference.limits)):
+        for baseline, value in figures.items():
+            beside = reference.beside.get(baseline, {})
+            cells = [measure.show(value)]
+            cells += [m.show(beside[m.name]) if m.name in beside else "" for m in others]
+            lines.append(f"| {kind}: {baseline.replace('_', ' ')} | {' | '.join(cells)} | |")
+    return lines
 
 
 if __name__ == "__main__":

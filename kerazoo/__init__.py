@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kerazoo.errors import KerazooError as KerazooError
     from kerazoo.evaluating import evaluate as evaluate
     from kerazoo.predicting import predict as predict
+    from kerazoo.recipe import Recipe as Recipe
     from kerazoo.registry import list_datasets as list_datasets
     from kerazoo.registry import list_entries as list_entries
     from kerazoo.registry import list_models as list_models
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from kerazoo.registry import register_model as register_model
     from kerazoo.spec import Entry as Entry
     from kerazoo.spec import Published as Published
-    from kerazoo.spec import Recipe as Recipe
-    from kerazoo.training.supervised import train as train
+    from kerazoo.training.trainer import train as train
     from kerazoo.verifying import verify as verify
 
 __version__ = "0.1.0"
@@ -29,7 +29,7 @@ _HOME = {
     "Entry": "kerazoo.spec",
     "KerazooError": "kerazoo.errors",
     "Published": "kerazoo.spec",
-    "Recipe": "kerazoo.spec",
+    "Recipe": "kerazoo.recipe",
     "build": "kerazoo.building",
     "evaluate": "kerazoo.evaluating",
     "list_datasets": "kerazoo.registry",
@@ -39,7 +39,7 @@ _HOME = {
     "predict": "kerazoo.predicting",
     "register_dataset": "kerazoo.registry",
     "register_model": "kerazoo.registry",
-    "train": "kerazoo.training.supervised",
+    "train": "kerazoo.training.trainer",
     "verify": "kerazoo.verifying",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605

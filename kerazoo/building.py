@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import evidence, registry
+from kerazoo import evidence, registry, tasks
 from kerazoo.errors import KerazooError, first_line, unknown
+from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry, Model
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ def build(
         weights: None for fresh weights; a dataset's name (``"mnist"``) for the trained weights
             that come with kerazoo; or the path of a ``.weights.h5`` file.
         **options: passed to the factory: ``input_shape``, ``classes``, ``classifier_activation``
-            and what its docstring names besides. With a dataset's weights the defaults are that
+            and what else its docstring names. With a dataset's weights the defaults are that
             dataset's shape and classes.
 
     Returns:
-        A functional ``keras.Model``; it takes raw pixels and is not compiled.
+        A functional ``keras.Model``, not compiled; pictures go in as raw pixels, text as token
+        ids, windows of a series standardised. (``dcgan``: one model of two functional networks.)
 
     Raises:
         KerazooError: unknown model or option, a value the architecture cannot have, or weights
@@ -40,7 +42,7 @@ def build(
     if weights is not None:
         entry = evidence.entry_of_weights(model, weights)
         if entry is not None:
-            options = {**factory_options(entry), **options}
+            options = {**factory_options(entry, entry.recipe), **options}
     net = _call_factory(model, options)
     if entry is not None:
         evidence.load_bundled_weights(net, entry)
@@ -49,15 +51,21 @@ def build(
     return net
 
 
-def factory_options(entry: Entry) -> dict[str, Any]:
-    """The factory's keyword arguments that follow from an entry's dataset."""
+def factory_options(entry: Entry, recipe: Recipe) -> dict[str, Any]:
+    """The factory's keyword arguments that follow from an entry's dataset and recipe."""
     dataset = registry.get_dataset(entry.dataset)
-    return {"input_shape": dataset.input_shape, "classes": dataset.classes}
+    return {**tasks.of(entry).factory_options(dataset, recipe), **entry.options}
 
 
-def build_for(entry: Entry) -> keras.Model:
-    """The model of an entry with fresh weights, in the shape of the entry's dataset."""
-    return _call_factory(registry.get_model(entry.model), factory_options(entry))
+def build_for(entry: Entry, recipe: Recipe | None = None) -> keras.Model:
+    """The model of an entry with fresh weights, in the shape of the entry's dataset.
+
+    Args:
+        entry: the entry.
+        recipe: instead of the entry's own; its look-back decides the shape of a series' windows.
+    """
+    model = registry.get_model(entry.model)
+    return _call_factory(model, factory_options(entry, recipe or entry.recipe))
 
 
 def _call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
@@ -80,10 +88,13 @@ def _call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
 
 
 def _check_common_options(name: str, options: dict[str, Any]) -> None:
-    """What every factory means by ``classes`` and ``input_shape``."""
-    classes = options.get("classes", 1)
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-        raise KerazooError(f"{name}: classes={classes!r}; it must be a whole number from 1 up.")
+    """What every factory means by the options that follow from the data."""
+    for option in ("classes", "outputs", "horizon", "targets", "vocabulary"):
+        value = options.get(option, 1)
+        if value is None and option == "outputs":
+            continue  # a classifier
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise KerazooError(f"{name}: {option}={value!r}; it must be a whole number from 1 up.")
     shape = options.get("input_shape", (1,))
     if not isinstance(shape, (tuple, list)) or not all(
         isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape

@@ -13,7 +13,8 @@ from typing import Any
 
 from kerazoo import __version__, _lazy, registry, tables
 from kerazoo.errors import Interrupted, KerazooError
-from kerazoo.spec import parse_recipe_value
+from kerazoo.metrics import metric
+from kerazoo.recipe import parse_recipe_value
 
 OK, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -195,7 +196,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from kerazoo.training.supervised import train
+    from kerazoo.training.trainer import train
 
     chosen = {}  # else the default of train() holds
     if options.checkpoint_seconds is not None:
@@ -226,12 +227,13 @@ def _train(options: argparse.Namespace) -> int:
         )
         return OK
     metrics = done.metrics
+    measure = metric(metrics["metric"])
     _print(
-        f"{done.entry} seed {done.seed}: {metrics['metric']} {metrics['value']:.2%} on "
+        f"{done.entry} seed {done.seed}: {measure.title} {measure.show(metrics['value'])} on "
         f"{metrics['examples']:,} test examples, {tables.duration(done.seconds)} of training",
-        f"model:    {done.path / 'model.keras'}",
+        *(f"{metric(name).title}: {metric(name).show(v)}" for name, v in metrics["also"].items()),
+        *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
         *(f"picture:  {p}" for p in done.pictures),
-        f"next:     kerazoo predict {done.path} FILE…",
     )
     return OK
 
@@ -243,10 +245,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(options, result.as_json())
     else:
-        said = "as recorded" if result.same else f"recorded: {result.recorded:.4%}"
+        measure = metric(result.metric)
+        said = "as recorded" if result.same else f"recorded: {result.recorded!r}"
         _print(
-            f"{result.source}: {result.metric} {result.value:.2%} on {result.examples:,} test "
-            f"examples of {result.entry.split('@')[1]} ({said})"
+            f"{result.source}: {measure.title} {measure.show(result.value)} on "
+            f"{result.examples:,} test examples of {result.entry.split('@')[1]} ({said})",
+            *(f"{metric(m).title}: {metric(m).show(v)}" for m, v in result.also.items()),
         )
     return OK
 

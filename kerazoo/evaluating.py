@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, evidence, registry
-from kerazoo.datasets.cache import load_data
+from kerazoo import building, evidence, registry, tasks
 from kerazoo.errors import KerazooError
+from kerazoo.spec import Entry
+from kerazoo.tasks.outcome import Outcome
 from kerazoo.training import run
-from kerazoo.training.inference import scores_on
+from kerazoo.training.trainer import data_for
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Evaluation:
         value: measured now.
         recorded: of exactly these weights.
         examples: size of the test split.
+        also: the other metrics, measured now.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Evaluation:
     value: float
     recorded: float
     examples: int
+    also: dict[str, float]
 
     @property
     def same(self) -> bool:
@@ -64,14 +67,19 @@ def evaluate(source: str | os.PathLike[str]) -> Evaluation:
     evidence.load_bundled_weights(model, entry)
     recorded = evidence.read(entry)
     assert recorded.weights is not None  # else load_bundled_weights had said so
-    scores = scores_on(model, load_data(entry.dataset).test)
+    outcome = tasks.of(entry).measure(model, data_for(entry, entry.recipe))
+    return _evaluation(entry.name, entry, outcome, recorded.weights.value)
+
+
+def _evaluation(source: str, entry: Entry, outcome: Outcome, recorded: float) -> Evaluation:
     return Evaluation(
-        entry.name,
-        entry.name,
-        recorded.metric,
-        scores.accuracy,
-        recorded.weights.value,
-        len(scores.labels),
+        source=source,
+        entry=entry.name,
+        metric=outcome.metric,
+        value=outcome.value,
+        recorded=recorded,
+        examples=outcome.examples,
+        also=dict(outcome.also),
     )
 
 
@@ -90,12 +98,5 @@ def _evaluate_run(folder: Path) -> Evaluation:
         raise KerazooError(f"there is no run folder {folder}.")
     finished = run.load(folder)
     entry = registry.get_entry(finished.entry)
-    scores = scores_on(finished.model, load_data(entry.dataset).test)
-    return Evaluation(
-        str(folder),
-        entry.name,
-        finished.metrics["metric"],
-        scores.accuracy,
-        finished.metrics["value"],
-        len(scores.labels),
-    )
+    outcome = tasks.of(entry).measure(finished.model, data_for(entry, finished.recipe))
+    return _evaluation(str(folder), entry, outcome, finished.metrics["value"])

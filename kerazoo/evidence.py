@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import registry
 from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.files import sha256_of_file, sha256_of_json, write_json
-from kerazoo.spec import Entry, Model, Recipe
+from kerazoo.metrics import Metric, metric
+from kerazoo.recipe import Recipe
+from kerazoo.spec import Entry, Model
 
 if TYPE_CHECKING:
     import keras
@@ -36,6 +38,7 @@ class RecordedRun:
         seconds: wall-clock time of the training.
         weights_sha256: fingerprint of the trained weights.
         fingerprint: of recipe, model structure and data, as they were for this run.
+        also: the other metrics on the test split.
     """
 
     seed: int
@@ -44,6 +47,7 @@ class RecordedRun:
     seconds: float
     weights_sha256: str
     fingerprint: str
+    also: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,8 @@ class Reference:
         runs: one per seed.
         baselines: the naive models' figures in the same metric, by name.
         environment: versions, backend and machine.
+        limits: figures that cannot be beaten, or not by much, in the same metric, by name.
+        beside: the other metrics of baselines and limits, by name and metric.
     """
 
     recipe: dict[str, Any]
@@ -65,6 +71,8 @@ class Reference:
     runs: tuple[RecordedRun, ...]
     baselines: dict[str, float]
     environment: dict[str, str]
+    limits: dict[str, float] = field(default_factory=dict)
+    beside: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -80,6 +88,16 @@ class Reference:
     def std(self) -> float | None:
         """Sample standard deviation (n - 1) of the runs' values; None for a single run."""
         return statistics.stdev(r.value for r in self.runs) if self.n > 1 else None
+
+    @property
+    def also(self) -> dict[str, tuple[float, float | None]]:
+        """Mean and sample standard deviation of the other metrics that every run has."""
+        names = [m for m in self.runs[0].also if all(m in r.also for r in self.runs)]
+        columns = {m: [r.also[m] for r in self.runs] for m in names}
+        return {
+            m: (statistics.fmean(v), statistics.stdev(v) if self.n > 1 else None)
+            for m, v in columns.items()
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +120,15 @@ class Evidence:
     """All that is recorded of an entry."""
 
     entry: str
-    metric: str = "accuracy"
+    metric: str
     parameters: int | None = None
     tiers: dict[str, Reference] = field(default_factory=dict)
     weights: BundledWeights | None = None
+
+    @property
+    def measure(self) -> Metric:
+        """The metric of the recorded figures."""
+        return metric(self.metric)
 
 
 def reference_path(entry: Entry) -> Path:
@@ -126,7 +149,7 @@ def read(entry: Entry) -> Evidence:
     """
     path = reference_path(entry)
     if not path.exists():
-        return Evidence(entry=entry.name)
+        return Evidence(entry=entry.name, metric=registry.metric_of(entry).name)
     remedy = (
         "Restore it (reinstall kerazoo, or `git checkout` it), or delete it and record again "
         f"with `kerazoo verify {entry.name} --seeds 5 --record`."
@@ -220,13 +243,19 @@ def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
             f"the trained weights of {entry.name} were altered or truncated: the checksum of "
             f"{path} differs. {remedy}"
         )
-    dataset = registry.get_dataset(entry.dataset)
     _load(
         net,
         path,
-        f"the trained weights of {entry.name} are for classes={dataset.classes} and "
-        f"input_shape={dataset.input_shape}. Build with weights=None for others.",
+        f"The trained weights of {entry.name} are for what its dataset asks for "
+        f"({_asked(entry)}). Build with weights=None for anything else.",
     )
+
+
+def _asked(entry: Entry) -> str:
+    from kerazoo.building import factory_options
+
+    options = factory_options(entry, entry.recipe)
+    return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
 def load_weights_file(net: keras.Model, path: Path) -> None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kerazoo.composite import networks_of
 from kerazoo.files import sha256_of_json
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def of_model(model: keras.Model) -> str:
     A setting that has its default, or is None or False, counts as absent, so that a Keras version
     that adds an option changes nothing for the models that do not use it.
     """
-    return sha256_of_json(_of_network(model))
+    networks = networks_of(model)
+    if list(networks) == ["model"]:
+        return sha256_of_json(_of_network(model))
+    return sha256_of_json({name: _of_network(net) for name, net in networks.items()})
 
 
 def _of_network(model: keras.Model) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from kerazoo import building, evidence, registry
 from kerazoo.datasets.pictures import Invert, read_picture
 from kerazoo.errors import KerazooError
 from kerazoo.evaluating import is_run
-from kerazoo.evaluation.plots import is_picture
+from kerazoo.evaluation.figures import is_picture
 from kerazoo.training import run
 from kerazoo.training.inference import probabilities
 
@@ -101,7 +101,11 @@ def _classifier(source: str | os.PathLike[str]) -> tuple[keras.Model, list[str],
         if not folder.is_dir():
             raise KerazooError(f"there is no run folder {folder}.")
         config = run.read_config(folder)
-        return run.load_model(folder), config["data"]["labels"], config["data"]["light_on_dark"]
+        return (
+            run.load_model(folder, config),
+            config["data"]["labels"],
+            config["data"]["light_on_dark"],
+        )
     entry = registry.get_entry(os.fspath(source))
     model = building.build_for(entry)
     evidence.load_bundled_weights(model, entry)

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kerazoo.errors import KerazooError, unknown
-from kerazoo.spec import Dataset, Entry, Loader, Model, Task
+from kerazoo.metrics import Metric
+from kerazoo.metrics import metric as metric_named
+from kerazoo.spec import MAIN_METRIC, Dataset, Entry, Loader, Model, Task, Windows
 
 PRIVATE = "One of your own needs --import MODULE before the command."
 _PACKAGE = Path(__file__).parent
@@ -28,18 +30,17 @@ Factory = TypeVar("Factory", bound=Callable[..., Any])
 LoaderFunction = TypeVar("LoaderFunction", bound=Loader)
 
 
-def register_model(
-    *, entries: Sequence[Entry], citation: str, task: Task = "classification"
-) -> Callable[[Factory], Factory]:
+def register_model(*, entries: Sequence[Entry], citation: str) -> Callable[[Factory], Factory]:
     """Decorate a factory function to put it into the zoo under its own name.
 
-    The factory takes ``input_shape`` and ``classes`` as keyword arguments with defaults, and
-    returns a functional ``keras.Model`` of Keras's own layers, each with a name of its own.
+    The factory takes keyword arguments with defaults: ``input_shape`` and, by task, ``classes``
+    (classification), ``outputs`` (regression), ``horizon`` and ``targets`` (forecasting). It
+    returns a functional ``keras.Model`` of Keras's own layers, each with a name of its own. The
+    task of an entry is that of its dataset, unless the entry says otherwise.
 
     Args:
         entries: the datasets it trains on with their recipes, the main one first.
         citation: where the architecture comes from.
-        task: what the outputs mean.
 
     Raises:
         KerazooError: the name is taken, or the function has no docstring or no entry.
@@ -56,7 +57,6 @@ def register_model(
         _models[name] = Model(
             name=name,
             factory=factory,
-            task=task,
             summary=doc.splitlines()[0].strip(),
             citation=inspect.cleandoc(citation),
             entries={e.dataset: dataclasses.replace(e, model=name) for e in entries},
@@ -69,33 +69,38 @@ def register_model(
 
 def register_dataset(
     *,
-    input_shape: Sequence[int],
-    labels: Sequence[str],
     licence: str,
     source: str,
     offline: bool,
     task: Task = "classification",
+    input_shape: Sequence[int] = (),
+    labels: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    windows: Windows | None = None,
+    metric: str = "",
     sha256: str | None = None,
+    measured_on: str = "",
     light_on_dark: bool = False,
+    vocabulary: Path | None = None,
 ) -> Callable[[LoaderFunction], LoaderFunction]:
     """Decorate a loader function to put it into the zoo under its own name.
 
-    The loader returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``: ``x`` an array
-    ``(n, *input_shape)``, ``y`` whole numbers ``(n,)`` that index ``labels``. What it returns is
-    kept in the cache if ``sha256`` pins it; otherwise it is called at every load.
+    The loader returns ``{"train": …, "validation": …, "test": …}``. By task:
 
-    Args:
-        input_shape: of one example, channels last.
-        labels: the name of each class, in the order of the integer labels.
-        licence: of the data.
-        source: where the data comes from and how to cite it.
-        offline: whether it loads with no network and nothing prepared.
-        task: what ``y`` means.
-        sha256: the fingerprint of the content, ``kerazoo.load_data(name).sha256``.
-        light_on_dark: pictures show light strokes on a dark ground.
+    - classification: pairs ``(x, y)``, ``x`` an array ``(n, *input_shape)``, ``y`` whole numbers
+      ``(n,)`` that index ``labels``;
+    - regression: pairs ``(x, y)``, ``y`` numbers ``(n, len(targets))``;
+    - forecasting: the values of a series in natural units, ``(n, len(columns))``, the splits in
+      order of time; ``windows`` says how they become examples;
+    - generation: pairs ``(x, y)`` of pictures, as for classification.
+
+    What it returns is kept in the cache if ``sha256`` pins it; otherwise it is called at every
+    load. The arguments are the attributes of :class:`kerazoo.spec.Dataset`.
 
     Raises:
-        KerazooError: the name is taken, or the function has no docstring.
+        KerazooError: the name is taken, the function has no docstring, or a fact is missing
+            that the task needs.
     """
 
     def register(loader: LoaderFunction) -> LoaderFunction:
@@ -104,22 +109,51 @@ def register_dataset(
         if not doc:
             raise KerazooError(f"dataset {name!r} has no docstring; it is its documentation.")
         _refuse_taken("dataset", name, _datasets, loader)
+        _require_facts(name, task, labels, targets, windows)
+        shape = (windows.lookback, len(columns)) if windows else tuple(input_shape)
+        if not shape:
+            raise KerazooError(f"dataset {name!r} needs input_shape, the shape of one example.")
         _datasets[name] = Dataset(
             name=name,
             load=loader,
             task=task,
             summary=doc.splitlines()[0].strip(),
-            input_shape=tuple(input_shape),
+            input_shape=shape,
             labels=tuple(labels),
+            columns=tuple(columns),
+            targets=tuple(targets),
+            windows=windows,
+            metric=metric or MAIN_METRIC[task],
             licence=licence,
             source=source,
             offline=offline,
             sha256=sha256,
+            measured_on=measured_on,
+            vocabulary=vocabulary,
             light_on_dark=light_on_dark,
         )
         return loader
 
     return register
+
+
+def _require_facts(
+    name: str,
+    task: Task,
+    labels: Sequence[str],
+    targets: Sequence[str],
+    windows: Windows | None,
+) -> None:
+    if task not in MAIN_METRIC:
+        raise unknown("task", task, MAIN_METRIC)
+    wanted = {
+        "classification": ("labels, the name of each class", bool(labels)),
+        "regression": ("targets, the name of each output", bool(targets)),
+        "forecasting": ("targets and windows", bool(targets) and windows is not None),
+    }
+    what, given = wanted.get(task, ("", True))
+    if not given:
+        raise KerazooError(f"dataset {name!r} needs {what}, for task {task!r}.")
 
 
 def _refuse_taken(kind: str, name: str, taken: dict[str, Any], function: Any) -> None:
@@ -251,3 +285,15 @@ def get_entry(name: str) -> Entry:
     if dataset_name not in model.entries:
         raise unknown("entry", name, (e.name for e in model.entries.values()))
     return model.entries[dataset_name]
+
+
+def task_of(entry: Entry) -> Task:
+    """What an entry's model is for: its dataset's task, unless the entry says otherwise."""
+    return entry.task or get_dataset(entry.dataset).task
+
+
+def metric_of(entry: Entry) -> Metric:
+    """What the references of an entry hold."""
+    dataset = get_dataset(entry.dataset)
+    own = task_of(entry) == dataset.task
+    return metric_named(dataset.metric if own else MAIN_METRIC[task_of(entry)])

@@ -1,152 +1,31 @@
-"""The words of kerazoo as typed data: Model, Dataset, Recipe, Entry, Published.
+"""The words of kerazoo as typed data: Model, Dataset, Entry, Published, Data (Recipe: recipe.py).
 
 Standard library only, so that everything that merely looks (``kerazoo list``) starts at once.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from kerazoo.errors import KerazooError, unknown
+from kerazoo.errors import unknown
+from kerazoo.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
 Tier = Literal["full", "smoke"]
-Task = Literal["classification"]
+Task = Literal["classification", "regression", "forecasting", "generation"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
-
-OptimizerName = Literal["adam", "adamw", "sgd"]
-ScheduleName = Literal["constant", "cosine"]
-TrainingSplit = Literal["train", "train+validation"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """The training settings of one model on one dataset.
-
-    The loss does not stand here: it follows from the model's last activation, so that it cannot
-    contradict it. A default of this class never changes: recorded evidence relies on it.
-
-    Attributes:
-        epochs: passes over the training data; the last one is reported.
-        batch_size: examples per optimizer step; the last, smaller batch of an epoch is kept.
-        optimizer: ``adam`` (Kingma & Ba 2015), ``adamw`` (Loshchilov & Hutter 2019) or ``sgd``.
-        learning_rate: the peak learning rate.
-        schedule: ``constant``, or ``cosine`` from the peak to zero over all steps.
-        momentum: of ``sgd`` only.
-        weight_decay: of ``adamw`` only, decoupled, per step.
-        augment_shift: random translation, up to this fraction of height and width.
-        augment_rotate: random rotation, up to this many degrees either way.
-        augment_zoom: random zoom in or out, up to this fraction.
-        train_on: ``train`` alone, or ``train+validation`` once every choice is made.
-        train_examples: use only the first so many training examples; None uses all.
-    """
-
-    epochs: int
-    batch_size: int = 128
-    optimizer: OptimizerName = "adam"
-    learning_rate: float = 1e-3
-    schedule: ScheduleName = "constant"
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    augment_shift: float = 0.0
-    augment_rotate: float = 0.0
-    augment_zoom: float = 0.0
-    train_on: TrainingSplit = "train"
-    train_examples: int | None = None
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(Recipe)
-        for f in dataclasses.fields(self):
-            object.__setattr__(self, f.name, _checked(f.name, getattr(self, f.name), hints[f.name]))
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise KerazooError(
-                    f"recipe field {name} is {value!r}; it must lie between {low:g} and {high:g}."
-                )
-        if self.momentum and self.optimizer != "sgd":
-            raise KerazooError(
-                f"recipe field momentum is for optimizer='sgd', not {self.optimizer!r}."
-            )
-        if self.weight_decay and self.optimizer != "adamw":
-            raise KerazooError(
-                f"recipe field weight_decay is for optimizer='adamw', not {self.optimizer!r}."
-            )
-
-    @property
-    def augments(self) -> bool:
-        """Whether training pictures are changed at random."""
-        return any((self.augment_shift, self.augment_rotate, self.augment_zoom))
-
-    def replace(self, **changes: Any) -> Recipe:
-        """This recipe with some fields changed; raises KerazooError for a field it has not."""
-        names = [f.name for f in dataclasses.fields(self)]
-        for name in changes:
-            if name not in names:
-                raise unknown("recipe field", name, names)
-        return dataclasses.replace(self, **changes)
-
-
-_RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000),
-    "batch_size": (1, 1_000_000),
-    "learning_rate": (1e-12, 1e6),
-    "momentum": (0.0, 0.9999),
-    "weight_decay": (0.0, 100.0),
-    "augment_shift": (0.0, 0.9),
-    "augment_rotate": (0.0, 180.0),
-    "augment_zoom": (0.0, 0.9),
-    "train_examples": (1, math.inf),
+MAIN_METRIC: dict[Task, str] = {
+    "classification": "accuracy",
+    "regression": "r2",
+    "forecasting": "mse",
+    "generation": "fd_mnist_cnn_10k",
 }
-
-
-def _checked(name: str, value: Any, hint: Any) -> Any:
-    """The value as the type that the recipe field wants, or a KerazooError that says which."""
-    if hint is int or hint == (int | None):
-        if hint is not int and value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise KerazooError(f"recipe field {name} is {value!r}; it must be a whole number.")
-        return value
-    if hint is float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise KerazooError(f"recipe field {name} is {value!r}; it must be a number.")
-        if not math.isfinite(value):
-            raise KerazooError(f"recipe field {name} is {value!r}; it must be finite.")
-        return float(value)
-    choices = get_args(hint)
-    if value not in choices:
-        raise KerazooError(
-            f"recipe field {name} is {value!r}; choose one of {', '.join(map(repr, choices))}."
-        )
-    return value
-
-
-def parse_recipe_value(name: str, text: str) -> Any:
-    """Read ``text`` as the type of the recipe field ``name`` (for ``--set NAME=TEXT``)."""
-    hints = get_type_hints(Recipe)
-    if name not in hints:
-        raise unknown("recipe field", name, hints)
-    hint = hints[name]
-    if hint == (int | None) and text.lower() in ("none", "null", ""):
-        return None
-    try:
-        if hint is int or hint == (int | None):
-            return int(text)
-        if hint is float:
-            return float(text)
-    except ValueError:
-        kind = "a number" if hint is float else "a whole number"
-        raise KerazooError(f"recipe field {name} is {text!r}; it must be {kind}.") from None
-    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +54,10 @@ class Entry:
         recipe: the reference recipe (tier ``full``).
         smoke: the recipe fields that differ in tier ``smoke``, which runs in under a minute.
         published: figures from elsewhere for the same architecture and data.
+        options: the factory's arguments for this dataset beside those that follow from the data.
+        seeds: how many runs a reference needs: 5 of what trains in minutes, 3 of hours.
+        task: where it is not the dataset's own (a generator trained on labelled pictures).
+        unmeasured: why there is no reference; empty for an entry that has one.
         model: name of the model; filled in at registration.
     """
 
@@ -182,6 +65,10 @@ class Entry:
     recipe: Recipe
     smoke: Mapping[str, Any] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int = 5
+    task: Task | None = None
+    unmeasured: str = ""
     model: str = ""
 
     def __post_init__(self) -> None:
@@ -206,7 +93,6 @@ class Model:
     Attributes:
         name: the name in the registry, that of the factory function.
         factory: returns a fresh ``keras.Model``; its docstring is the documentation.
-        task: what the outputs mean.
         summary: the first line of the docstring.
         citation: where the architecture comes from.
         entries: by dataset name, the main dataset first.
@@ -215,7 +101,6 @@ class Model:
 
     name: str
     factory: Callable[..., keras.Model]
-    task: Task
     summary: str
     citation: str
     entries: Mapping[str, Entry]
@@ -241,7 +126,45 @@ class Split:
         return len(self.x)
 
 
-Loader = Callable[[], "Mapping[str, tuple[np.ndarray, np.ndarray]]"]
+Loader = Callable[[], "Mapping[str, Any]"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """How a series becomes examples: what a model sees of it, and what it has to say.
+
+    Attributes:
+        lookback: how many past values it sees, unless the recipe says otherwise.
+        horizon: how many values it forecasts.
+        lead: steps from the last value seen to the first forecast; 1 is the very next.
+        season: period of the seasonal-repeat baseline, in steps; None if there is none.
+        targets: indices of the forecast columns; None means all.
+        step: what one step is, for axes and tables, such as ``"hour"``.
+    """
+
+    lookback: int
+    horizon: int
+    lead: int = 1
+    season: int | None = None
+    targets: tuple[int, ...] | None = None
+    step: str = "step"
+
+
+@dataclass(frozen=True)
+class Series:
+    """The series behind the windows of a forecasting dataset.
+
+    Attributes:
+        windows: look-back, horizon and lead that were used.
+        mean: of each column over the training split, in natural units, float64 ``(columns,)``.
+        std: likewise.
+        starts: for each split, the place in the whole series of each window's first target.
+    """
+
+    windows: Windows
+    mean: np.ndarray
+    std: np.ndarray
+    starts: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,19 +173,26 @@ class Dataset:
 
     Attributes:
         name: the name in the registry.
-        load: returns ``{"train": (x, y), "validation": (x, y), "test": (x, y)}`` as NumPy arrays,
-            always the same ones in the same order.
+        load: returns ``{"train": …, "validation": …, "test": …}``, always the same in the same
+            order: pairs ``(x, y)`` of NumPy arrays, or, of a series, its values ``(n, columns)``.
         task: what ``y`` means.
         summary: one line: what it is and how large.
         input_shape: shape of one example, channels last.
-        labels: the name of each class, in the order of the integer labels.
+        labels: of classes: the name of each, in the order of the integer labels.
+        columns: of a table or series: the name (and unit) of each input column.
+        targets: of regression and forecasting: the name (and unit) of each output.
+        metric: what references of its entries hold.
         licence: of the data.
         source: where the data comes from and how to cite it.
         offline: whether it loads with no network and nothing prepared.
         sha256: fingerprint of the content; None for a dataset that is not pinned, which is
             loaded anew each time and never kept in the cache.
+        measured_on: which copy the fingerprint and our figures are of, where there are others;
+            another copy then loads too, with a warning. Empty: only this content is accepted.
         light_on_dark: pictures show light strokes on a dark ground (so that predictions on dark
             ink can be turned round).
+        windows: of a series: how it becomes examples.
+        vocabulary: of text: the file with one token per line, in the order of their ids.
     """
 
     name: str
@@ -274,8 +204,14 @@ class Dataset:
     licence: str
     source: str
     offline: bool
+    columns: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    metric: str = ""
     sha256: str | None = None
+    measured_on: str = ""
     light_on_dark: bool = False
+    windows: Windows | None = None
+    vocabulary: Path | None = None
 
     @property
     def classes(self) -> int:
@@ -293,6 +229,7 @@ class Data:
         test: read once, at the end.
         info: the registered Dataset.
         sha256: fingerprint of the content.
+        series: of a forecasting dataset, what it takes to go back to natural units.
     """
 
     train: Split
@@ -300,3 +237,4 @@ class Data:
     test: Split
     info: Dataset
     sha256: str
+    series: Series | None = None

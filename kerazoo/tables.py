@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import evidence, registry
 from kerazoo.errors import KerazooError
+from kerazoo.metrics import Metric, metric
 from kerazoo.spec import TIERS, Entry
 from kerazoo.training.progress import duration
 
@@ -33,13 +34,17 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "entry": entry.name,
         "model": entry.model,
         "dataset": entry.dataset,
-        "task": registry.get_model(entry.model).task,
+        "task": registry.task_of(entry),
         "metric": recorded.metric,
+        "higher_is_better": recorded.measure.higher_is_better,
         "mean": full.mean if full else None,
         "std": full.std if full else None,
         "n": full.n if full else 0,
         "parameters": recorded.parameters,
         "baselines": full.baselines if full else {},
+        "limits": full.limits if full else {},
+        "unmeasured": entry.unmeasured,
+        "measured_on": dataset.measured_on,
         "bundled_weights": recorded.weights is not None,
         "train_seconds": _median_seconds(full),
         "offline": dataset.offline,
@@ -55,12 +60,13 @@ def _time(seconds: float | None) -> str:
     return "–" if seconds is None else duration(seconds)
 
 
-def figure(mean: float | None, std: float | None = None, n: int = 0) -> str:
-    """A recorded accuracy with its spread and number of runs, as a reader expects it."""
-    if mean is None:
-        return "not measured"
-    spread = "" if std is None else f" ± {100 * std:.2f}"
-    return f"{100 * mean:.2f}{spread} %" + (f" (n = {n})" if n else "")
+def best_baseline(row: dict[str, Any]) -> tuple[str, float] | None:
+    """The best naive model of an entry's row, and its figure; None if none was measured."""
+    if not row["baselines"]:
+        return None
+    choose = max if row["higher_is_better"] else min
+    name = choose(row["baselines"], key=row["baselines"].__getitem__)
+    return name.replace("_", " "), row["baselines"][name]
 
 
 def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
@@ -68,14 +74,18 @@ def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(title="entries (kerazoo show ENTRY for the card)", title_justify="left")
-    for name in ("entry", "test accuracy", "linear model", "parameters", "training", "offline"):
+    columns = ("entry", "metric", "test, mean ± std", "best naive", "parameters", "training")
+    for name in (*columns, "offline"):
         right = name in ("parameters", "training")
         table.add_column(name, justify="right" if right else "left", no_wrap=name == "entry")
     for row in rows:
+        measure = metric(row["metric"])
+        naive = best_baseline(row)
         table.add_row(
             row["entry"],
-            figure(row["mean"], row["std"], row["n"]),
-            figure(row["baselines"].get("linear")),
+            row["metric"],
+            measure.with_spread(row["mean"], row["std"], row["n"]),
+            "–" if naive is None else f"{measure.show(naive[1])} ({naive[0]})",
             f"{row['parameters']:,}" if row["parameters"] else "–",
             _time(row["train_seconds"]),
             "yes" if row["offline"] else "after first load",
@@ -109,6 +119,9 @@ def card(entry: Entry) -> dict[str, Any]:
             "description": inspect.getdoc(dataset.load),
             "input_shape": list(dataset.input_shape),
             "labels": list(dataset.labels),
+            "columns": list(dataset.columns),
+            "targets": list(dataset.targets),
+            "measured_on": dataset.measured_on,
             "licence": dataset.licence,
             "source": dataset.source,
         },
@@ -119,7 +132,10 @@ def card(entry: Entry) -> dict[str, Any]:
                 "std": r.std,
                 "n": r.n,
                 "runs": [dataclasses.asdict(run) for run in r.runs],
+                "also": {name: list(figures) for name, figures in r.also.items()},
                 "baselines": r.baselines,
+                "limits": r.limits,
+                "beside": r.beside,
                 "environment": r.environment,
             }
             for tier, r in recorded.tiers.items()
@@ -144,16 +160,19 @@ def card_parts(content: dict[str, Any]) -> list[Any]:
         )
     )
     parts.append(_recipes_table(content["recipes"]))
+    measure = metric(content["metric"])
     for tier, reference in content["reference"].items():
-        parts.append(_reference_table(tier, reference))
+        parts.append(_reference_table(tier, reference, measure, data["measured_on"]))
     if not content["reference"]:
-        parts.append(Text("reference: not measured yet"))
+        why = f" ({content['unmeasured']})" if content["unmeasured"] else ""
+        parts.append(Text(f"reference: not measured yet{why}"))
     if content["weights"]:
         weights = content["weights"]
         parts.append(
             Text(
                 f'trained weights: build("{content["model"]}", weights="{content["dataset"]}"), '
-                f"from seed {weights['seed']}, test accuracy {weights['value']:.2%}\n"
+                f"from seed {weights['seed']}, test {measure.title} "
+                f"{measure.show(weights['value'])}\n"
             )
         )
     if content["published"]:
@@ -171,22 +190,35 @@ def _recipes_table(recipes: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-def _reference_table(tier: str, reference: dict[str, Any]) -> Table:
+def _reference_table(
+    tier: str, reference: dict[str, Any], measure: Metric, measured_on: str
+) -> Table:
+    """Every seed, then the baselines and limits, in the main metric and beside it the others."""
     from rich.table import Table
 
-    heading = figure(reference["mean"], reference["std"], reference["n"])
-    table = Table(title=f"reference, tier {tier}: {heading}", title_justify="left")
-    for column in ("run", "test accuracy", "training"):
-        table.add_column(column, justify="left" if column == "run" else "right")
+    heading = measure.with_spread(reference["mean"], reference["std"], reference["n"])
+    table = Table(
+        title=f"reference, tier {tier}: {measure.title} {heading}",
+        title_justify="left",
+    )
+    others = [metric(name) for name in reference["also"]]
+    table.add_column("run")
+    for title in (f"test {measure.title}", *(m.title for m in others), "training"):
+        table.add_column(title, justify="right")
     for row in reference["runs"]:
-        table.add_row(f"seed {row['seed']}", f"{row['value']:.2%}", duration(row["seconds"]))
+        also = [m.show(row["also"][m.name]) for m in others]
+        value = measure.show(row["value"])
+        table.add_row(f"seed {row['seed']}", value, *also, duration(row["seconds"]))
     table.add_section()
-    for name, value in reference["baselines"].items():
-        table.add_row(f"baseline: {name.replace('_', ' ')}", f"{value:.2%}", "")
+    for kind, figures in (("baseline", reference["baselines"]), ("limit", reference["limits"])):
+        for name, value in figures.items():
+            beside = reference["beside"].get(name, {})
+            also = [m.show(beside[m.name]) if m.name in beside else "" for m in others]
+            table.add_row(f"{kind}: {name.replace('_', ' ')}", measure.show(value), *also, "")
     environment = reference["environment"]
     table.caption = (
         f"measured with Keras {environment['keras']} on {environment['backend']}, "
-        f"{environment['machine']}"
+        f"{environment['machine']}" + (f"; data: {measured_on}" if measured_on else "")
     )
     return table
 
@@ -195,10 +227,11 @@ def _published_table(published: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(title="published elsewhere (not ours)", title_justify="left")
-    for column in ("accuracy", "source", "conditions"):
+    for column in ("metric", "figure", "source", "conditions"):
         table.add_column(column)
     for row in published:
-        table.add_row(f"{row['value']:.2%}", row["source"], row["conditions"])
+        measure = metric(row["metric"])
+        table.add_row(measure.title, measure.show(row["value"]), row["source"], row["conditions"])
     return table
 
 
@@ -207,7 +240,7 @@ def report_table(report: Report) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=f"{report.entry}, tier {report.tier}: {report.metric} on the test split",
+        title=f"{report.entry}, tier {report.tier}: {report.measure.title} on the test split",
         title_justify="left",
     )
     table.add_column("what")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import math
-import os
 import statistics
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +12,16 @@ from typing import Any
 
 from kerazoo import building, evidence, fingerprint, registry
 from kerazoo._lazy import keras
-from kerazoo.datasets.cache import load_data
 from kerazoo.errors import Diverged, Interrupted, KerazooError
-from kerazoo.evaluation.baselines import classification_baselines
-from kerazoo.evidence import BundledWeights, Evidence, RecordedRun, Reference
-from kerazoo.files import write_bytes
-from kerazoo.spec import Data, Entry, Recipe
+from kerazoo.evidence import Reference
+from kerazoo.metrics import Metric
+from kerazoo.metrics import metric as metric_named
+from kerazoo.recipe import Recipe
+from kerazoo.recording import record_reference, require_writable
+from kerazoo.spec import Entry
 from kerazoo.training import run
-from kerazoo.training.inference import scores_on
 from kerazoo.training.run import Run
-from kerazoo.training.supervised import train, training_split
+from kerazoo.training.trainer import data_for, train
 
 CONFIDENCE = 0.99
 
@@ -87,7 +83,13 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether the fresh runs are as good as the reference allows."""
-        return not self.problems and self.mean >= self.bound.value
+        good = self.mean == self.bound.value or self.measure.is_better(self.mean, self.bound.value)
+        return not self.problems and good
+
+    @property
+    def measure(self) -> Metric:
+        """The metric: its direction, and how a figure of it is written."""
+        return metric_named(self.metric)
 
     @property
     def pictures(self) -> list[Path]:
@@ -97,29 +99,32 @@ class Report:
     @property
     def rows(self) -> list[tuple[str, str, str]]:
         """What a reader wants to see: name, figure, remark."""
+        show, number = self.measure.show, self.measure.number
         rows = [
             (
                 f"this run, seed {r.seed}",
-                "diverged" if math.isnan(r.value) else f"{r.value:.2%}",
-                "" if r.recorded is None else f"recorded {r.recorded:.2%}",
+                "diverged" if math.isnan(r.value) else show(r.value),
+                "" if r.recorded is None else f"recorded {show(r.recorded)}",
             )
             for r in self.runs
         ]
         if len(self.runs) > 1 and not math.isnan(self.mean):
-            rows.append(("mean of these runs", f"{self.mean:.2%}", ""))
+            rows.append(("mean of these runs", show(self.mean), ""))
         reference = self.reference
-        spread = "" if reference.std is None else f"± {reference.std:.2%}, "
-        rows.append(("reference", f"{reference.mean:.2%}", f"{spread}n = {reference.n}"))
-        rows.append(("must reach at least", f"{self.bound.value:.2%}", self.bound.reason))
-        for name, value in reference.baselines.items():
-            rows.append((f"baseline: {name.replace('_', ' ')}", f"{value:.2%}", "recorded"))
+        spread = "" if reference.std is None else f"± {number(reference.std)}, "
+        rows.append(("reference", show(reference.mean), f"{spread}n = {reference.n}"))
+        least = "least" if self.measure.higher_is_better else "most"
+        rows.append((f"must be at {least}", show(self.bound.value), self.bound.reason))
+        for kind, figures in (("baseline", reference.baselines), ("limit", reference.limits)):
+            for name, value in figures.items():
+                rows.append((f"{kind}: {name.replace('_', ' ')}", show(value), "recorded"))
         return rows
 
     @property
     def table(self) -> str:
         """Figures, remarks and verdict as plain text."""
         width = max(len(name) for name, _, _ in self.rows)
-        lines = [f"{self.entry}, tier {self.tier}: {self.metric} on the test split"]
+        lines = [f"{self.entry}, tier {self.tier}: {self.measure.title} on the test split"]
         lines += [f"  {name:{width}}  {value:>8}  {note}" for name, value, note in self.rows]
         lines += [f"  note: {note}" for note in self.notes]
         lines += [f"  problem: {problem}" for problem in self.problems]
@@ -133,13 +138,15 @@ class Report:
             "metric": self.metric,
             "passed": self.passed,
             "mean": None if math.isnan(self.mean) else self.mean,
-            "lower_bound": self.bound.value,
+            "bound": self.bound.value,
+            "higher_is_better": self.measure.higher_is_better,
             "reference": {
                 "mean": self.reference.mean,
                 "std": self.reference.std,
                 "n": self.reference.n,
             },
             "baselines": self.reference.baselines,
+            "limits": self.reference.limits,
             "runs": [
                 {
                     "seed": r.seed,
@@ -169,8 +176,8 @@ def verify(
 ) -> Report:
     """Train an entry afresh and judge it against its recorded reference.
 
-    FAIL means that the mean of the fresh runs lies below a one-sided 99 % prediction interval of
-    the reference's runs, with a floor for the sampling noise of the test split.
+    FAIL means that the mean of the fresh runs is worse than a one-sided 99 % prediction interval
+    of the reference's runs allows, with a floor for the sampling noise of the test split.
 
     Args:
         name: an entry or a model, which means its main dataset.
@@ -200,7 +207,7 @@ def verify(
     if record and settings:
         raise KerazooError("a changed recipe cannot be recorded; change it in the model's file.")
     if record:
-        _require_writable(registry.get_model(entry.model).evidence)
+        require_writable(registry.get_model(entry.model).evidence)
     if resume and out is None:
         raise KerazooError("resume needs the folder of the runs: give --out DIR (out=...).")
     recorded = evidence.read(entry)
@@ -219,7 +226,7 @@ def verify(
     for seed in range(start, start + seeds):
         runs.append(_one_run(entry, tier, seed, settings, folder, resume, progress))
     if record:
-        recorded = _record(entry, tier, recipe, recorded, runs, folder)
+        recorded = record_reference(entry, tier, recipe, recorded, runs, folder)
     reference = recorded.tiers[tier]
     problems, notes = _staleness(entry, recipe, reference, settings)
     known = {} if record else {r.seed: r.value for r in reference.runs}
@@ -235,18 +242,19 @@ def verify(
         metric=recorded.metric,
         runs=fresh,
         reference=reference,
-        bound=lower_bound(reference, len(fresh)),
+        bound=worst_allowed(reference, len(fresh), metric_named(recorded.metric)),
         problems=tuple(problems),
-        notes=(*notes, *_notes(fresh, reference)),
+        notes=(*notes, *_notes(fresh, reference, metric_named(recorded.metric))),
     )
 
 
-def lower_bound(reference: Reference, k: int) -> Bound:
+def worst_allowed(reference: Reference, k: int, metric: Metric) -> Bound:
     """The worst mean of k fresh runs that a reference of n runs allows, at 99 %.
 
     The prediction interval of Student's t for the mean of k further draws: ``mean - t(n - 1) · std
-    · sqrt(1/k + 1/n)``. Where the seeds scatter less than the test split's own sampling noise
-    (or n is 1), the margin is that noise: ``2.33 ·`` the standard error of one run.
+    · sqrt(1/k + 1/n)``, with a plus where a lower figure is the better one. Where the seeds
+    scatter less than the test split's own sampling noise (or n is 1), the margin is that noise:
+    ``2.33 ·`` the standard error of one run.
     """
     from scipy import stats
 
@@ -258,13 +266,8 @@ def lower_bound(reference: Reference, k: int) -> Bound:
         interval = t * reference.std * math.sqrt(1 / k + 1 / reference.n)
         if interval > margin:
             margin, reason = interval, "99 % prediction interval"
-    return Bound(reference.mean - margin, reason)
-
-
-def _require_writable(folder: Path) -> None:
-    """Say before hours of training that their result could not be kept."""
-    if not os.access(folder, os.W_OK):
-        raise KerazooError(f"--record writes below {folder}, which you may not write to.")
+    sign = -1 if metric.higher_is_better else 1
+    return Bound(reference.mean + sign * margin, reason)
 
 
 def _default_folder(entry: Entry, tier: str) -> Path:
@@ -309,9 +312,13 @@ def _staleness(
     if settings:
         changed = ", ".join(f"{k}={v}" for k, v in settings.items())
         notes.append(f"the recipe was changed: {changed}")
-    model = fingerprint.of_model(building.build_for(entry))
-    for reason in evidence.stale_reasons(reference, recipe, model, load_data(entry.dataset).sha256):
+    model = fingerprint.of_model(building.build_for(entry, recipe))
+    data = data_for(entry, recipe)
+    for reason in evidence.stale_reasons(reference, recipe, model, data.sha256):
         text = f"the recorded evidence is stale: {reason}"
+        if "content" in reason and data.info.measured_on:
+            notes.append(f"the reference was measured on another copy: {data.info.measured_on}")
+            continue
         other_keras = reference.environment.get("keras") != keras.__version__
         if "structure" in reason and other_keras:
             notes.append(f"{text} (or Keras {keras.__version__} describes it differently)")
@@ -320,126 +327,14 @@ def _staleness(
     return problems, notes
 
 
-def _notes(fresh: tuple[FreshRun, ...], reference: Reference) -> list[str]:
+def _notes(fresh: tuple[FreshRun, ...], reference: Reference, metric: Metric) -> list[str]:
     notes = []
     again = [r for r in fresh if r.recorded is not None]
     if again:
         same = sum(r.value == r.recorded for r in again)
         notes.append(f"{same} of {len(again)} repeated seeds gave exactly the recorded value")
-    best = max(reference.baselines.values(), default=-math.inf)
-    if statistics.fmean(r.value for r in fresh) <= best:
+    mean = statistics.fmean(r.value for r in fresh)
+    naive = list(reference.baselines.values())
+    if naive and not metric.is_better(mean, metric.best(naive)):
         notes.append("these runs do not beat the best naive baseline")
     return notes
-
-
-def _record(
-    entry: Entry,
-    tier: str,
-    recipe: Recipe,
-    recorded: Evidence,
-    runs: list[Run | None],
-    folder: Path,
-) -> Evidence:
-    """Write the reference from finished runs, and the weights of the first for ``full``."""
-    finished = [r for r in runs if r is not None]
-    if len(finished) < len(runs):
-        raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
-    data = load_data(entry.dataset)
-    config = run.read_config(finished[0].path)
-    model = config["fingerprints"]["model"]
-    stamp = fingerprint.of_run(config["recipe"], model, data.sha256)
-    fresh = [
-        RecordedRun(
-            seed=r.seed,
-            value=r.metrics["value"],
-            standard_error=r.metrics["standard_error"],
-            seconds=round(r.seconds, 1),
-            weights_sha256=r.metrics["weights_sha256"],
-            fingerprint=stamp,
-        )
-        for r in finished
-    ]
-    seeds = {r.seed for r in fresh}
-    recorded = evidence.read(entry)  # again: another process may have recorded the other tier
-    kept = _still_valid(recorded.tiers.get(tier), recipe, model, data.sha256, config, seeds)
-    restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
-    together = sorted([*fresh, *restamped], key=lambda r: r.seed)
-    reference = Reference(
-        recipe=dataclasses.asdict(recipe),
-        model=model,
-        data=data.sha256,
-        runs=tuple(together),
-        baselines=classification_baselines(training_split(data, recipe), data.test),
-        environment=config["environment"],
-    )
-    weights = recorded.weights
-    first = min(finished, key=lambda r: r.seed)
-    if tier == "full" and first.seed == together[0].seed:
-        content, value = _compact_weights(entry, first, data)
-        weights = BundledWeights(
-            sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
-        )
-        write_bytes(evidence.weights_path(entry), content)
-    written = dataclasses.replace(
-        recorded,
-        metric=finished[0].metrics["metric"],
-        parameters=finished[0].model.count_params(),
-        tiers={**recorded.tiers, tier: reference},
-        weights=weights,
-    )
-    path = evidence.write(entry, written)
-    print(f"kerazoo: recorded {path} from the runs in {folder}", file=sys.stderr)
-    return written
-
-
-def _still_valid(
-    before: Reference | None,
-    recipe: Recipe,
-    model: str,
-    data: str,
-    config: dict[str, Any],
-    seeds: set[int],
-) -> list[RecordedRun]:
-    """The recorded runs that the fresh ones join: of the same training, in the same environment."""
-    if before is None:
-        return []
-    stale = evidence.stale_reasons(before, recipe, model, data)
-    if not stale and before.environment == config["environment"]:
-        return [r for r in before.runs if r.seed not in seeds]
-    why = "; ".join(stale) or "recorded with other versions or on another machine"
-    print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
-    return []
-
-
-def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, float]:
-    """A run's weights file as float16, half the size, and what exactly these weights measure."""
-    import h5py
-
-    model = building.build_for(entry)
-    model.set_weights(source.model.get_weights())
-    with tempfile.TemporaryDirectory() as aside:
-        whole, half = Path(aside) / "whole.weights.h5", Path(aside) / "half.weights.h5"
-        model.save_weights(whole)
-        with h5py.File(whole) as old, h5py.File(half, "w") as new:
-            _copy_as_float16(old, new)
-        evidence.load_weights_file(model, half)
-        return half.read_bytes(), scores_on(model, data.test).accuracy
-
-
-def _copy_as_float16(old: Any, new: Any) -> None:
-    """Copy an HDF5 group; what float16 cannot hold (above 65,504) keeps its type."""
-    import h5py
-    import numpy as np
-
-    new.attrs.update(old.attrs)
-    for name, item in old.items():
-        if isinstance(item, h5py.Group):
-            _copy_as_float16(item, new.create_group(name))
-            continue
-        values = item[()]
-        if values.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                half = values.astype("float16")
-            if np.isfinite(half).all():
-                values = half
-        new.create_dataset(name, data=values).attrs.update(item.attrs)

@@ -315,7 +315,7 @@ def test_what_libraries_print_does_not_spoil_json(private_zoo, command, monkeypa
         print("downloading")
         return honest(*args, **options)
 
-    monkeypatch.setattr("kerazoo.training.supervised.train", chatty)
+    monkeypatch.setattr("kerazoo.training.trainer.train", chatty)
     _, out, err = command("train", "bar_net", "--epochs", "1", "--out", "run", "--json")
     assert json.loads(out)["entry"] == "bar_net@bars" and "downloading" in err
 

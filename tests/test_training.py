@@ -16,10 +16,10 @@ import pytest
 
 import kerazoo
 from kerazoo.errors import Diverged, Interrupted
-from kerazoo.spec import Recipe
-from kerazoo.training import checkpoint, supervised
+from kerazoo.recipe import Recipe
+from kerazoo.tasks import classification
+from kerazoo.training import checkpoint, trainer
 from kerazoo.training.augmentation import with_augmentation
-from kerazoo.training.objective import loss_for
 
 OPTIONS = {"progress": False, "checkpoint_seconds": 0.0}
 
@@ -168,7 +168,7 @@ def test_loss_turning_nan_stops_and_keeps_the_last_good_state(private_zoo, in_tm
         kerazoo.train("bar_net", out="run", progress=False)
     kept = checkpoint.read(in_tmp / "run")
     assert kept.epochs == 2 and kept.is_finite
-    last_good = keras.saving.load_model(in_tmp / "run" / "last_good.keras")
+    last_good = keras.saving.load_model(in_tmp / "run" / "last_good_model.keras")
     assert all(np.isfinite(w).all() for w in last_good.get_weights())
 
 
@@ -223,7 +223,7 @@ def test_altered_model_of_a_run_is_noticed(private_zoo, in_tmp):
 
 def test_finished_run_is_not_trained_again(private_zoo, in_tmp, monkeypatch):
     kerazoo.train("bar_net", out="run", **OPTIONS)
-    monkeypatch.setattr(supervised, "_fit", None)  # would fail if it were called
+    monkeypatch.setattr(trainer, "_fit", None)  # would fail if it were called
     assert kerazoo.train("bar_net", out="run", resume=True, **OPTIONS).metrics["value"] > 0.9
 
 
@@ -270,6 +270,9 @@ FROZEN_ORDER = [8, 2, 4, 3, 6, 0, 9, 1, 5, 7]  # recorded references rely on it
 
 
 def test_loss_follows_the_last_activation(private_zoo):
+    def loss_for(model):
+        return classification.compile_arguments(model)["loss"]
+
     assert loss_for(kerazoo.build("bar_net")).from_logits is False
     assert loss_for(kerazoo.build("bar_net", classifier_activation=None)).from_logits is True
     model = kerazoo.build("bar_net")

@@ -14,8 +14,12 @@ from scipy import stats
 import kerazoo
 from kerazoo import evidence, registry, verifying
 from kerazoo.evidence import RecordedRun, Reference
-from kerazoo.spec import Recipe, Split
-from kerazoo.training import supervised
+from kerazoo.metrics import METRICS
+from kerazoo.recipe import Recipe
+from kerazoo.spec import Split
+from kerazoo.training import trainer
+
+ACCURACY = METRICS["accuracy"]
 
 
 def reference(values, standard_error=0.0) -> Reference:
@@ -38,20 +42,20 @@ def test_bound_is_the_99_percent_prediction_interval():
     random = np.random.RandomState(0)
     k, n, below, trials = 2, 5, 0, 20_000
     for _ in range(trials):
-        bound = verifying.lower_bound(reference(random.normal(0.9, 0.01, n)), k)
+        bound = verifying.worst_allowed(reference(random.normal(0.9, 0.01, n)), k, ACCURACY)
         below += random.normal(0.9, 0.01, k).mean() < bound.value
     assert 0.007 < below / trials < 0.013
 
 
 def test_bound_has_a_floor_for_the_noise_of_the_test_split():
     same = reference([0.98] * 5, standard_error=0.01)
-    bound = verifying.lower_bound(same, 1)
+    bound = verifying.worst_allowed(same, 1, ACCURACY)
     assert bound.value == pytest.approx(0.98 - stats.norm.ppf(0.99) * 0.01)
     assert "sampling noise" in bound.reason
-    assert "interval" in verifying.lower_bound(reference([0.9, 0.95, 0.99]), 1).reason
+    assert "interval" in verifying.worst_allowed(reference([0.9, 0.95, 0.99]), 1, ACCURACY).reason
     single = reference([0.98], standard_error=0.01)
     assert single.std is None
-    assert verifying.lower_bound(single, 1).value == pytest.approx(bound.value)
+    assert verifying.worst_allowed(single, 1, ACCURACY).value == pytest.approx(bound.value)
 
 
 def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo, in_tmp, capsys):
@@ -108,13 +112,13 @@ def test_command_says_fail_with_status_1(recorded, command):
 
 
 def test_shuffled_labels_fail(recorded, monkeypatch):
-    honest = supervised.training_split
+    honest = trainer.training_split
 
     def shuffled(data, recipe):
         split = honest(data, recipe)
         return Split(split.x, np.random.RandomState(0).permutation(split.y))
 
-    monkeypatch.setattr(supervised, "training_split", shuffled)
+    monkeypatch.setattr(trainer, "training_split", shuffled)
     report = kerazoo.verify("bar_net", progress=False)
     assert not report.passed and not report.problems and report.mean < report.bound.value
     assert "FAIL" in report.table

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo import fingerprint, registry
+from kerazoo.datasets.windows import windows_of
 from kerazoo.errors import KerazooError
 from kerazoo.files import read_arrays, write_arrays
 from kerazoo.spec import Data, Dataset, Split
@@ -33,43 +34,56 @@ def home() -> Path:
     return Path(platformdirs.user_cache_dir("kerazoo", appauthor=False))
 
 
-def load_data(name: str) -> Data:
+def load_data(name: str, *, lookback: int | None = None, horizon: int | None = None) -> Data:
     """Load a registered dataset.
 
     Args:
-        name: such as ``"mnist"`` or ``"digits"``; ``kerazoo.list_datasets()`` names all.
+        name: such as ``"mnist"`` or ``"etth1"``; ``kerazoo.list_datasets()`` names all.
+        lookback: of series only: how many past values each example shows.
+        horizon: of series only: how many values are to be forecast.
 
     Returns:
-        Data with ``.train``, ``.validation`` and ``.test``, each a pair ``(x, y)`` of NumPy arrays
-        (pictures: uint8 of shape ``(n, height, width, channels)``, labels: int64 of shape
-        ``(n,)``), and ``.info``, the dataset's description.
+        Data with ``.train``, ``.validation`` and ``.test``, each a pair ``(x, y)`` of NumPy
+        arrays, and ``.info``, the dataset's description. Pictures: uint8 ``(n, height, width,
+        channels)``; text: token ids, int32 ``(n, length)``; labels: int64 ``(n,)``. Tables:
+        float32 ``(n, columns)`` and ``(n, targets)``. Series: standardised windows, float32 ``(n,
+        lookback, columns)`` and ``(n, horizon, targets)``, with ``.series`` to go back to natural
+        units.
 
     Raises:
-        KerazooError: no such dataset; it is neither cached nor reachable; or what its source
-            gives is not the data that the zoo's figures were measured on.
+        KerazooError: no such dataset; it is neither cached nor reachable; what its source gives
+            is not the data that the zoo's figures were measured on; or a look-back or horizon
+            that the series is too short for.
     """
     info = registry.get_dataset(name)
+    if info.windows is None and (lookback is not None or horizon is not None):
+        raise KerazooError(f"dataset {name!r} is no series; it has no look-back and no horizon.")
     if info.sha256 is None:  # nothing tells whether a kept copy is still what the loader gives
-        return _from_source(info)
-    path = home() / "datasets" / f"{name}.safetensors"
+        arrays, sha256 = _from_source(info)
+        return _as_data(info, arrays, sha256, lookback, horizon)
+    path = cache_path(name)
     kept = _read(path, info)
-    if kept is not None:
-        return kept
-    data = _from_source(info)
-    _keep(path, data)
-    return data
+    if kept is None:
+        kept = _from_source(info)
+        _keep(path, *kept)
+    return _as_data(info, *kept, lookback, horizon)
 
 
-def _read(path: Path, info: Dataset) -> Data | None:
-    """The cached data, or None if there is none that can be trusted."""
+def cache_path(name: str) -> Path:
+    """Where a dataset is kept, whether it is there or not."""
+    return home() / "datasets" / f"{name}.safetensors"
+
+
+def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None:
+    """The cached arrays and their fingerprint, or None if there is nothing that can be trusted."""
     try:
         if not path.exists():
             return None
-        arrays, _ = read_arrays(path)
+        arrays, about = read_arrays(path)
         found = fingerprint.of_arrays(arrays)
-        if found != info.sha256:
+        if found != (about["sha256"] if info.measured_on else info.sha256):
             raise ValueError("its checksum differs")
-        return _as_data(info, arrays, found)
+        return arrays, found
     except (ValueError, KeyError, OSError) as error:
         print(
             f"kerazoo: cache {path} is old or damaged ({error}); making it again.", file=sys.stderr
@@ -77,67 +91,69 @@ def _read(path: Path, info: Dataset) -> Data | None:
         return None
 
 
-def _from_source(info: Dataset) -> Data:
+def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
+    """The arrays that the loader gives, by ``split_axis``, checked, and their fingerprint."""
     import numpy as np
 
+    from kerazoo.tasks import module_of
+
     try:
-        splits: Mapping[str, tuple[np.ndarray, np.ndarray]] = info.load()
-        arrays = {
-            f"{s}_{axis}": np.asarray(a)
-            for s in SPLITS
-            for axis, a in zip("xy", splits[s], strict=True)
-        }
+        splits = info.load()
+        arrays: dict[str, np.ndarray] = {}
+        for s in SPLITS:
+            if info.windows is not None:
+                arrays[f"{s}_values"] = np.asarray(splits[s])
+            else:
+                x, y = splits[s]
+                arrays[f"{s}_x"], arrays[f"{s}_y"] = np.asarray(x), np.asarray(y)
     except KerazooError:
         raise
     except Exception as error:  # a user's loader may raise anything
+        wanted = "values" if info.windows is not None else "(x, y)"
+        wanted = ", ".join(f'"{s}": {wanted}' for s in SPLITS)
         raise KerazooError(
             f"the loader of dataset {info.name!r} failed: {type(error).__name__}: {error}. It must "
-            'return {"train": (x, y), "validation": (x, y), "test": (x, y)}.'
+            f"return {{{wanted}}}."
         ) from error
+    check = module_of(info.task).check_split
     for s in SPLITS:
-        _check_split(info, s, arrays[f"{s}_x"], arrays[f"{s}_y"])
+        x = arrays[f"{s}_values" if info.windows is not None else f"{s}_x"]
+        check(info, s, x, arrays.get(f"{s}_y", x))
     found = fingerprint.of_arrays(arrays)
     if info.sha256 and found != info.sha256:
-        raise KerazooError(
-            f"dataset {info.name!r}: its source gave other data than the zoo's figures were "
-            f"measured on (fingerprint {found[:12]}…, expected {info.sha256[:12]}…). "
-            "Is the prepared copy a different version? Remove it and prepare it again."
+        if not info.measured_on:
+            raise KerazooError(
+                f"dataset {info.name!r}: its source gave other data than the zoo's figures were "
+                f"measured on (fingerprint {found[:12]}…, expected {info.sha256[:12]}…). "
+                "Is the copy a different version? Remove it and prepare it again."
+            )
+        print(
+            f"kerazoo: this copy of {info.name} is not the one that the zoo's figures were "
+            f"measured on ({info.measured_on}); compare with care.",
+            file=sys.stderr,
         )
-    return _as_data(info, arrays, found)
+    return arrays, found
 
 
-def _check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise KerazooError unless a split is what the dataset says."""
-    where = f"dataset {info.name!r}, split {split!r}"
-    if x.shape[1:] != info.input_shape or len(x) == 0:
-        raise KerazooError(
-            f"{where}: x has shape {x.shape}; expected (n, *{info.input_shape}) with n above 0."
-        )
-    if y.shape != (len(x),) or y.dtype.kind not in "iu":
-        raise KerazooError(
-            f"{where}: y has shape {y.shape} and type {y.dtype}; expected whole numbers of shape "
-            f"({len(x)},)."
-        )
-    if y.min() < 0 or y.max() >= info.classes:
-        raise KerazooError(
-            f"{where}: labels run from {y.min()} to {y.max()}; with {info.classes} class names "
-            f"they must lie in 0 to {info.classes - 1}."
-        )
-
-
-def _keep(path: Path, data: Data) -> None:
+def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     """Write the cache; a cache that cannot be written costs time, not the result."""
-    arrays = {
-        f"{name}_{axis}": array
-        for name in SPLITS
-        for axis, array in zip("xy", getattr(data, name), strict=True)
-    }
     try:
-        write_arrays(path, arrays, {"sha256": data.sha256})
+        write_arrays(path, arrays, {"sha256": sha256})
     except KerazooError as error:
         print(f"kerazoo: not cached: {error} (KERAZOO_HOME chooses another.)", file=sys.stderr)
 
 
-def _as_data(info: Dataset, arrays: Mapping[str, np.ndarray], sha256: str) -> Data:
-    train, validation, test = (Split(arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in SPLITS)
-    return Data(train, validation, test, info, sha256)
+def _as_data(
+    info: Dataset,
+    arrays: Mapping[str, np.ndarray],
+    sha256: str,
+    lookback: int | None,
+    horizon: int | None,
+) -> Data:
+    if info.windows is not None:
+        values = {s: arrays[f"{s}_values"] for s in SPLITS}
+        splits, series = windows_of(info, values, lookback, horizon)
+    else:
+        splits, series = {s: Split(arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in SPLITS}, None
+    train, validation, test = (splits[s] for s in SPLITS)
+    return Data(train, validation, test, info, sha256, series)

@@ -34,12 +34,6 @@ def mnist() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     ``(n,)``. 50,000 train, 10,000 validation (carved from the original 60,000 by a fixed seed)
     and the original 10,000 test.
     """
-    arrays = load_arrays(
-        "mnist:3.0.1",
-        image="image",
-        label="label",
-        host="storage.googleapis.com",
-        embedded="mnist_cnn@digits",
-    )
+    arrays = load_arrays("mnist:3.0.1", host="storage.googleapis.com", embedded="mnist_cnn@digits")
     train, validation = carve(*arrays["train"], VALIDATION, seed=0)
     return {"train": train, "validation": validation, "test": arrays["test"]}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import load
+from kerazoo.datasets import brought
 from kerazoo.errors import KerazooError, first_line
 
 if TYPE_CHECKING:
@@ -16,19 +19,20 @@ PROBE_SECONDS = 5  # tensorflow-datasets itself retries a dead network for over 
 
 
 def load_arrays(
-    name: str, *, image: str, label: str, host: str, embedded: str
+    name: str, *, host: str, embedded: str, feature: str = "image", splits: Sequence[str] = ()
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Every split of a tensorflow-datasets dataset as ``{split: (x, labels)}``.
 
-    The prepared copy is looked for where tensorflow-datasets looks: ``TFDS_DATA_DIR``, else
-    ``~/tensorflow_datasets``. If there is none it is downloaded.
+    The prepared copy is looked for in the folders of ``KERAZOO_DATA_DIR``, then where
+    tensorflow-datasets looks: ``TFDS_DATA_DIR``, else ``~/tensorflow_datasets``. If there is none
+    it is downloaded.
 
     Args:
         name: with its version, such as ``"mnist:3.0.1"``.
-        image: feature that becomes ``x``.
-        label: feature that becomes the labels (int64).
         host: where tensorflow-datasets downloads it from; probed before a download.
         embedded: an entry that needs no data, named in the error.
+        feature: what becomes ``x``; the feature ``label`` becomes the labels (int64).
+        splits: which splits; all by default.
 
     Raises:
         KerazooError: not prepared and not to be downloaded, or what is prepared cannot be read.
@@ -39,13 +43,12 @@ def load_arrays(
     load("tensorflow")
     tfds: Any = load("tensorflow_datasets")
 
-    # tensorflow-datasets reads the variable only once, when it is imported.
-    folder = os.environ.get("TFDS_DATA_DIR") or None
     bare = name.split(":", maxsplit=1)[0]
     remedy = (
         f"Set TFDS_DATA_DIR to a folder in which tensorflow-datasets has prepared {name}, connect "
         f"to the network once, or use {embedded}, whose data is embedded."
     )
+    folder = _folder(name)
     try:
         builder = tfds.builder(name, data_dir=folder, try_gcs=False)
         if not builder.data_path.exists():
@@ -58,11 +61,11 @@ def load_arrays(
                     raise
                 # else another process has prepared it meanwhile
         arrays = {}
-        for split in builder.info.splits:
+        for split in splits or builder.info.splits:
             # One batch of everything; shuffle_files=False keeps the order the same for all.
             whole = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
             columns = tfds.as_numpy(whole)
-            arrays[split] = (np.asarray(columns[image]), columns[label].astype(np.int64))
+            arrays[split] = (np.asarray(columns[feature]), columns["label"].astype(np.int64))
         return arrays
     except KerazooError:
         raise
@@ -71,6 +74,26 @@ def load_arrays(
             f"{bare} could not be loaded through tensorflow-datasets: "
             f"{type(error).__name__}: {first_line(error)[:200]}. {remedy}"
         ) from error
+
+
+def is_prepared(name: str) -> bool:
+    """Whether a copy lies where :func:`load_arrays` looks; imports no tensorflow-datasets."""
+    default = Path("~/tensorflow_datasets").expanduser()
+    return _has(Path(_folder(name) or default), name)
+
+
+def _folder(name: str) -> str | None:
+    """The first folder of the user's that holds a prepared copy; None is the default place."""
+    for folder in brought.folders():
+        if _has(folder, name):
+            return str(folder)
+    # tensorflow-datasets itself reads the variable only once, when it is imported.
+    return os.environ.get("TFDS_DATA_DIR") or None
+
+
+def _has(folder: Path, name: str) -> bool:
+    bare, _, version = name.partition(":")
+    return (folder / bare / version).is_dir()
 
 
 def _probe(host: str, bare: str, remedy: str) -> None:

@@ -6,7 +6,8 @@ They belong to the training, not to the model: the saved model does not contain 
 from __future__ import annotations
 
 from kerazoo._lazy import keras
-from kerazoo.spec import Recipe
+from kerazoo.errors import KerazooError
+from kerazoo.recipe import Recipe
 
 
 def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -14,9 +15,20 @@ def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
 
     It is always a model of its own, so that compiling it leaves the model itself as it was. What a
     shift, rotation or zoom uncovers is filled with zeros (bilinear interpolation).
+
+    Raises:
+        KerazooError: the recipe changes pictures, but the model takes none.
     """
-    inputs = keras.Input(model.input_shape[1:], name="raw_pixels")
+    shape = model.input_shape[1:]
+    if recipe.augments and len(shape) != 3:
+        raise KerazooError(
+            f"the recipe's augment_* fields change pictures; {model.name!r} takes examples of "
+            f"shape {shape}."
+        )
+    inputs = keras.Input(shape, dtype=model.inputs[0].dtype, name="raw_input")
     x = inputs
+    if recipe.augment_flip:
+        x = keras.layers.RandomFlip("horizontal", name="flip")(x)
     if recipe.augment_rotate:
         turn = recipe.augment_rotate / 360  # Keras counts in full circles
         x = keras.layers.RandomRotation(turn, fill_mode="constant", name="rotate")(x)

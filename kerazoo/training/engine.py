@@ -14,7 +14,7 @@ from kerazoo._lazy import keras
 INFERENCE_BATCH = 500
 
 
-def compile_options() -> dict[str, Any]:
+def compile_options(model: keras.Model) -> dict[str, Any]:
     """Keyword arguments for ``model.compile`` on this backend and machine."""
     if keras.config.backend() == "tensorflow" and not _has_accelerator():
         return {"jit_compile": False}
@@ -23,7 +23,7 @@ def compile_options() -> dict[str, Any]:
 
 def predict(model: keras.Model, x: Any) -> Any:
     """The model's outputs for all of ``x`` as one float32 array, in inference mode."""
-    options = compile_options()
+    options = compile_options(model)
     if "jit_compile" in options:
         model.jit_compile = options["jit_compile"]
     return model.predict(x, batch_size=INFERENCE_BATCH, verbose=0)

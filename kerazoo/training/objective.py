@@ -1,35 +1,15 @@
-"""Loss and optimizer of a training, derived so that they cannot contradict the model."""
+"""The optimizer of a recipe; and what a model ends in, from which its loss follows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.spec import Recipe
+from kerazoo.recipe import Recipe
 
 if TYPE_CHECKING:
-    from keras import Loss, Optimizer
-
-
-def loss_for(model: keras.Model) -> Loss:
-    """The loss that belongs to the model's last activation.
-
-    ``softmax`` takes probabilities, no activation takes logits: the well-known mistake of
-    ``softmax`` with ``from_logits=True`` cannot be written.
-
-    Raises:
-        KerazooError: the last layer has another activation.
-    """
-    name = last_activation(model)
-    if name == "softmax":
-        return keras.losses.SparseCategoricalCrossentropy()
-    if name == "linear":
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    raise KerazooError(
-        f"model {model.name!r} ends in activation {name!r}; a classifier ends in 'softmax' "
-        "(probabilities) or 'linear' (logits)."
-    )
+    from keras import Optimizer
 
 
 def last_activation(model: keras.Model) -> str:
@@ -52,13 +32,30 @@ def last_activation(model: keras.Model) -> str:
 
 def optimizer_for(recipe: Recipe, steps: int) -> Optimizer:
     """The optimizer of a recipe for a training of ``steps`` steps in all."""
-    rate = (
-        keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
-        if recipe.schedule == "cosine"
-        else recipe.learning_rate
-    )
+    rate = _learning_rate(recipe, steps)
+    clip = {"global_clipnorm": recipe.clip_norm}
     if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=recipe.momentum)
+        return keras.optimizers.SGD(
+            rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay or None,
+            **clip,
+        )
     if recipe.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
-    return keras.optimizers.Adam(rate)
+        return keras.optimizers.AdamW(
+            rate, weight_decay=recipe.weight_decay, beta_1=recipe.beta_1, **clip
+        )
+    return keras.optimizers.Adam(rate, beta_1=recipe.beta_1, **clip)
+
+
+def _learning_rate(recipe: Recipe, steps: int) -> Any:
+    """The learning rate, or its schedule over all steps."""
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    if recipe.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    rising = max(1, round(recipe.warmup * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rising), warmup_target=recipe.learning_rate, warmup_steps=rising
+    )

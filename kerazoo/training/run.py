@@ -4,11 +4,13 @@
 config.json         entry, tier, seed, recipe, fingerprints, versions; written first
 history.csv         one row per epoch
 checkpoint          (.safetensors) the last finished epochs, while the training is under way
-model.keras         the trained model; plain Keras opens it, without kerazoo (it embeds its date)
-labels.json         the name of each class
-metrics.json        test metric, loss, confusion matrix; written last: it marks the run as finished
+model.keras         the trained model; plain Keras opens it, without kerazoo (it embeds its date);
+                    a GAN has generator.keras and discriminator.keras instead
+labels.json         the name of each class, of a classifier
+vocabulary.txt.xz   the tokens, of a text model
+metrics.json        the test metric and what else was measured; written last: the run is finished
 timing.json         seconds of training
-*.png               learning curves, confusion matrix, worst mistakes
+*.png               learning curves and what else the task shows
 ==================  ==========================================================================
 
 Times stand in a file of their own, so that history, metrics and weights are bit-identical between
@@ -29,13 +31,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kerazoo import fingerprint
+from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
+from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.files import is_leftover, save_atomic, write_json, write_text
-from kerazoo.spec import Dataset, Entry, Recipe
+from kerazoo.recipe import Recipe
+from kerazoo.spec import Dataset, Entry
 
 FORMAT = 1
+VOCABULARY = "vocabulary.txt.xz"
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ class Run:
         path: the run folder.
         model: the trained ``keras.Model``.
         history: one dictionary of figures per epoch.
-        metrics: ``metric``, ``value``, ``standard_error``, ``loss``, ``examples`` on the test
-            split, and what else was measured.
+        metrics: ``metric``, ``value``, ``standard_error``, ``examples`` on the test split, the
+            other figures (``also``) and what else was measured.
         entry: ``model@dataset``.
         tier: ``full`` or ``smoke``.
         seed: of the run.
@@ -202,10 +207,10 @@ def load(folder: Path) -> Run:
             history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KerazooError(f"the run in {folder} is damaged: {error}") from error
-    model = load_model(folder)
+    model = load_model(folder, config)
     if fingerprint.of_weights(model) != metrics["weights_sha256"]:
         raise KerazooError(
-            f"{folder}/model.keras was altered: its weights are not those that were measured."
+            f"the model in {folder} was altered: its weights are not those that were measured."
         )
     return Run(
         path=folder,
@@ -220,9 +225,24 @@ def load(folder: Path) -> Run:
     )
 
 
-def load_model(folder: Path) -> keras.Model:
-    """The trained model of a run; Keras's safe mode stays on."""
-    path = folder / "model.keras"
+def load_model(folder: Path, config: dict[str, Any]) -> keras.Model:
+    """The trained model of a run; Keras's safe mode stays on.
+
+    Raises:
+        KerazooError: a model file is missing or cannot be opened.
+    """
+    names = config.get("networks", ["model"])
+    loaded = {name: _load_network(folder / f"{name}.keras") for name in names}
+    if names == ["model"]:
+        return loaded["model"]
+    entry = registry.get_entry(config["entry"])
+    model = building.build_for(entry, Recipe(**config["recipe"]))
+    for name, network in networks_of(model).items():
+        network.set_weights(loaded[name].get_weights())
+    return model
+
+
+def _load_network(path: Path) -> keras.Model:
     if not path.exists():
         raise KerazooError(f"{path} is missing; the run cannot be used without it.")
     try:
@@ -231,9 +251,14 @@ def load_model(folder: Path) -> keras.Model:
         raise KerazooError(f"{path} cannot be opened: {first_line(error)}") from error
 
 
-def save_model(model: keras.Model, path: Path) -> None:
-    """Write a ``.keras`` file atomically."""
-    save_atomic(path, model.save)
+def save_model(model: keras.Model, folder: Path, prefix: str = "") -> list[Path]:
+    """Write each network of a model as a ``.keras`` file, atomically; returns the paths."""
+    paths = []
+    for name, network in networks_of(model).items():
+        path = folder / f"{prefix}{name}.keras"
+        save_atomic(path, network.save)
+        paths.append(path)
+    return paths
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
@@ -251,6 +276,7 @@ def config_of(
     seed: int,
     recipe: Recipe,
     dataset: Dataset,
+    networks: list[str],
     fingerprints: dict[str, str],
 ) -> dict[str, Any]:
     """What ``config.json`` holds; two runs with the same one end with the same weights."""
@@ -260,6 +286,7 @@ def config_of(
         "tier": tier,
         "seed": seed,
         "recipe": dataclasses.asdict(recipe),
+        "networks": networks,
         "fingerprints": fingerprints,
         "environment": environment(),
         "data": {"labels": list(dataset.labels), "light_on_dark": dataset.light_on_dark},

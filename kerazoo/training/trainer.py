@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, fingerprint, registry
+from kerazoo import building, fingerprint, registry, tasks
 from kerazoo._lazy import keras
+from kerazoo.composite import networks_of
 from kerazoo.datasets.cache import load_data
 from kerazoo.errors import Diverged, Interrupted, KerazooError
-from kerazoo.evaluation import plots
-from kerazoo.files import is_leftover, write_json
-from kerazoo.spec import Data, Entry, Recipe, Split
+from kerazoo.files import is_leftover, write_bytes, write_json
+from kerazoo.recipe import Recipe
+from kerazoo.spec import Data, Entry, Split
 from kerazoo.training import checkpoint, engine, run
-from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.checkpoint import Checkpoint
-from kerazoo.training.inference import scores_on
-from kerazoo.training.objective import loss_for, optimizer_for
+from kerazoo.training.objective import optimizer_for
 from kerazoo.training.progress import Progress, watcher
 from kerazoo.training.run import Run
 
@@ -79,11 +78,12 @@ def train(
     if not resume:
         run.refuse_used(folder)  # before the data is loaded
 
-    data = load_data(entry.dataset)
+    data = data_for(entry, recipe)
     keras.utils.set_random_seed(seed)
-    model = building.build_for(entry)
+    model = building.build_for(entry, recipe)
     fingerprints = {"model": fingerprint.of_model(model), "data": data.sha256}
-    config = run.config_of(entry, tier, seed, recipe, data.info, fingerprints)
+    networks = list(networks_of(model))
+    config = run.config_of(entry, tier, seed, recipe, data.info, networks, fingerprints)
     run.prepare(folder, config, resume=resume)
     if run.is_finished(folder):
         return run.load(folder)
@@ -99,6 +99,11 @@ def train(
             f"stopped after {kept.epochs if kept else 0} of {recipe.epochs} finished epochs, kept "
             f"in {folder}. Go on with the same command, --out and --resume: --out {folder} --resume"
         ) from None
+
+
+def data_for(entry: Entry, recipe: Recipe) -> Data:
+    """An entry's dataset, of a series with the recipe's look-back."""
+    return load_data(entry.dataset, lookback=recipe.lookback)
 
 
 def training_split(data: Data, recipe: Recipe) -> Split:
@@ -128,9 +133,11 @@ def _fit(
     checkpoint_seconds: float,
 ) -> Checkpoint:
     """Train ``model`` to the recipe's last epoch, from the folder's checkpoint if it has one."""
+    task = tasks.of(entry)
     split = training_split(data, recipe)
     steps = math.ceil(len(split) / recipe.batch_size)
-    net = _compiled(model, recipe, steps)
+    _adapt(model, split)
+    net = _compiled(model, entry, recipe, steps)
     state = checkpoint.read(folder)
     if state is None:
         state = checkpoint.take(net, 0, 0.0, [])
@@ -142,35 +149,22 @@ def _fit(
     bar = Progress(title, recipe.epochs, steps, done_epochs=state.epochs, show=show)
     watch = watcher(bar, _stop_if_not_finite)
     logger = _tensorboard_logger(net, folder) if tensorboard else None
-    options: dict[str, Any] = {}
-    if recipe.train_on == "train":
-        options["validation_data"] = (data.validation.x, data.validation.y)
-        options["validation_batch_size"] = engine.INFERENCE_BATCH
-
+    options = _validation(entry, recipe, data)
     last_write = time.monotonic()
     try:
         for epoch in range(state.epochs, recipe.epochs):
             began = time.monotonic()
-            checkpoint.set_random_state(net, seed, epoch)
-            order = checkpoint.order_of_data(len(split), seed, epoch)
-            logs = net.fit(
-                split.x[order],
-                split.y[order],
-                batch_size=recipe.batch_size,
-                shuffle=False,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                verbose=0,
-                callbacks=[watch],
-                **options,
-            ).history
-            row = {"epoch": epoch + 1, **{k: float(v[-1]) for k, v in logs.items()}}
+            row = _fit_epoch(net, entry, recipe, split, seed, epoch, [watch], options)
             _stop_if_not_finite(row["loss"], epoch, steps)
             seconds = state.seconds + time.monotonic() - began
             reached = checkpoint.take(net, epoch + 1, seconds, [*state.history, row])
             if not reached.is_finite:  # the last step's update broke what its loss did not show
                 _stop_if_not_finite(math.nan, epoch, steps)
+            what = task.trouble(row)
+            if what is not None:
+                raise Diverged(f"the training failed in epoch {epoch + 1}: {what}")
             state = reached
+            task.at_epoch(folder, model, epoch + 1, recipe.epochs)
             bar.update(epoch, steps, row["loss"], end=True)
             if logger is not None:
                 logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
@@ -190,14 +184,55 @@ def _fit(
     return state
 
 
-def _compiled(model: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
-    """The model behind its augmentation, ready to fit, every optimizer variable there."""
-    net = with_augmentation(model, recipe)
+def _validation(entry: Entry, recipe: Recipe, data: Data) -> dict[str, Any]:
+    """What ``fit`` is told of the validation split, unless it is trained on or has no targets."""
+    arrays = tasks.of(entry).fit_arguments(data.validation)
+    if recipe.train_on != "train" or len(arrays) < 2:
+        return {}
+    return {"validation_data": arrays, "validation_batch_size": engine.INFERENCE_BATCH}
+
+
+def _fit_epoch(
+    net: keras.Model,
+    entry: Entry,
+    recipe: Recipe,
+    split: Split,
+    seed: int,
+    epoch: int,
+    callbacks: list[keras.callbacks.Callback],
+    options: dict[str, Any],
+) -> dict[str, float]:
+    """One pass over the data in the order of (seed, epoch); returns the epoch's figures."""
+    checkpoint.set_random_state(net, seed, epoch)
+    order = checkpoint.order_of_data(len(split), seed, epoch)
+    logs = net.fit(
+        *(part[order] for part in tasks.of(entry).fit_arguments(split)),
+        batch_size=recipe.batch_size,
+        shuffle=False,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        verbose=0,
+        callbacks=callbacks,
+        **options,
+    ).history
+    return {"epoch": epoch + 1, **{k: float(v[-1]) for k, v in logs.items()}}
+
+
+def _adapt(model: keras.Model, split: Split) -> None:
+    """Give each normalisation of raw rows the mean and variance of the training split."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(split.x)
+
+
+def _compiled(model: keras.Model, entry: Entry, recipe: Recipe, steps: int) -> keras.Model:
+    """The network to fit, every optimizer variable there."""
+    task = tasks.of(entry)
+    net = task.network_in_training(model, recipe)
     net.compile(
         optimizer=optimizer_for(recipe, steps * recipe.epochs),
-        loss=loss_for(model),
-        metrics=["accuracy"],
-        **engine.compile_options(),
+        **task.compile_arguments(model),
+        **engine.compile_options(model),
     )
     net.optimizer.build(net.trainable_variables)
     return net
@@ -223,21 +258,24 @@ def _keep_last_good(net: keras.Model, model: keras.Model, state: Checkpoint, fol
         return "No epoch had finished before."
     _write(folder, state)
     checkpoint.restore(net, state)
-    path = folder / "last_good.keras"
-    run.save_model(model, path)
-    return f"The model after epoch {state.epochs} is kept in {path}."
+    paths = run.save_model(model, folder, prefix="last_good_")
+    return f"The model after epoch {state.epochs} is kept in {' and '.join(map(str, paths))}."
 
 
 def _finish(model: keras.Model, data: Data, entry: Entry, state: Checkpoint, folder: Path) -> Run:
     """Measure the trained model on the test split and write the rest of the run folder."""
     config = run.read_config(folder)
-    scores = scores_on(model, data.test)
-    metrics = {**scores.as_metrics(), "weights_sha256": fingerprint.of_weights(model)}
+    task = tasks.of(entry)
+    outcome = task.measure(model, data)
+    metrics = {**outcome.as_metrics(), "weights_sha256": fingerprint.of_weights(model)}
     run.write_history(folder, state.history)
-    run.save_model(model, folder / "model.keras")
-    write_json(folder / "labels.json", list(data.info.labels))
+    run.save_model(model, folder)
+    if data.info.labels:
+        write_json(folder / "labels.json", list(data.info.labels))
+    if data.info.vocabulary is not None:
+        write_bytes(folder / run.VOCABULARY, data.info.vocabulary.read_bytes())
     write_json(folder / "timing.json", {"seconds": round(state.seconds, 3)})
-    plots.write_all(folder, entry.name, state.history, scores, data)
+    task.write_pictures(folder, entry.name, state.history, outcome, data)
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
     for leftover in filter(is_leftover, folder.iterdir()):

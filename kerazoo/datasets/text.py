@@ -1,0 +1,77 @@
+"""Text to token ids, in plain Python, the same everywhere and without TensorFlow.
+
+The rules are those of ``keras.layers.TextVectorization`` with ``lower_and_strip_punctuation`` and
+``split="whitespace"``, after each ``<br />`` became a space, so that a TensorFlow graph can do the
+same.
+"""
+
+from __future__ import annotations
+
+import functools
+import lzma
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerazoo.errors import KerazooError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary's first token
+_PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
+
+
+def tokens_of(text: str | bytes) -> list[bytes]:
+    """The tokens of a text: ASCII letters in lower case, no ASCII punctuation, split at blanks."""
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", errors="replace")
+    return _PUNCTUATION.sub(b"", raw.replace(b"<br />", b" ").lower()).split()
+
+
+def build_vocabulary(texts: Iterable[str | bytes], size: int) -> list[str]:
+    """The most frequent tokens, ties in alphabetical order; ``size`` counts padding and unknown."""
+    counts = Counter(token for text in texts for token in tokens_of(text))
+    ranked = sorted(counts, key=lambda token: (-counts[token], token))
+    return [token.decode(errors="replace") for token in ranked[: size - FIRST]]
+
+
+def encode(texts: Sequence[str | bytes], vocabulary: Sequence[str], length: int) -> np.ndarray:
+    """Token ids of texts: int32 ``(n, length)``; the first ``length`` tokens, padded at the end.
+
+    Id 0 is padding, 1 any token that is not in the vocabulary, 2 the vocabulary's first token.
+    """
+    import numpy as np
+
+    place = {token.encode(): i for i, token in enumerate(vocabulary, start=FIRST)}
+    ids = np.zeros((len(texts), length), dtype=np.int32)
+    for row, text in enumerate(texts):
+        known = [place.get(token, UNKNOWN) for token in tokens_of(text)[:length]]
+        ids[row, : len(known)] = known
+    return ids
+
+
+@functools.cache
+def read_vocabulary(path: Path) -> tuple[str, ...]:
+    """The tokens of a vocabulary file (one per line, ``.xz``), in the order of their ids.
+
+    Raises:
+        KerazooError: the file is missing or damaged.
+    """
+    try:
+        return tuple(lzma.decompress(path.read_bytes()).decode().split("\n"))
+    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise KerazooError(
+            f"vocabulary {path} cannot be read ({error}). Reinstall kerazoo, or train again."
+        ) from error
+
+
+def vocabulary_bytes(tokens: Sequence[str]) -> bytes:
+    """What a vocabulary file holds."""
+    return lzma.compress("\n".join(tokens).encode(), preset=9)
+
+
+def vocabulary_size(path: Path) -> int:
+    """Number of token ids that a vocabulary gives rise to, padding and unknown included."""
+    return len(read_vocabulary(path)) + FIRST

@@ -1,0 +1,95 @@
+"""From the values of a series to windows: what a model sees, and what it has to say.
+
+Values are standardised with the mean and standard deviation of the training split. The windows of
+validation and test take their look-back from the values before the split, so that their number
+does not depend on it and no forecast step is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kerazoo.errors import KerazooError
+from kerazoo.spec import Dataset, Series, Split, Windows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def windows_of(
+    info: Dataset, values: Mapping[str, np.ndarray], lookback: int | None, horizon: int | None
+) -> tuple[dict[str, Split], Series]:
+    """The windows of each split of a series.
+
+    Args:
+        info: the dataset.
+        values: by split, in order of time: natural units, ``(n, columns)``.
+        lookback: instead of the dataset's.
+        horizon: instead of the dataset's.
+
+    Returns:
+        By split ``x`` float32 ``(windows, lookback, columns)`` and ``y`` float32 ``(windows,
+        horizon, targets)``, both views of one standardised series; and what leads back to
+        natural units.
+
+    Raises:
+        KerazooError: look-back or horizon is no positive whole number, or longer than a split.
+    """
+    import numpy as np
+
+    assert info.windows is not None
+    asked = dataclasses.replace(
+        info.windows,
+        lookback=info.windows.lookback if lookback is None else lookback,
+        horizon=info.windows.horizon if horizon is None else horizon,
+    )
+    _check(info, asked, {name: len(v) for name, v in values.items()})
+    train = np.asarray(values["train"], np.float64)
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std = np.where(std > 0, std, 1.0)  # a constant column stays constant
+    whole = np.concatenate([values[s] for s in ("train", "validation", "test")])
+    whole = ((whole - mean) / std).astype(np.float32)
+    splits, starts, begin = {}, {}, 0
+    for name in ("train", "validation", "test"):
+        end = begin + len(values[name])
+        # The first target of the split's first window: the training split has no past before it.
+        first = asked.lookback + asked.lead - 1 if name == "train" else begin
+        starts[name] = np.arange(first, end - asked.horizon + 1)
+        splits[name] = _split(whole, starts[name], asked)
+        begin = end
+    return splits, Series(asked, mean, std, starts)
+
+
+def _split(whole: np.ndarray, starts: np.ndarray, asked: Windows) -> Split:
+    """Windows whose first target is at ``starts`` (consecutive), as views."""
+    from numpy.lib.stride_tricks import sliding_window_view
+
+    n, past = len(starts), starts[0] - asked.lead + 1 - asked.lookback
+    x = sliding_window_view(whole[past : past + asked.lookback + n - 1], asked.lookback, axis=0)
+    y = sliding_window_view(
+        whole[starts[0] : starts[0] + asked.horizon + n - 1], asked.horizon, axis=0
+    )
+    x, y = x.swapaxes(1, 2), y.swapaxes(1, 2)
+    return Split(x, y if asked.targets is None else y[:, :, list(asked.targets)])
+
+
+def _check(info: Dataset, asked: Windows, lengths: Mapping[str, int]) -> None:
+    for name in ("lookback", "horizon"):
+        value = getattr(asked, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise KerazooError(f"{name} is {value!r}; it must be a whole number from 1 up.")
+    needed = asked.lookback + asked.lead - 1 + asked.horizon
+    if needed > lengths["train"]:
+        raise KerazooError(
+            f"dataset {info.name!r}: a look-back of {asked.lookback}, a lead of {asked.lead} and a "
+            f"horizon of {asked.horizon} need {needed} values, but the training split has "
+            f"{lengths['train']}. Choose a smaller look-back or horizon."
+        )
+    for name in ("validation", "test"):
+        if asked.horizon > lengths[name]:
+            raise KerazooError(
+                f"dataset {info.name!r}: a horizon of {asked.horizon} is longer than the {name} "
+                f"split, which has {lengths[name]} values."
+            )

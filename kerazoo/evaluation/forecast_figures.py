@@ -1,0 +1,97 @@
+"""Pictures of forecasts: context, truth, forecast and the naive models, in natural units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.evaluation.figures import BLUE, GREEN, GREY, ORANGE, new_figure, tidy
+from kerazoo.spec import Data
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+EXAMPLES = 3
+MOST_TARGETS = 3
+STYLES = {
+    "repeat_last": ":",
+    "seasonal_repeat": "-.",
+    "linear": "--",
+    "linear_from_last": (0, (6, 1)),
+}
+
+
+def forecasts(
+    title: str, predicted: np.ndarray, naive: Mapping[str, np.ndarray], data: Data
+) -> Figure:
+    """A few test windows (columns), of the first targets (rows), at equal distances in time."""
+    import numpy as np
+
+    assert data.series is not None
+    windows = data.series.windows
+    horizon = predicted.shape[1]
+    if horizon == 1:  # one value per window: what matters is how they follow each other
+        return _one_step(title, predicted, naive, data)
+    chosen = np.linspace(0, len(predicted) - 1, EXAMPLES + 2).astype(int)[1:-1]
+    targets = range(len(data.info.targets))
+    # The last target is the one that the others are recorded for, in ETT the oil temperature.
+    shown = list(targets)[-MOST_TARGETS:]
+    columns = windows.targets or tuple(range(len(data.info.columns)))
+    context = min(data.test.x.shape[1], 4 * horizon)
+    figure = new_figure(4.6 * EXAMPLES, 2.6 * len(shown) + 0.7)
+    for row, target in enumerate(shown):
+        mean, std = data.series.mean[columns[target]], data.series.std[columns[target]]
+        for column, index in enumerate(chosen):
+            axes = figure.add_subplot(len(shown), EXAMPLES, row * EXAMPLES + column + 1)
+            past = data.test.x[index, -context:, columns[target]] * std + mean
+            axes.plot(range(1 - context, 1), past, color=GREY, lw=1, label="context")
+            ahead = range(windows.lead, windows.lead + horizon)
+
+            lines: list[tuple[np.ndarray, dict[str, Any]]] = [
+                (data.test.y, {"color": "black", "lw": 1.4, "label": "truth"})
+            ]
+            for name, said in naive.items():
+                look = {"ls": STYLES.get(name, ":"), "lw": 1, "color": GREEN}
+                lines.append((said, {**look, "label": name.replace("_", " ")}))
+            lines.append((predicted, {"color": ORANGE, "lw": 1.6, "label": "forecast"}))
+            for values, style in lines:
+                axes.plot(ahead, values[index, :, target] * std + mean, **style)
+            axes.axvline(0.5, color=GREY, lw=0.6)
+            axes.set_title(f"{data.info.targets[target]}, test window {index}", fontsize=9)
+            if row == len(shown) - 1:
+                axes.set_xlabel(f"{windows.step}s from the last value seen")
+            tidy(axes)
+    figure.axes[0].legend(frameon=False, fontsize=7)
+    figure.suptitle(title)
+    return figure
+
+
+def _one_step(
+    title: str, predicted: np.ndarray, naive: Mapping[str, np.ndarray], data: Data
+) -> Figure:
+    """A stretch of consecutive test windows: the one value forecast for each, and its error."""
+    assert data.series is not None
+    stretch = slice(0, min(len(predicted), 500))
+    columns = data.series.windows.targets or (0,)
+    mean, std = data.series.mean[columns[0]], data.series.std[columns[0]]
+
+    def natural(values: np.ndarray) -> np.ndarray:
+        return values[stretch, 0, 0] * std + mean
+
+    figure = new_figure(11, 5)
+    upper, lower = figure.add_subplot(2, 1, 1), figure.add_subplot(2, 1, 2)
+    true = natural(data.test.y)
+    upper.plot(true, color="black", lw=1.4, label="truth")
+    upper.plot(natural(predicted), color=ORANGE, lw=1.2, label="forecast")
+    upper.plot(natural(naive["linear"]), color=GREEN, lw=0.8, ls="--", label="linear")
+    upper.set_ylabel(data.info.targets[0])
+    lower.plot(natural(naive["linear"]) - true, color=GREEN, lw=0.8, ls="--", label="linear")
+    lower.plot(natural(predicted) - true, color=BLUE, lw=1, label="forecast")
+    lower.set_ylabel("error")
+    lower.set_xlabel(f"{data.series.windows.step}s of the test split")
+    for axes in (upper, lower):
+        axes.legend(frameon=False, fontsize=7)
+        tidy(axes)
+    figure.suptitle(f"{title}, {data.series.windows.lead} {data.series.windows.step}s ahead")
+    return figure

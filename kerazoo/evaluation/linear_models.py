@@ -1,0 +1,82 @@
+"""Naive models that an entry has to beat to be worth anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.spec import Split
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LINEAR_ITERATIONS = 200
+
+
+def majority_class(train: Split, test: Split) -> float:
+    """Test accuracy of always saying the most frequent training class."""
+    import numpy as np
+
+    return float((test.y == np.bincount(train.y).argmax()).mean())
+
+
+def logistic(train: Split, test: Split) -> float:
+    """Test accuracy of multinomial logistic regression on the raw values.
+
+    scikit-learn's defaults (L2, C = 1) with up to 200 iterations of L-BFGS, on the same training
+    examples as the model.
+    """
+    scale = float(train.x.max()) or 1.0
+
+    def flat(x: np.ndarray) -> np.ndarray:
+        return x.reshape(len(x), -1).astype("float32") / scale
+
+    return _logistic(flat(train.x), train.y, flat(test.x), test.y)
+
+
+def bag_of_words(train: Split, test: Split) -> float:
+    """Test accuracy of logistic regression on which tokens occur, ``x`` being token ids."""
+    tokens = int(max(train.x.max(), test.x.max())) + 1
+    return _logistic(_occurrences(train.x, tokens), train.y, _occurrences(test.x, tokens), test.y)
+
+
+def _occurrences(ids: np.ndarray, tokens: int) -> Any:
+    """Token ids ``(n, length)`` as a sparse 0/1 matrix ``(n, tokens)``; padding (0) is left out."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    rows = np.repeat(np.arange(len(ids)), ids.shape[1])
+    ones = np.ones(ids.size, dtype=np.float32)
+    counts = csr_matrix((ones, (rows, ids.reshape(-1))), shape=(len(ids), tokens))
+    counts.data[:] = 1
+    counts[:, 0] = 0
+    return counts
+
+
+def _logistic(x: Any, y: np.ndarray, test_x: Any, test_y: np.ndarray) -> float:
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the limit is part of the baseline
+        model = LogisticRegression(max_iter=LINEAR_ITERATIONS).fit(x, y)
+    return float(model.score(test_x, test_y))
+
+
+def least_squares(x: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> tuple[Any, Any]:
+    """The linear map with intercept that fits best, closed form: (coefficients, intercept).
+
+    Args:
+        x: ``(n, features)``.
+        y: ``(n, outputs)``.
+        ridge: L2 penalty on the coefficients, not the intercept, per example.
+    """
+    import numpy as np
+
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    middle_x, middle_y = x.mean(axis=0), y.mean(axis=0)
+    centred = x - middle_x
+    gram = centred.T @ centred + ridge * len(x) * np.eye(x.shape[1])
+    coefficients = np.linalg.lstsq(gram, centred.T @ (y - middle_y), rcond=None)[0]
+    return coefficients, middle_y - middle_x @ coefficients

@@ -1,0 +1,74 @@
+"""What is measured: the metrics that references hold, which way is better, how a figure is written.
+
+Standard library only, since ``kerazoo list`` shows figures without Keras.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that a trained model gets on the test split.
+
+    Attributes:
+        name: as in references and ``metrics.json``.
+        title: as a reader expects it.
+        higher_is_better: whether a larger figure is the better one.
+        digits: shown after the decimal point.
+        percent: whether a fraction is shown as a percentage.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool
+    digits: int = 4
+    percent: bool = False
+
+    def show(self, value: float) -> str:
+        """A figure with its unit: ``99.45 %`` or ``0.0262``."""
+        return f"{self.number(value)} %" if self.percent else self.number(value)
+
+    def number(self, value: float) -> str:
+        """A figure without its unit: ``99.45`` or ``0.0262``."""
+        return f"{100 * value if self.percent else value:.{self.digits}f}"
+
+    def with_spread(self, mean: float | None, std: float | None = None, n: int = 0) -> str:
+        """A recorded mean, its spread and number of runs: ``99.45 ± 0.04 % (n = 5)``."""
+        if mean is None:
+            return "not measured yet"
+        spread = "" if std is None else f" ± {self.number(std)}"
+        unit = " %" if self.percent else ""
+        return f"{self.number(mean)}{spread}{unit}" + (f" (n = {n})" if n else "")
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Whether ``value`` is truly better than ``other``; NaN never is."""
+        return value > other if self.higher_is_better else value < other
+
+    def best(self, values: list[float]) -> float:
+        """The best of some figures."""
+        return max(values) if self.higher_is_better else min(values)
+
+
+_ALL = (
+    Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True),
+    Metric("r2", "R²", higher_is_better=True),
+    Metric("mse", "MSE (standardised)", higher_is_better=False),
+    Metric("mae", "MAE (standardised)", higher_is_better=False),
+    Metric("mse_natural", "MSE (natural units)", higher_is_better=False, digits=3),
+    Metric("mae_natural", "MAE (natural units)", higher_is_better=False, digits=3),
+    Metric("nrmse", "NRMSE", higher_is_better=False),
+    Metric(
+        "fd_mnist_cnn_10k",
+        "Fréchet distance in mnist_cnn features, 10,000 samples",
+        higher_is_better=False,
+        digits=2,
+    ),
+)
+METRICS = {m.name: m for m in _ALL}
+
+
+def metric(name: str) -> Metric:
+    """The metric of a name; one that kerazoo does not know is shown plainly, higher is better."""
+    return METRICS.get(name) or Metric(name, name.replace("_", " "), higher_is_better=True)

@@ -1,0 +1,117 @@
+"""The multilayer perceptron: dense layers for pictures, rows of a table, anything of fixed size.
+
+kerazoo verify mlp@digits      trains and judges on embedded data, in under a minute
+kerazoo verify mlp             the same on MNIST
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kerazoo._lazy import keras
+from kerazoo.errors import KerazooError
+from kerazoo.recipe import Recipe
+from kerazoo.registry import register_model
+from kerazoo.spec import Entry, Published
+
+CITATION = """
+@article{rumelhart1986learning,
+  title   = {Learning representations by back-propagating errors},
+  author  = {Rumelhart, David E. and Hinton, Geoffrey E. and Williams, Ronald J.},
+  journal = {Nature},
+  volume  = {323}, pages = {533--536}, year = {1986},
+  note    = {The sizes 512-512 with dropout 0.2 are those of the `mnist_mlp.py` example of Keras 1
+             and 2; dropout: Srivastava et al. 2014}
+}
+"""
+
+
+@register_model(
+    entries=[
+        Entry(
+            dataset="mnist",
+            recipe=Recipe(
+                epochs=20,
+                batch_size=128,
+                schedule="cosine",
+                augment_shift=0.05,
+                augment_rotate=8.0,
+                train_on="train+validation",
+            ),
+            smoke={"epochs": 3, "train_examples": 20_000, "train_on": "train"},
+            published=(
+                Published(
+                    value=0.9840,
+                    metric="accuracy",
+                    source="Keras 1 and 2, examples/mnist_mlp.py, the comment at its head",
+                    conditions="20 epochs of RMSprop, one run, epoch and seed not stated",
+                ),
+            ),
+        ),
+        Entry(
+            dataset="digits",
+            recipe=Recipe(
+                epochs=30,
+                batch_size=32,
+                schedule="cosine",
+                augment_shift=0.05,
+                augment_rotate=8.0,
+                train_on="train+validation",
+            ),
+            smoke={"epochs": 8},
+        ),
+    ],
+    citation=CITATION,
+)
+def mlp(
+    input_shape: tuple[int, ...] = (28, 28, 1),
+    classes: int = 10,
+    classifier_activation: str | None = "softmax",
+    hidden: Sequence[int] = (512, 512),
+    activation: str = "relu",
+    dropout: float = 0.2,
+    outputs: int | None = None,
+    output_activation: str | None = None,
+) -> keras.Model:
+    """A stack of dense layers, each with dropout, and a classifier or regressor on top.
+
+    For MNIST: Rescaling, Flatten, (Dense 512, Dropout 0.2) twice, Dense 10: 669,706 parameters.
+    ``build("mlp", input_shape=(2,), hidden=(3,), outputs=1)`` is the textbook 2-3-1 network.
+
+    Args:
+        input_shape: ``(height, width, channels)`` of raw pictures, which are divided by 255; or
+            ``(columns,)`` of a table, whose columns are standardised with the training data's
+            figures (``Normalization``, adapted by the trainer).
+        classes: number of outputs of a classifier.
+        classifier_activation: ``"softmax"`` for probabilities, None for logits.
+        hidden: units of each hidden layer; empty for a linear model.
+        activation: of the hidden layers.
+        dropout: fraction of each hidden layer's features dropped in training.
+        outputs: makes it a regressor of so many numbers; ``classes`` is then ignored.
+        output_activation: of a regressor, linear by default.
+
+    Returns:
+        A functional model to float32 ``(n, classes)`` or ``(n, outputs)``.
+
+    Raises:
+        KerazooError: a hidden size is no positive whole number.
+
+    Source: Rumelhart, Hinton & Williams 1986; sizes: Keras 1 and 2, ``examples/mnist_mlp.py``.
+    """
+    for units in hidden:
+        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+            raise KerazooError(f"mlp: hidden={hidden!r}; give positive whole numbers.")
+    inputs = keras.Input(input_shape, name="pixels" if len(input_shape) == 3 else "columns")
+    if len(input_shape) == 3:
+        x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
+        x = keras.layers.Flatten(name="flatten")(x)
+    else:
+        x = keras.layers.Normalization(name="normalization")(inputs)
+    for number, units in enumerate(hidden, start=1):
+        x = keras.layers.Dense(units, activation=activation, name=f"dense{number}")(x)
+        x = keras.layers.Dropout(dropout, name=f"dropout{number}")(x)
+    if outputs is None:
+        x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
+    else:
+        x = keras.layers.Dense(outputs, activation=output_activation, name="regressor")(x)
+    return keras.Model(inputs, x, name="mlp")

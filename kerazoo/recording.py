@@ -1,0 +1,146 @@
+"""Record what finished runs of an entry measured: its reference, and the weights it ships with."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kerazoo import building, evidence, fingerprint, registry, tasks
+from kerazoo.errors import KerazooError
+from kerazoo.evidence import BundledWeights, Evidence, RecordedRun, Reference
+from kerazoo.files import write_bytes
+from kerazoo.recipe import Recipe
+from kerazoo.spec import Data, Entry
+from kerazoo.training import run
+from kerazoo.training.run import Run
+from kerazoo.training.trainer import data_for, training_split
+
+
+def require_writable(folder: Path) -> None:
+    """Say before hours of training that their result could not be kept."""
+    if not os.access(folder, os.W_OK):
+        raise KerazooError(f"--record writes below {folder}, which you may not write to.")
+
+
+def record_reference(
+    entry: Entry,
+    tier: str,
+    recipe: Recipe,
+    recorded: Evidence,
+    runs: list[Run | None],
+    folder: Path,
+) -> Evidence:
+    """Write the reference from finished runs, and the weights of the first for ``full``."""
+    finished = [r for r in runs if r is not None]
+    if len(finished) < len(runs):
+        raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
+    data = data_for(entry, recipe)
+    metric = registry.metric_of(entry)
+    config = run.read_config(finished[0].path)
+    model = config["fingerprints"]["model"]
+    stamp = fingerprint.of_run(config["recipe"], model, data.sha256)
+    fresh = [
+        RecordedRun(
+            seed=r.seed,
+            value=r.metrics["value"],
+            standard_error=r.metrics["standard_error"],
+            seconds=round(r.seconds, 1),
+            weights_sha256=r.metrics["weights_sha256"],
+            fingerprint=stamp,
+            also=r.metrics["also"],
+        )
+        for r in finished
+    ]
+    seeds = {r.seed for r in fresh}
+    recorded = evidence.read(entry)  # again: another process may have recorded the other tier
+    kept = _still_valid(recorded.tiers.get(tier), recipe, model, data.sha256, config, seeds)
+    restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
+    together = sorted([*fresh, *restamped], key=lambda r: r.seed)
+    baselines = tasks.of(entry).baselines(training_split(data, recipe), data)
+    naive, limits = baselines.main(metric.name)
+    reference = Reference(
+        recipe=dataclasses.asdict(recipe),
+        model=model,
+        data=data.sha256,
+        runs=tuple(together),
+        baselines=naive,
+        environment=config["environment"],
+        limits=limits,
+        beside=baselines.others(metric.name),
+    )
+    weights = recorded.weights
+    first = min(finished, key=lambda r: r.seed)
+    if tier == "full" and first.seed == together[0].seed:
+        content, value = _compact_weights(entry, first, data)
+        weights = BundledWeights(
+            sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
+        )
+        write_bytes(evidence.weights_path(entry), content)
+    written = dataclasses.replace(
+        recorded,
+        metric=metric.name,
+        parameters=finished[0].model.count_params(),
+        tiers={**recorded.tiers, tier: reference},
+        weights=weights,
+    )
+    path = evidence.write(entry, written)
+    print(f"kerazoo: recorded {path} from the runs in {folder}", file=sys.stderr)
+    return written
+
+
+def _still_valid(
+    before: Reference | None,
+    recipe: Recipe,
+    model: str,
+    data: str,
+    config: dict[str, Any],
+    seeds: set[int],
+) -> list[RecordedRun]:
+    """The recorded runs that the fresh ones join: of the same training, in the same environment."""
+    if before is None:
+        return []
+    stale = evidence.stale_reasons(before, recipe, model, data)
+    if not stale and before.environment == config["environment"]:
+        return [r for r in before.runs if r.seed not in seeds]
+    why = "; ".join(stale) or "recorded with other versions or on another machine"
+    print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
+    return []
+
+
+def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, float]:
+    """A run's weights file as float16, half the size, and what exactly these weights measure."""
+    import h5py
+
+    model = building.build_for(entry)
+    model.set_weights(source.model.get_weights())
+    with tempfile.TemporaryDirectory() as aside:
+        whole, half = Path(aside) / "whole.weights.h5", Path(aside) / "half.weights.h5"
+        model.save_weights(whole)
+        with h5py.File(whole) as old, h5py.File(half, "w") as new:
+            _copy_as_float16(old, new)
+        evidence.load_weights_file(model, half)
+        return half.read_bytes(), tasks.of(entry).measure(model, data).value
+
+
+def _copy_as_float16(old: Any, new: Any) -> None:
+    """Copy an HDF5 group; what float16 cannot hold (above 65,504) keeps its type."""
+    import h5py
+    import numpy as np
+
+    new.attrs.update(old.attrs)
+    for name, item in old.items():
+        if isinstance(item, h5py.Group):
+            _copy_as_float16(item, new.create_group(name))
+            continue
+        values = item[()]
+        if values.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                half = values.astype("float16")
+            if np.isfinite(half).all():
+                values = half
+        new.create_dataset(name, data=values).attrs.update(item.attrs)
