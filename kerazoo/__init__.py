@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kerazoo.datasets.cache import load_data as load_data
     from kerazoo.errors import KerazooError as KerazooError
     from kerazoo.evaluating import evaluate as evaluate
+    from kerazoo.models.resnet import residual_block as residual_block
     from kerazoo.predicting import predict as predict
     from kerazoo.recipe import Recipe as Recipe
     from kerazoo.registry import list_datasets as list_datasets
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kerazoo.registry import list_models as list_models
     from kerazoo.registry import register_dataset as register_dataset
     from kerazoo.registry import register_model as register_model
+    from kerazoo.sampling import sample as sample
     from kerazoo.spec import Entry as Entry
     from kerazoo.spec import Published as Published
     from kerazoo.training.trainer import train as train
@@ -39,6 +41,8 @@ _HOME = {
     "predict": "kerazoo.predicting",
     "register_dataset": "kerazoo.registry",
     "register_model": "kerazoo.registry",
+    "residual_block": "kerazoo.models.resnet",
+    "sample": "kerazoo.sampling",
     "train": "kerazoo.training.trainer",
     "verify": "kerazoo.verifying",
 }

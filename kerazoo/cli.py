@@ -113,9 +113,16 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(command)
     _finish(command, _verify)
 
-    command = commands.add_parser("predict", help="class and probability of picture files")
+    command = commands.add_parser("sample", help="pictures drawn by a trained generator")
     command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument("files", nargs="+", metavar="FILE")
+    command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
+    _finish(command, _sample)
+
+    command = commands.add_parser("predict", help="class and probability of picture files or texts")
+    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument("inputs", nargs="+", metavar="FILE|TEXT")
     command.add_argument(
         "--invert",
         choices=("auto", "yes", "no"),
@@ -284,10 +291,28 @@ def _verify(options: argparse.Namespace) -> int:
     return OK if report.passed else FAILED
 
 
+def _sample(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from kerazoo.evaluation.sample_figures import write_grid
+    from kerazoo.sampling import sample
+
+    path = Path(options.out)
+    if path.suffix.lower() != ".png":
+        raise KerazooError(f"--out {options.out}: give a file name that ends in .png.")
+    pictures = sample(options.source, options.n, seed=options.seed)
+    write_grid(pictures, path)
+    if options.json:
+        _print_json(options, {"path": str(path), "n": len(pictures), "seed": options.seed})
+    else:
+        _print(f"{len(pictures)} pictures of {options.source}, seed {options.seed}: {path}")
+    return OK
+
+
 def _predict(options: argparse.Namespace) -> int:
     from kerazoo.predicting import predict
 
-    predictions = predict(options.source, options.files, invert=options.invert)
+    predictions = predict(options.source, options.inputs, invert=options.invert)
     if options.json:
         _print_json(options, [p.as_json() for p in predictions])
     else:

@@ -65,6 +65,9 @@ _ALL = (
         higher_is_better=False,
         digits=2,
     ),
+    Metric("smallest_class", "smallest class", higher_is_better=True, digits=1, percent=True),
+    Metric("largest_class", "largest class", higher_is_better=False, digits=1, percent=True),
+    Metric("diversity", "diversity (real: 1)", higher_is_better=True, digits=3),
 )
 METRICS = {m.name: m for m in _ALL}
 

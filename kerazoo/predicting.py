@@ -1,4 +1,4 @@
-"""Classify picture files with the zoo's trained weights or a run's model."""
+"""Classify picture files or texts with the zoo's trained weights or a run's model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import building, evidence, registry
+from kerazoo.datasets import text
 from kerazoo.datasets.pictures import Invert, read_picture
 from kerazoo.errors import KerazooError
 from kerazoo.evaluating import is_run
@@ -18,115 +19,210 @@ from kerazoo.training.inference import probabilities
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+
+MOST_CHARACTERS = 10_000_000  # of one text; more is a mistake, no review
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one file, or why the file could not be read.
+    """What a model says of one input, or why it could not be read.
 
     Attributes:
-        file: as given.
+        input: the file or text as given.
         label: name of the most probable class; None with an error.
         probability: of ``label``.
         probabilities: of every class, by name.
-        inverted: whether dark and light were exchanged before.
+        note: what was done to the input that its owner should know; empty if nothing was.
         error: why there is no prediction; None if there is one.
     """
 
-    file: str
+    input: str
     label: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] | None = None
-    inverted: bool = False
+    note: str = ""
     error: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What ``kerazoo predict --json`` prints of one file."""
+        """What ``kerazoo predict --json`` prints of one input."""
         return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained classifier and what its inputs are.
+
+    Attributes:
+        model: the model.
+        labels: the name of each class.
+        light_on_dark: of pictures: it knows light strokes on a dark ground.
+        vocabulary: of text: the tokens in the order of their ids; None for a model of pictures.
+    """
+
+    model: keras.Model
+    labels: list[str]
+    light_on_dark: bool
+    vocabulary: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An input as the model takes it."""
+
+    x: np.ndarray
+    note: str = ""
 
 
 def predict(
     source: str | os.PathLike[str],
-    files: Sequence[str | os.PathLike[str]],
+    inputs: Sequence[str | os.PathLike[str]],
     *,
     invert: Invert = "auto",
 ) -> list[Prediction]:
-    """Classify picture files.
+    """Classify picture files or texts.
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run folder.
-        files: pictures of any size and kind that Pillow reads; see
-            :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape.
-        invert: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light.
+        inputs: for a model of pictures: files of any size and kind that Pillow reads; see
+            :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape. For a
+            model of text: the texts themselves, or paths (``pathlib.Path``, or the name of a file
+            that exists) of UTF-8 files.
+        invert: of pictures: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light.
 
     Returns:
-        One prediction per file, in order. A file that cannot be read has ``.error`` set; the
+        One prediction per input, in order. An input that cannot be read has ``.error`` set; the
         others are predicted all the same.
 
     Raises:
-        KerazooError: no file given, no such entry or run, or it has no trained weights.
+        KerazooError: no input given, no such entry or run, it classifies neither pictures nor
+            text, or it has no trained weights.
     """
-    if not files:
-        raise KerazooError("no file given to predict.")
-    model, labels, light_on_dark = _classifier(source)
-    shape = model.input_shape[1:]
-    if not is_picture(shape):
-        raise KerazooError(
-            f"{os.fspath(source)} takes examples of shape {shape}, which are no pictures; predict "
-            "reads picture files only."
-        )
-    pictures: dict[int, Any] = {}
+    if isinstance(inputs, (str, bytes, os.PathLike)) or not inputs:
+        raise KerazooError("predict needs a list of files or texts, with at least one.")
+    classifier = _classifier(source)
+    prepared: dict[int, _Prepared] = {}
     errors: dict[int, str] = {}
-    for index, file in enumerate(files):
+    for index, given in enumerate(inputs):
         try:
-            pictures[index] = read_picture(
-                Path(file), shape, light_on_dark=light_on_dark, invert=invert
-            )
+            if classifier.vocabulary is not None:
+                prepared[index] = _prepare_text(classifier, given)
+            else:
+                prepared[index] = _prepare_picture(classifier, given, invert)
         except KerazooError as error:
             errors[index] = str(error)
-    rows = _probabilities(model, [p.pixels for p in pictures.values()])
-    said = dict(zip(pictures, rows, strict=True))
+    rows = _probabilities(classifier.model, [p.x for p in prepared.values()])
+    said = dict(zip(prepared, rows, strict=True))
     return [
-        Prediction(os.fspath(file), error=errors[index])
+        Prediction(_shown(given), error=errors[index])
         if index in errors
-        else _prediction(os.fspath(file), said[index], labels, pictures[index].inverted)
-        for index, file in enumerate(files)
+        else _prediction(_shown(given), said[index], classifier.labels, prepared[index].note)
+        for index, given in enumerate(inputs)
     ]
 
 
-def _classifier(source: str | os.PathLike[str]) -> tuple[keras.Model, list[str], bool]:
-    """The model, its class names, and whether it expects light strokes on a dark ground."""
+def _shown(given: Any) -> str:
+    return os.fspath(given) if isinstance(given, (str, os.PathLike)) else repr(given)
+
+
+def _classifier(source: str | os.PathLike[str]) -> Classifier:
     if is_run(source):
         folder = Path(source)
         if not folder.is_dir():
             raise KerazooError(f"there is no run folder {folder}.")
         config = run.read_config(folder)
-        return (
-            run.load_model(folder, config),
+        if not config["data"]["labels"] or config.get("networks", ["model"]) != ["model"]:
+            raise KerazooError(f"the model in {folder} classifies nothing.")
+        model = run.load_model(folder, config)
+        own = folder / run.VOCABULARY
+        found = Classifier(
+            model,
             config["data"]["labels"],
             config["data"]["light_on_dark"],
+            text.read_vocabulary(own) if config["data"].get("text") else None,
         )
-    entry = registry.get_entry(os.fspath(source))
-    model = building.build_for(entry)
-    evidence.load_bundled_weights(model, entry)
-    dataset = registry.get_dataset(entry.dataset)
-    return model, list(dataset.labels), dataset.light_on_dark
+    else:
+        entry = registry.get_entry(os.fspath(source))
+        if registry.task_of(entry) != "classification":
+            raise KerazooError(
+                f"{entry.name} is for {registry.task_of(entry)}; predict classifies picture files "
+                "and texts only."
+            )
+        model = building.build_for(entry)
+        evidence.load_bundled_weights(model, entry)
+        dataset = registry.get_dataset(entry.dataset)
+        tokens = text.read_vocabulary(dataset.vocabulary) if dataset.vocabulary else None
+        found = Classifier(model, list(dataset.labels), dataset.light_on_dark, tokens)
+    shape = found.model.input_shape[1:]
+    if found.vocabulary is None and not is_picture(shape):
+        raise KerazooError(
+            f"{os.fspath(source)} takes examples of shape {shape}, which are neither pictures nor "
+            "text; predict reads those only."
+        )
+    return found
 
 
-def _probabilities(model: keras.Model, pixels: list[Any]) -> list[Any]:
+def _prepare_picture(classifier: Classifier, given: Any, invert: Invert) -> _Prepared:
+    if not isinstance(given, (str, os.PathLike)):
+        raise KerazooError(f"{given!r} is no file name.")
+    picture = read_picture(
+        Path(given),
+        classifier.model.input_shape[1:],
+        light_on_dark=classifier.light_on_dark,
+        invert=invert,
+    )
+    note = "dark and light exchanged (--invert no: leave as it is)" if picture.inverted else ""
+    return _Prepared(picture.pixels, note)
+
+
+def _prepare_text(classifier: Classifier, given: Any) -> _Prepared:
+    raw = _text_of(given)
+    tokens = text.tokens_of(raw)
+    if not tokens:
+        raise KerazooError("the text holds no word.")
+    length = classifier.model.input_shape[1]
+    assert classifier.vocabulary is not None
+    ids = text.encode([raw], classifier.vocabulary, length)[0]
+    if (ids <= text.UNKNOWN).all():
+        raise KerazooError("the text holds no word that the model knows; it knows English reviews.")
+    note = ""
+    if len(tokens) > length:
+        note = f"only {text.KEPT} {length} of its {len(tokens):,} words are read"
+    return _Prepared(ids, note)
+
+
+def _text_of(given: Any) -> str:
+    """The text that was given, or that of the file that was named."""
+    if isinstance(given, str) and "\n" not in given and len(given) < 256 and Path(given).is_file():
+        given = Path(given)
+    if isinstance(given, os.PathLike):
+        try:
+            given = Path(given).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise KerazooError(f"{os.fspath(given)} cannot be read as text: {error}.") from None
+    if not isinstance(given, str) or "\0" in given:
+        raise KerazooError(f"{type(given).__name__} with these contents is no text.")
+    if len(given) > MOST_CHARACTERS:
+        raise KerazooError(
+            f"the text has {len(given):,} characters; more than {MOST_CHARACTERS:,} is no review."
+        )
+    return given
+
+
+def _probabilities(model: keras.Model, examples: list[np.ndarray]) -> list[np.ndarray]:
     import numpy as np
 
-    if not pixels:
+    if not examples:
         return []
-    return list(probabilities(model, np.stack(pixels)))
+    return list(probabilities(model, np.stack(examples)))
 
 
-def _prediction(file: str, row: Any, labels: list[str], inverted: bool) -> Prediction:
+def _prediction(given: str, row: Any, labels: list[str], note: str) -> Prediction:
     best = int(row.argmax())
     return Prediction(
-        file=file,
+        input=given,
         label=labels[best],
         probability=float(row[best]),
         probabilities={name: float(p) for name, p in zip(labels, row, strict=True)},
-        inverted=inverted,
+        note=note,
     )

@@ -252,19 +252,23 @@ def report_table(report: Report) -> Table:
 
 
 def predictions_table(predictions: Sequence[Prediction]) -> Table:
-    """One row per file."""
+    """One row per file or text."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table()
-    table.add_column("file", overflow="fold")
+    table.add_column("input", overflow="fold")
     table.add_column("class")
     table.add_column("probability", justify="right")
     table.add_column("note", overflow="fold")
     for p in predictions:
         if p.error is not None:
-            table.add_row(Text(p.file), "–", "–", Text(p.error))
+            table.add_row(Text(_short(p.input)), "–", "–", Text(p.error))
         else:
-            note = "dark and light exchanged (--invert no: leave as it is)" if p.inverted else ""
-            table.add_row(Text(p.file), p.label, f"{p.probability:.1%}", note)
+            table.add_row(Text(_short(p.input)), p.label, f"{p.probability:.1%}", p.note)
     return table
+
+
+def _short(given: str, most: int = 200) -> str:
+    """The beginning of a long text."""
+    return given if len(given) <= most else f"{given[:most]} …"

@@ -105,7 +105,7 @@ def test_preparing_that_another_process_finished_first_goes_on(monkeypatch, tmp_
 
     made = type("tfds", (), {"builder": lambda *_, **__: Builder(), "as_numpy": lambda x: x})
     monkeypatch.setattr(through_tfds, "load", lambda name: made)
-    monkeypatch.setattr(through_tfds, "_probe", lambda *_: None)
+    monkeypatch.setattr(through_tfds, "require_host", lambda *_: None)
     arrays = through_tfds.load_arrays("x:1", image="image", label="label", host="", embedded="")
     assert arrays["train"][1].tolist() == [0, 1]
 

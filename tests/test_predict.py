@@ -66,10 +66,10 @@ def test_every_kind_of_picture_is_the_same_digit(in_tmp, seven, command):
     files = sorted(p.name for p in in_tmp.iterdir())
     assert len(files) == 9
     status, out, err = command("predict", "mnist_cnn@digits", *files, "--json")
-    said = {p["file"]: p for p in json.loads(out)}
+    said = {p["input"]: p for p in json.loads(out)}
     assert status == 0, err
     assert {f: p["label"] for f, p in said.items()} == dict.fromkeys(files, "7")
-    assert [f for f, p in said.items() if p["inverted"]] == ["ink.png"]
+    assert [f for f, p in said.items() if p["note"]] == ["ink.png"]
     assert sum(said["ink.png"]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_picture_gets_an_error_and_the_others_an_answer(in_tmp, seven
         "missing.png": "does not exist",
     }
     status, out, err = command("predict", "mnist_cnn@digits", *bad, "good.png", "--json")
-    said = {p["file"]: p for p in json.loads(out)}
+    said = {p["input"]: p for p in json.loads(out)}
     assert status == 2
     assert said["good.png"]["label"] == "7" and said["good.png"]["error"] is None
     for file, why in bad.items():

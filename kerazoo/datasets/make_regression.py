@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kerazoo.datasets.splitting import in_order
 from kerazoo.registry import register_dataset
 
 if TYPE_CHECKING:
@@ -43,8 +44,5 @@ def make_regression() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         random_state=0,
     )
     x, y = np.round(x, 4).astype(np.float32), np.round(y, 4).astype(np.float32)[:, None]
-    splits, begin = {}, 0
-    for name, size in SIZES.items():
-        splits[name] = (x[begin : begin + size], y[begin : begin + size])
-        begin += size
-    return splits
+    rows, results = in_order(x, SIZES), in_order(y, SIZES)
+    return {name: (rows[name], results[name]) for name in SIZES}

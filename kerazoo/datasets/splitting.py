@@ -1,7 +1,8 @@
-"""Carving a validation or test split by a fixed seed."""
+"""Splitting: by a fixed seed, or in order."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,3 +22,12 @@ def carve(
     order = np.random.RandomState(seed).permutation(len(x))
     rest, carved = order[size:], order[:size]
     return (x[rest], y[rest]), (x[carved], y[carved])
+
+
+def in_order(values: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Consecutive stretches of ``values`` with the sizes and names given."""
+    splits, begin = {}, 0
+    for name, size in sizes.items():
+        splits[name] = values[begin : begin + size]
+        begin += size
+    return splits

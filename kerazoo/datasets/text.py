@@ -20,6 +20,7 @@ from kerazoo.errors import KerazooError
 if TYPE_CHECKING:
     import numpy as np
 
+KEPT = "the first"  # of a text that is longer than the model takes
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary's first token
 _PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import load
 from kerazoo.datasets import brought
+from kerazoo.datasets.network import require_host
 from kerazoo.errors import KerazooError, first_line
 
 if TYPE_CHECKING:
     import numpy as np
-
-PROBE_SECONDS = 5  # tensorflow-datasets itself retries a dead network for over three minutes
 
 
 def load_arrays(
@@ -52,7 +51,7 @@ def load_arrays(
     try:
         builder = tfds.builder(name, data_dir=folder, try_gcs=False)
         if not builder.data_path.exists():
-            _probe(host, bare, remedy)
+            require_host(host, bare, remedy)
             try:
                 builder.download_and_prepare()
             except Exception:
@@ -94,16 +93,3 @@ def _folder(name: str) -> str | None:
 def _has(folder: Path, name: str) -> bool:
     bare, _, version = name.partition(":")
     return (folder / bare / version).is_dir()
-
-
-def _probe(host: str, bare: str, remedy: str) -> None:
-    """Fail at once, not after minutes of retries, where there is no network."""
-    import requests
-
-    try:
-        requests.head(f"https://{host}", timeout=PROBE_SECONDS)
-    except requests.RequestException as error:
-        raise KerazooError(
-            f"{bare} is not prepared on this machine and {host} cannot be reached "
-            f"({type(error).__name__}). {remedy}"
-        ) from error

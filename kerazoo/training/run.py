@@ -289,5 +289,9 @@ def config_of(
         "networks": networks,
         "fingerprints": fingerprints,
         "environment": environment(),
-        "data": {"labels": list(dataset.labels), "light_on_dark": dataset.light_on_dark},
+        "data": {
+            "labels": list(dataset.labels),
+            "light_on_dark": dataset.light_on_dark,
+            "text": dataset.vocabulary is not None,
+        },
     }
