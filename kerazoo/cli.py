@@ -102,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     _finish(command, _evaluate)
 
     command = commands.add_parser("verify", help="train afresh, judge against the reference")
-    command.add_argument("entry", metavar="ENTRY")
+    command.add_argument("entry", nargs="?", metavar="ENTRY", help="with --all: a PATTERN")
+    command.add_argument("--all", action="store_true", help="every entry, then one table")
+    command.add_argument("--offline", action="store_true", help="with --all: use no network")
     command.add_argument("--seeds", type=int, default=1, metavar="N", help="number of runs")
     command.add_argument(
         "--first-seed", type=int, metavar="S", help="0 repeats the recorded runs (default: fresh)"
@@ -263,6 +265,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.all:
+        return _verify_all(options)
+    if options.entry is None:
+        raise KerazooError("verify needs an ENTRY, or --all.")
+    if options.offline:
+        raise KerazooError("--offline goes with --all.")
     from kerazoo.verifying import verify
 
     report = verify(
@@ -289,6 +297,31 @@ def _verify(options: argparse.Namespace) -> int:
             verdict,
         )
     return OK if report.passed else FAILED
+
+
+def _verify_all(options: argparse.Namespace) -> int:
+    from kerazoo.verifying_all import verify_all
+
+    given = {"--record": options.record, "--set": options.settings, "--resume": options.resume}
+    for name, value in (*given.items(), ("--first-seed", options.first_seed is not None)):
+        if value:
+            raise KerazooError(f"{name} does not go with --all; name one ENTRY.")
+    verdicts = list(
+        verify_all(
+            options.entry or "*",
+            tier=options.tier,
+            seeds=options.seeds,
+            offline=options.offline,
+            out=options.out,
+        )
+    )
+    if options.json:
+        _print_json(options, [v.as_json() for v in verdicts])
+    else:
+        _print(tables.verdicts_table(verdicts), tables.verdicts_line(verdicts))
+    if all(v.report is None for v in verdicts):
+        raise KerazooError("nothing could be verified; the table says why.")
+    return FAILED if any(v.report and not v.report.passed for v in verdicts) else OK
 
 
 def _sample(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kerazoo.evidence import Reference
     from kerazoo.predicting import Prediction
     from kerazoo.verifying import Report
+    from kerazoo.verifying_all import Verdict
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:
@@ -249,6 +251,38 @@ def report_table(report: Report) -> Table:
     for row in report.rows:
         table.add_row(*row)
     return table
+
+
+def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
+    """One row per entry of ``verify --all``."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="verify --all", title_justify="left")
+    for name in ("entry", "metric", "these runs", "allowed", "reference", "time", "verdict"):
+        right = name in ("these runs", "allowed", "reference", "time")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "verdict")
+    for v in verdicts:
+        if v.report is None:
+            table.add_row(v.entry, "", "", "", "", "", Text(f"skipped: {_short(v.skipped, 60)}"))
+            continue
+        r, show = v.report, v.report.measure.show
+        verdict = Text("PASS", "bold green") if r.passed else Text("FAIL", "bold red")
+        edge = "≥" if r.measure.higher_is_better else "≤"
+        said = "diverged" if math.isnan(r.mean) else show(r.mean)
+        bound, seconds = f"{edge} {show(r.bound.value)}", duration(v.seconds)
+        table.add_row(v.entry, r.metric, said, bound, show(r.reference.mean), seconds, verdict)
+    return table
+
+
+def verdicts_line(verdicts: Sequence[Verdict]) -> str:
+    """How many passed, failed and were skipped, and the time of all."""
+    ran = [v.report for v in verdicts if v.report is not None]
+    passed = sum(r.passed for r in ran)
+    return (
+        f"{passed} passed, {len(ran) - passed} failed, {len(verdicts) - len(ran)} skipped, in "
+        f"{duration(sum(v.seconds for v in verdicts))}"
+    )
 
 
 def predictions_table(predictions: Sequence[Prediction]) -> Table:

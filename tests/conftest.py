@@ -12,21 +12,49 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 from kerazoo import registry
+from kerazoo.datasets import brought
 
 ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+PREPARED = {
+    "mnist": "mnist/3.0.1",
+    "cifar10": "cifar10/3.0.2",
+    "imdb": "imdb_reviews/plain_text/1.0.0",
+}
 
 
-def mnist_folder() -> Path | None:
-    """A folder in which tensorflow-datasets has prepared MNIST, if this machine has one."""
+def prepared_folder(name: str) -> Path | None:
+    """A folder in which tensorflow-datasets has prepared ``name``, if this machine has one."""
     candidates = [
         os.environ.get("TFDS_DATA_DIR"),
-        ROOT.parent / "shared" / "tensorflow_datasets",
+        *os.environ.get("KERAZOO_DATA_DIR", "").split(os.pathsep),
+        SHARED / "tensorflow_datasets",
+        SHARED / "tensorflow_datasets_jpeg",
         Path.home() / "tensorflow_datasets",
     ]
     for candidate in candidates:
-        if candidate and (Path(candidate) / "mnist" / "3.0.1").is_dir():
+        if candidate and (Path(candidate) / name).is_dir():
             return Path(candidate).resolve()
     return None
+
+
+def mnist_folder() -> Path | None:
+    """A folder in which MNIST is prepared, if this machine has one."""
+    return prepared_folder("mnist/3.0.1")
+
+
+def real_data_missing(dataset: str) -> str:
+    """Why a dataset cannot be loaded on this machine; empty if it can."""
+    if registry.get_dataset(dataset).offline:
+        return ""
+    if dataset.startswith("etth1"):
+        places = [*brought.folders(), SHARED / "datasets"]
+        there = any((place / "ETTh1.csv").is_file() for place in places)
+        return "" if there else "ETTh1.csv is not here: set KERAZOO_DATA_DIR"
+    name = PREPARED.get(dataset)
+    if name is None or prepared_folder(name) is None:
+        return f"{dataset} is not prepared here: set TFDS_DATA_DIR"
+    return ""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,6 +78,18 @@ def mnist_prepared(monkeypatch):
         pytest.skip("MNIST is not prepared here: set TFDS_DATA_DIR to test on the real data")
     monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
     return folder
+
+
+@pytest.fixture
+def real_data(monkeypatch):
+    """Whatever real data this machine has is found by the loaders."""
+    if mnist_folder() is not None:
+        monkeypatch.setenv("TFDS_DATA_DIR", str(mnist_folder()))
+    folders = [SHARED / "datasets", SHARED / "tensorflow_datasets_jpeg"]
+    given = os.environ.get("KERAZOO_DATA_DIR", "")
+    there = [*filter(None, [given]), *(str(f.resolve()) for f in folders if f.is_dir())]
+    if there:
+        monkeypatch.setenv("KERAZOO_DATA_DIR", os.pathsep.join(there))
 
 
 @pytest.fixture

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from kerazoo.errors import KerazooError
 
 PROBE_SECONDS = 5  # tensorflow-datasets itself retries a dead network for over three minutes
+_forbidden = False
 
 
 def require_host(host: str, what: str, remedy: str) -> None:
     """Raise KerazooError at once, not after minutes of retries, where there is no network."""
     import requests
 
+    if _forbidden:
+        raise KerazooError(f"{what} is not prepared on this machine, and offline was asked for.")
     try:
         requests.head(f"https://{host}", timeout=PROBE_SECONDS)
     except requests.RequestException as error:
@@ -18,3 +24,19 @@ def require_host(host: str, what: str, remedy: str) -> None:
             f"{what} is not prepared on this machine and {host} cannot be reached "
             f"({type(error).__name__}). {remedy}"
         ) from error
+
+
+@contextlib.contextmanager
+def forbidden() -> Iterator[None]:
+    """Within it, whatever would have to be downloaded is said to be missing instead."""
+    global _forbidden
+    before, _forbidden = _forbidden, True
+    try:
+        yield
+    finally:
+        _forbidden = before
+
+
+def allowed() -> contextlib.AbstractContextManager[None]:
+    """The network as it is: the counterpart of :func:`forbidden`."""
+    return contextlib.nullcontext()

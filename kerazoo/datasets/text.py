@@ -20,7 +20,7 @@ from kerazoo.errors import KerazooError
 if TYPE_CHECKING:
     import numpy as np
 
-KEPT = "the first"  # of a text that is longer than the model takes
+KEPT = "the last"  # of a text that is longer than the model takes
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary's first token
 _PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
 
@@ -38,19 +38,20 @@ def build_vocabulary(texts: Iterable[str | bytes], size: int) -> list[str]:
     return [token.decode(errors="replace") for token in ranked[: size - FIRST]]
 
 
-def encode(texts: Sequence[str | bytes], vocabulary: Sequence[str], length: int) -> np.ndarray:
-    """Token ids of texts: int32 ``(n, length)``; the first ``length`` tokens, padded at the end.
+def encode(texts: Iterable[str | bytes], vocabulary: Sequence[str], length: int) -> np.ndarray:
+    """Token ids of texts: int32 ``(n, length)``; the last ``length`` tokens, padded at the end.
 
-    Id 0 is padding, 1 any token that is not in the vocabulary, 2 the vocabulary's first token.
+    The end of a review says more than its beginning, so that is kept of a long one. Id 0 is
+    padding, 1 any token that is not in the vocabulary, 2 the vocabulary's first token.
     """
     import numpy as np
 
     place = {token.encode(): i for i, token in enumerate(vocabulary, start=FIRST)}
-    ids = np.zeros((len(texts), length), dtype=np.int32)
-    for row, text in enumerate(texts):
-        known = [place.get(token, UNKNOWN) for token in tokens_of(text)[:length]]
-        ids[row, : len(known)] = known
-    return ids
+    rows = []
+    for text in texts:
+        known = [place.get(token, UNKNOWN) for token in tokens_of(text)[-length:]]
+        rows.append(np.pad(np.array(known, dtype=np.int32), (0, length - len(known))))
+    return np.stack(rows)
 
 
 @functools.cache

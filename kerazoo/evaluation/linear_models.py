@@ -44,11 +44,10 @@ def _occurrences(ids: np.ndarray, tokens: int) -> Any:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    rows = np.repeat(np.arange(len(ids)), ids.shape[1])
-    ones = np.ones(ids.size, dtype=np.float32)
-    counts = csr_matrix((ones, (rows, ids.reshape(-1))), shape=(len(ids), tokens))
-    counts.data[:] = 1
-    counts[:, 0] = 0
+    rows, places = np.nonzero(ids)
+    ones = np.ones(len(rows), dtype=np.float32)
+    counts = csr_matrix((ones, (rows, ids[rows, places])), shape=(len(ids), tokens))
+    counts.data[:] = 1  # how often does not count
     return counts
 
 

@@ -1,0 +1,65 @@
+"""IMDB film reviews as token ids, through tensorflow-datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerazoo.datasets import text
+from kerazoo.datasets.splitting import carve
+from kerazoo.datasets.tfds import load_arrays
+from kerazoo.registry import register_dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+
+VALIDATION = 5_000  # of the 25,000 for training
+LENGTH = 400  # tokens
+TOKENS = 20_000  # ids, padding and unknown included
+VOCABULARY = Path(__file__).parent / "imdb_vocabulary.txt.xz"
+
+
+@register_dataset(
+    task="classification",
+    input_shape=(LENGTH,),
+    labels=("negative", "positive"),
+    licence="not stated by its authors; free for research",
+    source=(
+        "Maas, Daly, Pham, Huang, Ng & Potts 2011, Learning word vectors for sentiment analysis, "
+        "ACL; tensorflow-datasets imdb_reviews/plain_text 1.0.0"
+    ),
+    offline=False,
+    vocabulary=VOCABULARY,
+    sha256="28f48e56db5ff832311ef46beed6152e90072f4c8427142f9313e52897b0069f",
+)
+def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """50,000 film reviews in English, good or bad, as token ids; needs tensorflow-datasets once.
+
+    Examples are int32 ``(n, 400)``: the last 400 tokens of a review, padded with 0 at the end; id
+    1 is any token outside the vocabulary, which holds the 19,998 most frequent tokens of the
+    training split and comes with kerazoo. Tokens: ASCII letters in lower case, ASCII punctuation
+    left out, split at blanks. Labels int64 ``(n,)``: 0 negative, 1 positive, as many of each.
+    20,000 train, 5,000 validation (carved from the original 25,000 by a fixed seed) and the
+    original 25,000 test.
+    """
+    texts = _texts()
+    known = text.read_vocabulary(VOCABULARY)
+    return {name: (text.encode(x, known, LENGTH), y) for name, (x, y) in texts.items()}
+
+
+def _texts() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The raw reviews, as bytes, and their labels."""
+    arrays = load_arrays(
+        "imdb_reviews/plain_text:1.0.0",
+        feature="text",
+        splits=("train", "test"),
+        host="ai.stanford.edu",
+        embedded="mnist_cnn@digits",
+    )
+    train, validation = carve(*arrays["train"], VALIDATION, seed=0)
+    return {"train": train, "validation": validation, "test": arrays["test"]}
+
+
+def build_vocabulary() -> list[str]:
+    """The vocabulary made anew from the training split, as the file holds it."""
+    return text.build_vocabulary(_texts()["train"][0], TOKENS)
