@@ -98,6 +98,35 @@ def test_a_run_that_ends_anywhere_resumes_to_identical_weights(
     assert outcome(resumed.path) == outcome(straight.path)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dcgan@digits",  # two networks and what Adam knows of both
+        "stacked_lstm@mackey_glass",
+        "linear_regression@diabetes",  # momentum, and a normalisation adapted to the data
+        "mlp@digits",
+        "resnet_block@digits",
+    ],
+)
+def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypatch):
+    options = {"settings": {"epochs": 3, "train_examples": 96}, "seed": 1, **OPTIONS}
+    straight = kerazoo.train(name, out="straight", **options)
+    order = checkpoint.order_of_data
+
+    def dies(n, seed, at):
+        if at == 2:
+            raise Killed
+        return order(n, seed, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "order_of_data", dies)
+        with pytest.raises(Killed):
+            kerazoo.train(name, out="stopped", **options)
+    resumed = kerazoo.train(name, out="stopped", resume=True, **options)
+    assert outcome(resumed.path) == outcome(straight.path)
+    assert kerazoo.evaluate("stopped").same, "the saved model is loaded as it was"
+
+
 def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
     """A smaller version of benchmarks/resume_kill.py: SIGKILL, then Ctrl-C, while it trains."""
 
@@ -210,7 +239,7 @@ def test_a_dataset_without_pictures_trains_to_the_end(private_registry, in_tmp):
     done = kerazoo.train("perceptron", out="run", progress=False)
     assert done.metrics["value"] > 0.9
     assert [p.name for p in done.pictures] == ["confusion_matrix.png", "learning_curves.png"]
-    with pytest.raises(kerazoo.KerazooError, match="no pictures"):
+    with pytest.raises(kerazoo.KerazooError, match="neither pictures nor text"):
         kerazoo.predict("run", ["x.png"])
 
 

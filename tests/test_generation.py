@@ -1,0 +1,193 @@
+"""Generation: the two nets, their losses, what is measured of samples, and `kerazoo sample`."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerazoo
+from kerazoo import fingerprint
+from kerazoo.composite import networks_of
+from kerazoo.errors import Diverged
+from kerazoo.evaluation import frechet
+from kerazoo.evaluation.sample_figures import grid, write_grid
+from kerazoo.spec import Split
+from kerazoo.tasks import generation
+
+SMALL = {"epochs": 3, "train_examples": 64}
+
+
+def features(n=4_000, mean=0.0, scale=1.0, seed=0):
+    return np.random.RandomState(seed).normal(mean, scale, (n, 5))
+
+
+def test_frechet_distance_of_known_gaussians():
+    """Of two Gaussians of equal shape it is the squared distance of the means; of two of other
+    width, the squared difference of the standard deviations, per dimension."""
+    a = features()
+    assert frechet.frechet_distance(a, a) == pytest.approx(0, abs=1e-8)
+    assert frechet.frechet_distance(a, a + 2) == pytest.approx(5 * 4)
+    assert frechet.frechet_distance(a, 3 * a) == pytest.approx(5 * 4, rel=0.1)
+    one, two = features(seed=1), features(seed=2, mean=1.0)
+    assert frechet.frechet_distance(one, two) == pytest.approx(frechet.frechet_distance(two, one))
+
+
+def test_frechet_distance_agrees_with_scipys_matrix_root():
+    from scipy.linalg import sqrtm
+
+    random = np.random.RandomState(0)
+    a = random.normal(size=(500, 6)) @ random.normal(size=(6, 6))
+    b = random.normal(size=(400, 6)) @ random.normal(size=(6, 6)) + 1
+    ca, cb = np.cov(a.T), np.cov(b.T)
+    mean = ((a.mean(0) - b.mean(0)) ** 2).sum()
+    expected = mean + np.trace(ca + cb - 2 * sqrtm(ca @ cb).real)
+    assert frechet.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_distance_of_features_that_never_vary():
+    a = np.zeros((50, 3))
+    assert frechet.frechet_distance(a, a + 1) == pytest.approx(3)
+
+
+def test_diversity_falls_when_all_samples_are_alike():
+    spread, alike = features(), np.tile(features(n=1), (100, 1))
+    assert frechet.mean_distance(alike) == 0
+    assert frechet.mean_distance(spread) == pytest.approx(math.sqrt(2 * 5), rel=0.1)
+
+
+def test_networks_are_the_papers():
+    """Radford et al. 2016, section 3: no pooling, no hidden dense layers, batch norm but at the
+    generator's output and the discriminator's input, LeakyReLU 0.2."""
+    nets = networks_of(kerazoo.build("dcgan"))
+    kinds = {name: [type(x).__name__ for x in net.layers] for name, net in nets.items()}
+    assert not any("Pooling" in kind for kind in kinds["generator"] + kinds["discriminator"])
+    assert kinds["generator"][-3:] == ["Conv2DTranspose", "Activation", "Rescaling"]
+    assert kinds["discriminator"][2:4] == ["Conv2D", "LeakyReLU"], "no norm at the input"
+    assert kinds["discriminator"][-1] == "Dense"
+    leaky = [x for x in nets["discriminator"].layers if isinstance(x, keras.layers.LeakyReLU)]
+    assert all(x.negative_slope == pytest.approx(0.2) for x in leaky)
+    assert nets["generator"].output_shape == nets["discriminator"].input_shape == (None, 28, 28, 1)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (30, 25, 1)])
+def test_dcgan_of_other_shapes(shape):
+    model = kerazoo.build("dcgan", input_shape=shape)
+    assert model.generator.output_shape[1:] == shape
+    pictures = generation.generate(model, generation.latents(model, 2, 0))
+    assert pictures.shape == (2, *shape) and pictures.dtype == np.uint8
+
+
+def test_plain_fit_trains_both_networks():
+    keras.utils.set_random_seed(0)
+    model = kerazoo.build("dcgan")
+    before = {name: fingerprint.of_weights(net) for name, net in networks_of(model).items()}
+    model.compile(keras.optimizers.Adam(2e-4, beta_1=0.5), jit_compile=False)
+    x = kerazoo.load_data("digits").train.x[:32]
+    logs = model.fit(x, batch_size=16, verbose=0).history
+    assert set(logs) >= {"d_loss", "g_loss"}
+    after = {name: fingerprint.of_weights(net) for name, net in networks_of(model).items()}
+    assert all(before[name] != after[name] for name in before)
+    assert model(x[:3]).shape == (3, 28, 28, 1)
+
+
+def test_each_loss_moves_its_own_network_only():
+    """The gradient of the discriminator's loss does not reach the generator, nor the reverse."""
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("takes gradients with TensorFlow's tape")
+    keras.utils.set_random_seed(0)
+    model = kerazoo.build("dcgan")
+    x = kerazoo.load_data("digits").train.x[:8].astype("float32")
+    with tensorflow.GradientTape() as tape:
+        fakes = model(x, training=True)
+        total = model.compute_loss(x=x, y_pred=fakes, training=True)
+    ours = tape.gradient(total, model.discriminator.trainable_variables[0].value)
+    with tensorflow.GradientTape() as tape:
+        net = model.discriminator
+        d_loss = tensorflow.reduce_mean(tensorflow.nn.softplus(-net(x, training=True)))
+        d_loss += tensorflow.reduce_mean(tensorflow.nn.softplus(net(fakes, training=True)))
+        d_loss /= 2
+    alone = tape.gradient(d_loss, model.discriminator.trainable_variables[0].value)
+    np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-6)
+
+
+def test_collapse_of_the_discriminator_is_reported_as_such(in_tmp, monkeypatch):
+    monkeypatch.setattr(generation, "COLLAPSED", 10.0)
+    with pytest.raises(Diverged, match="discriminator collapsed: its loss fell to"):
+        kerazoo.train("dcgan@digits", out="run", settings=SMALL, progress=False)
+    assert generation.trouble({"d_loss": 0.5, "g_loss": 1.0}) is not None
+    monkeypatch.undo()
+    assert generation.trouble({"d_loss": 0.5, "g_loss": 1.0}) is None
+    assert "collapsed" in generation.trouble({"d_loss": 0.0, "g_loss": 30.0})
+
+
+def test_augmenting_a_generators_pictures_is_refused(in_tmp):
+    settings = {**SMALL, "augment_rotate": 5.0}
+    with pytest.raises(kerazoo.KerazooError, match="learns what it is shown"):
+        kerazoo.train("dcgan@digits", out="run", settings=settings, progress=False)
+
+
+def test_baselines_and_floor_lie_in_order():
+    """Real pictures are nearer to real ones than pixels drawn one by one."""
+    data = kerazoo.load_data("digits")
+    told = generation.baselines(Split(data.train.x, data.train.y), data)
+    floor = told.limits["real_against_real"][generation.METRIC]
+    assert floor < 0.2 * told.naive["independent_pixels"][generation.METRIC]
+    assert told.limits["real_against_real"]["diversity"] == pytest.approx(1, abs=0.1)
+
+
+def test_sample_is_the_same_for_a_seed_and_takes_latents():
+    one, two = kerazoo.sample("dcgan@digits", 5, seed=3), kerazoo.sample("dcgan@digits", 5, seed=3)
+    assert one.shape == (5, 28, 28, 1) and one.dtype == np.uint8
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(one, kerazoo.sample("dcgan@digits", 5, seed=4))
+    own = np.random.RandomState(3).standard_normal((5, 100))
+    np.testing.assert_array_equal(one, kerazoo.sample("dcgan@digits", latents=own))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"n": 0}, "from 1 to 10,000"),
+        ({"n": 10**7}, "from 1 to 10,000"),
+        ({"n": 2.5}, "whole number"),
+        ({"seed": -1}, "seed"),
+        ({"latents": np.zeros((3, 7))}, r"shape \(3, 7\); dcgan@digits takes \(n, 100\)"),
+        ({"latents": np.zeros(100)}, r"shape \(100,\)"),
+        ({"latents": np.full((1, 100), np.nan)}, "NaN"),
+        ({"latents": "noise"}, "numbers"),
+    ],
+)
+def test_impossible_samples_are_refused(options, said):
+    with pytest.raises(kerazoo.KerazooError, match=said):
+        kerazoo.sample("dcgan@digits", **options)
+
+
+def test_sample_command(command, in_tmp):
+    status, out, _ = command("sample", "dcgan@digits", "--n", "9", "--out", "grid.png")
+    assert status == 0 and "grid.png" in out
+    with Image.open(in_tmp / "grid.png") as picture:
+        assert picture.size[0] == picture.size[1] >= 3 * 28
+    for arguments, said in (
+        (("dcgan@digits", "--n", "0"), "from 1 to"),
+        (("dcgan@digits", "--n", "10000000"), "from 1 to"),
+        (("dcgan@digits", "--out", "grid.jpg"), ".png"),
+        (("mnist_cnn@digits",), "draws no pictures"),
+        (("nothing@here",), "unknown model"),
+        (("missing/run",), "no run folder"),
+    ):
+        status, _, err = command("sample", *arguments)
+        assert status == 2 and said in err, arguments
+
+
+def test_grid_places_pictures_in_rows(tmp_path):
+    pictures = np.zeros((5, 2, 3, 3), np.uint8)
+    pictures[4] = 255
+    whole = grid(pictures)
+    assert whole.shape == (2 * (2 + 2) + 2, 3 * (3 + 2) + 2, 3)
+    assert (whole[6:8, 7:10] == 255).all() and whole[6:8, 2:5].max() == 0
+    write_grid(np.zeros((1, 500, 400, 1), np.uint8), tmp_path / "large.png")

@@ -1,0 +1,160 @@
+"""Architectures against their papers: parameter counts, shapes, and what can be built."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.models import lenet5, resnet
+
+
+def trainable(model) -> int:
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+# He et al. 2015, table 6: millions of parameters.
+@pytest.mark.parametrize(
+    ("depth", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)]
+)
+def test_cifar_resnets_have_the_published_size(depth, millions):
+    model = kerazoo.build(f"resnet{depth}")
+    digits = 1 if millions > 1 else 2
+    assert round(trainable(model) / 1e6, digits) == millions
+    kernels = [w for w in model.trainable_weights if w.name == "kernel"]
+    assert len(kernels) == depth, "layers with weights"
+
+
+@pytest.mark.parametrize("depth", [8, 32, 110])
+def test_cifar_resnets_take_a_training_step(depth):
+    model = kerazoo.build(f"resnet{depth}")
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    random = np.random.RandomState(0)
+    before = model.get_weights()[0].copy()
+    loss = model.train_on_batch(random.randint(0, 256, (4, 32, 32, 3)), np.array([0, 1, 2, 3]))
+    assert np.isfinite(loss) and not np.array_equal(before, model.get_weights()[0])
+
+
+def test_lenet5_has_the_papers_sixty_thousand_parameters():
+    """LeCun et al. 1998, section II.B, layer by layer."""
+    model = kerazoo.build("lenet5")
+    count = {layer.name: layer.count_params() for layer in model.layers}
+    assert count["c1"] == 156 and count["s2"] == 12 and count["s4"] == 32
+    assert sum(n for name, n in count.items() if name.startswith("c3_")) == 1_516
+    assert count["c5"] == 48_120 and count["f6"] == 10_164
+    assert trainable(model) - count["classifier"] == 60_000
+    assert sum(len(maps) for maps in lenet5.C3_INPUTS) == 60
+    assert model.get_layer("c5").output.shape[1:] == (1, 1, 120)
+
+
+def test_mlp_of_any_size():
+    assert kerazoo.build("mlp").count_params() == 669_706
+    textbook = kerazoo.build("mlp", input_shape=(2,), hidden=(3,), outputs=1, activation="tanh")
+    assert trainable(textbook) == 2 * 3 + 3 + 3 + 1
+    assert textbook.output_shape == (None, 1)
+    linear = kerazoo.build("mlp", input_shape=(5,), hidden=(), classes=3)
+    assert trainable(linear) == 18
+    for hidden in ((0,), (3.5,), (True,)):
+        with pytest.raises(kerazoo.KerazooError, match="hidden"):
+            kerazoo.build("mlp", hidden=hidden)
+    with pytest.raises(kerazoo.KerazooError, match="outputs=0"):
+        kerazoo.build("mlp", outputs=0)
+
+
+def test_mlp_learns_xor_from_plain_fit():
+    """2-3-1 on the textbook's problem, with nothing but Keras."""
+    keras.utils.set_random_seed(3)
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
+    y = np.array([[0], [1], [1], [0]], "float32")
+    model = kerazoo.build(
+        "mlp", input_shape=(2,), hidden=(3,), outputs=1, activation="tanh", dropout=0.0
+    )
+    model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=False)
+    for _ in range(300):
+        model.train_on_batch(x, y)
+    assert (model.predict_on_batch(x).round() == y).all()
+
+
+@pytest.mark.parametrize("option", ["A", "B"])
+def test_residual_block_is_the_identity_when_its_branch_is_zero(option):
+    inputs = keras.Input((7, 9, 4))
+    model = keras.Model(inputs, kerazoo.residual_block(inputs, 4, option=option))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
+    x = np.random.RandomState(0).uniform(0, 1, (2, 7, 9, 4)).astype("float32")
+    np.testing.assert_allclose(model.predict_on_batch(x), x, atol=1e-6)
+
+
+def test_option_a_has_no_parameters_and_leaves_out_places():
+    inputs = keras.Input((5, 6, 3))
+    model = keras.Model(inputs, resnet.shortcut_a(inputs, 8, 2, "s"))
+    assert model.count_params() == 0 and model.output_shape == (None, 3, 3, 8)
+    x = np.random.RandomState(0).uniform(size=(1, 5, 6, 3)).astype("float32")
+    out = model.predict_on_batch(x)
+    np.testing.assert_array_equal(out[..., 2:5], x[:, ::2, ::2])
+    assert not out[..., :2].any() and not out[..., 5:].any()
+
+
+def test_option_b_projects():
+    a = kerazoo.build("resnet8", option="A").count_params()
+    assert kerazoo.build("resnet8", option="B").count_params() > a
+
+
+def test_residual_block_refuses_what_it_cannot_do():
+    inputs = keras.Input((8, 8, 16))
+    with pytest.raises(kerazoo.KerazooError, match="option='C'"):
+        kerazoo.residual_block(inputs, 16, option="C")
+    with pytest.raises(kerazoo.KerazooError, match="adds channels"):
+        kerazoo.residual_block(inputs, 8)
+
+
+def test_stacked_lstm_is_shift_invariant_if_it_subtracts_the_last_value():
+    model = kerazoo.build("stacked_lstm", input_shape=(12, 2), horizon=3, targets=2,
+                          subtract_last=True, per_column=True, segment=4)  # fmt: skip
+    x = np.random.RandomState(0).normal(size=(2, 12, 2)).astype("float32")
+    level = np.array([5.0, -3.0], "float32")
+    shifted = model.predict_on_batch(x + level)
+    np.testing.assert_allclose(shifted, model.predict_on_batch(x) + level, atol=1e-4)
+
+
+def test_stacked_lstm_per_column_sees_each_column_alone():
+    model = kerazoo.build(
+        "stacked_lstm", input_shape=(12, 2), horizon=3, targets=2, per_column=True
+    )
+    x = np.random.RandomState(0).normal(size=(1, 12, 2)).astype("float32")
+    other = x.copy()
+    other[..., 1] += 1
+    one, two = model.predict_on_batch(x), model.predict_on_batch(other)
+    np.testing.assert_allclose(one[..., 0], two[..., 0], atol=1e-6)
+    swapped = model.predict_on_batch(x[..., ::-1])
+    np.testing.assert_allclose(swapped, one[..., ::-1], atol=1e-6)
+
+
+def test_stacked_lstm_refuses_what_does_not_fit():
+    with pytest.raises(kerazoo.KerazooError, match="must divide"):
+        kerazoo.build("stacked_lstm", input_shape=(10, 1), segment=3)
+    with pytest.raises(kerazoo.KerazooError, match="as many targets"):
+        kerazoo.build("stacked_lstm", input_shape=(10, 3), targets=1, subtract_last=True)
+    with pytest.raises(kerazoo.KerazooError, match="horizon=0"):
+        kerazoo.build("stacked_lstm", horizon=0)
+
+
+@pytest.mark.parametrize(
+    "name", ["linear_regression@make_regression", "linear_regression@diabetes"]
+)
+def test_linear_regression_reaches_the_closed_form(name):
+    """The recorded figures; the closed form is computed by another route (scikit-learn)."""
+    from sklearn.linear_model import LinearRegression
+
+    from kerazoo import evidence, registry
+    from kerazoo.training.trainer import training_split
+
+    entry = registry.get_entry(name)
+    data = kerazoo.load_data(entry.dataset)
+    train = training_split(data, entry.recipe)
+    closed = LinearRegression().fit(train.x, train.y).score(data.test.x, data.test.y)
+    reference = evidence.read(entry).tiers["full"]
+    assert reference.limits["least_squares"] == pytest.approx(closed, abs=1e-6)
+    assert all(abs(run.value - closed) < 1e-3 for run in reference.runs)

@@ -1,0 +1,273 @@
+"""Forecasting: windows, naive forecasts, and CSV files that are not what they should be."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pytest
+from conftest import real_data_missing
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.datasets import etth1, windows
+from kerazoo.datasets.cache import load_data
+from kerazoo.metrics import METRICS
+from kerazoo.spec import Dataset, Windows
+from kerazoo.tasks import forecasting
+
+
+def counting(lead=1, targets=None, columns=2) -> Dataset:
+    """A dataset whose values tell their own place: row i of column c holds 1000 c + i."""
+    return Dataset(
+        name="counting",
+        load=dict,
+        task="forecasting",
+        summary="",
+        input_shape=(4, columns),
+        labels=(),
+        columns=tuple("ab"[:columns]),
+        targets=("a",) if targets else tuple("ab"[:columns]),
+        metric="mse",
+        licence="",
+        source="",
+        offline=True,
+        windows=Windows(lookback=4, horizon=3, lead=lead, season=2, targets=targets),
+    )
+
+
+def values(train=20, validation=8, test=9, columns=2):
+    whole = np.arange(train + validation + test)[:, None] + 1000.0 * np.arange(columns)
+    cuts = np.split(whole, [train, train + validation])
+    return dict(zip(("train", "validation", "test"), cuts, strict=True))
+
+
+def natural(split, series):
+    """Windows back in natural units, as whole numbers."""
+    return tuple(np.rint(part * series.std + series.mean).astype(int) for part in split)
+
+
+def test_windows_follow_each_other_and_none_is_dropped():
+    splits, series = windows.windows_of(counting(), values(), None, None)
+    x, y = natural(splits["test"], series)
+    assert len(x) == 9 - 3 + 1
+    assert x[0, :, 0].tolist() == [24, 25, 26, 27], "the look-back reaches before the split"
+    assert y[0, :, 1].tolist() == [1028, 1029, 1030]
+    assert y[-1, -1, 0] == 36, "the last value is forecast"
+    x, y = natural(splits["train"], series)
+    assert x[0, 0, 0] == 0 and y[-1, -1, 0] == 19, "training sees nothing of validation"
+    assert len(x) == 20 - 4 - 3 + 1
+
+
+@pytest.mark.parametrize("lookback", [1, 7, 12])
+def test_number_of_test_windows_does_not_depend_on_the_lookback(lookback):
+    splits, _ = windows.windows_of(counting(), values(), lookback, None)
+    assert len(splits["test"]) == 7 and splits["test"].x.shape[1] == lookback
+
+
+def test_lead_and_targets_pick_what_is_forecast():
+    splits, series = windows.windows_of(counting(lead=5, targets=(1,)), values(), None, 1)
+    x, y = natural((splits["test"].x, splits["test"].x[:, :1]), series)
+    assert splits["test"].y.shape == (9, 1, 1)
+    y = np.rint(splits["test"].y[:, 0, 0] * series.std[1] + series.mean[1])
+    assert y[0] == 1028 and x[0, -1, 1] == 1028 - 5
+
+
+def test_standardised_with_the_training_split_alone():
+    data = values()
+    _, series = windows.windows_of(counting(), data, None, None)
+    np.testing.assert_allclose(series.mean, data["train"].mean(axis=0))
+    np.testing.assert_allclose(series.std, data["train"].std(axis=0))
+    data["test"] = data["test"] * 100
+    _, again = windows.windows_of(counting(), data, None, None)
+    np.testing.assert_array_equal(series.mean, again.mean)
+
+
+def test_constant_column_stays_finite():
+    data = {name: np.ones_like(v) for name, v in values().items()}
+    splits, _ = windows.windows_of(counting(), data, None, None)
+    assert np.isfinite(splits["test"].x).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lookback": 5_000}, "training split has 3000"),
+        ({"horizon": 2_000}, "longer than the validation split"),
+        ({"lookback": 0}, "whole number from 1 up"),
+        ({"horizon": 2.5}, "whole number from 1 up"),
+        ({"lookback": True}, "whole number from 1 up"),
+    ],
+)
+def test_impossible_windows_are_refused(options, said):
+    with pytest.raises(kerazoo.KerazooError, match=said):
+        load_data("sine", **options)
+
+
+def test_lookback_of_pictures_is_refused():
+    with pytest.raises(kerazoo.KerazooError, match="no series"):
+        load_data("digits", lookback=3)
+
+
+def test_command_refuses_a_lookback_longer_than_the_series(command):
+    status, _, err = command("train", "stacked_lstm@sine", "--set", "lookback=4000")
+    assert status == 2 and "look-back of 4000" in err
+    status, _, err = command("train", "stacked_lstm@sine", "--set", "lookback=50")
+    assert status == 2 and "segment=8 must divide the look-back, 50" in err
+
+
+def test_naive_forecasts_are_what_their_names_say():
+    data = load_data("sine")
+    said = forecasting.naive_forecasts(data.train, data)
+    x, y = data.test.x, data.test.y
+    assert set(said) == {"repeat_last", "seasonal_repeat", "linear", "linear_from_last"}
+    np.testing.assert_array_equal(said["repeat_last"], np.repeat(x[:, -1:], 24, axis=1))
+    np.testing.assert_array_equal(said["seasonal_repeat"], x[:, -24:])
+    for name, forecast in said.items():
+        assert forecast.shape == y.shape, name
+
+
+def test_seasonal_repeat_with_a_lead():
+    x = np.arange(10.0)[None, :, None]
+    # The last value is 9; steps 3, 4, 5, 6 ahead are 12, 13, 14, 15; one season of 4 before.
+    assert forecasting._seasonal(x, 4, 3, 4)[0, :, 0].tolist() == [8, 9, 6, 7]
+
+
+def test_linear_baseline_is_scikit_learns():
+    from sklearn.linear_model import LinearRegression
+
+    data = load_data("sine")
+    flat = data.train.x[:, :, 0], data.train.y[:, :, 0]
+    theirs = LinearRegression().fit(*flat).predict(data.test.x[:, :, 0])
+    ours = forecasting.naive_forecasts(data.train, data)["linear"][:, :, 0]
+    error = ((theirs - data.test.y[:, :, 0]) ** 2).mean()
+    assert ((ours - data.test.y[:, :, 0]) ** 2).mean() == pytest.approx(error, rel=0.02)
+
+
+def test_errors_in_both_units():
+    data = load_data("sine")
+    wrong = forecasting.errors(data.test.y + np.float32(0.5), data)
+    assert wrong["mse"] == pytest.approx(0.25, rel=1e-5)
+    assert wrong["mae"] == pytest.approx(0.5, rel=1e-5)
+    assert wrong["mae_natural"] == pytest.approx(0.5 * data.series.std[0], rel=1e-5)
+    assert wrong["nrmse"] == pytest.approx(0.5 / data.test.y.std(), rel=1e-4)
+    assert set(wrong) <= set(METRICS)
+
+
+def test_mackey_glass_solves_its_equation():
+    """An independent, coarser integration (Euler, tiny steps) agrees while chaos allows it."""
+    from kerazoo.datasets.mackey_glass import integrate
+
+    ours = integrate(60)
+    step, delay = 0.01, 1700
+    x = [1.2] * (delay + 1)
+    for i in range((1_000 + 60) * 100):
+        past = x[i]
+        x.append(x[-1] + step * (0.2 * past / (1 + past**10) - 0.1 * x[-1]))
+    theirs = np.array(x[delay::100])
+    # Euler's own error grows over 1,000 units of a chaotic series: compare what stays comparable.
+    assert min(ours) > 0.2 and max(ours) < 1.4
+    assert np.std(ours) == pytest.approx(theirs[1_000:1_060].std(), abs=0.15)
+
+
+def test_mackey_glass_starts_like_a_fine_integration():
+    from kerazoo.datasets import mackey_glass
+
+    before = mackey_glass.TRANSIENT
+    try:
+        mackey_glass.TRANSIENT = 0
+        ours = mackey_glass.integrate(100)
+    finally:
+        mackey_glass.TRANSIENT = before
+    step, delay = 0.002, 8500
+    x = [1.2] * (delay + 1)
+    for i in range(99 * 500):
+        past = x[i]
+        x.append(x[-1] + step * (0.2 * past / (1 + past**10) - 0.1 * x[-1]))
+    np.testing.assert_allclose(ours, x[delay::500], atol=2e-3)
+
+
+HEADER = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"
+
+
+def etth_csv(rows: int = 14_400) -> list[str]:
+    first = datetime.datetime(2016, 7, 1)
+    stamps = [first + datetime.timedelta(hours=i) for i in range(rows)]
+    return [HEADER, *(f"{s},1,2,3,4,5,6,{i % 24}" for i, s in enumerate(stamps))]
+
+
+def read(tmp_path, lines):
+    path = tmp_path / "ETTh1.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return etth1.read_csv(path)
+
+
+def test_csv_is_read(tmp_path):
+    values = read(tmp_path, etth_csv(14_500))
+    assert values.shape == (14_400, 7) and values[25].tolist() == [1, 2, 3, 4, 5, 6, 1]
+
+
+def changed(line, text):
+    lines = etth_csv()
+    lines[line] = text
+    return lines
+
+
+BAD_CSV = {
+    "columns": (changed(0, "date,price"), "has the columns date, price; ETTh1 has date, HUFL"),
+    "order": (changed(0, "date,OT,HUFL,HULL,MUFL,MULL,LUFL,LULL"), "has the columns date, OT"),
+    "gap": (etth_csv()[:100] + etth_csv()[101:], "line 101: .* without a gap"),
+    "double": (etth_csv()[:101] + etth_csv()[100:], "line 102: .* without a gap"),
+    "word": (changed(7, "2016-07-01 06:00:00,1,2,3,4,5,6,warm"), "line 8: .*warm"),
+    "short row": (changed(7, "2016-07-01 06:00:00,1,2"), "line 8: 3 columns"),
+    "date": (changed(7, "yesterday,1,2,3,4,5,6,7"), "line 8: .*yesterday"),
+    "too short": (etth_csv(100), "has 100 rows; the task needs the first 14,400"),
+    "empty": ([], r"has the columns \(none\)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CSV)
+def test_bad_csv_names_file_and_line(tmp_path, name):
+    lines, said = BAD_CSV[name]
+    with pytest.raises(kerazoo.KerazooError, match=said):
+        read(tmp_path, lines)
+
+
+def test_csv_with_other_values_is_refused_by_name(tmp_path, monkeypatch, cache_home, command):
+    """A well-formed file of another series must not pass for ETTh1."""
+    (tmp_path / "ETTh1.csv").write_text("\n".join(etth_csv()) + "\n", encoding="utf-8")
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KERAZOO_HOME", str(tmp_path / "home"))
+    status, _, err = command("train", "stacked_lstm@etth1", "--epochs", "1")
+    assert status == 2 and "other data than the zoo's figures" in err
+
+
+@pytest.mark.usefixtures("real_data")
+def test_etth1_baselines_are_the_known_figures():
+    """Measured elsewhere on the same protocol: 2,857 windows, ridge on 96 values."""
+    if real_data_missing("etth1"):
+        pytest.skip(real_data_missing("etth1"))
+    data = load_data("etth1")
+    assert len(data.test) == 2_857
+    naive = forecasting.baselines(data.train, data).naive
+    known = {
+        "repeat_last": (0.0343, 0.139),
+        "seasonal_repeat": (0.0458, 0.166),
+        "linear": (0.0276, 0.1241),
+    }
+    for name, (mse, mae) in known.items():
+        assert naive[name]["mse"] == pytest.approx(mse, abs=1e-4), name
+        assert naive[name]["mae"] == pytest.approx(mae, abs=5e-4), name
+    several = load_data("etth1_multivariate")
+    naive = forecasting.baselines(several.train, several).naive
+    assert naive["seasonal_repeat"]["mse"] == pytest.approx(0.424, abs=1e-3)
+    assert naive["seasonal_repeat"]["mae"] == pytest.approx(0.389, abs=1e-3)
+
+
+def test_forecaster_trains_and_draws(in_tmp):
+    done = kerazoo.train("stacked_lstm@sine", epochs=2, out="run", progress=False)
+    assert {"mse", "mae", "mae_natural"} <= {done.metrics["metric"], *done.metrics["also"]}
+    assert {p.name for p in done.pictures} == {"learning_curves.png", "forecasts.png"}
+    again = kerazoo.evaluate("run")
+    assert again.same and again.metric == "mse"
+    assert registry.metric_of(registry.get_entry("stacked_lstm@sine")).higher_is_better is False

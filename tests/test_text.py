@@ -1,0 +1,131 @@
+"""Text: tokens, vocabulary, and prediction on raw text."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from conftest import real_data_missing
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.datasets import imdb, text
+
+SAMPLES = [
+    "What a film!<br /><br />It's GREAT -- isn't it?",
+    "naïve café, 10/10; don't miss\tit",
+    "a" * 50,
+    "…",
+    "ÀÉ stays as it is, ascii Does Not",
+]
+
+
+def test_tokens_are_those_of_keras_text_vectorization():
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("TextVectorization needs TensorFlow")
+    layer = keras.layers.TextVectorization(
+        standardize="lower_and_strip_punctuation", split="whitespace", ragged=True
+    )
+    for sample in SAMPLES:
+        clean = sample.replace("<br />", " ")
+        theirs = layer._split(layer._standardize(tensorflow.constant([clean])))
+        assert text.tokens_of(sample) == theirs.to_list()[0]
+
+
+def test_encode_keeps_the_last_tokens_and_pads_at_the_end():
+    known = ["good", "film"]
+    ids = text.encode(["good film", "film good unheard", ""], known, 2)
+    assert ids.tolist() == [[2, 3], [2, 1], [0, 0]] and ids.dtype == np.int32
+
+
+def test_vocabulary_is_by_frequency_then_alphabet(tmp_path):
+    built = text.build_vocabulary(["b b a", "c a", "d"], size=5)
+    assert built == ["a", "b", "c"]
+    path = tmp_path / "v.txt.xz"
+    path.write_bytes(text.vocabulary_bytes(built))
+    assert text.read_vocabulary(path) == ("a", "b", "c")
+    assert text.vocabulary_size(path) == 5
+
+
+def test_damaged_vocabulary_is_said(tmp_path):
+    path = tmp_path / "v.txt.xz"
+    path.write_bytes(b"no xz")
+    with pytest.raises(kerazoo.KerazooError, match="cannot be read"):
+        text.read_vocabulary(path)
+    with pytest.raises(kerazoo.KerazooError, match="cannot be read"):
+        text.read_vocabulary(tmp_path / "missing.xz")
+
+
+@pytest.mark.usefixtures("real_data")
+def test_bundled_vocabulary_is_that_of_the_training_split():
+    if real_data_missing("imdb"):
+        pytest.skip(real_data_missing("imdb"))
+    assert tuple(imdb.build_vocabulary()) == text.read_vocabulary(imdb.VOCABULARY)
+
+
+TEXT_ENTRIES = [n for n in registry.list_entries("*@imdb")]
+
+
+@pytest.mark.parametrize("name", TEXT_ENTRIES)
+def test_predict_takes_raw_text_offline(name, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", "/nowhere")
+    reviews = [
+        "What a wonderful film, I loved every minute of it.",
+        "A dull, boring waste of time. The worst film I have ever seen.",
+    ]
+    said = kerazoo.predict(name, reviews)
+    assert [p.label for p in said] == ["positive", "negative"]
+    assert all(p.probability > 0.5 and not p.note for p in said)
+
+
+@pytest.mark.parametrize("name", TEXT_ENTRIES)
+def test_padding_does_not_change_the_answer(name):
+    model = kerazoo.build(name.split("@")[0], weights="imdb")
+    short = kerazoo.build(name.split("@")[0], input_shape=(60,), vocabulary=imdb.TOKENS)
+    short.set_weights(model.get_weights())
+    known = text.read_vocabulary(imdb.VOCABULARY)
+    review = ["It is a good film, though a little long and at times slow."]
+    one = model.predict(text.encode(review, known, 400), verbose=0)
+    two = short.predict(text.encode(review, known, 60), verbose=0)
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+def test_predict_reads_files_and_says_what_it_cannot_read(in_tmp):
+    (in_tmp / "review.txt").write_text("A wonderful, moving film.", encoding="utf-8")
+    (in_tmp / "latin.txt").write_bytes(b"caf\xe9 film")
+    long = "A wonderful film. " * 500
+    given = ["review.txt", long, "", "  ", "?!", "zzyzzxq", in_tmp / "latin.txt", "a\0b", 7]
+    said = kerazoo.predict("text_cnn@imdb", given)
+    assert said[0].label == "positive"
+    assert said[1].label == "positive" and "only the last 400 of its 1,500 words" in said[1].note
+    for bad, why in zip(
+        said[2:],
+        (
+            "no word",
+            "no word",
+            "no word",
+            "no word that the model",
+            "as text",
+            "no text",
+            "no text",
+        ),
+        strict=True,
+    ):
+        assert bad.label is None and why in bad.error, bad
+
+
+def test_command_predicts_text_and_names_the_bad_one(command):
+    status, out, err = command("predict", "text_cnn@imdb", "what a wonderful film", "")
+    assert status == 2 and "positive" in out and "no word" in err
+
+
+def test_predict_wants_a_list():
+    with pytest.raises(kerazoo.KerazooError, match="list"):
+        kerazoo.predict("text_cnn@imdb", "what a film")
+
+
+def test_predict_refuses_what_is_neither_picture_nor_text():
+    for name in ("stacked_lstm@sine", "dcgan@digits", "linear_regression"):
+        with pytest.raises(kerazoo.KerazooError, match="picture files and texts"):
+            kerazoo.predict(name, ["x.png"])
