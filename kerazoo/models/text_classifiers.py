@@ -8,9 +8,13 @@ Both take token ids; the vocabulary comes with kerazoo, and `predict` takes raw 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
+from kerazoo.recipe import Recipe
+from kerazoo.registry import register_model
+from kerazoo.spec import Entry, Published
 
 if TYPE_CHECKING:
     from keras import KerasTensor
