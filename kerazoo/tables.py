@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 def entry_row(entry: Entry) -> dict[str, Any]:
     """What ``kerazoo list --json`` says of one entry."""
-    recorded = evidence.read(entry)
-    full = recorded.tiers.get("full")
     try:
         dataset = registry.get_dataset(entry.dataset)
     except KerazooError as error:
         raise KerazooError(f"entry {entry.name}: {error}") from None
+    recorded = evidence.read(entry)
+    full = recorded.tiers.get("full")
     return {
         "entry": entry.name,
         "model": entry.model,

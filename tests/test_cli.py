@@ -233,7 +233,7 @@ def test_list_and_show_read_well(command):
     for entry in registry.list_entries():
         assert entry in out
     status, out, _ = command("show", "mnist_cnn")
-    assert status == 0 and "@article" in out and "99.25%" in out and "seed 4" in out
+    assert status == 0 and "@article" in out and "99.25 %" in out and "seed 4" in out
     status, out, err = command("list", "nothing*")
     assert status == 0 and "no entry matches" in err
 

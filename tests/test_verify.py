@@ -6,13 +6,14 @@ import dataclasses
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import kerazoo
-from kerazoo import evidence, registry, verifying
+from kerazoo import evidence, recording, registry, verifying
 from kerazoo.evidence import RecordedRun, Reference
 from kerazoo.metrics import METRICS
 from kerazoo.recipe import Recipe
@@ -56,6 +57,37 @@ def test_bound_has_a_floor_for_the_noise_of_the_test_split():
     single = reference([0.98], standard_error=0.01)
     assert single.std is None
     assert verifying.worst_allowed(single, 1, ACCURACY).value == pytest.approx(bound.value)
+
+
+def test_where_less_is_better_the_bound_lies_above():
+    mse = METRICS["mse"]
+    spread = reference([0.020, 0.022, 0.024])
+    above, below = (verifying.worst_allowed(spread, 1, m) for m in (mse, ACCURACY))
+    assert above.value - 0.022 == pytest.approx(0.022 - below.value) and above.value > 0.022
+    report = verifying.Report(
+        entry="e@d",
+        tier="full",
+        metric="mse",
+        runs=(verifying.FreshRun(7, above.value * 1.01, None, Path()),),
+        reference=spread,
+        bound=above,
+        problems=(),
+        notes=(),
+    )
+    assert not report.passed
+    good = dataclasses.replace(report, runs=(verifying.FreshRun(7, 0.001, None, Path()),))
+    assert good.passed and "must be at most" in good.table
+    diverged = dataclasses.replace(report, runs=(verifying.FreshRun(7, math.nan, None, Path()),))
+    assert not diverged.passed and "diverged" in diverged.table
+
+
+def test_metrics_show_their_unit_and_know_the_better():
+    accuracy, mse = METRICS["accuracy"], METRICS["mse"]
+    assert accuracy.with_spread(0.99451, 0.0004, 5) == "99.45 ± 0.04 % (n = 5)"
+    assert mse.with_spread(0.02621, 0.0001, 5) == "0.0262 ± 0.0001 (n = 5)"
+    assert accuracy.is_better(0.9, 0.8) and mse.is_better(0.8, 0.9)
+    assert not accuracy.is_better(math.nan, 0.1) and not mse.is_better(math.nan, 0.1)
+    assert mse.best([0.3, 0.1]) == 0.1 and accuracy.best([0.3, 0.1]) == 0.3
 
 
 def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo, in_tmp, capsys):
@@ -105,7 +137,7 @@ def recorded(private_zoo, in_tmp, kept):
 def test_command_says_fail_with_status_1(recorded, command):
     status, out, _ = command("verify", "bar_net", "--set", "learning_rate=1e-9", "--json")
     told = json.loads(out)
-    assert status == 1 and told["passed"] is False and told["mean"] < told["lower_bound"]
+    assert status == 1 and told["passed"] is False and told["mean"] < told["bound"]
     assert "learning_rate=1e-09" in told["notes"][0]
     status, out, _ = command("verify", "bar_net")
     assert status == 0 and out.rstrip().endswith("PASS")
@@ -233,7 +265,7 @@ def test_float16_keeps_what_it_cannot_hold():
     with h5py.File(io.BytesIO(), "w") as old, h5py.File(io.BytesIO(), "w") as new:
         old["group/small"] = np.float32([1.0, 2.0])
         old["group/large"] = np.float32([70_000.0])
-        verifying._copy_as_float16(old, new)
+        recording._copy_as_float16(old, new)
         assert new["group/small"].dtype == np.float16
         assert new["group/large"].dtype == np.float32 and new["group/large"][0] == 70_000
 
