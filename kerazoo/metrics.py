@@ -61,7 +61,13 @@ _ALL = (
     Metric("nrmse", "NRMSE", higher_is_better=False),
     Metric(
         "fd_mnist_cnn_10k",
-        "Fréchet distance in mnist_cnn features, 10,000 samples",
+        "Fréchet distance in mnist_cnn@mnist features, 10,000 samples",
+        higher_is_better=False,
+        digits=2,
+    ),
+    Metric(
+        "fd_mnist_cnn_digits_10k",
+        "Fréchet distance in mnist_cnn@digits features, 10,000 samples",
         higher_is_better=False,
         digits=2,
     ),

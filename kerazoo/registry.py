@@ -295,5 +295,5 @@ def task_of(entry: Entry) -> Task:
 def metric_of(entry: Entry) -> Metric:
     """What the references of an entry hold."""
     dataset = get_dataset(entry.dataset)
-    own = task_of(entry) == dataset.task
-    return metric_named(dataset.metric if own else MAIN_METRIC[task_of(entry)])
+    own = dataset.metric if task_of(entry) == dataset.task else MAIN_METRIC[task_of(entry)]
+    return metric_named(entry.metric or own)

@@ -57,6 +57,7 @@ class Entry:
         options: the factory's arguments for this dataset beside those that follow from the data.
         seeds: how many runs a reference needs: 5 of what trains in minutes, 3 of hours.
         task: where it is not the dataset's own (a generator trained on labelled pictures).
+        metric: what its references hold, where that is not what its task or dataset says.
         unmeasured: why there is no reference; empty for an entry that has one.
         model: name of the model; filled in at registration.
     """
@@ -68,6 +69,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 5
     task: Task | None = None
+    metric: str = ""
     unmeasured: str = ""
     model: str = ""
 

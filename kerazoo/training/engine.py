@@ -1,8 +1,9 @@
 """How this backend runs a model fastest. The user sets nothing.
 
 Measured on two CPU cores with Keras 3.15.1: XLA makes TensorFlow's convolutions on the CPU four to
-six times slower, so it stays off there. JAX without its compiler runs operation by operation, so
-it stays on there. PyTorch's compiler is left to Keras's own judgement, as is any accelerator.
+six times slower, and an LSTM over 400 tokens 1.2 to 2.5 times, so it stays off there. JAX without
+its compiler runs operation by operation, so it stays on there. PyTorch's compiler is left to
+Keras's own judgement, as is any accelerator.
 """
 
 from __future__ import annotations
