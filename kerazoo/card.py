@@ -338,7 +338,7 @@ def _size(shape: Sequence[int]) -> int:
 def _results(content: dict[str, Any], measure: Metric) -> str:
     if not content["reference"]:
         why = content["unmeasured"] or "no reference has been recorded"
-        command = f"kerazoo verify {content['entry']} --seeds 5 --record"
+        command = f"kerazoo verify {content['entry']} --seeds {content['seeds']} --record"
         ask = Markup(f"Not measured yet: {escape(why)}. {_tag('code', command)} records one.")
         return _tag("p", ask, "warning")
     parts = []

@@ -116,6 +116,7 @@ def card(entry: Entry) -> dict[str, Any]:
     return {
         **entry_row(entry),
         "description": inspect.getdoc(model.factory),
+        "seeds": entry.seeds,
         "data": {
             "name": dataset.name,
             "description": inspect.getdoc(dataset.load),
