@@ -81,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("show", help="the model card of an entry")
     command.add_argument("entry", metavar="ENTRY")
+    command.add_argument("--html", metavar="FILE", help="write the card as one HTML file")
+    command.add_argument(
+        "--run",
+        dest="run_folder",
+        metavar="DIR",
+        help="with --html: show the pictures of this finished run",
+    )
     _finish(command, _show)
 
     command = commands.add_parser("train", help="train an entry with its recipe")
@@ -196,11 +203,29 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    if options.html is not None:
+        return _write_card(options)
+    if options.run_folder is not None:
+        raise KerazooError("--run goes with --html FILE.")
     content = tables.card(registry.get_entry(options.entry))
     if options.json:
         _print_json(options, content)
     else:
         _print(*tables.card_parts(content))
+    return OK
+
+
+def _write_card(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from kerazoo.card import write_card
+
+    entry, path = registry.get_entry(options.entry), Path(options.html)
+    write_card(entry, path, None if options.run_folder is None else Path(options.run_folder))
+    if options.json:
+        _print_json(options, {"entry": entry.name, "path": str(path)})
+    else:
+        _print(f"the card of {entry.name}: {path}")
     return OK
 
 

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import evidence, registry
+from kerazoo import caveats, evidence, registry, usage
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import TIERS, Entry
@@ -116,6 +116,7 @@ def card(entry: Entry) -> dict[str, Any]:
     return {
         **entry_row(entry),
         "description": inspect.getdoc(model.factory),
+        "seeds": entry.seeds,
         "data": {
             "name": dataset.name,
             "description": inspect.getdoc(dataset.load),
@@ -123,6 +124,7 @@ def card(entry: Entry) -> dict[str, Any]:
             "labels": list(dataset.labels),
             "columns": list(dataset.columns),
             "targets": list(dataset.targets),
+            "windows": dataclasses.asdict(dataset.windows) if dataset.windows else None,
             "measured_on": dataset.measured_on,
             "licence": dataset.licence,
             "source": dataset.source,
@@ -143,7 +145,12 @@ def card(entry: Entry) -> dict[str, Any]:
             for tier, r in recorded.tiers.items()
         },
         "weights": dataclasses.asdict(recorded.weights) if recorded.weights else None,
-        "published": [dataclasses.asdict(p) for p in entry.published],
+        "published": [
+            {**dataclasses.asdict(p), "loses_to": caveats.loses_to(p, recorded)}
+            for p in entry.published
+        ],
+        "usage": [dataclasses.asdict(s) for s in usage.snippets(entry, recorded)],
+        "caveats": caveats.caveats(entry, recorded),
         "citation": model.citation,
     }
 
@@ -155,12 +162,10 @@ def card_parts(content: dict[str, Any]) -> list[Any]:
 
     parts: list[Any] = [Panel(Text(content["description"]), title=content["entry"])]
     data = content["data"]
-    parts.append(
-        Panel(
-            Text(f"{data['description']}\n\nLicence: {data['licence']}\nSource: {data['source']}"),
-            title=f"data: {data['name']}",
-        )
-    )
+    about = f"{data['description']}\n\nLicence: {data['licence']}\nSource: {data['source']}"
+    if data["measured_on"]:
+        about += f"\nMeasured on: {data['measured_on']}"
+    parts.append(Panel(Text(about), title=f"data: {data['name']}"))
     parts.append(_recipes_table(content["recipes"]))
     measure = metric(content["metric"])
     for tier, reference in content["reference"].items():
@@ -179,7 +184,13 @@ def card_parts(content: dict[str, Any]) -> list[Any]:
         )
     if content["published"]:
         parts.append(_published_table(content["published"]))
+    for snippet in content["usage"]:
+        parts.append(Panel(Text(snippet["code"]), title=snippet["title"]))
+    parts.append(Panel(Text("\n".join(f"– {c}" for c in content["caveats"])), title="limits"))
     parts.append(Panel(Text(content["citation"]), title="citation"))
+    parts.append(
+        f"Layers, a picture of the architecture: kerazoo show {content['entry']} --html card.html"
+    )
     return parts
 
 
@@ -218,22 +229,33 @@ def _reference_table(
             also = [m.show(beside[m.name]) if m.name in beside else "" for m in others]
             table.add_row(f"{kind}: {name.replace('_', ' ')}", measure.show(value), *also, "")
     environment = reference["environment"]
+    backend = environment["backend"]
     table.caption = (
-        f"measured with Keras {environment['keras']} on {environment['backend']}, "
-        f"{environment['machine']}" + (f"; data: {measured_on}" if measured_on else "")
+        f"measured with Keras {environment['keras']} on {backend} {environment.get(backend, '')}, "
+        f"Python {environment.get('python', 'unknown')}, {environment['machine']}"
+        + (f"; data: {measured_on}" if measured_on else "")
     )
     return table
 
 
 def _published_table(published: list[dict[str, Any]]) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="published elsewhere (not ours)", title_justify="left")
-    for column in ("metric", "figure", "source", "conditions"):
+    loses = any(row["loses_to"] for row in published)
+    for column in ("metric", "figure", "source", "conditions", *(("beside ours",) * loses)):
         table.add_column(column)
     for row in published:
         measure = metric(row["metric"])
-        table.add_row(measure.title, measure.show(row["value"]), row["source"], row["conditions"])
+        said = caveats.loses_sentence(row["metric"], row["loses_to"])
+        table.add_row(
+            measure.title,
+            measure.show(row["value"]),
+            Text(row["source"]),
+            Text(row["conditions"]),
+            *((said,) * loses),
+        )
     return table
 
 

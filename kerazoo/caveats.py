@@ -1,0 +1,119 @@
+"""What a figure does not say by itself: where it loses, how far it can be trusted.
+
+All of it is derived from recorded data; nobody types it. Standard library only.
+"""
+
+from __future__ import annotations
+
+import statistics
+from decimal import Decimal
+
+from kerazoo import registry
+from kerazoo.evidence import Evidence, Reference
+from kerazoo.metrics import Metric, metric
+from kerazoo.spec import Entry, Published
+
+
+def plain(name: str) -> str:
+    """The name of a baseline or limit as a reader sees it: ``repeat last``."""
+    return name.replace("_", " ")
+
+
+def best_naive(reference: Reference, measure: Metric) -> tuple[str, float] | None:
+    """The best naive model and its figure in the main metric; None if none was measured."""
+    if not reference.baselines:
+        return None
+    choose = max if measure.higher_is_better else min
+    name = choose(reference.baselines, key=reference.baselines.__getitem__)
+    return name, reference.baselines[name]
+
+
+def loses_to(published: Published, recorded: Evidence) -> dict[str, float]:
+    """Our naive baselines that are better than a published figure, in its own metric.
+
+    A figure is given to some number of digits; a baseline counts as better only if it is better
+    than all that could have been rounded to it. (``0.139`` does not lose to 0.1387.)
+    """
+    reference = recorded.tiers.get("full")
+    if reference is None:
+        return {}
+    measure = metric(published.metric)
+    half = 10.0 ** int(Decimal(repr(published.value)).as_tuple().exponent) / 2
+    at_best = published.value + (half if measure.higher_is_better else -half)
+    figures = {
+        name: value if published.metric == recorded.metric else beside[published.metric]
+        for name, value in reference.baselines.items()
+        if published.metric in (beside := reference.beside.get(name, {}))
+        or published.metric == recorded.metric
+    }
+    return {name: v for name, v in figures.items() if measure.is_better(v, at_best)}
+
+
+def loses_sentence(published_metric: str, better: dict[str, float]) -> str:
+    """``loses to repeat last (0.0338), linear (0.0278)``; empty if it loses to none."""
+    show = metric(published_metric).show
+    named = ", ".join(f"{plain(name)} ({show(value)})" for name, value in better.items())
+    return f"loses to {named}" if named else ""
+
+
+def caveats(entry: Entry, recorded: Evidence) -> list[str]:
+    """What a reader of an entry's figures should know, one sentence or two each."""
+    dataset = registry.get_dataset(entry.dataset)
+    full = recorded.tiers.get("full")
+    said = []
+    if full is None:
+        why = entry.unmeasured or "no reference of the full recipe has been recorded"
+        said.append(f"Not measured yet: {why}.")
+    else:
+        said += _of_reference(entry, full, recorded.measure)
+    if dataset.measured_on:
+        kind = "Measured" if full else "The data is pinned"
+        said.append(f"{kind} on {dataset.measured_on}; other copies of the data may differ.")
+    if entry.recipe.train_on == "train+validation":
+        said.append(
+            "The recipe trains on train and validation together, once every choice was made on "
+            "validation; so no figure on unseen validation data stands beside the test figure."
+        )
+    if recorded.weights is not None:
+        said.append(
+            f"The bundled weights are those of seed {recorded.weights.seed}, the first and not the "
+            "best, stored as float16; they measure "
+            f"{recorded.measure.show(recorded.weights.value)}."
+        )
+    if not dataset.offline:
+        said.append("The data is loaded from the network, or a copy of yours, at first use.")
+    return said
+
+
+def _of_reference(entry: Entry, full: Reference, measure: Metric) -> list[str]:
+    said = []
+    naive = best_naive(full, measure)
+    if naive and not measure.is_better(full.mean, naive[1]):
+        said.append(
+            f"Does not beat its best naive baseline: {plain(naive[0])} has "
+            f"{measure.show(naive[1])}, this model {measure.show(full.mean)}."
+        )
+    count = "one seed" if full.n == 1 else f"n = {full.n} seeds"
+    said.append(
+        f"The figures are of {count} on one machine ({full.environment.get('machine', 'unknown')})"
+        + (", so nothing is known of the spread between seeds." if full.n == 1 else ".")
+    )
+    if full.n < entry.seeds:
+        said.append(f"The entry asks for {entry.seeds} seeds; {full.n} are recorded.")
+    error = statistics.fmean(r.standard_error for r in full.runs)
+    if error > 0:
+        spread = ""
+        if full.std is not None and error > full.std:
+            spread = ", more than the spread between the seeds"
+        unit = " %" if measure.percent else ""
+        said.append(
+            "The test split is a sample of limited size: its own standard error is "
+            f"± {measure.number(error)}{unit}{spread}."
+        )
+        lead = abs(full.mean - naive[1]) if naive else None
+        if naive and lead is not None and lead < 2 * error:
+            said.append(
+                f"The distance to {plain(naive[0])}, {measure.number(lead)}{unit}, is less than "
+                "two such standard errors."
+            )
+    return said

@@ -1,0 +1,472 @@
+"""The model card: whole, escaped, self-contained, honest; its drawings touch nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import building, card, caveats, cli, evidence, registry, tables
+from kerazoo.composite import networks_of
+from kerazoo.evaluation import dot_plot, network_drawing
+from kerazoo.evaluation.architecture import MOST_BOXES, graph_of, overview
+from kerazoo.evidence import Evidence, RecordedRun, Reference
+from kerazoo.metrics import metric
+from kerazoo.spec import Published
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+HOSTILE = '</pre><script>alert("1")</script> & "<b>'
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every tag is closed in order; keeps text and what is loaded."""
+
+    def __init__(self, source: str):
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.loads += [v for k, v in attributes if k in ("src", "href", "xlink:href", "data")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+
+def read(source: str) -> Page:
+    page = Page(source)
+    assert all(load.startswith(("#", "data:image/png;base64,")) for load in page.loads)
+    assert "script" not in page.tags and "url(" not in source and "@import" not in source
+    return page
+
+
+def recorded_as(entry, values, baselines, *, beside=None, also=None, limits=None) -> Evidence:
+    """Evidence that a test makes up."""
+    runs = tuple(
+        RecordedRun(
+            seed=seed,
+            value=value,
+            standard_error=0.001,
+            seconds=1.0,
+            weights_sha256="",
+            fingerprint="",
+            also=also or {},
+        )
+        for seed, value in enumerate(values)
+    )
+    reference = Reference(
+        recipe=dataclasses.asdict(entry.recipe),
+        model="",
+        data="",
+        runs=runs,
+        baselines=baselines,
+        beside=beside or {},
+        limits=limits or {},
+        environment={"keras": "3", "backend": "tensorflow", "machine": "here"},
+    )
+    name = registry.metric_of(entry).name
+    return Evidence(entry=entry.name, metric=name, parameters=7, tiers={"full": reference})
+
+
+def drawings():
+    """Every drawing of every registered model, as its main entry builds it."""
+    for name in registry.list_models():
+        model = building.build_for(registry.get_model(name).main)
+        for part, network in networks_of(model).items():
+            folded = overview(graph_of(network))
+            yield f"{name} {part}", folded.graph
+            yield from ((f"{name} {title}", graph) for title, graph in folded.inside)
+
+
+def test_card_of_an_entry_with_evidence_holds_every_recorded_figure(command, in_tmp):
+    status, out, _ = command("show", "mnist_cnn@digits", "--html", "cards/card.html")
+    assert status == 0 and "cards/card.html" in out
+    page = read((in_tmp / "cards" / "card.html").read_text(encoding="utf-8"))
+    entry = registry.get_entry("mnist_cnn@digits")
+    recorded = evidence.read(entry)
+    for tier, reference in recorded.tiers.items():
+        assert f"tier {tier}" in page.text
+        for run in reference.runs:
+            assert f"seed {run.seed} {recorded.measure.show(run.value)}" in page.text
+        for name, value in reference.baselines.items():
+            shown = f"baseline: {name.replace('_', ' ')} {recorded.measure.show(value)}"
+            assert shown in page.text
+        assert reference.environment["machine"] in page.text
+    spread = recorded.measure.with_spread(*(recorded.tiers["full"].mean, 0.0, 5))
+    assert spread in page.text
+    dataset, model = registry.get_dataset("digits"), registry.get_model("mnist_cnn")
+    for said in (model.summary, dataset.licence, dataset.source, "n = 5 seeds", "1,199,882"):
+        assert said in page.text
+    for layer in building.build_for(entry).layers:
+        assert layer.name in page.text
+    for part in (*model.citation.splitlines(), *registry.get_model("mnist_cnn").summary.split()):
+        assert " ".join(part.split()) in page.text
+    source = (in_tmp / "cards" / "card.html").read_text(encoding="utf-8")
+    full = re.search(r'<svg class="dots".*?</svg>', source, re.DOTALL)[0]
+    assert full.count('class="seed"') == 5 and 'class="mean"' in full
+    assert "prefers-color-scheme: dark" in source and "width=device-width" in source
+
+
+def test_card_of_a_composite_shows_both_networks(in_tmp):
+    source = card.page(registry.get_entry("dcgan@digits"))
+    page = read(source)
+    assert source.count('<svg class="network"') == 2
+    model = kerazoo.build("dcgan")
+    for network in (model.generator, model.discriminator):
+        assert f"{len(network.layers)} layers" in page.text
+        assert all(layer.name in page.text for layer in network.layers)
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn@fashion_mnist", "resnet110@cifar10"])
+def test_card_without_evidence_says_so_and_why(name):
+    entry = registry.get_entry(name)
+    page = read(card.page(entry))
+    assert f"not measured yet: {entry.unmeasured}" in page.text
+    assert f"Not measured yet: {entry.unmeasured}" in page.text
+    assert f"kerazoo train {name}" in page.text
+    for published in entry.published:
+        assert published.source in page.text and published.conditions in page.text
+
+
+def test_long_networks_are_folded_and_their_blocks_shown():
+    folded = overview(graph_of(kerazoo.build("resnet110")))
+    boxes = {n.name: n for n in folded.graph.nodes}
+    assert len(boxes) <= MOST_BOXES
+    assert boxes["stage1_block1 … stage1_block18"].kind.startswith("18 × residual block")
+    assert boxes["stage2_block1"].kind.startswith("residual block")
+    parameters = sum(n.parameters or 0 for n in folded.graph.nodes)
+    assert parameters == kerazoo.build("resnet110").count_params()
+    titles = [title for title, _ in folded.inside]
+    assert any("52 blocks are built like this" in title for title in titles)
+    for title, graph in folded.inside:
+        if "stage" in title:
+            add = next(i for i, n in enumerate(graph.nodes) if n.kind == "Add")
+            assert len(graph.inputs_of(add)) == 2, "the skip connection is there"
+
+
+def test_parallel_parts_of_lenet5_are_those_of_the_papers_table():
+    folded = overview(graph_of(kerazoo.build("lenet5")))
+    c3 = next(i for i, n in enumerate(folded.graph.nodes) if n.name == "c3")
+    branches = [folded.graph.nodes[i] for i in folded.graph.inputs_of(c3)]
+    assert sorted(n.count for n in branches) == [1, 6, 9]  # of 6, of 3 and of 4 maps
+    assert sum(n.parameters for n in branches) == 1_516
+
+
+def test_a_few_parallel_branches_stand_side_by_side():
+    inputs = keras.Input((20, 4), name="words")
+    parts = [
+        keras.layers.GlobalMaxPooling1D(name=f"most{k}")(
+            keras.layers.Conv1D(8, k, padding="same", name=f"conv{k}")(inputs)
+        )
+        for k in (3, 4, 5)
+    ]
+    joined = keras.layers.Concatenate(name="joined")(parts)
+    graph = overview(graph_of(keras.Model(inputs, joined))).graph
+    drawing = network_drawing.lay_out(graph)
+    places = {b.node.name: (b.x, b.y) for b in drawing.boxes}
+    assert len({places[f"conv{k}"][0] for k in (3, 4, 5)}) == 3
+    assert len({places[f"conv{k}"][1] for k in (3, 4, 5)}) == 1
+    assert all(places[f"conv{k}"][0] == places[f"most{k}"][0] for k in (3, 4, 5))
+
+
+def test_shared_layers_sequential_models_and_models_without_a_graph():
+    inputs = keras.Input((4,), name="x")
+    shared = keras.layers.Dense(4, name="shared")
+    graph = graph_of(keras.Model(inputs, shared(shared(inputs))))
+    assert [(n.name, n.parameters) for n in graph.nodes[1:]] == [("shared", 20), ("shared (2)", 0)]
+    sequential = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="only")])
+    assert graph_of(sequential).nodes[-1].name == "only"
+
+    class Subclass(keras.Model):
+        pass
+
+    assert graph_of(Subclass()) is None
+
+
+def test_no_two_boxes_overlap_and_no_arrow_crosses_a_box():
+    many = 0
+    for name, graph in drawings():
+        drawing = network_drawing.lay_out(graph)
+        width, height = network_drawing.WIDTH, network_drawing.HEIGHT
+        assert [b.node for b in drawing.boxes] == list(graph.nodes), name
+        for index, box in enumerate(drawing.boxes):
+            assert 0 <= box.x <= drawing.width - width, name
+            assert 0 <= box.y <= drawing.height - height, name
+            for other in drawing.boxes[:index]:
+                apart = abs(box.x - other.x) >= width or abs(box.y - other.y) >= height
+                assert apart, f"{name}: {box.node.name} lies on {other.node.name}"
+        for arrow in drawing.arrows:
+            many += 1
+            for (x0, y0), (x1, y1) in zip(arrow.points, arrow.points[1:], strict=False):
+                assert x0 == x1 or y0 == y1, name
+                assert all(0 <= x <= drawing.width for x in (x0, x1)), name
+                assert all(0 <= y <= drawing.height for y in (y0, y1)), name
+                for box in drawing.boxes:
+                    beside = max(x0, x1) <= box.x or min(x0, x1) >= box.x + width
+                    above = max(y0, y1) <= box.y or min(y0, y1) >= box.y + height
+                    assert beside or above, f"{name}: an arrow crosses {box.node.name}"
+        edges = {(a.source, a.target) for a in drawing.arrows}
+        assert edges == set(graph.edges), name
+    assert many > 100
+
+
+def test_the_svg_draws_what_was_laid_out():
+    graph = overview(graph_of(kerazoo.build("resnet_block"))).graph
+    source = network_drawing.svg(graph, HOSTILE)
+    Page(source)
+    assert "<script" not in source
+    width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', source).groups())
+    rects = re.findall(r'<rect class="box[^>]*x="(\S+)" y="(\S+)" width="(\S+)"', source)
+    assert len(rects) == len(graph.nodes)
+    assert all(float(x) + float(w) <= width and float(y) <= height for x, y, w in rects)
+    assert source.count("<polyline") == len(graph.edges)
+
+
+def test_hostile_texts_are_escaped(private_zoo):
+    entry = registry.get_entry("bar_net")
+    model = registry.get_model("bar_net")
+    published = Published(value=0.5, metric="accuracy", source=HOSTILE, conditions=HOSTILE)
+    entry = dataclasses.replace(entry, published=(published,), unmeasured=HOSTILE)
+    hostile = dataclasses.replace(
+        model, summary=HOSTILE, citation=HOSTILE, entries={"bars": entry}, factory=model.factory
+    )
+    registry._models["bar_net"] = hostile
+    model.factory.__doc__ = f"{HOSTILE}\n\nTwo.\n\nArgs:\n    x: {HOSTILE}"
+    bars = registry.get_dataset("bars")
+    bars.load.__doc__ = HOSTILE
+    labels = (HOSTILE, "b", "c")
+    registry._datasets["bars"] = dataclasses.replace(
+        bars, labels=labels, licence=HOSTILE, source=HOSTILE, measured_on=HOSTILE
+    )
+    page = read(card.page(entry))
+    assert page.text.count('<script>alert("1")</script>') >= 8
+    assert "b" not in page.tags
+
+
+def test_a_private_entry_names_its_module(private_zoo):
+    page = read(card.page(registry.get_entry("bar_net")))
+    assert "import private_zoo # registers bar_net" in page.text
+    assert "kerazoo --import private_zoo train bar_net@bars" in page.text
+
+
+def test_published_figures_that_lose_to_a_naive_baseline_say_so(monkeypatch, command):
+    entry = registry.get_entry("stacked_lstm@etth1")
+    made_up = recorded_as(
+        entry,
+        [0.026, 0.027, 0.025],
+        {"repeat_last": 0.034, "seasonal_repeat": 0.2},
+        beside={"repeat_last": {"mae": 0.139}, "seasonal_repeat": {"mae": 0.4}},
+        also={"mae": 0.12},
+        limits={"linear": 0.0278},
+    )
+    monkeypatch.setattr(evidence, "read", lambda entry: made_up)
+    page = read(card.page(entry))
+    assert "loses to repeat last (0.0340)" in page.text
+    assert "loses to repeat last (0.1390)" in page.text, "by the same metric"
+    assert "seasonal repeat (0.2000)" not in page.text.replace("baseline: seasonal repeat", "")
+    _, out, _ = command("show", "stacked_lstm@etth1")
+    assert "loses to repeat last" in " ".join(out.split())
+
+
+def test_a_published_figure_loses_only_beyond_its_own_rounding():
+    entry = registry.get_entry("mnist_cnn@digits")
+    made_up = recorded_as(entry, [0.99], {"linear": 0.9638})
+
+    def loses(value, name="accuracy"):
+        figure = Published(value=value, metric=name, source="", conditions="")
+        return caveats.loses_to(figure, made_up)
+
+    assert loses(0.96) == {} and loses(0.9637) == {"linear": 0.9638}
+    assert loses(0.95) == {"linear": 0.9638} and loses(0.1, "mse") == {}
+
+
+def test_limits_are_derived_from_what_is_recorded(monkeypatch):
+    entry = registry.get_entry("mnist_cnn@digits")
+    weak = recorded_as(entry, [0.95], {"linear": 0.9638, "majority_class": 0.08})
+    said = " ".join(caveats.caveats(entry, weak))
+    assert "Does not beat its best naive baseline: linear has 96.38 %" in said
+    assert "one seed" in said and "asks for 5 seeds; 1 are recorded" in said
+    close = recorded_as(entry, [0.9640, 0.9641, 0.9642, 0.9640, 0.9641], {"linear": 0.9638})
+    assert "less than two such standard errors" in " ".join(caveats.caveats(entry, close))
+    monkeypatch.setattr(evidence, "read", lambda entry: weak)
+    page = read(card.page(entry))
+    assert "does NOT beat its best naive baseline, linear" in page.text
+    assert "out of date: the model's structure changed" in page.text
+
+
+def test_dot_plot_holds_every_figure_on_its_sheet():
+    marks = [
+        dot_plot.Mark("baseline", "majority class", 0.08),
+        dot_plot.Mark("baseline", "linear", 0.9638),
+        dot_plot.Mark("published", HOSTILE * 3, 0.9925),
+    ]
+    for values in ([0.9944] * 5, [0.99], [0.98, 0.99, 0.97]):
+        seeds = dict(enumerate(values))
+        source = dot_plot.svg(metric("accuracy"), seeds, marks, HOSTILE)
+        Page(source)
+        assert source.count('class="seed"') == len(values)
+        places = {tuple(c) for c in re.findall(r'class="seed" cx="(\S+)" cy="(\S+)"', source)}
+        assert len(places) == len(values), "equal figures do not hide each other"
+        for x in re.findall(r' (?:cx|x1|x2|x)="(\S+)"', source):
+            assert 0 <= float(x) <= dot_plot.WIDTH
+        assert "8.00 %, beyond this axis" in source and "96.38 %" in source
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """A run of mnist_cnn_small@digits, one epoch."""
+    folder = tmp_path_factory.mktemp("card") / "run"
+    kerazoo.train("mnist_cnn_small@digits", epochs=1, out=folder, progress=False)
+    return folder
+
+
+def test_pictures_of_a_run_are_on_the_card(finished_run, command, in_tmp):
+    show = ["show", "mnist_cnn_small@digits", "--html"]
+    assert command(*show, "card.HTM", "--run", finished_run)[0] == 0
+    source = (in_tmp / "card.HTM").read_text(encoding="utf-8")
+    page = read(source)
+    assert source.count("<img") == len(list(finished_run.glob("*.png"))) > 1
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert f"{metrics['value']:.2%}".replace("%", " %") in page.text
+    assert "epochs 1 in place of" in page.text, "it says that the recipe was changed"
+    status, out, _ = command(*show, "card.html", "--json")
+    assert status == 0 and json.loads(out)["path"] == "card.html"
+    assert "<img" not in (in_tmp / "card.html").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_a_card_is_a_clear_error(finished_run, command, in_tmp):
+    (in_tmp / "folder.html").mkdir()
+    (in_tmp / "file").write_text("")
+    (in_tmp / "empty").mkdir()
+    small = "mnist_cnn_small@digits"
+    for arguments, why in (
+        (["mnist_cn", "--html", "card.html"], "Did you mean"),
+        ([small, "--html", "card.pdf"], "ends in .html or .htm"),
+        ([small, "--html", "card"], "ends in .html or .htm"),
+        ([small, "--html", "folder.html"], "there is a folder of this name"),
+        ([small, "--html", "file/card.html"], "cannot write"),
+        ([small, "--run", finished_run], "--run goes with --html"),
+        ([small, "--html", "card.html", "--run", "nowhere"], "holds no kerazoo run"),
+        ([small, "--html", "card.html", "--run", "empty"], "holds no kerazoo run"),
+        (["mnist_cnn_deep@digits", "--html", "card.html", "--run", finished_run], "not of mnist"),
+    ):
+        status, out, err = command("show", *arguments)
+        assert status == 2 and why in err and "Traceback" not in err, arguments
+        assert not out
+    assert sorted(p.name for p in in_tmp.iterdir()) == ["empty", "file", "folder.html"]
+
+
+def test_a_damaged_run_is_a_clear_error(finished_run, command, tmp_path):
+    import shutil
+
+    def broken(name, change):
+        folder = tmp_path / name
+        shutil.copytree(finished_run, folder)
+        change(folder)
+        status, _, err = command(
+            "show", "mnist_cnn_small@digits", "--html", "card.html", "--run", folder
+        )
+        assert status == 2 and "Traceback" not in err
+        return err
+
+    assert "not finished" in broken("a", lambda f: (f / "metrics.json").unlink())
+    assert "damaged" in broken("b", lambda f: (f / "metrics.json").write_text("{}"))
+    no_png = "is no PNG"
+    assert no_png in broken("c", lambda f: (f / "learning_curves.png").write_text("<svg>"))
+    assert "no pictures" in broken("d", lambda f: [p.unlink() for p in f.glob("*.png")])
+
+
+def test_a_card_is_replaced_whole_or_not_at_all(command, in_tmp, monkeypatch):
+    (in_tmp / "card.html").write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kerazoo.files.os.fsync", full)
+    status, _, err = command("show", "mnist_cnn_small@digits", "--html", "card.html")
+    assert status == 2 and "No space left" in err
+    assert (in_tmp / "card.html").read_text() == "old" and len(list(in_tmp.iterdir())) == 1
+
+
+def test_terminal_card_says_what_the_page_says(command):
+    _, out, _ = command("show", "mnist_cnn@digits")
+    for said in ("n = 5 seeds", "limits", "kerazoo verify mnist_cnn@digits", "kerazoo.build("):
+        assert said in out
+    _, out, _ = command("show", "mnist_cnn@digits", "--json")
+    content = json.loads(out)
+    assert content["caveats"] and content["usage"] and content["published"] == []
+
+
+@pytest.mark.parametrize("name", registry.list_entries())
+def test_commands_on_the_card_exist(name):
+    """Each is a command of kerazoo's with options that it has."""
+    content = tables.card(registry.get_entry(name))
+    commands = next(s["code"] for s in content["usage"] if s["language"] == "shell")
+    for line in commands.splitlines():
+        words = re.findall(r'"[^"]*"|\S+', line)
+        assert words[0] == "kerazoo"
+        cli._parser().parse_args([w.strip('"') for w in words[1:]])
+    for snippet in content["usage"]:
+        if snippet["language"] == "python":
+            compile(snippet["code"], name, "exec")
+
+
+RUN_HERE = (
+    "mnist_cnn@digits",
+    "dcgan@digits",
+    "linear_regression@diabetes",
+    "mlp@digits",
+    "stacked_lstm@sine",
+)
+
+
+@pytest.mark.parametrize("name", [n for n in RUN_HERE if n in registry.list_entries()])
+def test_python_on_the_card_runs(name, in_tmp, capsys):
+    """All but the training, which the tests of training run."""
+    from PIL import Image
+
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(in_tmp / "picture.png")
+    for snippet in tables.card(registry.get_entry(name))["usage"]:
+        if snippet["language"] == "python" and "kerazoo.train(" not in snippet["code"]:
+            code = re.sub(r"report(?s:.*)", "", snippet["code"])  # verify trains; see below
+            exec(compile(code, name, "exec"), {})
+    assert capsys.readouterr().out
+
+
+def test_the_verify_call_on_the_card_runs(in_tmp, monkeypatch):
+    asked = []
+    monkeypatch.setattr(kerazoo, "verify", lambda *a, **o: asked.append((a, o)) or Report())
+    monkeypatch.setattr(kerazoo, "evaluate", lambda name: name)
+
+    class Report:
+        table = passed = ""
+
+    content = tables.card(registry.get_entry("mnist_cnn@digits"))
+    code = next(s["code"] for s in content["usage"] if "kerazoo.verify" in s["code"])
+    exec(compile(code, "card", "exec"), {})
+    assert asked == [(("mnist_cnn@digits",), {"tier": "smoke"})]
