@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = 3
 MOST_TARGETS = 3
-STYLES = {
-    "repeat_last": ":",
-    "seasonal_repeat": "-.",
-    "linear": "--",
-    "linear_from_last": (0, (6, 1)),
+STYLES = {  # of the naive forecasts: line and colour
+    "repeat_last": (":", GREEN),
+    "seasonal_repeat": ("-.", GREEN),
+    "linear": ("--", BLUE),
+    "linear_from_last": (":", BLUE),
 }
 
 
@@ -52,7 +52,8 @@ def forecasts(
                 (data.test.y, {"color": "black", "lw": 1.4, "label": "truth"})
             ]
             for name, said in naive.items():
-                look = {"ls": STYLES.get(name, ":"), "lw": 1, "color": GREEN}
+                line, colour = STYLES.get(name, ("-", GREY))
+                look = {"ls": line, "lw": 1, "color": colour}
                 lines.append((said, {**look, "label": name.replace("_", " ")}))
             lines.append((predicted, {"color": ORANGE, "lw": 1.6, "label": "forecast"}))
             for values, style in lines:

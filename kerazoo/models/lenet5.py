@@ -55,7 +55,7 @@ def c3(x: KerasTensor) -> KerasTensor:
         Entry(
             dataset="mnist",
             recipe=Recipe(
-                epochs=20,
+                epochs=12,
                 batch_size=64,
                 learning_rate=2e-3,
                 schedule="cosine",
@@ -63,7 +63,8 @@ def c3(x: KerasTensor) -> KerasTensor:
                 augment_rotate=8.0,
                 train_on="train+validation",
             ),
-            smoke={"epochs": 2, "train_examples": 16_000, "train_on": "train"},
+            smoke={"epochs": 2, "train_examples": 8_000, "train_on": "train"},
+            unmeasured="its recording is not finished",
             published=(
                 Published(
                     value=0.9905,
