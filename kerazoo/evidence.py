@@ -246,16 +246,9 @@ def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
     _load(
         net,
         path,
-        f"The trained weights of {entry.name} are for what its dataset asks for "
-        f"({_asked(entry)}). Build with weights=None for anything else.",
+        f"The trained weights of {entry.name} are for the shape of its dataset "
+        "and its own options. Build with weights=None for anything else.",
     )
-
-
-def _asked(entry: Entry) -> str:
-    from kerazoo.building import factory_options
-
-    options = factory_options(entry, entry.recipe)
-    return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
 def load_weights_file(net: keras.Model, path: Path) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kerazoo.evaluation.figures import new_figure, show_picture
+from kerazoo.evaluation.scores import Scores
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from kerazoo.tasks.classification import Scores
 
 MISTAKES = 24
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evaluation import linear_models
 from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
 from kerazoo.evaluation.figures import Curve, is_picture, learning_curves, save
+from kerazoo.evaluation.scores import Scores, binomial_standard_error
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
 from kerazoo.tasks.inputs import check_inputs
@@ -23,47 +22,6 @@ from kerazoo.training.objective import last_activation
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How a classifier does on a split of n examples.
-
-    Attributes:
-        probabilities: float32 ``(n, classes)``.
-        labels: the true classes, int64 ``(n,)``.
-    """
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The most probable class of each example, int64 ``(n,)``."""
-        return self.probabilities.argmax(axis=1)
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction classified correctly."""
-        return float((self.predicted == self.labels).mean())
-
-    @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats."""
-        import numpy as np
-
-        true = self.probabilities[np.arange(len(self.labels)), self.labels].astype(np.float64)
-        return float(-np.log(np.clip(true, 1e-12, 1.0)).mean())
-
-    @property
-    def confusion(self) -> np.ndarray:
-        """Counts, int64 ``(classes, classes)``: row is the truth, column the prediction."""
-        import numpy as np
-
-        classes = self.probabilities.shape[1]
-        counts = np.zeros((classes, classes), dtype=np.int64)
-        np.add.at(counts, (self.labels, self.predicted), 1)
-        return counts
 
 
 def factory_options(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
@@ -166,12 +124,3 @@ def write_pictures(
     save(confusion_matrix(title, scores, data.info.labels), folder / "confusion_matrix.png")
     if is_picture(data.info.input_shape):
         save(worst_mistakes(title, scores, data), folder / "worst_mistakes.png")
-
-
-def binomial_standard_error(accuracy: float, n: int) -> float:
-    """Standard error of an accuracy measured on n examples.
-
-    One right and one wrong answer are added (Laplace), so that it is never zero.
-    """
-    p = (accuracy * n + 1) / (n + 2)
-    return math.sqrt(p * (1 - p) / n)
