@@ -108,7 +108,7 @@ def zoo_table() -> str:
         naive = tables.best_baseline(row)
         cells = [
             f"`{name}`",
-            measure.name + (" ↑" if measure.higher_is_better else " ↓"),
+            f"{measure.short or measure.title} {measure.arrow}",
             measure.with_spread(row["mean"], row["std"], row["n"]),
             "–" if naive is None else f"{measure.show(naive[1])} ({naive[0]})",
             ", ".join(

@@ -18,6 +18,7 @@ class Metric:
         higher_is_better: whether a larger figure is the better one.
         digits: shown after the decimal point.
         percent: whether a fraction is shown as a percentage.
+        short: for narrow columns; the title if empty.
     """
 
     name: str
@@ -25,6 +26,12 @@ class Metric:
     higher_is_better: bool
     digits: int = 4
     percent: bool = False
+    short: str = ""
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better."""
+        return "↑" if self.higher_is_better else "↓"
 
     def show(self, value: float) -> str:
         """A figure with its unit: ``99.45 %`` or ``0.0262``."""
@@ -54,8 +61,8 @@ class Metric:
 _ALL = (
     Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True),
     Metric("r2", "R²", higher_is_better=True),
-    Metric("mse", "MSE (standardised)", higher_is_better=False),
-    Metric("mae", "MAE (standardised)", higher_is_better=False),
+    Metric("mse", "MSE (standardised)", higher_is_better=False, short="MSE"),
+    Metric("mae", "MAE (standardised)", higher_is_better=False, short="MAE"),
     Metric("mse_natural", "MSE (natural units)", higher_is_better=False, digits=3),
     Metric("mae_natural", "MAE (natural units)", higher_is_better=False, digits=3),
     Metric("nrmse", "NRMSE", higher_is_better=False),
@@ -64,12 +71,14 @@ _ALL = (
         "Fréchet distance in mnist_cnn@mnist features, 10,000 samples",
         higher_is_better=False,
         digits=2,
+        short="FD",
     ),
     Metric(
         "fd_mnist_cnn_digits_10k",
         "Fréchet distance in mnist_cnn@digits features, 10,000 samples",
         higher_is_better=False,
         digits=2,
+        short="FD",
     ),
     Metric("smallest_class", "smallest class", higher_is_better=True, digits=1, percent=True),
     Metric("largest_class", "largest class", higher_is_better=False, digits=1, percent=True),

@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import os
 import pkgutil
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ _PACKAGE = Path(__file__).parent
 _models: dict[str, Model] = {}
 _datasets: dict[str, Dataset] = {}
 _built_in_loaded = False
+_DIGITS = re.compile(r"(\d+)")
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 LoaderFunction = TypeVar("LoaderFunction", bound=Loader)
@@ -237,7 +239,14 @@ def import_module(name: str) -> None:
 def list_models(pattern: str = "*") -> list[str]:
     """Names of the registered models that match a shell-style pattern, sorted; imports no Keras."""
     _load_built_in()
-    return sorted(n for n in _models if fnmatch.fnmatchcase(n, pattern))
+    return sorted((n for n in _models if fnmatch.fnmatchcase(n, pattern)), key=_natural)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts ``resnet8`` before ``resnet110``."""
+    return [
+        (int(part or 0), "") if i % 2 else (0, part) for i, part in enumerate(_DIGITS.split(name))
+    ]
 
 
 def list_datasets(pattern: str = "*") -> list[str]:

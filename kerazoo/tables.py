@@ -73,24 +73,35 @@ def best_baseline(row: dict[str, Any]) -> tuple[str, float] | None:
 
 def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
     """The zoo: one row per entry."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="entries (kerazoo show ENTRY for the card)", title_justify="left")
-    columns = ("entry", "metric", "test, mean ± std", "best naive", "parameters", "training")
-    for name in (*columns, "offline"):
-        right = name in ("parameters", "training")
-        table.add_column(name, justify="right" if right else "left", no_wrap=name == "entry")
+    table = Table(
+        title="entries (kerazoo show ENTRY for the card)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="↑ more is better, ↓ less; – not measured yet; n: seeds; naive: the best naive "
+        "model; weights: parameters; time: of a training",
+        caption_justify="left",
+    )
+    columns = ("entry", "metric", "test", "n", "naive", "weights", "time", "offline")
+    for name in columns:
+        left = name in ("entry", "metric", "offline")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         measure = metric(row["metric"])
         naive = best_baseline(row)
+        measured = row["mean"] is not None
         table.add_row(
             row["entry"],
-            row["metric"],
-            measure.with_spread(row["mean"], row["std"], row["n"]),
-            "–" if naive is None else f"{measure.show(naive[1])} ({naive[0]})",
-            f"{row['parameters']:,}" if row["parameters"] else "–",
-            _time(row["train_seconds"]),
-            "yes" if row["offline"] else "after first load",
+            f"{measure.short or measure.title} {measure.arrow}",
+            measure.with_spread(row["mean"], row["std"]) if measured else "–",
+            str(row["n"]) if measured else "",
+            "" if naive is None else measure.show(naive[1]),
+            f"{row['parameters']:,}" if row["parameters"] else "",
+            _time(row["train_seconds"]) if measured else "",
+            "yes" if row["offline"] else "",
         )
     return table
 
