@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,7 +107,7 @@ def test_preparing_that_another_process_finished_first_goes_on(monkeypatch, tmp_
     made = type("tfds", (), {"builder": lambda *_, **__: Builder(), "as_numpy": lambda x: x})
     monkeypatch.setattr(through_tfds, "load", lambda name: made)
     monkeypatch.setattr(through_tfds, "require_host", lambda *_: None)
-    arrays = through_tfds.load_arrays("x:1", image="image", label="label", host="", embedded="")
+    arrays = through_tfds.load_arrays("x:1", host="", embedded="")
     assert arrays["train"][1].tolist() == [0, 1]
 
 
@@ -193,3 +194,30 @@ def test_digits_are_enlarged_by_bilinear_interpolation():
         border = picture.copy()
         border[2:-2, 2:-2] = 0
         assert not border.any()
+
+
+def test_another_copy_of_a_measured_dataset_loads_with_a_warning(private_registry, home, capsys):
+    """CIFAR-10's figures are of a copy; whoever has the original pixels may use them."""
+
+    def points():
+        """Points: uint8 ``(n, 2)``, labels int64 ``(n,)``."""
+        x, y = np.zeros((4, 2), np.uint8), np.array([0, 1, 0, 1])
+        return dict.fromkeys(("train", "validation", "test"), (x, y))
+
+    about = {"licence": "", "source": "", "offline": True, "input_shape": [2], "labels": ["a", "b"]}
+    kerazoo.register_dataset(**about, sha256="0" * 64, measured_on="a re-encoded copy")(points)
+    first = kerazoo.load_data("points")
+    assert "measured on (a re-encoded copy)" in capsys.readouterr().err
+    assert first.sha256 != "0" * 64
+    again = kerazoo.load_data("points")  # now from the cache
+    assert again.sha256 == first.sha256 and capsys.readouterr().err == ""
+
+
+def test_prepared_copies_are_found_in_the_users_folders(monkeypatch, tmp_path):
+    (tmp_path / "b" / "mnist" / "3.0.1").mkdir(parents=True)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "default"))
+    monkeypatch.setenv(
+        "KERAZOO_DATA_DIR", os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")])
+    )
+    assert through_tfds._folder("mnist:3.0.1") == str(tmp_path / "b")
+    assert through_tfds._folder("cifar10:3.0.2") == str(tmp_path / "default")

@@ -75,12 +75,6 @@ def load_arrays(
         ) from error
 
 
-def is_prepared(name: str) -> bool:
-    """Whether a copy lies where :func:`load_arrays` looks; imports no tensorflow-datasets."""
-    default = Path("~/tensorflow_datasets").expanduser()
-    return _has(Path(_folder(name) or default), name)
-
-
 def _folder(name: str) -> str | None:
     """The first folder of the user's that holds a prepared copy; None is the default place."""
     for folder in brought.folders():
