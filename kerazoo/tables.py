@@ -302,9 +302,10 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
         r, show = v.report, v.report.measure.show
         verdict = Text("PASS", "bold green") if r.passed else Text("FAIL", "bold red")
         edge = "≥" if r.measure.higher_is_better else "≤"
+        measured = r.measure.short or r.measure.title
         said = "diverged" if math.isnan(r.mean) else show(r.mean)
         bound, seconds = f"{edge} {show(r.bound.value)}", duration(v.seconds)
-        table.add_row(v.entry, r.metric, said, bound, show(r.reference.mean), seconds, verdict)
+        table.add_row(v.entry, measured, said, bound, show(r.reference.mean), seconds, verdict)
     return table
 
 
