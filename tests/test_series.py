@@ -242,6 +242,19 @@ def test_csv_with_other_values_is_refused_by_name(tmp_path, monkeypatch, cache_h
     assert status == 2 and "other data than the zoo's figures" in err
 
 
+def test_missing_etth1_says_how_to_bring_it(tmp_path, monkeypatch, command):
+    import requests
+
+    def unreachable(*_, **__):
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr(requests, "head", unreachable)
+    for name in ("KERAZOO_DATA_DIR", "KERAZOO_HOME", "KERAS_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    status, _, err = command("train", "stacked_lstm@etth1", "--epochs", "1")
+    assert status == 2 and "KERAZOO_DATA_DIR" in err and "stacked_lstm@sine" in err
+
+
 @pytest.mark.usefixtures("real_data")
 def test_etth1_baselines_are_the_known_figures():
     """Measured elsewhere on the same protocol: 2,857 windows, ridge on 96 values."""

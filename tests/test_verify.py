@@ -156,10 +156,23 @@ def test_shuffled_labels_fail(recorded, monkeypatch):
     assert "FAIL" in report.table
 
 
-@pytest.mark.parametrize("entry", registry.list_entries("digits"))
-def test_zoo_entry_with_learning_rate_times_100_fails(entry, in_tmp):
+# Of every kind of model, on embedded data, how its learning rate is broken. A network with batch
+# normalisation learns even at a hundred times the rate, so that one gets far too little.
+BROKEN = {
+    "mnist_cnn@digits": 100,
+    "mnist_cnn_deep@digits": 100,
+    "mnist_cnn_small@digits": 100,
+    "mlp@digits": 100,
+    "resnet_block@digits": 1e-3,
+    "stacked_lstm@sine": 100,
+    "linear_regression@make_regression": 1e-3,
+}
+
+
+@pytest.mark.parametrize("entry", BROKEN)
+def test_zoo_entry_with_a_broken_learning_rate_fails(entry, in_tmp):
     recipe = registry.get_entry(entry).recipe_for("smoke")
-    broken = {"learning_rate": 100 * recipe.learning_rate}
+    broken = {"learning_rate": BROKEN[entry] * recipe.learning_rate}
     report = kerazoo.verify(entry, tier="smoke", settings=broken, progress=False)
     assert not report.passed, report.table
 

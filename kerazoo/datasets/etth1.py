@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,8 @@ def _path() -> Path:
         f"Put {FILE} into a folder and name that in {brought.VARIABLE}, connect to the network "
         "once, or use stacked_lstm@sine, whose data is generated."
     )
-    kept = Path(keras.config.keras_home()) / "datasets" / FILE
+    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()  # as Keras has it
+    kept = home / "datasets" / FILE
     if not kept.exists():
         require_host(HOST, FILE, remedy)
     try:
