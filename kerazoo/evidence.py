@@ -243,11 +243,13 @@ def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
             f"the trained weights of {entry.name} were altered or truncated: the checksum of "
             f"{path} differs. {remedy}"
         )
+    dataset = registry.get_dataset(entry.dataset)
+    classes = f"classes={dataset.classes} and " if dataset.labels else ""
+    asked = f"{classes}input_shape={dataset.input_shape}"
     _load(
         net,
         path,
-        f"The trained weights of {entry.name} are for the shape of its dataset "
-        "and its own options. Build with weights=None for anything else.",
+        f"The trained weights of {entry.name} are for {asked}. Build with weights=None for others.",
     )
 
 

@@ -137,6 +137,8 @@ def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
             *("--epochs", "100", "--checkpoint-seconds", "0", "--out", str(out)),
         ]
 
+    # A job in the background of a script ignores Ctrl-C, and its children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     straight = kerazoo.train("bar_net", epochs=100, out="straight", **OPTIONS)
     moments = random.Random(0)
     for how, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
