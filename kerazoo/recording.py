@@ -17,8 +17,9 @@ from kerazoo.files import write_bytes
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Entry
 from kerazoo.training import run
+from kerazoo.training.loop import training_split
 from kerazoo.training.run import Run
-from kerazoo.training.trainer import data_for, training_split
+from kerazoo.training.trainer import data_for
 
 
 def require_writable(folder: Path) -> None:

@@ -18,7 +18,7 @@ import kerazoo
 from kerazoo.errors import Diverged, Interrupted
 from kerazoo.recipe import Recipe
 from kerazoo.tasks import classification, generation
-from kerazoo.training import checkpoint, trainer
+from kerazoo.training import checkpoint, loop
 from kerazoo.training.augmentation import with_augmentation
 
 OPTIONS = {"progress": False, "checkpoint_seconds": 0.0}
@@ -255,7 +255,7 @@ def test_altered_model_of_a_run_is_noticed(private_zoo, in_tmp):
 
 def test_finished_run_is_not_trained_again(private_zoo, in_tmp, monkeypatch):
     kerazoo.train("bar_net", out="run", **OPTIONS)
-    monkeypatch.setattr(trainer, "_fit", None)  # would fail if it were called
+    monkeypatch.setattr(loop, "fit", None)  # would fail if it were called
     assert kerazoo.train("bar_net", out="run", resume=True, **OPTIONS).metrics["value"] > 0.9
 
 

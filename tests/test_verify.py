@@ -18,7 +18,7 @@ from kerazoo.evidence import RecordedRun, Reference
 from kerazoo.metrics import METRICS
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Split
-from kerazoo.training import trainer
+from kerazoo.training import loop
 
 ACCURACY = METRICS["accuracy"]
 
@@ -144,13 +144,13 @@ def test_command_says_fail_with_status_1(recorded, command):
 
 
 def test_shuffled_labels_fail(recorded, monkeypatch):
-    honest = trainer.training_split
+    honest = loop.training_split
 
     def shuffled(data, recipe):
         split = honest(data, recipe)
         return Split(split.x, np.random.RandomState(0).permutation(split.y))
 
-    monkeypatch.setattr(trainer, "training_split", shuffled)
+    monkeypatch.setattr(loop, "training_split", shuffled)
     report = kerazoo.verify("bar_net", progress=False)
     assert not report.passed and not report.problems and report.mean < report.bound.value
     assert "FAIL" in report.table

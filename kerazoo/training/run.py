@@ -37,7 +37,8 @@ from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.files import is_leftover, save_atomic, write_json, write_text
 from kerazoo.recipe import Recipe
-from kerazoo.spec import Dataset, Entry
+from kerazoo.spec import Entry
+from kerazoo.training.job import Job
 
 FORMAT = 1
 VOCABULARY = "vocabulary.txt.xz"
@@ -270,28 +271,22 @@ def write_history(folder: Path, history: list[dict[str, float]]) -> None:
     write_text(folder / "history.csv", text.getvalue())
 
 
-def config_of(
-    entry: Entry,
-    tier: str,
-    seed: int,
-    recipe: Recipe,
-    dataset: Dataset,
-    networks: list[str],
-    fingerprints: dict[str, str],
-) -> dict[str, Any]:
+def config_of(job: Job) -> dict[str, Any]:
     """What ``config.json`` holds; two runs with the same one end with the same weights."""
+    dataset = job.data.info
     return {
         "format": FORMAT,
-        "entry": entry.name,
-        "tier": tier,
-        "seed": seed,
-        "recipe": dataclasses.asdict(recipe),
-        "networks": networks,
-        "fingerprints": fingerprints,
+        "entry": job.entry.name,
+        "tier": job.tier,
+        "seed": job.seed,
+        "recipe": dataclasses.asdict(job.recipe),
+        "networks": list(networks_of(job.model)),
+        "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},
         "environment": environment(),
         "data": {
             "labels": list(dataset.labels),
             "light_on_dark": dataset.light_on_dark,
             "text": dataset.vocabulary is not None,
         },
+        **job.about,
     }
