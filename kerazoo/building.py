@@ -43,7 +43,7 @@ def build(
         entry = evidence.entry_of_weights(model, weights)
         if entry is not None:
             options = {**factory_options(entry, entry.recipe), **options}
-    net = _call_factory(model, options)
+    net = call_factory(model, options)
     if entry is not None:
         evidence.load_bundled_weights(net, entry)
     elif weights is not None:
@@ -65,10 +65,11 @@ def build_for(entry: Entry, recipe: Recipe | None = None) -> keras.Model:
         recipe: instead of the entry's own; its look-back decides the shape of a series' windows.
     """
     model = registry.get_model(entry.model)
-    return _call_factory(model, factory_options(entry, recipe or entry.recipe))
+    return call_factory(model, factory_options(entry, recipe or entry.recipe))
 
 
-def _call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
+def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
+    """Call a factory; raises KerazooError for an option or a value that it cannot take."""
     parameters = inspect.signature(model.factory).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     for option in options:

@@ -104,6 +104,41 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(command)
     _finish(command, _train)
 
+    command = commands.add_parser("finetune", help="train a model on data of your own")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("data", metavar="DATA", help="a folder of pictures, or a CSV file")
+    command.add_argument("--target", metavar="COLUMN", action="append", help="of a CSV file")
+    command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
+    command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")
+    command.add_argument("--horizon", type=int, metavar="N", help="of a series: steps to forecast")
+    command.add_argument("--lookback", type=int, metavar="N", help="of a series: past steps seen")
+    command.add_argument("--gaps", choices=("refuse", "interpolate"), default="refuse")
+    command.add_argument(
+        "--split", metavar="N,N,N", help="of a series: steps of train, validation and test"
+    )
+    command.add_argument("--size", type=int, metavar="PIXELS", help="bring pictures to this size")
+    command.add_argument("--invert", choices=("auto", "yes", "no"), default="auto")
+    command.add_argument(
+        "--weights",
+        default="auto",
+        metavar="DATASET|none",
+        help="the trained weights to start from",
+    )
+    command.add_argument("--freeze", action="store_true", help="train the last layer only")
+    command.add_argument("--balance", action="store_true", help="weigh all classes alike")
+    command.add_argument("--no-augment", action="store_true", help="leave the pictures as they are")
+    command.add_argument("--no-scratch", action="store_true", help="leave out the comparison")
+    command.add_argument("--epochs", type=int)
+    command.add_argument("--learning-rate", type=float)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="FIELD=VALUE",
+        help="change a field of the recipe",
+    )  # fmt: skip
+    command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
+    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    _finish(command, _finetune)
+
     command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
     command.add_argument("source", metavar="ENTRY|RUN")
     _finish(command, _evaluate)
@@ -135,7 +170,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--invert",
         choices=("auto", "yes", "no"),
-        default="auto",
         help="exchange dark and light (auto: where the model expects a dark ground)",
     )
     _finish(command, _predict)
@@ -270,6 +304,60 @@ def _train(options: argparse.Namespace) -> int:
         *(f"picture:  {p}" for p in done.pictures),
     )
     return OK
+
+
+def _finetune(options: argparse.Namespace) -> int:
+    from kerazoo.finetuning import finetune
+
+    done = finetune(
+        options.model,
+        options.data,
+        target=options.target if options.target is None else _one_or_all(options.target),
+        text=options.text,
+        time=options.time,
+        horizon=options.horizon,
+        lookback=options.lookback,
+        gaps=options.gaps,
+        split=_three(options.split),
+        size=options.size,
+        invert=options.invert,
+        weights=None if options.weights.lower() == "none" else options.weights,
+        freeze=options.freeze,
+        balance=options.balance,
+        augment=not options.no_augment,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        settings=_settings(options),
+        seed=options.seed,
+        scratch=not options.no_scratch,
+        out=options.out,
+        resume=options.resume,
+    )
+    if options.json:
+        _print_json(options, done.as_json())
+    else:
+        _print(
+            tables.comparison_table(done),
+            f"model:    {done.path / 'model.keras'}",
+            f"card:     {done.path / 'card.md'}",
+            *(f"picture:  {p}" for p in done.pictures),
+            f"try:      {done.use}",
+        )
+    return OK
+
+
+def _one_or_all(names: list[str]) -> str | list[str]:
+    return names[0] if len(names) == 1 else names
+
+
+def _three(text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    try:
+        train, validation, test = (int(part) for part in text.split(","))
+    except ValueError:
+        raise KerazooError(f"--split {text!r}: write three whole numbers, N,N,N.") from None
+    return train, validation, test
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -58,12 +58,14 @@ class Classifier:
         labels: the name of each class.
         light_on_dark: of pictures: it knows light strokes on a dark ground.
         vocabulary: of text: the tokens in the order of their ids; None for a model of pictures.
+        invert: of pictures: what it does about dark and light unless it is told.
     """
 
     model: keras.Model
     labels: list[str]
     light_on_dark: bool
     vocabulary: tuple[str, ...] | None
+    invert: Invert = "auto"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def predict(
     source: str | os.PathLike[str],
     inputs: Sequence[str | os.PathLike[str]],
     *,
-    invert: Invert = "auto",
+    invert: Invert | None = None,
 ) -> list[Prediction]:
     """Classify picture files or texts.
 
@@ -88,7 +90,8 @@ def predict(
             :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape. For a
             model of text: the texts themselves, or paths (``pathlib.Path``, or the name of a file
             that exists) of UTF-8 files.
-        invert: of pictures: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light.
+        invert: of pictures: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light; None
+            does as the model was trained (of the zoo's own: ``"auto"``).
 
     Returns:
         One prediction per input, in order. An input that cannot be read has ``.error`` set; the
@@ -108,7 +111,7 @@ def predict(
             if classifier.vocabulary is not None:
                 prepared[index] = _prepare_text(classifier, given)
             else:
-                prepared[index] = _prepare_picture(classifier, given, invert)
+                prepared[index] = _prepare_picture(classifier, given, invert or classifier.invert)
         except KerazooError as error:
             errors[index] = str(error)
     rows = _probabilities(classifier.model, [p.x for p in prepared.values()])
@@ -140,6 +143,7 @@ def _classifier(source: str | os.PathLike[str]) -> Classifier:
             config["data"]["labels"],
             config["data"]["light_on_dark"],
             text.read_vocabulary(own) if config["data"].get("text") else None,
+            config.get("own", {}).get("treatment", {}).get("invert", "auto"),
         )
     else:
         entry = registry.get_entry(os.fspath(source))

@@ -11,6 +11,7 @@ from kerazoo.errors import KerazooError, unknown
 
 OptimizerName = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["constant", "cosine", "warmup_cosine"]
+InterpolationName = Literal["bilinear", "nearest"]
 TrainingSplit = Literal["train", "train+validation"]
 
 
@@ -39,6 +40,9 @@ class Recipe:
         augment_shift: random translation, up to this fraction of height and width.
         augment_rotate: random rotation, up to this many degrees either way.
         augment_zoom: random zoom in or out, up to this fraction.
+        augment_interpolation: how pixels between pixels are made. ``bilinear`` blurs a little;
+            ``nearest`` shifts by whole pixels, so that what is seen in training is as sharp as
+            what is seen later.
         train_on: ``train`` alone, or ``train+validation`` once every choice is made.
         train_examples: use only the first so many training examples; None uses all.
         lookback: of series only: how many past values the model sees; None means the dataset's.
@@ -64,6 +68,7 @@ class Recipe:
     augment_shift: float = 0.0
     augment_rotate: float = 0.0
     augment_zoom: float = 0.0
+    augment_interpolation: InterpolationName = "bilinear"
     train_on: TrainingSplit = "train"
     train_examples: int | None = None
     lookback: int | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from kerazoo.evidence import Reference
+    from kerazoo.finetuning import FineTuned
     from kerazoo.predicting import Prediction
     from kerazoo.verifying import Report
     from kerazoo.verifying_all import Verdict
@@ -340,3 +341,26 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
 def _short(given: str, most: int = 200) -> str:
     """The beginning of a long text."""
     return given if len(given) <= most else f"{given[:most]} …"
+
+
+def comparison_table(done: FineTuned) -> Table:
+    """A fine-tuned model beside the naive ones and the same model from scratch."""
+    from rich import box
+    from rich.table import Table
+
+    measure = metric(done.metrics["metric"])
+    others = list(done.metrics["also"])
+    table = Table(
+        title=f"{done.run.entry}: {done.metrics['examples']:,} test examples, read once at the end",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("")
+    for name in (measure.name, *others):
+        table.add_column(f"{metric(name).short or metric(name).title}", justify="right")
+    for row in done.comparison:
+        error = "" if row.standard_error is None else f" ± {measure.number(row.standard_error)}"
+        figures = [measure.show(row.value) + error]
+        figures += [metric(n).show(row.also[n]) if n in row.also else "" for n in others]
+        table.add_row(row.name, *figures)
+    return table

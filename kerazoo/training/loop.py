@@ -17,7 +17,7 @@ from kerazoo.training import checkpoint, engine, run
 from kerazoo.training.balance import class_weights
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.job import Job
-from kerazoo.training.phases import Phase, phases, set_trainable
+from kerazoo.training.phases import Phase, frozen_but, phases
 from kerazoo.training.progress import Progress, watcher
 
 
@@ -68,20 +68,22 @@ def fit(
     logger = None
     try:
         for phase in phases(recipe):
-            if keeper.state is not None and keeper.state.epochs >= phase.end:
+            done = 0 if keeper.state is None else keeper.state.epochs
+            if done >= phase.end < recipe.epochs:
                 continue
-            net = _compiled(job, phase, steps)
-            keeper.state = state = _state_at(net, phase, keeper.state)
-            if tensorboard and logger is None:
-                logger = _tensorboard_logger(net, folder)
-            for epoch in range(state.epochs, phase.end):
-                state = epochs.after(net, epoch, state)
-                keeper.reached(state, last=epoch + 1 == recipe.epochs)
-                tasks.of(job.entry).at_epoch(folder, job.model, epoch + 1, recipe.epochs)
-                row = state.history[-1]
-                bar.update(epoch, steps, row["loss"], end=True)
-                if logger is not None:
-                    logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
+            with frozen_but(job.model, job.head, head_only=phase.head_only):
+                net = _compiled(job, phase, steps)
+                keeper.state = state = _state_at(net, phase, keeper.state)
+                if tensorboard and logger is None:
+                    logger = _tensorboard_logger(net, folder)
+                for epoch in range(state.epochs, phase.end):
+                    state = epochs.after(net, epoch, state)
+                    keeper.reached(state, last=epoch + 1 == recipe.epochs)
+                    tasks.of(job.entry).at_epoch(folder, job.model, epoch + 1, recipe.epochs)
+                    row = state.history[-1]
+                    bar.update(epoch, steps, row["loss"], end=True)
+                    if logger is not None:
+                        logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
     except KeyboardInterrupt:
         keeper.flush()
         raise
@@ -89,7 +91,6 @@ def fit(
         raise Diverged(f"{stop} {_keep_last_good(net, job.model, keeper)}") from None
     finally:
         bar.close()
-        set_trainable(job.model, True)
         if logger is not None:
             logger.on_train_end()
     assert keeper.state is not None  # a recipe has an epoch
@@ -189,7 +190,6 @@ def _adapt(model: keras.Model, split: Split) -> None:
 def _compiled(job: Job, phase: Phase, steps: int) -> keras.Model:
     """The network to fit in a phase, every optimizer variable there."""
     task = tasks.of(job.entry)
-    set_trainable(job.model, not phase.head_only, but=job.head)
     net = task.network_in_training(job.model, job.recipe)
     net.compile(
         optimizer=phase.optimizer(job.recipe, steps),

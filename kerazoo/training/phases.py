@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,18 @@ def phases(recipe: Recipe) -> list[Phase]:
     return [phase for phase in borders if phase.end > phase.start]
 
 
-def set_trainable(model: keras.Model, trainable: bool, but: Collection[str] = ()) -> None:
-    """Freeze or free every layer; those named in ``but`` are always free."""
-    for network in networks_of(model).values():
-        network.trainable = True
-        for layer in network.layers:
-            layer.trainable = trainable or layer.name in but
+@contextmanager
+def frozen_but(model: keras.Model, head: Collection[str], *, head_only: bool) -> Iterator[None]:
+    """Within, no layer trains but those named in ``head``; does nothing unless ``head_only``."""
+    if not head_only:
+        yield
+        return
+    layers = [layer for net in networks_of(model).values() for layer in net.layers]
+    before = [layer.trainable for layer in layers]
+    for layer in layers:
+        layer.trainable = layer.trainable and layer.name in head
+    try:
+        yield
+    finally:
+        for layer, trainable in zip(layers, before, strict=True):
+            layer.trainable = trainable

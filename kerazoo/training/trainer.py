@@ -64,8 +64,7 @@ def train(
     recipe = entry.recipe_for(tier).replace(**dict(settings or {}))
     if epochs is not None:
         recipe = recipe.replace(epochs=epochs)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise KerazooError(f"seed is {seed!r}; it must be a whole number from 0 to 2**32 - 1.")
+    run.require_seed(seed)
     if tensorboard:
         _require_tensorboard()
     if resume and out is None:
