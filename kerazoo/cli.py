@@ -9,12 +9,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerazoo import __version__, _lazy, registry, tables
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.metrics import metric
 from kerazoo.recipe import parse_recipe_value
+
+if TYPE_CHECKING:
+    from kerazoo.predicting_tables import TablePredictions
 
 OK, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -104,11 +107,57 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(command)
     _finish(command, _train)
 
+    _finetune_options(commands)
+
+    command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
+    command.add_argument("source", metavar="ENTRY|RUN")
+    _finish(command, _evaluate)
+
+    command = commands.add_parser("verify", help="train afresh, judge against the reference")
+    command.add_argument("entry", nargs="?", metavar="ENTRY", help="with --all: a PATTERN")
+    command.add_argument("--all", action="store_true", help="every entry, then one table")
+    command.add_argument("--offline", action="store_true", help="with --all: use no network")
+    command.add_argument("--seeds", type=int, default=1, metavar="N", help="number of runs")
+    command.add_argument(
+        "--first-seed", type=int, metavar="S", help="0 repeats the recorded runs (default: fresh)"
+    )
+    command.add_argument(
+        "--record", action="store_true", help="write the reference from these runs"
+    )
+    _training_options(command)
+    _finish(command, _verify)
+
+    command = commands.add_parser("sample", help="pictures drawn by a trained generator")
+    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
+    _finish(command, _sample)
+
+    command = commands.add_parser(
+        "predict", help="class of picture files or texts; a table or series with a model of yours"
+    )
+    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument("inputs", nargs="+", metavar="FILE|TEXT|CSV")
+    command.add_argument(
+        "--invert",
+        choices=("auto", "yes", "no"),
+        help="exchange dark and light (auto: where the model expects a dark ground)",
+    )
+    command.add_argument("--out", metavar="FILE", help="of a table or series: the CSV to write")
+    _finish(command, _predict)
+    return parser
+
+
+def _finetune_options(commands: Any) -> None:
     command = commands.add_parser("finetune", help="train a model on data of your own")
     command.add_argument("model", metavar="MODEL")
     command.add_argument("data", metavar="DATA", help="a folder of pictures, or a CSV file")
     command.add_argument("--target", metavar="COLUMN", action="append", help="of a CSV file")
     command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
+    command.add_argument(
+        "--task", choices=("classification", "regression"), help="of a table (default: told)"
+    )
     command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")
     command.add_argument("--horizon", type=int, metavar="N", help="of a series: steps to forecast")
     command.add_argument("--lookback", type=int, metavar="N", help="of a series: past steps seen")
@@ -138,42 +187,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     _finish(command, _finetune)
-
-    command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
-    command.add_argument("source", metavar="ENTRY|RUN")
-    _finish(command, _evaluate)
-
-    command = commands.add_parser("verify", help="train afresh, judge against the reference")
-    command.add_argument("entry", nargs="?", metavar="ENTRY", help="with --all: a PATTERN")
-    command.add_argument("--all", action="store_true", help="every entry, then one table")
-    command.add_argument("--offline", action="store_true", help="with --all: use no network")
-    command.add_argument("--seeds", type=int, default=1, metavar="N", help="number of runs")
-    command.add_argument(
-        "--first-seed", type=int, metavar="S", help="0 repeats the recorded runs (default: fresh)"
-    )
-    command.add_argument(
-        "--record", action="store_true", help="write the reference from these runs"
-    )
-    _training_options(command)
-    _finish(command, _verify)
-
-    command = commands.add_parser("sample", help="pictures drawn by a trained generator")
-    command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
-    _finish(command, _sample)
-
-    command = commands.add_parser("predict", help="class and probability of picture files or texts")
-    command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument("inputs", nargs="+", metavar="FILE|TEXT")
-    command.add_argument(
-        "--invert",
-        choices=("auto", "yes", "no"),
-        help="exchange dark and light (auto: where the model expects a dark ground)",
-    )
-    _finish(command, _predict)
-    return parser
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
@@ -314,6 +327,7 @@ def _finetune(options: argparse.Namespace) -> int:
         options.data,
         target=options.target if options.target is None else _one_or_all(options.target),
         text=options.text,
+        task=options.task,
         time=options.time,
         horizon=options.horizon,
         lookback=options.lookback,
@@ -457,8 +471,13 @@ def _sample(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from kerazoo.predicting import predict
+    from kerazoo.predicting_tables import TablePredictions
 
     predictions = predict(options.source, options.inputs, invert=options.invert)
+    if isinstance(predictions, TablePredictions):
+        return _write_table(options, predictions)
+    if options.out is not None:
+        raise KerazooError("--out goes with a model of tables or series; this one prints.")
     if options.json:
         _print_json(options, [p.as_json() for p in predictions])
     else:
@@ -467,3 +486,24 @@ def _predict(options: argparse.Namespace) -> int:
     for error in errors:
         print(f"kerazoo: error: {error}", file=sys.stderr)
     return MISTAKE if errors else OK
+
+
+def _write_table(options: argparse.Namespace, predictions: TablePredictions) -> int:
+    from pathlib import Path
+
+    from kerazoo.predicting_tables import KINDS, write_csv
+
+    for note in predictions.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if options.json and options.out is None:
+        _print_json(options, predictions.as_json())
+        return OK
+    path = Path(options.out or f"{Path(options.inputs[0]).stem}-{KINDS[predictions.kind]}.csv")
+    if options.out is None and path.exists():
+        raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
+    write_csv(predictions, path)
+    if options.json:
+        _print_json(options, {**predictions.as_json(), "path": str(path)})
+    else:
+        _print(tables.frame_table(predictions.frame), f"{len(predictions.frame):,} rows: {path}")
+    return OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from kerazoo.datasets.pictures import Invert, read_picture
 from kerazoo.errors import KerazooError
 from kerazoo.evaluating import is_run
 from kerazoo.evaluation.figures import is_picture
+from kerazoo.predicting_tables import TablePredictions, predict_table, table_kind
 from kerazoo.training import run
 from kerazoo.training.inference import probabilities
 
@@ -78,29 +78,32 @@ class _Prepared:
 
 def predict(
     source: str | os.PathLike[str],
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: Any,
     *,
     invert: Invert | None = None,
-) -> list[Prediction]:
-    """Classify picture files or texts.
+) -> list[Prediction] | TablePredictions:
+    """Classify picture files or texts; predict for a table, or the next steps of a series.
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run folder.
         inputs: for a model of pictures: files of any size and kind that Pillow reads; see
             :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape. For a
             model of text: the texts themselves, or paths (``pathlib.Path``, or the name of a file
-            that exists) of UTF-8 files.
+            that exists) of UTF-8 files. For a model that was fine-tuned on a table or a series:
+            one CSV file, or a pandas DataFrame.
         invert: of pictures: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light; None
             does as the model was trained (of the zoo's own: ``"auto"``).
 
     Returns:
         One prediction per input, in order. An input that cannot be read has ``.error`` set; the
-        others are predicted all the same.
+        others are predicted all the same. Of a table or series: ``.frame``, a DataFrame.
 
     Raises:
         KerazooError: no input given, no such entry or run, it classifies neither pictures nor
             text, or it has no trained weights.
     """
+    if is_run(source) and (config := _run_config(source)) and table_kind(config):
+        return predict_table(Path(source), config, inputs)
     if isinstance(inputs, (str, bytes, os.PathLike)) or not inputs:
         raise KerazooError("predict needs a list of files or texts, with at least one.")
     classifier = _classifier(source)
@@ -128,12 +131,17 @@ def _shown(given: Any) -> str:
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else repr(given)
 
 
+def _run_config(source: str | os.PathLike[str]) -> dict[str, Any]:
+    folder = Path(source)
+    if not folder.is_dir():
+        raise KerazooError(f"there is no run folder {folder}.")
+    return run.read_config(folder)
+
+
 def _classifier(source: str | os.PathLike[str]) -> Classifier:
     if is_run(source):
         folder = Path(source)
-        if not folder.is_dir():
-            raise KerazooError(f"there is no run folder {folder}.")
-        config = run.read_config(folder)
+        config = _run_config(folder)
         if not config["data"]["labels"] or config.get("networks", ["model"]) != ["model"]:
             raise KerazooError(f"the model in {folder} classifies nothing.")
         model = run.load_model(folder, config)
@@ -197,7 +205,7 @@ def _prepare_text(classifier: Classifier, given: Any) -> _Prepared:
 
 def _text_of(given: Any) -> str:
     """The text that was given, or that of the file that was named."""
-    if isinstance(given, str) and "\n" not in given and len(given) < 256 and Path(given).is_file():
+    if isinstance(given, str) and _names_a_file(given):
         given = Path(given)
     if isinstance(given, os.PathLike):
         try:
@@ -211,6 +219,13 @@ def _text_of(given: Any) -> str:
             f"the text has {len(given):,} characters; more than {MOST_CHARACTERS:,} is no review."
         )
     return given
+
+
+def _names_a_file(given: str) -> bool:
+    try:
+        return "\n" not in given and "\0" not in given and Path(given).is_file()
+    except OSError:  # longer than a file name can be
+        return False
 
 
 def _probabilities(model: keras.Model, examples: list[np.ndarray]) -> list[np.ndarray]:

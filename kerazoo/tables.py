@@ -16,6 +16,7 @@ from kerazoo.spec import TIERS, Entry
 from kerazoo.training.progress import duration
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table
 
     from kerazoo.evidence import Reference
@@ -354,6 +355,7 @@ def comparison_table(done: FineTuned) -> Table:
         title=f"{done.run.entry}: {done.metrics['examples']:,} test examples, read once at the end",
         title_justify="left",
         box=box.SIMPLE_HEAD,
+        min_width=64,
     )
     table.add_column("")
     for name in (measure.name, *others):
@@ -363,4 +365,19 @@ def comparison_table(done: FineTuned) -> Table:
         figures = [measure.show(row.value) + error]
         figures += [metric(n).show(row.also[n]) if n in row.also else "" for n in others]
         table.add_row(row.name, *figures)
+    return table
+
+
+def frame_table(frame: pd.DataFrame, most: int = 12) -> Table:
+    """The first rows of a DataFrame."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in frame.columns:
+        table.add_column(str(name), justify="left" if frame[name].dtype == object else "right")
+    for row in frame.head(most).itertuples(index=False):
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    if len(frame) > most:
+        table.add_row("…")
     return table

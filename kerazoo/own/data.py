@@ -30,6 +30,7 @@ class Asked:
         time: of a series: the column that holds the dates.
         horizon: of a series: how many steps to forecast.
         lookback: of a series: how many past steps the model sees.
+        task: of a table: ``classification`` or ``regression``.
         gaps: of a series: what to do about missing steps and values: ``refuse`` or
             ``interpolate``.
         split: of a series: how many steps are train, validation and test.
@@ -42,6 +43,7 @@ class Asked:
     time: str | None = None
     horizon: int | None = None
     lookback: int | None = None
+    task: str | None = None
     gaps: str = "refuse"
     split: tuple[int, int, int] | None = None
     size: int | None = None
@@ -60,6 +62,7 @@ class Own:
         options: the factory's arguments that follow from the data beside the task's.
         delivered: makes the model that is saved from the one that is trained.
         trained: finds the one that was trained in the one that was saved.
+        extras: writes what else belongs into the run folder, given that and the model.
     """
 
     data: Data
@@ -69,6 +72,7 @@ class Own:
     options: Mapping[str, Any] = field(default_factory=dict)
     delivered: Callable[[keras.Model], keras.Model] = as_trained
     trained: Callable[[keras.Model], keras.Model] = as_trained
+    extras: Callable[[Path, keras.Model], None] = lambda folder, model: None
 
 
 def name_of(path: Path) -> str:
@@ -137,6 +141,11 @@ def sizes_line(data: Data) -> str:
     """How many examples each split has."""
     parts = (("train", data.train), ("validation", data.validation), ("test", data.test))
     return ", ".join(f"{len(split):,} {name}" for name, split in parts)
+
+
+def inner_model(model: keras.Model) -> keras.Model:
+    """The network that was trained, in a model that takes raw rows or natural units around it."""
+    return next(layer for layer in model.layers if hasattr(layer, "layers"))
 
 
 def listed(items: list[str], most: int = 5) -> str:

@@ -50,6 +50,12 @@ def is_frame(source: Any) -> bool:
     return type(source).__name__ == "DataFrame" and hasattr(source, "columns")
 
 
+def is_best_learnt_anew(model: Model, source: Any) -> bool:
+    """Whether trained weights are no start by themselves: what a column means is new each time."""
+    table = is_frame(source) or _is_file(source)
+    return table and "text" not in kinds_of(model)
+
+
 def read(
     model: Model,
     source: Any,
@@ -77,7 +83,7 @@ def read(
     if test is not None and (table or isinstance(source, (str, os.PathLike))):
         raise KerazooError("test= goes with arrays; a folder may have train/ and test/ instead.")
     if table:
-        return _read_table(model, kinds, source, asked)
+        return _read_table(model, kinds, source, asked, start)
     if isinstance(source, (str, os.PathLike)):
         return _read_folder(model, kinds, Path(source), asked, start, tell)
     if "pictures" not in kinds:
@@ -151,7 +157,21 @@ def _shape(shape: tuple[int, ...], asked: Asked) -> tuple[int, int, int]:
     return asked.size, asked.size, channels
 
 
-def _read_table(model: Model, kinds: list[Kind], source: Any, asked: Asked) -> Own:
+def _read_table(
+    model: Model, kinds: list[Kind], source: Any, asked: Asked, start: Dataset | None
+) -> Own:
+    if "series" in kinds:
+        from kerazoo.own.series import series_from
+
+        return series_from(source, asked)
+    if "text" in kinds:
+        from kerazoo.own.texts import texts_from
+
+        return texts_from(source, asked, start)
+    if "rows" in kinds:
+        from kerazoo.own.table import table_from
+
+        return table_from(source, asked)
     raise _wrong(model, kinds, "a table")
 
 
