@@ -68,6 +68,11 @@ def build_for(entry: Entry, recipe: Recipe | None = None) -> keras.Model:
     return call_factory(model, factory_options(entry, recipe or entry.recipe))
 
 
+def options_of(model: Model) -> list[str]:
+    """Names of the options that a model's factory takes."""
+    return list(inspect.signature(model.factory).parameters)
+
+
 def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
     """Call a factory; raises KerazooError for an option or a value that it cannot take."""
     parameters = inspect.signature(model.factory).parameters

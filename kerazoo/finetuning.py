@@ -289,6 +289,7 @@ def prepare_job(
         **_common(base.options, own),
         **own.options,
     }
+    options = {k: v for k, v in options.items() if k in building.options_of(model)}
     net = building.call_factory(model, options)
     head: tuple[str, ...] = ()
     transferred = None

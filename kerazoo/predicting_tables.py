@@ -130,7 +130,7 @@ def _forecast(
     import numpy as np
     import pandas as pd
 
-    from kerazoo.own.series import times_of, values_of
+    from kerazoo.own.series import frequency_of, times_of, values_of
 
     targets, lookback = treatment["targets"], treatment["lookback"]
     for name in filter(None, (*targets, treatment["time"])):
@@ -155,7 +155,7 @@ def _forecast(
     if dates is None:
         ahead: Any = {"step": np.arange(1, len(said) + 1)}
     else:
-        step = pd.infer_freq(dates[-50:]) or pd.Series(dates).diff().median()
+        step = frequency_of(dates[-50:]) or pd.Series(dates).diff().median()
         ahead = {treatment["time"]: pd.date_range(dates[-1], periods=len(said) + 1, freq=step)[1:]}
     return TablePredictions(pd.DataFrame({**ahead, **table}), tuple(notes), "series")
 

@@ -154,7 +154,7 @@ def _known(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
     place = np.searchsorted(labels, y).clip(max=len(labels) - 1)
     if (labels[place] != y).any():
         new = y[labels[place] != y][0]
-        raise KerazooError(f"the test labels hold {new!r}, which the training labels do not.")
+        raise KerazooError(f"the test labels hold {str(new)!r}, which the training labels do not.")
     return place.astype(np.int64)
 
 
@@ -162,11 +162,11 @@ def _refuse_small_classes(labels: np.ndarray, classes: np.ndarray) -> None:
     import numpy as np
 
     if len(labels) < 2:
-        raise KerazooError(f"all labels are {labels[0]!r}; it takes two classes or more.")
+        raise KerazooError(f"all labels are {str(labels[0])!r}; it takes two classes or more.")
     counts = np.bincount(classes)
     if counts.min() < LEAST:
         small = labels[int(counts.argmin())]
         raise KerazooError(
-            f"class {small!r} has {counts.min()} example(s); it needs at least {LEAST}, one for "
-            "each split."
+            f"class {str(small)!r} has {counts.min()} example(s); it needs at least {LEAST}, one "
+            "for each split."
         )

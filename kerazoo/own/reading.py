@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +25,18 @@ TAKES: dict[Kind, str] = {
     "text": "a CSV file of texts, or a DataFrame, with text= and target=",
     "rows": "a CSV file of a table, or a DataFrame, with target=",
 }
+TABLES = ("series", "text", "rows")
 LARGEST = 4096  # pixels a side that pictures may be brought to
+
+
+# What of the user's wishes a kind of data listens to; any other is a mistake that must be said.
+ASKED: dict[Kind, tuple[str, ...]] = {
+    "pictures": ("size", "invert"),
+    "drawing": ("size",),
+    "series": ("target", "time", "horizon", "lookback", "gaps", "split"),
+    "text": ("text", "target"),
+    "rows": ("target", "task"),
+}
 
 
 def kinds_of(model: Model) -> list[Kind]:
@@ -48,6 +60,17 @@ def kinds_of(model: Model) -> list[Kind]:
 def is_frame(source: Any) -> bool:
     """Whether something is a pandas DataFrame, without importing pandas to find out."""
     return type(source).__name__ == "DataFrame" and hasattr(source, "columns")
+
+
+def _refuse_deaf_ears(asked: Asked, kinds: list[Kind]) -> None:
+    """Raise KerazooError for a wish that the data has no use for."""
+    heard = {name for kind in kinds for name in ASKED[kind]}
+    for field in dataclasses.fields(Asked):
+        if getattr(asked, field.name) != field.default and field.name not in heard:
+            whose = [kind for kind in ASKED if field.name in ASKED[kind]]
+            raise KerazooError(
+                f"--{field.name} goes with {' or '.join(whose)}; this is {' or '.join(kinds)}."
+            )
 
 
 def is_best_learnt_anew(model: Model, source: Any) -> bool:
@@ -80,6 +103,7 @@ def read(
     """
     kinds = kinds_of(model)
     table = is_frame(source) or _is_file(source)
+    _refuse_deaf_ears(asked, [k for k in kinds if (k in TABLES) == table] or kinds)
     if test is not None and (table or isinstance(source, (str, os.PathLike))):
         raise KerazooError("test= goes with arrays; a folder may have train/ and test/ instead.")
     if table:

@@ -199,11 +199,25 @@ def _step(index: pd.DatetimeIndex) -> tuple[str, int | None]:
     seconds = round(pd.Series(index).diff().median().total_seconds())
     if seconds in STEPS:
         return STEPS[seconds]
-    frequency = pd.infer_freq(index) if len(index) > 2 else None
+    frequency = frequency_of(index)
     for letter, named in CALENDAR.items():
         if frequency and frequency.startswith(letter):
             return named
     return f"{seconds:,} s", None
+
+
+def frequency_of(index: pd.DatetimeIndex) -> str | None:
+    """What pandas calls the steps of regular dates, months and years included; None for others."""
+    import warnings
+
+    import pandas as pd
+
+    if len(index) < 3:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas 4 will give an object, whose text is the same
+        frequency = pd.infer_freq(index)
+    return None if frequency is None else getattr(frequency, "freqstr", str(frequency))
 
 
 def values_of(
@@ -263,7 +277,7 @@ def _regular(
     """The rows at regular times, and how many had to be added."""
     import pandas as pd
 
-    if len(dates) > 2 and pd.infer_freq(dates) is not None:
+    if frequency_of(dates) is not None:
         return table, 0
     steps = pd.Series(dates).diff().iloc[1:]
     usual = steps.mode().iloc[0]

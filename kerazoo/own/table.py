@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20  # different whole numbers, up to which a target is a class
 MOST_CATEGORIES = 50  # of a column; the rarer ones share one
+HIDDEN = (64, 64)  # units of the dense stack
 LEAST = 3  # rows of a class: one for each split
 FEWEST_ROWS = 10
 OTHER = "[other]"  # whatever was not among the categories in training
@@ -136,7 +137,7 @@ def table_from(source: Any, asked: Asked) -> Own:
             "targets": targets,
             "columns": [asdict(c) for c in columns],
         },
-        options={"hidden": (64, 64), "dropout": 0.1},
+        options={"hidden": HIDDEN, "dropout": 0.1},
         delivered=lambda core: takes_rows(core, columns),
         trained=inner_model,
     )
@@ -256,7 +257,7 @@ def columns_of(
         counts = Counter(text[train].tolist())
         if len(counts) < 2:
             left_out.append(f"{name} (constant)")
-        elif len(counts) > MOST_CATEGORIES and len(counts) > len(train) / 2:
+        elif len(counts) > max(FEWEST_ROWS, len(train) / 2):
             left_out.append(f"{name} (different in nearly every row)")
         else:
             kept = tuple(sorted(t for t, _ in counts.most_common(MOST_CATEGORIES)))
