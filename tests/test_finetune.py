@@ -230,7 +230,8 @@ def test_a_table_of_classes(wine, in_tmp):
     model = keras.saving.load_model(done.path / "model.keras")
     import tensorflow as tf
 
-    row = {k: tf.constant([[frame[k].iloc[0]]], dtype=v.dtype) for k, v in model.input.items()}
+    first = frame.iloc[0].rename(lambda name: name.replace("/", "_"))
+    row = {k: tf.constant([[first[k]]], dtype=v.dtype) for k, v in model.input.items()}
     np.testing.assert_allclose(model(row)[0], chances.iloc[0], rtol=1e-4)
 
 
