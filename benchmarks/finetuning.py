@@ -221,9 +221,9 @@ def write_report(figures: dict[str, Any]) -> None:
             "",
             paragraph(
                 """scikit-learn's tables written as CSV, `kerazoo finetune mlp FILE --target
-                target`; beside it pipelines of scikit-learn on the same split (logistic regression or ridge,
-                standardised; histogram gradient boosting). Accuracy; of diabetes R². The split is
-                the same for every seed, so the linear pipeline has no spread."""
+                target`; beside it pipelines of scikit-learn on the same split (logistic regression
+                or ridge, standardised; histogram gradient boosting). Accuracy; of diabetes R². The
+                split is the same for every seed, so the linear pipeline has no spread."""
             ),
             "",
             *_rows(found, names, "table", plain=("diabetes",)),

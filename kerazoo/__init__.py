@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kerazoo.finetuning import finetune as finetune
     from kerazoo.models.resnet import residual_block as residual_block
     from kerazoo.predicting import predict as predict
+    from kerazoo.predicting import predictor as predictor
     from kerazoo.recipe import Recipe as Recipe
     from kerazoo.registry import list_datasets as list_datasets
     from kerazoo.registry import list_entries as list_entries
@@ -41,6 +42,7 @@ _HOME = {
     "list_models": "kerazoo.registry",
     "load_data": "kerazoo.datasets.cache",
     "predict": "kerazoo.predicting",
+    "predictor": "kerazoo.predicting",
     "register_dataset": "kerazoo.registry",
     "register_model": "kerazoo.registry",
     "residual_block": "kerazoo.models.resnet",
