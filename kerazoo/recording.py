@@ -32,11 +32,14 @@ def record_reference(
     entry: Entry,
     tier: str,
     recipe: Recipe,
-    recorded: Evidence,
     runs: list[Run | None],
     folder: Path,
 ) -> Evidence:
-    """Write the reference from finished runs, and the weights of the first for ``full``."""
+    """Write the reference from finished runs, and the weights of the first for ``full``.
+
+    What is recorded already is read last, just before it is written: baselines and weights take
+    minutes, in which another process may record the other tier.
+    """
     finished = [r for r in runs if r is not None]
     if len(finished) < len(runs):
         raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
@@ -57,13 +60,16 @@ def record_reference(
         )
         for r in finished
     ]
+    baselines = tasks.of(entry).baselines(training_split(data, recipe), data)
+    naive, limits = baselines.main(metric.name)
+    first = min(finished, key=lambda r: r.seed)
+    compact = _compact_weights(entry, first, data) if tier == "full" else None
+
+    recorded = evidence.read(entry)
     seeds = {r.seed for r in fresh}
-    recorded = evidence.read(entry)  # again: another process may have recorded the other tier
     kept = _still_valid(recorded.tiers.get(tier), recipe, model, data.sha256, config, seeds)
     restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
     together = sorted([*fresh, *restamped], key=lambda r: r.seed)
-    baselines = tasks.of(entry).baselines(training_split(data, recipe), data)
-    naive, limits = baselines.main(metric.name)
     reference = Reference(
         recipe=dataclasses.asdict(recipe),
         model=model,
@@ -75,9 +81,8 @@ def record_reference(
         beside=baselines.others(metric.name),
     )
     weights = recorded.weights
-    first = min(finished, key=lambda r: r.seed)
-    if tier == "full" and first.seed == together[0].seed:
-        content, value = _compact_weights(entry, first, data)
+    if compact is not None and first.seed == together[0].seed:
+        content, value = compact
         weights = BundledWeights(
             sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
         )

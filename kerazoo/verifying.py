@@ -226,7 +226,7 @@ def verify(
     for seed in range(start, start + seeds):
         runs.append(_one_run(entry, tier, seed, settings, folder, resume, progress))
     if record:
-        recorded = record_reference(entry, tier, recipe, recorded, runs, folder)
+        recorded = record_reference(entry, tier, recipe, runs, folder)
     reference = recorded.tiers[tier]
     problems, notes = _staleness(entry, recipe, reference, settings)
     known = {} if record else {r.seed: r.value for r in reference.runs}

@@ -18,6 +18,7 @@ from kerazoo.evidence import RecordedRun, Reference
 from kerazoo.metrics import METRICS
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Split
+from kerazoo.tasks import classification
 from kerazoo.training import loop
 
 ACCURACY = METRICS["accuracy"]
@@ -255,17 +256,25 @@ def test_runs_of_another_environment_are_not_mixed_in(recorded, capsys):
     assert "3 recorded runs are dropped" in capsys.readouterr().err
 
 
-def test_recording_one_tier_keeps_what_another_process_recorded(recorded, monkeypatch):
-    """The other process writes while this one trains."""
-    honest = verifying.train
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [(verifying, "train"), (classification, "baselines"), (recording, "_compact_weights")],
+    ids=["train", "baselines", "weights"],
+)
+def test_recording_one_tier_keeps_what_another_process_recorded(
+    recorded, monkeypatch, module, function
+):
+    """The other process writes while this one trains, or does what takes minutes after it."""
+    honest = getattr(module, function)
 
     def meanwhile(*args, **options):
+        done = honest(*args, **options)
         told = evidence.read(recorded)
         other = dataclasses.replace(told, tiers={**told.tiers, "smoke": told.tiers["full"]})
         evidence.write(recorded, other)
-        return honest(*args, **options)
+        return done
 
-    monkeypatch.setattr(verifying, "train", meanwhile)
+    monkeypatch.setattr(module, function, meanwhile)
     kerazoo.verify("bar_net", record=True, progress=False)
     assert set(evidence.read(recorded).tiers) == {"full", "smoke"}
 
