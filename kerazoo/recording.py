@@ -45,6 +45,11 @@ def record_reference(
         raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
     data = data_for(entry, recipe)
     metric = registry.metric_of(entry)
+    for other in {r.metrics["metric"] for r in finished} - {metric.name}:
+        raise KerazooError(
+            f"the runs of {entry.name} measured {other!r}, but its references hold "
+            f"{metric.name!r}; nothing was recorded."
+        )
     config = run.read_config(finished[0].path)
     model = config["fingerprints"]["model"]
     stamp = fingerprint.of_run(config["recipe"], model, data.sha256)

@@ -26,6 +26,9 @@ MAIN_METRIC: dict[Task, str] = {
     "forecasting": "mse",
     "generation": "fd_mnist_cnn_10k",
 }
+FORECAST_ERRORS = ("mse", "mae", "mse_natural", "mae_natural", "nrmse")
+# Generated pictures are judged in the features of a classifier of such pictures, by dataset.
+JUDGED = {"mnist": "fd_mnist_cnn_10k", "digits": "fd_mnist_cnn_digits_10k"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,6 @@ class Entry:
         options: the factory's arguments for this dataset beside those that follow from the data.
         seeds: how many runs a reference needs: 5 of what trains in minutes, 3 of hours.
         task: where it is not the dataset's own (a generator trained on labelled pictures).
-        metric: what its references hold, where that is not what its task or dataset says.
         unmeasured: why there is no reference; empty for an entry that has one.
         model: name of the model; filled in at registration.
     """
@@ -69,7 +71,6 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 5
     task: Task | None = None
-    metric: str = ""
     unmeasured: str = ""
     model: str = ""
 
@@ -183,7 +184,9 @@ class Dataset:
         labels: of classes: the name of each, in the order of the integer labels.
         columns: of a table or series: the name (and unit) of each input column.
         targets: of regression and forecasting: the name (and unit) of each output.
-        metric: what references of its entries hold.
+        metric: what references of its entries hold: of a series one of ``FORECAST_ERRORS``, of
+            other tasks what their ``measure`` gives. It belongs to the dataset, so that the
+            figures of all models on it can be compared.
         licence: of the data.
         source: where the data comes from and how to cite it.
         offline: whether it loads with no network and nothing prepared.

@@ -279,6 +279,16 @@ def test_recording_one_tier_keeps_what_another_process_recorded(
     assert set(evidence.read(recorded).tiers) == {"full", "smoke"}
 
 
+def test_runs_that_measured_something_else_are_not_recorded(recorded, monkeypatch, capsys):
+    """An entry's metric follows from its dataset; a run from before it changed says another."""
+    before = evidence.reference_path(recorded).read_bytes()
+    other = dataclasses.replace(registry.get_dataset("bars"), metric="r2")
+    monkeypatch.setitem(registry._datasets, "bars", other)
+    with pytest.raises(kerazoo.KerazooError, match=r"measured 'accuracy', but .* hold 'r2'"):
+        kerazoo.verify("bar_net", record=True, progress=False)
+    assert evidence.reference_path(recorded).read_bytes() == before
+
+
 def test_float16_keeps_what_it_cannot_hold():
     import io
 
