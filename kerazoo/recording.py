@@ -50,6 +50,12 @@ def record_reference(
             f"the runs of {entry.name} measured {other!r}, but its references hold "
             f"{metric.name!r}; nothing was recorded."
         )
+    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+    if any(r.metrics.get("judge_sha256", "") != judge for r in finished):
+        raise KerazooError(
+            f"the pictures of {entry.name} were judged by other weights than the judge has now; "
+            "nothing was recorded. Train again."
+        )
     config = run.read_config(finished[0].path)
     model = config["fingerprints"]["model"]
     stamp = fingerprint.of_run(config["recipe"], model, data.sha256)
@@ -72,7 +78,11 @@ def record_reference(
 
     recorded = evidence.read(entry)
     seeds = {r.seed for r in fresh}
-    kept = _still_valid(recorded.tiers.get(tier), recipe, model, data.sha256, config, seeds)
+    before = recorded.tiers.get(tier)
+    kept = []
+    if before is not None:
+        stale = evidence.stale_reasons(before, recipe, model, data.sha256, judge)
+        kept = _still_valid(before, stale, config["environment"], seeds)
     restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
     together = sorted([*fresh, *restamped], key=lambda r: r.seed)
     reference = Reference(
@@ -84,6 +94,7 @@ def record_reference(
         environment=config["environment"],
         limits=limits,
         beside=baselines.others(metric.name),
+        judge_sha256=judge,
     )
     weights = recorded.weights
     if compact is not None and first.seed == together[0].seed:
@@ -105,18 +116,10 @@ def record_reference(
 
 
 def _still_valid(
-    before: Reference | None,
-    recipe: Recipe,
-    model: str,
-    data: str,
-    config: dict[str, Any],
-    seeds: set[int],
+    before: Reference, stale: list[str], environment: dict[str, str], seeds: set[int]
 ) -> list[RecordedRun]:
     """The recorded runs that the fresh ones join: of the same training, in the same environment."""
-    if before is None:
-        return []
-    stale = evidence.stale_reasons(before, recipe, model, data)
-    if not stale and before.environment == config["environment"]:
+    if not stale and before.environment == environment:
         return [r for r in before.runs if r.seed not in seeds]
     why = "; ".join(stale) or "recorded with other versions or on another machine"
     print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)

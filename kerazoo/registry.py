@@ -21,7 +21,7 @@ from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
 from kerazoo.spec import (
     FORECAST_ERRORS,
-    JUDGED,
+    JUDGES,
     MAIN_METRIC,
     Dataset,
     Entry,
@@ -326,6 +326,6 @@ def metric_of(entry: Entry) -> Metric:
 
 def main_metric(dataset: str, task: Task) -> str:
     """What a task measures on a dataset that does not choose."""
-    if task == "generation":
-        return JUDGED.get(dataset, MAIN_METRIC[task])
+    if task == "generation" and dataset in JUDGES:
+        return JUDGES[dataset][0]
     return MAIN_METRIC[task]

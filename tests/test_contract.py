@@ -127,7 +127,10 @@ def test_entry_has_evidence_that_speaks_for_the_code_as_it_is(name, tier):
     assert len({r.seed for r in reference.runs}) == reference.n
     model = building.build_for(entry)
     data = registry.get_dataset(entry.dataset).sha256
-    reasons = stale_reasons(reference, entry.recipe_for(tier), fingerprint.of_model(model), data)
+    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+    assert bool(judge) is (registry.task_of(entry) == "generation")
+    structure = fingerprint.of_model(model)
+    reasons = stale_reasons(reference, entry.recipe_for(tier), structure, data, judge)
     assert not reasons, f"the evidence of {name}, tier {tier}, is stale: {reasons}"
     stamp = fingerprint.of_run(reference.recipe, reference.model, reference.data)
     assert {r.fingerprint for r in reference.runs} == {stamp}

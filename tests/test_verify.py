@@ -15,6 +15,7 @@ from scipy import stats
 import kerazoo
 from kerazoo import evidence, recording, registry, verifying
 from kerazoo.evidence import RecordedRun, Reference
+from kerazoo.files import sha256_of_json, write_json
 from kerazoo.metrics import METRICS
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Split
@@ -226,13 +227,39 @@ def test_stale_reasons_name_each_difference_and_forgive_a_new_default():
     recipe = Recipe(epochs=3)
     before = dataclasses.asdict(recipe)
     told = dataclasses.replace(reference([1.0]), recipe=before, model="m", data="d")
-    assert evidence.stale_reasons(told, recipe, "m", "d") == []
-    assert len(evidence.stale_reasons(told, recipe.replace(epochs=4), "n", "e")) == 3
+    assert evidence.stale_reasons(told, recipe, "m", "d", "") == []
+    assert len(evidence.stale_reasons(told, recipe.replace(epochs=4), "n", "e", "j")) == 4
     older = {k: v for k, v in before.items() if k != "momentum"}  # recorded before it existed
     told = dataclasses.replace(told, recipe=older)
-    assert evidence.stale_reasons(told, recipe, "m", "d") == []
+    assert evidence.stale_reasons(told, recipe, "m", "d", "") == []
     sgd = recipe.replace(optimizer="sgd", momentum=0.9)
-    assert any("momentum" in r for r in evidence.stale_reasons(told, sgd, "m", "d"))
+    assert any("momentum" in r for r in evidence.stale_reasons(told, sgd, "m", "d", ""))
+
+
+def test_another_judge_makes_the_evidence_of_a_generator_stale(monkeypatch):
+    entry = registry.get_entry("dcgan@digits")
+    told = evidence.read(entry).tiers["full"]
+    judge = evidence.judge_sha256("digits", "generation")
+    assert (
+        told.judge_sha256
+        == judge
+        == evidence.read(registry.get_entry("mnist_cnn@digits")).weights.sha256
+    )
+    reasons = evidence.stale_reasons(told, entry.recipe, told.model, told.data, judge)
+    assert not reasons
+    monkeypatch.setattr(evidence, "judge_sha256", lambda *_: "0" * 64)
+    problems, _ = verifying._staleness(entry, entry.recipe, told, None)
+    assert any("judge" in problem for problem in problems)
+
+
+def test_a_reference_from_before_the_judge_was_recorded_stays_readable(recorded):
+    path = evidence.reference_path(recorded)
+    content = json.loads(path.read_text())
+    del content["checksum"]
+    for tier in content["tiers"].values():
+        del tier["judge_sha256"]
+    write_json(path, {**content, "checksum": sha256_of_json(content)})
+    assert evidence.read(recorded).tiers["full"].judge_sha256 == ""
 
 
 def test_recording_adds_seeds_and_drops_what_is_stale(recorded, monkeypatch):
@@ -287,6 +314,12 @@ def test_runs_that_measured_something_else_are_not_recorded(recorded, monkeypatc
     with pytest.raises(kerazoo.KerazooError, match=r"measured 'accuracy', but .* hold 'r2'"):
         kerazoo.verify("bar_net", record=True, progress=False)
     assert evidence.reference_path(recorded).read_bytes() == before
+
+
+def test_runs_of_another_judge_are_not_recorded(recorded, monkeypatch):
+    monkeypatch.setattr(evidence, "judge_sha256", lambda *_: "0" * 64)
+    with pytest.raises(kerazoo.KerazooError, match="judged by other weights"):
+        kerazoo.verify("bar_net", record=True, progress=False)
 
 
 def test_float16_keeps_what_it_cannot_hold():

@@ -19,7 +19,7 @@ from kerazoo.evaluation import frechet
 from kerazoo.evaluation.figures import Curve, learning_curves, save
 from kerazoo.evaluation.sample_figures import over_training, write_grid
 from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Dataset, Split
+from kerazoo.spec import JUDGES, Data, Dataset, Split
 from kerazoo.tasks.inputs import check_inputs
 from kerazoo.tasks.outcome import Baselines, Outcome
 from kerazoo.training import engine
@@ -27,12 +27,6 @@ from kerazoo.training import engine
 if TYPE_CHECKING:
     import numpy as np
 
-# By dataset: the metric, and the classifier whose features it is measured in. mnist_cnn@mnist reads
-# only five of six real pictures of `digits` right, so those have a judge of their own.
-JUDGES = {
-    "mnist": ("fd_mnist_cnn_10k", "mnist_cnn@mnist"),
-    "digits": ("fd_mnist_cnn_digits_10k", "mnist_cnn@digits"),
-}
 FEATURES = "dense"  # the judge's layer that gives the features
 SAMPLES = 10_000
 SHOWN = 64
@@ -162,7 +156,6 @@ def measure(model: keras.Model, data: Data) -> Outcome:
     metric, by = judge_of(data)
     samples = judge(generate(model, latents(model, SAMPLES, seed=0)), by)
     real = judge(data.test.x, by)
-    recorded = evidence.read(registry.get_entry(by)).weights
     figures = _figures(samples, real)
     return Outcome(
         metric=metric,
@@ -173,7 +166,7 @@ def measure(model: keras.Model, data: Data) -> Outcome:
         extra={
             "class_balance": samples.balance,
             "judge": by,
-            "judge_sha256": recorded.sha256 if recorded else None,
+            "judge_sha256": evidence.judge_sha256(data.info.name, "generation"),
         },
     )
 
