@@ -24,7 +24,7 @@ MAIN_METRIC: dict[Task, str] = {
     "classification": "accuracy",
     "regression": "r2",
     "forecasting": "mse",
-    "generation": "fd_mnist_cnn_10k",
+    "generation": "fd_pixels_pca64",
 }
 FORECAST_ERRORS = ("mse", "mae", "mse_natural", "mae_natural", "nrmse")
 # By dataset: what is measured of generated pictures, and the entry whose bundled weights are the
