@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from kerazoo.errors import unknown
+from kerazoo.errors import KerazooError, unknown
 from kerazoo.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ class Entry:
         options: the factory's arguments for this dataset beside those that follow from the data.
         seeds: how many runs a reference needs: 5 of what trains in minutes, 3 of hours.
         task: where it is not the dataset's own (a generator trained on labelled pictures).
+        tolerance: how far below the reference's mean (or above, where less is better) a verdict may
+            lie, in the metric's unit; instead of the sampling noise of the test split, where the
+            right answer is known better than that.
         unmeasured: why there is no reference; empty for an entry that has one.
         model: name of the model; filled in at registration.
     """
@@ -76,11 +79,14 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 5
     task: Task | None = None
+    tolerance: float | None = None
     unmeasured: str = ""
     model: str = ""
 
     def __post_init__(self) -> None:
         self.recipe_for("smoke")  # a wrong field is said at registration, not at first use
+        if self.tolerance is not None and not 0 <= self.tolerance < float("inf"):
+            raise KerazooError(f"entry tolerance is {self.tolerance!r}; give a number from 0 up.")
 
     @property
     def name(self) -> str:

@@ -61,6 +61,54 @@ def test_bound_has_a_floor_for_the_noise_of_the_test_split():
     assert verifying.worst_allowed(single, 1, ACCURACY).value == pytest.approx(bound.value)
 
 
+def test_a_tolerance_takes_the_place_of_the_floor_but_not_of_the_interval():
+    same = reference([0.33] * 5, standard_error=0.1)
+    bound = verifying.worst_allowed(same, 1, METRICS["r2"], 1e-3)
+    assert bound.value == pytest.approx(0.329) and "tolerance of the entry" in bound.reason
+    above = verifying.worst_allowed(same, 1, METRICS["mse"], 1e-3)
+    assert above.value == pytest.approx(0.331)
+    spread = reference([0.2, 0.3, 0.4], standard_error=0.1)
+    assert "interval" in verifying.worst_allowed(spread, 1, METRICS["r2"], 1e-3).reason
+    for wrong in (-1.0, math.nan, math.inf):
+        with pytest.raises(kerazoo.KerazooError, match="tolerance"):
+            kerazoo.Entry(dataset="digits", recipe=Recipe(epochs=1), tolerance=wrong)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mse"])
+def test_a_verdict_fails_that_beats_no_naive_model_though_the_reference_does(metric):
+    """Even where the bound would let it pass."""
+    measure = METRICS[metric]
+    better = 1 if measure.higher_is_better else -1
+    told = dataclasses.replace(
+        reference([0.599, 0.6, 0.601] if better > 0 else [0.399, 0.4, 0.401], standard_error=0.1),
+        baselines={"linear": 0.5, "repeat_last": 0.5 - 0.2 * better},
+    )
+
+    def report(value, told=told):
+        return verifying.Report(
+            entry="e@d",
+            tier="full",
+            metric=metric,
+            runs=(verifying.FreshRun(7, value, None, Path()),),
+            reference=told,
+            bound=verifying.worst_allowed(told, 1, measure),
+            problems=(),
+            notes=(),
+        )
+
+    loses, beats = report(0.5), report(0.5 + 0.01 * better)
+    assert measure.is_better(0.5, loses.bound.value)
+    assert not loses.passed and "must beat linear" in loses.table
+    assert loses.as_json()["to_beat"] == {"name": "linear", "value": 0.5}
+    assert beats.passed
+    scattered = dataclasses.replace(told, runs=reference([0.4, 0.6, 0.5 + 0.3 * better]).runs)
+    assert measure.is_better(scattered.mean, 0.5)
+    assert report(0.5, scattered).passed, "one run in many of an honest model's lies there"
+    beaten = dataclasses.replace(told, baselines={"linear": 0.6 + 0.2 * better})
+    assert report(0.5, beaten).passed, "the reference does not beat it either"
+    assert report(0.5, beaten).to_beat is None
+
+
 def test_where_less_is_better_the_bound_lies_above():
     mse = METRICS["mse"]
     spread = reference([0.020, 0.022, 0.024])
@@ -176,6 +224,15 @@ def test_zoo_entry_with_a_broken_learning_rate_fails(entry, in_tmp):
     recipe = registry.get_entry(entry).recipe_for("smoke")
     broken = {"learning_rate": BROKEN[entry] * recipe.learning_rate}
     report = kerazoo.verify(entry, tier="smoke", settings=broken, progress=False)
+    assert not report.passed, report.table
+
+
+@pytest.mark.parametrize("entry", registry.list_entries("linear_regression"))
+def test_crippled_linear_regression_fails(entry, in_tmp):
+    """With a rate 400 times smaller it is far from least squares, yet within the test's noise."""
+    recipe = registry.get_entry(entry).recipe
+    broken = {"learning_rate": recipe.learning_rate / 400}
+    report = kerazoo.verify(entry, settings=broken, progress=False)
     assert not report.passed, report.table
 
 
