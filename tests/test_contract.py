@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 import statistics
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from kerazoo.datasets.cache import load_data
 from kerazoo.evidence import stale_reasons
 from kerazoo.metrics import METRICS
 from kerazoo.spec import TIERS
+from kerazoo.verifying import FreshRun, Report, worst_allowed
 
 pytestmark = pytest.mark.usefixtures("real_data")
 ENTRIES = registry.list_entries()
@@ -127,12 +129,38 @@ def test_entry_has_evidence_that_speaks_for_the_code_as_it_is(name, tier):
     assert len({r.seed for r in reference.runs}) == reference.n
     model = building.build_for(entry)
     data = registry.get_dataset(entry.dataset).sha256
-    reasons = stale_reasons(reference, entry.recipe_for(tier), fingerprint.of_model(model), data)
+    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+    assert bool(judge) is (registry.task_of(entry) == "generation")
+    structure = fingerprint.of_model(model)
+    reasons = stale_reasons(reference, entry.recipe_for(tier), structure, data, judge)
     assert not reasons, f"the evidence of {name}, tier {tier}, is stale: {reasons}"
     stamp = fingerprint.of_run(reference.recipe, reference.model, reference.data)
     assert {r.fingerprint for r in reference.runs} == {stamp}
     assert recorded.parameters == model.count_params()
     assert recorded.metric == registry.metric_of(entry).name in METRICS
+
+
+@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("tier", TIERS)
+def test_recorded_runs_pass_their_own_reference(name, tier):
+    """One by one and together: a verdict that the evidence itself fails would be worth nothing."""
+    entry = registry.get_entry(name)
+    recorded = evidence.read(entry)
+    reference = recorded.tiers[tier]
+    whole = [FreshRun(r.seed, r.value, r.value, Path()) for r in reference.runs]
+    for fresh in ([r] for r in whole), [whole]:
+        for runs in fresh:
+            report = Report(
+                entry=name,
+                tier=tier,
+                metric=recorded.metric,
+                runs=tuple(runs),
+                reference=reference,
+                bound=worst_allowed(reference, len(runs), recorded.measure, entry.tolerance),
+                problems=(),
+                notes=(),
+            )
+            assert report.passed, report.table
 
 
 # Entries that lose to a naive baseline, as their cards say.

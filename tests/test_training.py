@@ -18,7 +18,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted
 from kerazoo.recipe import Recipe
-from kerazoo.tasks import classification, generation
+from kerazoo.tasks import classification, judging
 from kerazoo.training import checkpoint, loop, trainer
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.job import Job
@@ -111,7 +111,7 @@ def test_a_run_that_ends_anywhere_resumes_to_identical_weights(
     ],
 )
 def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypatch):
-    monkeypatch.setattr(generation, "SAMPLES", 500)  # enough to see a difference
+    monkeypatch.setattr(judging, "SAMPLES", 500)  # enough to see a difference
     options = {"settings": {"epochs": 3, "train_examples": 96}, "seed": 1, **OPTIONS}
     straight = kerazoo.train(name, out="straight", **options)
     order = checkpoint.order_of_data
