@@ -144,7 +144,7 @@ def stacked_lstm(
 
     Source: Hochreiter & Schmidhuber 1997 (LSTM; Keras's has the forget gate of Gers et al. 2000);
     segments: Lin et al. 2023, section 3.2; last value: Zeng et al. 2023, NLinear; linear path:
-    Lai et al. 2018, section 3.6.
+    Lai et al. 2018, the autoregressive component.
     """
     lookback, columns = input_shape
     if segment < 1 or lookback % segment:
