@@ -292,6 +292,21 @@ def test_texts_learn_from_the_zoos_weights(in_tmp):
         assert (done.path / "model_strings.keras").exists()
 
 
+def test_a_generator_learns_a_folder_of_pictures(in_tmp):
+    for i, x in enumerate(kerazoo.load_data("digits").train.x[:120]):
+        Image.fromarray(x.squeeze(-1)).save(in_tmp / f"{i}.png")
+    done = kerazoo.finetune("dcgan", in_tmp, weights="digits", scratch=False, out="run", **FAST)
+    names = [row.name for row in done.comparison]
+    assert names == ["independent pixels", "real against real", "fine-tuned"]
+    assert done.comparison[2].value < done.comparison[0].value
+    start = json.loads((done.path / "config.json").read_text())["start"]
+    assert start["entry"] == "dcgan@digits"
+    assert kerazoo.sample("run", 3).shape == (3, 28, 28, 1)
+    assert (done.path / "samples_over_training.png").exists()
+    assert "generator.keras" in (done.path / "card.md").read_text()
+    assert not (done.path / "labels.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
