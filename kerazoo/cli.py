@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import sys
 import traceback
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         _lazy.silence_import_logs()  # it prints some before it reads the variable
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on traces, for its users
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
