@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.formats._copies import copy_for_conversion, recurrent_layers, steps_of, unroll
+from kerazoo.formats._copies import (
+    copy_for_conversion,
+    layers_of,
+    recurrent_layers,
+    steps_of,
+    unroll,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,9 +54,30 @@ def write(network: keras.Model, path: Path, vocabulary: Sequence[str] | None) ->
     loops = bool(recurrent_layers(copy))
     if loops:
         unroll(copy)
-    builtin = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    copy.export(path, format="litert", verbose=False, target_spec=builtin)
-    return ("recurrent layers are written out step by step",) if loops else ()
+    rows = 1 if any(isinstance(layer, _transposed()) for layer in layers_of(copy)) else None
+    tensor = copy.inputs[0]
+    signature = [tf.TensorSpec((rows, *tensor.shape[1:]), tensor.dtype, name=tensor.name)]
+    # As Keras's own export(format="litert") does, which Keras 3.12 does not have yet.
+    with tempfile.TemporaryDirectory() as folder:
+        copy.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        converter.experimental_enable_resource_variables = True
+        path.write_bytes(converter.convert())
+    notes = []
+    if loops:
+        notes.append("recurrent layers are written out step by step")
+    if rows is not None:
+        notes.append(
+            "takes one example at a time: where the number of examples changes, LiteRT "
+            f"{importlib.metadata.version('ai-edge-litert')} computes transposed convolutions wrong"
+        )
+    return tuple(notes)
+
+
+def _transposed() -> tuple[type, ...]:
+    layers = keras.layers
+    return layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose
 
 
 def load(path: Path) -> Runner:
@@ -57,6 +86,9 @@ def load(path: Path) -> Runner:
 
     interpreter = Interpreter(str(path))
     (asked,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    fixed = int(asked["shape_signature"][0])
+    if fixed != -1:
+        return _row_by_row(interpreter, asked["index"], output["index"])
     rows = None
 
     def run(x: np.ndarray) -> np.ndarray:
@@ -70,3 +102,17 @@ def load(path: Path) -> Runner:
         return interpreter.get_tensor(output["index"])
 
     return run
+
+
+def _row_by_row(interpreter: Any, asked: int, output: int) -> Runner:
+    """A runner of a network that takes one example at a time."""
+    import numpy as np
+
+    interpreter.allocate_tensors()
+
+    def one(row: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(asked, row[None])
+        interpreter.invoke()
+        return interpreter.get_tensor(output)
+
+    return lambda x: np.concatenate([one(row) for row in x])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
-from kerazoo.formats._copies import copy_for_conversion
+from kerazoo.formats._copies import copy_for_conversion, layers_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +22,12 @@ ANY_BACKEND = False
 
 def refusal(network: keras.Model) -> str | None:
     """ONNX wants float32 throughout."""
-    computes = network.dtype_policy.compute_dtype
-    if computes != "float32":
-        return f"it computes in {computes}; the ONNX converter takes float32 only"
+    for layer in layers_of(network):
+        if layer.compute_dtype in ("float16", "bfloat16", "float64"):
+            return (
+                f"layer {layer.name!r} computes in {layer.compute_dtype}; Keras's ONNX exporter "
+                "takes float32 only"
+            )
     return None
 
 

@@ -78,8 +78,8 @@ def load(path: Path) -> Runner:
     return _runner(path, "serve")
 
 
-def load_texts(path: Path) -> Callable[[Sequence[bytes]], np.ndarray]:
-    """Open the signature ``serve_texts``: UTF-8 texts to outputs, float32 ``(n, …)``."""
+def load_texts(path: Path) -> Callable[[Any], np.ndarray]:
+    """Open the signature ``serve_texts``: ``n`` UTF-8 texts as bytes to outputs ``(n, …)``."""
     return _runner(path, "serve_texts")
 
 
