@@ -136,6 +136,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
     _finish(command, _sample)
 
+    command = commands.add_parser("export", help="trained weights in another format, certified")
+    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument(
+        "--format", required=True, metavar="FORMAT", help="keras, saved_model, onnx or litert"
+    )
+    command.add_argument(
+        "--out", metavar="DIR", help="folder of the export (default: exports/… or in the RUN)"
+    )
+    command.add_argument("--rows", type=int, metavar="N", help="most test examples to measure")
+    command.add_argument("--force", action="store_true", help="replace an earlier export")
+    _finish(command, _export)
+
     command = commands.add_parser(
         "predict", help="class of picture files or texts; a table or series with a model of yours"
     )
@@ -469,6 +481,27 @@ def _sample(options: argparse.Namespace) -> int:
     else:
         _print(f"{len(pictures)} pictures of {options.source}, seed {options.seed}: {path}")
     return OK
+
+
+def _export(options: argparse.Namespace) -> int:
+    from kerazoo.exporting import export
+
+    chosen = {} if options.rows is None else {"rows": options.rows}
+    done = export(options.source, options.format, options.out, force=options.force, **chosen)
+    if options.json:
+        _print_json(options, done.as_json())
+    else:
+        from rich.text import Text
+
+        verdict = Text("PASS", "bold green") if done.passed else Text("FAIL", "bold red")
+        _print(
+            tables.certificate_table(done),
+            *(f"note: {note}" for note in done.notes),
+            *(f"problem: {problem}" for problem in done.problems),
+            f"export: {done.path}",
+            verdict,
+        )
+    return OK if done.passed else FAILED
 
 
 def _predict(options: argparse.Namespace) -> int:
