@@ -129,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(command)
     _finish(command, _verify)
 
+    _using_commands(commands)
+    return parser
+
+
+def _using_commands(commands: Any) -> None:
     command = commands.add_parser("sample", help="pictures drawn by a trained generator")
     command.add_argument("source", metavar="ENTRY|RUN")
     command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
@@ -160,7 +165,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", metavar="FILE", help="of a table or series: the CSV to write")
     _finish(command, _predict)
-    return parser
 
 
 def _finetune_options(commands: Any) -> None:
