@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kerazoo.datasets.cache import load_data as load_data
     from kerazoo.errors import KerazooError as KerazooError
     from kerazoo.evaluating import evaluate as evaluate
+    from kerazoo.exporting import export as export
     from kerazoo.finetuning import finetune as finetune
     from kerazoo.models.resnet import residual_block as residual_block
     from kerazoo.predicting import predict as predict
@@ -36,6 +37,7 @@ _HOME = {
     "Recipe": "kerazoo.recipe",
     "build": "kerazoo.building",
     "evaluate": "kerazoo.evaluating",
+    "export": "kerazoo.exporting",
     "finetune": "kerazoo.finetuning",
     "list_datasets": "kerazoo.registry",
     "list_entries": "kerazoo.registry",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import sys
 import traceback
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         _lazy.silence_import_logs()  # it prints some before it reads the variable
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on traces, for its users
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -127,12 +129,29 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(command)
     _finish(command, _verify)
 
+    _using_commands(commands)
+    return parser
+
+
+def _using_commands(commands: Any) -> None:
     command = commands.add_parser("sample", help="pictures drawn by a trained generator")
     command.add_argument("source", metavar="ENTRY|RUN")
     command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
     _finish(command, _sample)
+
+    command = commands.add_parser("export", help="trained weights in another format, certified")
+    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument(
+        "--format", required=True, metavar="FORMAT", help="keras, saved_model, onnx or litert"
+    )
+    command.add_argument(
+        "--out", metavar="DIR", help="folder of the export (default: exports/… or in the RUN)"
+    )
+    command.add_argument("--rows", type=int, metavar="N", help="most test examples to measure")
+    command.add_argument("--force", action="store_true", help="replace an earlier export")
+    _finish(command, _export)
 
     command = commands.add_parser(
         "predict", help="class of picture files or texts; a table or series with a model of yours"
@@ -146,7 +165,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", metavar="FILE", help="of a table or series: the CSV to write")
     _finish(command, _predict)
-    return parser
 
 
 def _finetune_options(commands: Any) -> None:
@@ -352,7 +370,7 @@ def _finetune(options: argparse.Namespace) -> int:
     else:
         _print(
             tables.comparison_table(done),
-            f"model:    {done.path / 'model.keras'}",
+            *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
             f"card:     {done.path / 'card.md'}",
             *(f"picture:  {p}" for p in done.pictures),
             f"try:      {done.use}",
@@ -470,6 +488,27 @@ def _sample(options: argparse.Namespace) -> int:
     else:
         _print(f"{len(pictures)} pictures of {options.source}, seed {options.seed}: {path}")
     return OK
+
+
+def _export(options: argparse.Namespace) -> int:
+    from kerazoo.exporting import export
+
+    chosen = {} if options.rows is None else {"rows": options.rows}
+    done = export(options.source, options.format, options.out, force=options.force, **chosen)
+    if options.json:
+        _print_json(options, done.as_json())
+    else:
+        from rich.text import Text
+
+        verdict = Text("PASS", "bold green") if done.passed else Text("FAIL", "bold red")
+        _print(
+            tables.certificate_table(done),
+            *(f"note: {note}" for note in done.notes),
+            *(f"problem: {problem}" for problem in done.problems),
+            f"export: {done.path}",
+            verdict,
+        )
+    return OK if done.passed else FAILED
 
 
 def _predict(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kerazoo import building, evidence, registry, tasks
 from kerazoo.errors import KerazooError
+from kerazoo.own.data import Own
 from kerazoo.own.reading import reread
 from kerazoo.spec import Entry
 from kerazoo.tasks.outcome import Outcome
@@ -107,6 +108,17 @@ def _evaluate_run(folder: Path) -> Evaluation:
 
 def _evaluate_own(folder: Path, finished: run.Run) -> Evaluation:
     """Measure a fine-tuned model anew on the user's data, if that is still what it was."""
+    entry, own = own_of_run(folder, finished)
+    outcome = tasks.of(entry).measure(own.trained(finished.model), own.data)
+    return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+
+
+def own_of_run(folder: Path, finished: run.Run) -> tuple[Entry, Own]:
+    """What a fine-tuned model is, and the user's data, read again.
+
+    Raises:
+        KerazooError: the data was given in code, is no longer there, or was changed since.
+    """
     config = run.read_config(folder)
     own = reread(config, folder)
     if own.data.sha256 != config["fingerprints"]["data"]:
@@ -120,5 +132,4 @@ def _evaluate_own(folder: Path, finished: run.Run) -> Evaluation:
         task=own.data.info.task,
         model=config["own"]["model"],
     )
-    outcome = tasks.of(entry).measure(own.trained(finished.model), own.data)
-    return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+    return entry, own

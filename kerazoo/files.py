@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kerazoo.errors import KerazooError
 
 if TYPE_CHECKING:
     import numpy as np
+
+Result = TypeVar("Result")
 
 
 def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
@@ -38,6 +42,54 @@ def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
             f"cannot write {path}: {error.strerror or error}. "
             "Choose a folder that you may write to and that has room."
         ) from error
+
+
+def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
+    """Let ``fill`` fill a folder of another name beside ``path``, flush it, then rename it.
+
+    What stands at ``path`` gives way to it: the caller has made sure that it may.
+
+    Raises:
+        KerazooError: the folder cannot be written or the disk is full; ``path`` is as before.
+    """
+    aside = path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+    made = [parent for parent in path.parents if not parent.exists()]
+    try:
+        try:
+            aside.mkdir(parents=True)
+            result = fill(aside)
+            for file in aside.rglob("*"):
+                _flush(file)
+            _exchange(aside, path)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            if not path.exists():
+                for parent in made:
+                    with contextlib.suppress(OSError):
+                        parent.rmdir()
+        if os.name == "posix":
+            _flush(path.parent)
+    except OSError as error:
+        raise KerazooError(
+            f"cannot write {path}: {error.strerror or error}. "
+            "Choose a folder that you may write to and that has room."
+        ) from error
+    return result
+
+
+def _exchange(new: Path, path: Path) -> None:
+    """Put a folder in the place of another, which stays if that fails."""
+    if not path.exists():
+        os.replace(new, path)
+        return
+    old = path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def is_leftover(path: Path) -> bool:

@@ -294,8 +294,8 @@ def prepare_job(
     head: tuple[str, ...] = ()
     transferred = None
     if source is not None:
-        but = () if same_labels(source, info.labels) else last_layer(net)
-        transferred = transfer(net, source, but=but if info.labels else ())
+        new_classes = info.task == "classification" and not same_labels(source, info.labels)
+        transferred = transfer(net, source, but=last_layer(net) if new_classes else ())
         recipe = finetuning_recipe(
             plain, changes, freeze=freeze, generation=info.task == "generation"
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+    from kerazoo.certifying import Certificate
     from kerazoo.evidence import Reference
     from kerazoo.finetuning import FineTuned
     from kerazoo.predicting import Prediction
@@ -340,6 +341,49 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
         else:
             table.add_row(Text(_short(p.input)), p.label, f"{p.probability:.1%}", p.note)
     return table
+
+
+def certificate_table(certificate: Certificate) -> Table:
+    """What an export's own runtime makes of it, beside Keras."""
+    from rich.table import Table
+
+    c = certificate
+    table = Table(
+        title=f"{c.entry} as {c.format}, read back by {c.runtime}",
+        title_justify="left",
+        caption=f"{c.measure.title} {measured_on(c)}; time: of one example, median of {c.calls} "
+        "warm calls",
+        caption_justify="left",
+    )
+    table.add_column("what")
+    for name in ("Keras", "export", "largest difference", "allowed"):
+        table.add_column(name, justify="right")
+    shown, allowed = f"{c.difference:.2g}", f"{c.tolerance:.2g}"
+    table.add_row(f"{c.compared:,} outputs", "", "", shown, allowed)
+    show = c.measure.show
+    far, bound = f"{abs(c.after - c.before):.2g}", f"{c.metric_tolerance:.2g}"
+    table.add_row(c.measure.short or c.measure.title, show(c.before), show(c.after), far, bound)
+    if c.texts is not None:
+        shown = f"{c.texts.difference:.2g}"
+        table.add_row(f"{c.compared:,} outputs of raw texts", "", "", shown, allowed)
+        far = f"{abs(c.texts.value - c.before):.2g}"
+        table.add_row("accuracy on raw texts", show(c.before), show(c.texts.value), far, bound)
+    time = f"{c.keras_milliseconds:.3f} ms", f"{c.milliseconds:.3f} ms"
+    table.add_row("time", *time, "", "")
+    table.add_row("size", "", size(c.bytes), "", "")
+    return table
+
+
+def size(count: int) -> str:
+    """A number of bytes as ``12 kB`` or ``3.4 MB``."""
+    return f"{count / 1e3:,.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def measured_on(certificate: Certificate) -> str:
+    """``on 10,000 of 25,000 test examples``."""
+    c = certificate
+    some = "" if c.examples == c.test_examples else f"{c.examples:,} of "
+    return f"on {some}{c.test_examples:,} test examples"
 
 
 def _short(given: str, most: int = 200) -> str:

@@ -218,6 +218,13 @@ def test_a_table_of_classes(wine, in_tmp):
     np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
     assert kerazoo.evaluate(done.path).same
 
+    pytest.importorskip("onnxruntime")
+    export = kerazoo.export(done.path, "onnx", "exported")
+    assert export.passed, export.problems
+    assert export.after == done.metrics["value"]
+    columns = json.loads(Path("exported/columns.json").read_text())["columns"]
+    assert [c["name"] for c in columns][-1] == "stony"
+
     one = frame.iloc[:1].drop(columns="cultivar").assign(stony="maybe", new=1)
     notes = " ".join(kerazoo.predict(done.path, one).notes)
     assert "'new'" in notes
@@ -290,6 +297,30 @@ def test_texts_learn_from_the_zoos_weights(in_tmp):
     assert (done.path / "vocabulary.txt.xz").exists()
     if keras.config.backend() == "tensorflow":
         assert (done.path / "model_strings.keras").exists()
+
+
+def test_a_generator_learns_a_folder_of_pictures(in_tmp):
+    for i, x in enumerate(kerazoo.load_data("digits").train.x[:120]):
+        Image.fromarray(x.squeeze(-1)).save(in_tmp / f"{i}.png")
+    done = kerazoo.finetune("dcgan", in_tmp, weights="digits", scratch=False, out="run", **FAST)
+    names = [row.name for row in done.comparison]
+    assert names == ["independent pixels", "real against real", "fine-tuned"]
+    assert done.comparison[2].value < done.comparison[0].value
+    start = json.loads((done.path / "config.json").read_text())["start"]
+    assert start["entry"] == "dcgan@digits"
+    assert kerazoo.sample("run", 3).shape == (3, 28, 28, 1)
+    assert (done.path / "samples_over_training.png").exists()
+    assert "generator.keras" in (done.path / "card.md").read_text()
+    assert not (done.path / "labels.json").exists()
+
+
+def test_a_fine_tuned_model_is_exported_and_certified(tuned):
+    pytest.importorskip("onnxruntime")
+    done = kerazoo.export(tuned.path, "onnx")
+    assert done.passed, done.problems
+    assert done.before == done.after == tuned.metrics["value"]
+    beside = {p.name for p in (tuned.path / "export-onnx").iterdir()}
+    assert "labels.json" in beside
 
 
 @pytest.mark.parametrize(

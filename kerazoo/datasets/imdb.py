@@ -42,13 +42,13 @@ def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     20,000 train, 5,000 validation (carved from the original 25,000 by a fixed seed) and the
     original 25,000 test.
     """
-    texts = _texts()
+    raw = texts()
     known = text.read_vocabulary(VOCABULARY)
-    return {name: (text.encode(x, known, LENGTH), y) for name, (x, y) in texts.items()}
+    return {name: (text.encode(x, known, LENGTH), y) for name, (x, y) in raw.items()}
 
 
-def _texts() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The raw reviews, as bytes, and their labels."""
+def texts() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The raw reviews, as bytes, and their labels, by split; needs tensorflow-datasets."""
     arrays = load_arrays(
         "imdb_reviews/plain_text:1.0.0",
         feature="text",
@@ -62,4 +62,4 @@ def _texts() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def build_vocabulary() -> list[str]:
     """The vocabulary made anew from the training split, as the file holds it."""
-    return text.build_vocabulary(_texts()["train"][0], TOKENS)
+    return text.build_vocabulary(texts()["train"][0], TOKENS)

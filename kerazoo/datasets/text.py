@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 KEPT = "the last"  # of a text that is longer than the model takes
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary's first token
-_PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
+PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
 
 
 def tokens_of(text: str | bytes) -> list[bytes]:
     """The tokens of a text: ASCII letters in lower case, no ASCII punctuation, split at blanks."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", errors="replace")
-    return _PUNCTUATION.sub(b"", raw.replace(b"<br />", b" ").lower()).split()
+    return PUNCTUATION.sub(b"", raw.replace(b"<br />", b" ").lower()).split()
 
 
 def build_vocabulary(texts: Iterable[str | bytes], size: int) -> list[str]:

@@ -36,8 +36,7 @@ def write(
         "\n".join(f"![{p.stem.replace('_', ' ')}]({p.name})" for p in done.pictures) or "None.",
         "## Use",
         f"```bash\n{use(own, done)}\n```",
-        "`model.keras` opens in plain Keras, in safe mode, without kerazoo: "
-        f"{_takes(own)}. `labels.json`, where there are classes, names the outputs in order.",
+        _takes(own),
         "## Limits",
         _limits(own, done),
         "## Citation",
@@ -101,14 +100,21 @@ def _training(done: Run, transferred: Transfer | None) -> str:
 
 
 def _takes(own: Own) -> str:
-    info = own.data.info
+    info, opens = own.data.info, "opens in plain Keras, in safe mode, without kerazoo"
+    if info.task == "generation":
+        return (
+            f"`generator.keras` and `discriminator.keras` {opens}: the one makes pictures, 0 to "
+            "255, of latents drawn from a standard normal distribution, the other judges them."
+        )
     shape = " × ".join(map(str, info.input_shape))
-    return {
-        "pictures": f"it takes raw pixels, 0 to 255, n × {shape}",
-        "text": f"it takes token ids, n × {shape}",
-        "rows": "it takes raw rows, a dictionary of columns",
-        "series": f"it takes windows in natural units, n × {shape}, and forecasts in natural units",
+    takes = {
+        "pictures": f"raw pixels, 0 to 255, n × {shape}",
+        "text": f"token ids, n × {shape}; `model_strings.keras` takes strings, under TensorFlow",
+        "rows": "raw rows, a dictionary of columns (NaN or an empty string is a missing value)",
+        "series": f"windows in natural units, n × {shape}, and forecasts in natural units",
     }[own.treatment["kind"]]
+    labels = " `labels.json` names its outputs in order." if info.labels else ""
+    return f"`model.keras` {opens}: it takes {takes}.{labels}"
 
 
 def _limits(own: Own, done: Run) -> str:

@@ -125,7 +125,6 @@ def pictures_from_folder(
         "generation",
         f"{len(read.x):,} pictures from {folder}",
         input_shape=shape,
-        labels=("picture",),
         source=str(folder),
         metric="fd_pixels_pca64",
     )
@@ -335,7 +334,7 @@ def _found(read: PictureFolder, data: Data, folder: Path) -> tuple[str, ...]:
         )
     there = set(read.split)
     if there == {""}:
-        how = "by a fixed seed, each class alike"
+        how = "by a fixed seed" + ", each class alike" * (len(read.labels) > 1)
     elif there == {"train", "validation", "test"}:
         how = "as the folders say"
     elif there == {"train"}:

@@ -1,0 +1,335 @@
+"""Export trained weights, the zoo's or a run's, and certify the export.
+
+An export is a folder:
+
+==========================  ====================================================================
+<entry>.<format's ending>   the network: one file, or a folder of TensorFlow's
+<entry>.certificate.json    what the format's own runtime makes of it, beside Keras
+labels.json                 the name of each class, of a classifier
+vocabulary.txt              of a text model: one token per line, the line number (from 0) is its id
+series.json                 of a forecaster: columns, and mean and deviation to standardise with
+columns.json                of a model of a table: how each column becomes features
+==========================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import building, certifying, evidence, formats, registry
+from kerazoo.certifying import Certificate
+from kerazoo.composite import networks_of
+from kerazoo.datasets import text
+from kerazoo.errors import KerazooError, first_line
+from kerazoo.evaluating import is_run, own_of_run
+from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
+from kerazoo.formats.keras import runner_of
+from kerazoo.spec import Data, Entry
+from kerazoo.training import run
+from kerazoo.training.trainer import data_for
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from kerazoo.formats import FormatModule, Runner
+
+ROWS = 10_000
+CERTIFICATE = ".certificate.json"
+_MOST_LETTERS = 300  # of a converter's complaint
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and the data it is measured on.
+
+    Attributes:
+        source: the entry or run folder.
+        entry: what it is.
+        model: the whole model.
+        data: with the test split.
+        vocabulary: of a text model: its tokens in the order of their ids; else None.
+        columns: of a user's table: how each column becomes features, as JSON; else None.
+    """
+
+    source: str
+    entry: Entry
+    model: keras.Model
+    data: Data
+    vocabulary: tuple[str, ...] | None
+    columns: dict[str, Any] | None = None
+
+
+def export(
+    source: str | os.PathLike[str],
+    format: str,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    rows: int = ROWS,
+    force: bool = False,
+) -> Certificate:
+    """Export a trained model, read it back with the format's own runtime, and compare.
+
+    Of a GAN the generator is exported; of a model that was fine-tuned on a table or a series the
+    network inside, which takes encoded columns (``columns.json`` says how) or standardised windows
+    (``series.json``).
+
+    Args:
+        source: an entry with trained weights (``"mnist_cnn@mnist"``), a model, or a run folder.
+        format: ``"keras"``, ``"saved_model"``, ``"onnx"`` or ``"litert"``.
+        out: the folder of the export, new or empty; by default ``exports/<entry>-<format>`` below
+            the current folder, of a run ``export-<format>`` inside the run folder.
+        rows: of a larger test split, how many of its examples are measured (drawn with seed 0). A
+            generator is always measured by the whole protocol of its metric.
+        force: replace an earlier export of kerazoo's in ``out``.
+
+    Returns:
+        The certificate, which also lies beside the export. ``.passed`` is False where outputs or
+        metric are not those of Keras; the export is there all the same, to look into.
+
+    Raises:
+        KerazooError: no such entry, run or format; no trained weights; the format cannot take the
+            model; a package or the dataset is missing; ``out`` is in use or cannot be written. No
+            file is left behind then.
+    """
+    module = formats.get(format)
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise KerazooError(f"rows is {rows!r}; it must be a whole number from 1 up.")
+    folder = Path(out) if out is not None else _default_folder(source, format)
+    _refuse_taken(folder, force)
+    trained = _of_run(Path(source)) if is_run(source) else _of_entry(os.fspath(source))
+    part, network = _exported_network(trained)
+    reason = module.refusal(network)
+    if reason:
+        raise KerazooError(f"{trained.source} cannot become {module.TITLE}: {reason}.")
+    return save_folder_atomic(
+        folder, lambda aside: _fill(aside, folder, trained, part, network, format, module, rows)
+    )
+
+
+def _default_folder(source: str | os.PathLike[str], format: str) -> Path:
+    if is_run(source):
+        return Path(source) / f"export-{format}"
+    return Path("exports") / f"{registry.get_entry(os.fspath(source)).name}-{format}"
+
+
+def _refuse_taken(folder: Path, force: bool) -> None:
+    """Raise KerazooError unless the folder is new, empty, or an export that may be replaced."""
+    endings = [formats.module_named(name).SUFFIX for name in formats.names()]
+    if folder.suffix in endings and not folder.is_dir():
+        raise KerazooError(
+            f"out is {folder}; it names a folder, which gets the export, its certificate and what "
+            f"belongs to it: leave out {folder.suffix}."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise KerazooError(f"{folder} is a file; out names a folder.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not force:
+        raise KerazooError(
+            f"folder {folder} is not empty. Add --force (force=True) to replace an earlier export "
+            "in it, or choose another folder."
+        )
+    if _files_in(folder) != _files_of_export(folder):
+        raise KerazooError(
+            f"folder {folder} holds something else than one export of kerazoo's; nothing in it "
+            "was touched. Choose another folder."
+        )
+
+
+def _files_in(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+
+
+def _files_of_export(folder: Path) -> set[str] | None:
+    """The files that the certificate in a folder names, and itself; None without a certificate."""
+    try:
+        (path,) = folder.glob(f"*{CERTIFICATE}")
+        return {path.name, *json.loads(path.read_text(encoding="utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _of_entry(name: str) -> Trained:
+    entry = registry.get_entry(name)
+    if evidence.read(entry).weights is None and entry.unmeasured:
+        raise KerazooError(
+            f"{entry.name} has no trained weights to export: {entry.unmeasured}. Train it with "
+            f"`kerazoo train {entry.name}` and export the run folder."
+        )
+    model = building.build_for(entry)
+    evidence.load_bundled_weights(model, entry)
+    data = data_for(entry, entry.recipe)
+    known = data.info.vocabulary
+    return Trained(entry.name, entry, model, data, text.read_vocabulary(known) if known else None)
+
+
+def _of_run(folder: Path) -> Trained:
+    if not folder.is_dir():
+        raise KerazooError(f"there is no run folder {folder}.")
+    finished = run.load(folder)
+    config = run.read_config(folder)
+    if "own" in config:
+        entry, own = own_of_run(folder, finished)
+        known = folder / run.VOCABULARY if own.data.info.vocabulary else None
+        return Trained(
+            str(folder),
+            entry,
+            own.trained(finished.model),
+            own.data,
+            text.read_vocabulary(known) if known else None,
+            dict(own.treatment) if own.treatment["kind"] == "rows" else None,
+        )
+    entry = registry.get_entry(finished.entry)
+    data = data_for(entry, finished.recipe)
+    known = folder / run.VOCABULARY if data.info.vocabulary else None
+    return Trained(
+        str(folder), entry, finished.model, data, text.read_vocabulary(known) if known else None
+    )
+
+
+def _exported_network(trained: Trained) -> tuple[str, keras.Model]:
+    """The network that is exported, and its name within the model."""
+    networks = networks_of(trained.model)
+    for part in ("model", "generator"):
+        if part in networks:
+            return part, networks[part]
+    raise KerazooError(
+        f"{trained.source} consists of {', '.join(networks)}; only a single model or a generator "
+        "can be exported."
+    )
+
+
+def _fill(
+    aside: Path,
+    folder: Path,
+    trained: Trained,
+    part: str,
+    network: keras.Model,
+    format: str,
+    module: FormatModule,
+    rows: int,
+) -> Certificate:
+    """Write an export into ``aside``, which becomes ``folder``; returns its certificate."""
+    file = aside / f"{trained.entry.name}{module.SUFFIX}"
+    data = trained.data
+    if registry.task_of(trained.entry) != "generation":
+        data = certifying.some_of(data, rows)
+    notes, runner, on_texts = _write_and_open(file, trained, network, module)
+    _write_beside(aside, trained)
+    try:
+        figures = certifying.measure(trained.entry, part, network, data, runner, on_texts)
+    except (KerazooError, OSError):
+        raise
+    except Exception as error:
+        raise _refused(trained, module, error, "runs it, but not on every example") from error
+    example = _examples(network)[:1]
+    taken, calls = certifying.milliseconds(runner, example)
+    certificate = Certificate(
+        source=trained.source,
+        entry=trained.entry.name,
+        network=part,
+        format=format,
+        runtime=module.TITLE,
+        path=folder / file.name,
+        **vars(figures),
+        test_examples=len(trained.data.test),
+        bytes=sum((aside / p).stat().st_size for p in _files_in(aside) if _is_of(p, file)),
+        milliseconds=taken,
+        keras_milliseconds=certifying.milliseconds(runner_of(network), example)[0],
+        calls=calls,
+        notes=notes,
+        environment={
+            **run.environment(),
+            **{p: importlib.metadata.version(p) for p in module.PACKAGES},
+        },
+    )
+    files = {name: sha256_of_file(aside / name) for name in sorted(_files_in(aside))}
+    certificate = replace(certificate, files=files)
+    # Its own name alone: the folder may be moved.
+    content = {**certificate.as_json(), "path": file.name}
+    write_json(aside / f"{trained.entry.name}{CERTIFICATE}", content)
+    return certificate
+
+
+def _is_of(name: str, file: Path) -> bool:
+    return name.partition("/")[0] == file.name
+
+
+def _write_and_open(
+    file: Path, trained: Trained, network: keras.Model, module: FormatModule
+) -> tuple[tuple[str, ...], Runner, Runner | None]:
+    """Write the network and open it again with the format's runtime, for ids and for texts."""
+    try:
+        notes = module.write(network, file, trained.vocabulary)
+    except (KerazooError, OSError):
+        raise
+    except Exception as error:  # converters raise many kinds for one cause
+        raise _refused(trained, module, error, "cannot be written") from error
+    try:
+        runner = module.load(file)
+        for n in (1, 3, 2):  # any number of examples at once
+            said = runner(_examples(network)[:n])
+            if len(said) != n:
+                raise ValueError(f"it answers {n} examples with {len(said)} outputs")
+        on_texts = None
+        load_texts = getattr(module, "load_texts", None)
+        if load_texts is not None and trained.vocabulary is not None:
+            on_texts = _through_texts(load_texts(file), trained.vocabulary)
+    except (KerazooError, OSError):
+        raise
+    except Exception as error:
+        raise _refused(trained, module, error, "was written but does not run") from error
+    return notes, runner, on_texts
+
+
+def _examples(network: keras.Model) -> np.ndarray:
+    """Three examples of zeros, to see that an export runs and how long it takes."""
+    import numpy as np
+
+    tensor = network.inputs[0]
+    return np.zeros((3, *tensor.shape[1:]), dtype=tensor.dtype)
+
+
+def _through_texts(on_texts: Any, vocabulary: Sequence[str]) -> Runner:
+    def run_on(ids: np.ndarray) -> np.ndarray:
+        return on_texts(certifying.texts_of(ids, vocabulary))
+
+    return run_on
+
+
+def _refused(trained: Trained, module: FormatModule, error: Exception, how: str) -> KerazooError:
+    said = first_line(error)
+    said = said if len(said) <= _MOST_LETTERS else f"{said[:_MOST_LETTERS]} …"
+    return KerazooError(f"{trained.source} as {module.TITLE} {how}: {said}")
+
+
+def _write_beside(aside: Path, trained: Trained) -> None:
+    """What a user of the export needs to know of its inputs and outputs."""
+    info, series = trained.data.info, trained.data.series
+    if registry.task_of(trained.entry) == "classification":
+        write_json(aside / "labels.json", list(info.labels))
+    if trained.vocabulary is not None:
+        lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token
+        write_text(aside / "vocabulary.txt", "\n".join(lines) + "\n")
+    if trained.columns is not None:
+        write_json(aside / "columns.json", trained.columns)
+    if series is not None:
+        write_json(
+            aside / "series.json",
+            {
+                "columns": list(info.columns),
+                "targets": list(info.targets),
+                "lookback": trained.data.test.x.shape[1],
+                "horizon": series.windows.horizon,
+                "lead": series.windows.lead,
+                "mean": series.mean.tolist(),
+                "std": series.std.tolist(),
+            },
+        )

@@ -1,0 +1,64 @@
+"""Copies of a network for the converters: the same weights and outputs, other ways to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kerazoo._lazy import keras
+
+
+def copy_for_conversion(network: keras.Model) -> keras.Model:
+    """A copy that converters take: no cuDNN, constants that are plain arrays, called once.
+
+    A network traced where there is a GPU would hold an operation that only GPUs have. Tensors that
+    a layer keeps beside its weights (Normalization's mean and variance) would become inputs of an
+    ONNX graph. And Keras exports no network that was never called.
+    """
+    import numpy as np
+
+    copy = type(network).from_config(network.get_config())
+    copy.set_weights(network.get_weights())
+    for layer in layers_of(copy):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
+        if hasattr(layer, "use_cudnn"):
+            layer.use_cudnn = False
+    tensor = copy.inputs[0]
+    copy(np.zeros((1, *tensor.shape[1:]), dtype=tensor.dtype), training=False)
+    return copy
+
+
+def layers_of(network: Any) -> Iterator[Any]:
+    """All layers of a network, those inside other layers included."""
+    inner = [*getattr(network, "layers", [])]
+    for name in ("forward_layer", "backward_layer", "layer"):  # Bidirectional, TimeDistributed
+        if isinstance(part := getattr(network, name, None), keras.layers.Layer):
+            inner.append(part)
+    for layer in inner:
+        yield layer
+        yield from layers_of(layer)
+
+
+def recurrent_layers(network: keras.Model) -> list[Any]:
+    """The layers that read a sequence step by step."""
+    return [layer for layer in layers_of(network) if isinstance(layer, keras.layers.RNN)]
+
+
+def steps_of(layer: Any) -> int | None:
+    """How many steps a built recurrent layer reads; None if that is not fixed."""
+    known = layer.get_build_config()
+    shape = known.get("input_shape") or next(iter(known["shapes_dict"].values()))
+    return shape[1]
+
+
+def unroll(copy: keras.Model) -> None:
+    """Let a copy's recurrent layers be one step after the other instead of a loop."""
+    for layer in layers_of(copy):
+        if isinstance(layer, keras.layers.RNN):
+            layer.unroll = True
+        if isinstance(layer, keras.layers.Bidirectional):
+            # Keras 3.15, unrolled, puts the wrong steps of the backward layer to zero where a mask
+            # is given. Without, steps of padding repeat the last output instead of being zero.
+            layer.backward_layer.zero_output_for_mask = False

@@ -1,0 +1,48 @@
+"""Keras's own file, ``.keras``, read back by plain Keras in safe mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerazoo._lazy import keras
+from kerazoo.training import engine
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerazoo.formats import Runner
+
+TITLE = "Keras"
+SUFFIX = ".keras"
+PACKAGES: tuple[str, ...] = ()
+ANY_BACKEND = True
+
+
+def refusal(network: keras.Model) -> str | None:
+    """Nothing is refused."""
+    return None
+
+
+def write(network: keras.Model, path: Path, vocabulary: Sequence[str] | None) -> tuple[str, ...]:
+    """Write the network as Keras saves it; Keras raises ValueError for what it cannot save."""
+    network.save(path)
+    return ()
+
+
+def load(path: Path) -> Runner:
+    """Open it without running code that it may hold; Keras raises ValueError if it cannot."""
+    return runner_of(keras.saving.load_model(path, compile=False, safe_mode=True))
+
+
+def runner_of(network: keras.Model) -> Runner:
+    """A Keras model as a function from and to NumPy arrays, compiled once for each shape."""
+
+    def run(x: np.ndarray) -> np.ndarray:
+        return network.predict_on_batch(x)
+
+    options = engine.compile_options(network)
+    if "jit_compile" in options:
+        network.jit_compile = options["jit_compile"]
+    return run
