@@ -447,26 +447,29 @@ def _verify(options: argparse.Namespace) -> int:
 def _verify_all(options: argparse.Namespace) -> int:
     from kerazoo.verifying_all import verify_all
 
-    given = {"--record": options.record, "--set": options.settings, "--resume": options.resume}
+    given = {"--record": options.record, "--set": options.settings}
     for name, value in (*given.items(), ("--first-seed", options.first_seed is not None)):
         if value:
             raise KerazooError(f"{name} does not go with --all; name one ENTRY.")
-    verdicts = list(
-        verify_all(
+    verdicts = []
+    try:
+        for verdict in verify_all(
             options.entry or "*",
             tier=options.tier,
             seeds=options.seeds,
             offline=options.offline,
             out=options.out,
-        )
-    )
-    if options.json:
-        _print_json(options, [v.as_json() for v in verdicts])
-    else:
-        _print(tables.verdicts_table(verdicts), tables.verdicts_line(verdicts))
-    if all(v.report is None for v in verdicts):
+            resume=options.resume,
+        ):
+            verdicts.append(verdict)
+    finally:  # Ctrl-C at the last entry must not lose what the others took hours for
+        if verdicts and options.json:
+            _print_json(options, [v.as_json() for v in verdicts])
+        elif verdicts:
+            _print(tables.verdicts_table(verdicts), *tables.verdicts_lines(verdicts))
+    if all(v.skipped for v in verdicts):
         raise KerazooError("nothing could be verified; the table says why.")
-    return FAILED if any(v.report and not v.report.passed for v in verdicts) else OK
+    return FAILED if any(v.failed for v in verdicts) else OK
 
 
 def _sample(options: argparse.Namespace) -> int:

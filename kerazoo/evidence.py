@@ -237,8 +237,13 @@ def entry_of_weights(model: Model, weights: str | os.PathLike[str]) -> Entry | N
     )
 
 
-def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
+def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> None:
     """Load the trained weights of an entry into a model built for it.
+
+    Args:
+        net: the model.
+        entry: the entry.
+        differs: what is said of a model that was built otherwise, if its weights do not fit.
 
     Raises:
         KerazooError: there are none, they were altered, or the model has other classes or shape.
@@ -260,14 +265,7 @@ def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
             f"the trained weights of {entry.name} were altered or truncated: the checksum of "
             f"{path} differs. {remedy}"
         )
-    dataset = registry.get_dataset(entry.dataset)
-    classes = f"classes={dataset.classes} and " if dataset.labels else ""
-    asked = f"{classes}input_shape={dataset.input_shape}"
-    _load(
-        net,
-        path,
-        f"The trained weights of {entry.name} are for {asked}. Build with weights=None for others.",
-    )
+    _load(net, path, f"They are the trained weights of {entry.name}.", differs)
 
 
 def load_weights_file(net: keras.Model, path: Path) -> None:
@@ -283,7 +281,7 @@ def load_weights_file(net: keras.Model, path: Path) -> None:
     _load(net, path, f"Is it a weights file of {net.name!r} with the same classes and shape?")
 
 
-def _load(net: keras.Model, path: Path, hint: str) -> None:
+def _load(net: keras.Model, path: Path, hint: str, differs: str = "") -> None:
     import warnings
 
     try:
@@ -292,6 +290,5 @@ def _load(net: keras.Model, path: Path, hint: str) -> None:
             warnings.simplefilter("error", UserWarning)
             net.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
-        raise KerazooError(
-            f"weights file {path} does not fit: {first_line(error)} {hint}"
-        ) from error
+        said = differs or f"{first_line(error)} {hint}"
+        raise KerazooError(f"weights file {path} does not fit: {said}") from error

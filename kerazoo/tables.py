@@ -300,7 +300,8 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "verdict")
     for v in verdicts:
         if v.report is None:
-            table.add_row(v.entry, "", "", "", "", "", Text(f"skipped: {_short(v.skipped, 60)}"))
+            what = Text("ERROR", "bold red") if v.error else Text("skipped")
+            table.add_row(v.entry, "", "", "", "", "", what)
             continue
         r, show = v.report, v.report.measure.show
         verdict = Text("PASS", "bold green") if r.passed else Text("FAIL", "bold red")
@@ -312,14 +313,16 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
-def verdicts_line(verdicts: Sequence[Verdict]) -> str:
-    """How many passed, failed and were skipped, and the time of all."""
-    ran = [v.report for v in verdicts if v.report is not None]
-    passed = sum(r.passed for r in ran)
-    return (
-        f"{passed} passed, {len(ran) - passed} failed, {len(verdicts) - len(ran)} skipped, in "
-        f"{duration(sum(v.seconds for v in verdicts))}"
-    )
+def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """What stands below the table: each reason in full, how many passed, the time of all."""
+    reasons = [f"{v.entry}: error: {v.error}" for v in verdicts if v.error]
+    reasons += [f"{v.entry}: skipped: {v.skipped}" for v in verdicts if v.skipped]
+    failed, skipped = sum(v.failed for v in verdicts), sum(bool(v.skipped) for v in verdicts)
+    return [
+        *reasons,
+        f"{len(verdicts) - failed - skipped} passed, {failed} failed, {skipped} skipped, in "
+        f"{duration(sum(v.seconds for v in verdicts))}",
+    ]
 
 
 def predictions_table(predictions: Sequence[Prediction]) -> Table:

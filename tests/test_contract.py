@@ -20,6 +20,7 @@ from kerazoo.datasets.cache import load_data
 from kerazoo.evidence import stale_reasons
 from kerazoo.metrics import METRICS
 from kerazoo.spec import TIERS
+from kerazoo.training.run import environment
 from kerazoo.verifying import FreshRun, Report, worst_allowed
 
 pytestmark = pytest.mark.usefixtures("real_data")
@@ -188,9 +189,9 @@ def test_unmeasured_entry_claims_nothing(name):
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_smoke_tier_is_short(name):
-    """A recorded figure, not a timing taken here; the median, since other work slowed some."""
-    reference = evidence.read(registry.get_entry(name)).tiers["smoke"]
-    assert statistics.median(r.seconds for r in reference.runs) < 60
+    """Recorded figures, not a timing taken here: under a minute, and 75 s where other work ran."""
+    seconds = [r.seconds for r in evidence.read(registry.get_entry(name)).tiers["smoke"].runs]
+    assert statistics.median(seconds) < 60 and max(seconds) < 75
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -198,7 +199,11 @@ def test_bundled_weights_measure_what_is_recorded(name):
     entry = registry.get_entry(name)
     needs_data(entry.dataset)
     result = kerazoo.evaluate(name)
-    if keras.config.backend() == "tensorflow" and result.metric == "accuracy":
+    recorded_on = evidence.read(entry).tiers["full"].environment
+    here = environment()
+    if {**here, "kerazoo": ""} == {**recorded_on, "kerazoo": ""}:
+        assert result.value == result.recorded, "on the machine that recorded it: to the bit"
+    elif keras.config.backend() == "tensorflow" and result.metric == "accuracy":
         assert result.value == result.recorded
     elif result.metric == "accuracy":  # other kernels round differently; a picture may fall over
         assert abs(result.value - result.recorded) <= 2 / result.examples

@@ -109,18 +109,19 @@ def test_each_loss_moves_its_own_network_only():
         pytest.skip("takes gradients with TensorFlow's tape")
     keras.utils.set_random_seed(0)
     model = kerazoo.build("dcgan")
+    judges, draws = model.discriminator, model.generator
     x = kerazoo.load_data("digits").train.x[:8].astype("float32")
-    with tensorflow.GradientTape() as tape:
+    softplus, mean = tensorflow.nn.softplus, tensorflow.reduce_mean
+    with tensorflow.GradientTape(persistent=True) as tape:
         fakes = model(x, training=True)
         total = model.compute_loss(x=x, y_pred=fakes, training=True)
-    ours = tape.gradient(total, model.discriminator.trainable_variables[0].value)
-    with tensorflow.GradientTape() as tape:
-        net = model.discriminator
-        d_loss = tensorflow.reduce_mean(tensorflow.nn.softplus(-net(x, training=True)))
-        d_loss += tensorflow.reduce_mean(tensorflow.nn.softplus(net(fakes, training=True)))
-        d_loss /= 2
-    alone = tape.gradient(d_loss, model.discriminator.trainable_variables[0].value)
-    np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-6)
+        real, fake = judges(x, training=True), judges(fakes, training=True)
+        d_loss = (mean(softplus(-real)) + mean(softplus(fake))) / 2
+        g_loss = mean(softplus(-fake))
+    for net, loss in ((judges, d_loss), (draws, g_loss)):
+        for variable in net.trainable_variables:
+            ours, alone = (tape.gradient(of, variable.value) for of in (total, loss))
+            np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-6, err_msg=variable.path)
 
 
 def test_collapse_of_the_discriminator_is_reported_as_such(in_tmp, monkeypatch):

@@ -155,22 +155,6 @@ def test_errors_in_both_units():
     assert set(wrong) <= set(METRICS)
 
 
-def test_mackey_glass_solves_its_equation():
-    """An independent, coarser integration (Euler, tiny steps) agrees while chaos allows it."""
-    from kerazoo.datasets.mackey_glass import integrate
-
-    ours = integrate(60)
-    step, delay = 0.01, 1700
-    x = [1.2] * (delay + 1)
-    for i in range((1_000 + 60) * 100):
-        past = x[i]
-        x.append(x[-1] + step * (0.2 * past / (1 + past**10) - 0.1 * x[-1]))
-    theirs = np.array(x[delay::100])
-    # Euler's own error grows over 1,000 units of a chaotic series: compare what stays comparable.
-    assert min(ours) > 0.2 and max(ours) < 1.4
-    assert np.std(ours) == pytest.approx(theirs[1_000:1_060].std(), abs=0.15)
-
-
 def test_mackey_glass_starts_like_a_fine_integration():
     from kerazoo.datasets import mackey_glass
 

@@ -206,25 +206,26 @@ def test_shuffled_labels_fail(recorded, monkeypatch):
     assert "FAIL" in report.table
 
 
-# Of every kind of model, on embedded data, how its learning rate is broken. A network with batch
-# normalisation learns even at a hundred times the rate, so that one gets far too little.
+EMBEDDED = [
+    name
+    for name in registry.list_entries()
+    if registry.get_dataset(registry.get_entry(name).dataset).offline
+    and not registry.get_entry(name).unmeasured
+]
+# A hundred times the learning rate breaks most; what it does not break gets something else. (A
+# network with batch normalisation learns at any rate that is not far too small.)
 BROKEN = {
-    "mnist_cnn@digits": 100,
-    "mnist_cnn_deep@digits": 100,
-    "mnist_cnn_small@digits": 100,
-    "mlp@digits": 100,
-    "resnet_block@digits": 1e-3,
-    "stacked_lstm@sine": 100,
-    "linear_regression@make_regression": 1e-3,
+    "resnet_block@digits": {"learning_rate": 4e-6},
+    "dcgan@digits": {"epochs": 1},
 }
 
 
-@pytest.mark.parametrize("entry", BROKEN)
-def test_zoo_entry_with_a_broken_learning_rate_fails(entry, in_tmp):
+@pytest.mark.parametrize("entry", EMBEDDED)
+def test_embedded_entry_with_broken_settings_fails(entry, in_tmp):
     recipe = registry.get_entry(entry).recipe_for("smoke")
-    broken = {"learning_rate": BROKEN[entry] * recipe.learning_rate}
+    broken = BROKEN.get(entry, {"learning_rate": 100 * recipe.learning_rate})
     report = kerazoo.verify(entry, tier="smoke", settings=broken, progress=False)
-    assert not report.passed, report.table
+    assert not report.passed and not report.problems, report.table
 
 
 @pytest.mark.parametrize("entry", registry.list_entries("linear_regression"))
