@@ -89,6 +89,31 @@ def test_no_network_and_no_data_names_the_way_out(home, tmp_path, monkeypatch, c
     assert not home.exists()
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "imdb", "etth1"])
+def test_the_host_that_is_probed_is_the_one_that_is_loaded_from(name, home, tmp_path, monkeypatch):
+    """And by its own protocol: Fashion-MNIST's host answers through http alone."""
+    asked = []
+
+    def unreachable(address, **_):
+        asked.append(address)
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "head", unreachable)
+    for variable in ("TFDS_DATA_DIR", "KERAZOO_DATA_DIR", "KERAS_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+    with pytest.raises(kerazoo.KerazooError, match="cannot be reached"):
+        kerazoo.load_data(name)
+    assert asked == [
+        {
+            "mnist": "https://storage.googleapis.com",
+            "fashion_mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            "cifar10": "https://www.cs.toronto.edu",
+            "imdb": "https://ai.stanford.edu",
+            "etth1": "https://raw.githubusercontent.com",
+        }[name]
+    ]
+
+
 def test_preparing_that_another_process_finished_first_goes_on(monkeypatch, tmp_path):
     """tensorflow-datasets itself fails when two processes end their preparation together."""
     folder = tmp_path / "prepared"
