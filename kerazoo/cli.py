@@ -171,7 +171,12 @@ def _finetune_options(commands: Any) -> None:
     command = commands.add_parser("finetune", help="train a model on data of your own")
     command.add_argument("model", metavar="MODEL")
     command.add_argument("data", metavar="DATA", help="a folder of pictures, or a CSV file")
-    command.add_argument("--target", metavar="COLUMN", action="append", help="of a CSV file")
+    command.add_argument(
+        "--target",
+        metavar="COLUMN",
+        action="append",
+        help="of a CSV file: what to predict; may be repeated",
+    )
     command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
     command.add_argument(
         "--task", choices=("classification", "regression"), help="of a table (default: told)"
@@ -179,12 +184,19 @@ def _finetune_options(commands: Any) -> None:
     command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")
     command.add_argument("--horizon", type=int, metavar="N", help="of a series: steps to forecast")
     command.add_argument("--lookback", type=int, metavar="N", help="of a series: past steps seen")
-    command.add_argument("--gaps", choices=("refuse", "interpolate"), default="refuse")
+    command.add_argument(
+        "--gaps",
+        choices=("refuse", "interpolate"),
+        default="refuse",
+        help="of a series: what to do about missing steps and values (default: refuse)",
+    )
     command.add_argument(
         "--split", metavar="N,N,N", help="of a series: steps of train, validation and test"
     )
     command.add_argument("--size", type=int, metavar="PIXELS", help="bring pictures to this size")
-    command.add_argument("--invert", choices=("auto", "yes", "no"), default="auto")
+    command.add_argument(
+        "--invert", choices=("auto", "yes", "no"), default="auto", help="exchange dark and light"
+    )
     command.add_argument(
         "--weights",
         default="auto",
@@ -195,8 +207,8 @@ def _finetune_options(commands: Any) -> None:
     command.add_argument("--balance", action="store_true", help="weigh all classes alike")
     command.add_argument("--no-augment", action="store_true", help="leave the pictures as they are")
     command.add_argument("--no-scratch", action="store_true", help="leave out the comparison")
-    command.add_argument("--epochs", type=int)
-    command.add_argument("--learning-rate", type=float)
+    command.add_argument("--epochs", type=int, metavar="N", help="default: by the size of the data")
+    command.add_argument("--learning-rate", type=float, metavar="R", help="of the whole network")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="FIELD=VALUE",

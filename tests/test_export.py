@@ -362,6 +362,19 @@ def test_examples_are_drawn_from_the_whole_split():
     assert certifying.some_of(data, 360) is data
 
 
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+@pytest.mark.parametrize("name", ["lenet5", "resnet8"])
+def test_architectures_without_trained_weights_convert(name, format, in_tmp):
+    model, module = kerazoo.build(name), formats.get(format)
+    path = in_tmp / f"m{module.SUFFIX}"
+    assert module.refusal(model) is None
+    module.write(model, path, None)
+    shape = (20, *model.input_shape[1:])
+    x = np.random.RandomState(0).randint(0, 256, shape).astype(np.float32)
+    said = certifying.in_batches(module.load(path), x)
+    np.testing.assert_allclose(said, model.predict(x, verbose=0), atol=1e-5)
+
+
 # Text: the bundled weights and vocabulary, on sentences of our own.
 
 SENTENCES = [
