@@ -57,6 +57,12 @@ def real_data_missing(dataset: str) -> str:
     return ""
 
 
+@pytest.fixture(autouse=True)
+def as_wide_as_elsewhere(monkeypatch):
+    """The workers of pytest-xdist have COLUMNS=80, which makes tables narrow."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory):
     """The datasets are cached once for all tests, outside the user's own cache."""
