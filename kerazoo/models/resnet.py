@@ -6,6 +6,7 @@ kerazoo verify resnet8                 on CIFAR-10
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
@@ -246,35 +247,30 @@ NEEDS_ACCELERATOR = (
     "its recipe takes many hours on two CPU cores; it will be recorded where an accelerator is to "
     "hand"
 )
-INPUT, CLASSES = (32, 32, 3), 10
-
-
-@register_model(
-    entries=[
-        cifar_entry(
-            PAPER.replace(epochs=100, weight_decay=5e-4),
-            None,
-            seeds=3,
-            unmeasured=UNDER_WAY,
-            published=(
-                Published(
-                    value=0.85,
-                    metric="accuracy",
-                    source="MLPerf Tiny, image classification: quality target",
-                    conditions="original pixels; a ResNet-8 of MLPerf's own (option B)",
-                ),
-            ),
-        )
-    ],
-    citation=CITATION,
+PAPERS_OWN = "He et al. 2015, section 4.2 and table 6."
+MLPERF_TINY = Published(
+    value=0.85,
+    metric="accuracy",
+    source="MLPerf Tiny, image classification: quality target",
+    conditions="original pixels; a ResNet-8 of MLPerf's own (option B)",
 )
-def resnet8(
-    input_shape: tuple[int, int, int] = INPUT,
-    classes: int = CLASSES,
-    classifier_activation: str | None = "softmax",
-    option: str = "A",
-) -> keras.Model:
-    """The smallest CIFAR ResNet, n = 1: eight layers with weights, 75,290 trainable parameters.
+
+
+def cifar_network(
+    depth: int, summary: str, entry: Entry, source: str = PAPERS_OWN
+) -> Callable[..., keras.Model]:
+    """Register the network of one depth under its name, ``resnet20``; returns its factory."""
+
+    def factory(
+        input_shape: tuple[int, int, int] = (32, 32, 3),
+        classes: int = 10,
+        classifier_activation: str | None = "softmax",
+        option: str = "A",
+    ) -> keras.Model:
+        return cifar_resnet(depth, input_shape, classes, classifier_activation, option)
+
+    factory.__name__ = factory.__qualname__ = f"resnet{depth}"
+    factory.__doc__ = f"""{summary}
 
     Args:
         input_shape: ``(height, width, channels)`` of raw pictures.
@@ -286,137 +282,45 @@ def resnet8(
         A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
         float32 ``(n, classes)``.
 
-    Source: He et al. 2015, section 4.2, with n = 1 (which the paper does not train).
+    Source: {source}
     """
-    return cifar_resnet(8, input_shape, classes, classifier_activation, option)
+    return register_model(entries=[entry], citation=CITATION)(factory)
 
 
-@register_model(
-    entries=[cifar_entry(PAPER.replace(epochs=60), 8.75, seeds=1, unmeasured=UNDER_WAY)],
-    citation=CITATION,
+resnet8 = cifar_network(
+    8,
+    "The smallest CIFAR ResNet, n = 1: eight layers with weights, 75,290 trainable parameters.",
+    cifar_entry(
+        PAPER.replace(epochs=100, weight_decay=5e-4),
+        None,
+        seeds=3,
+        unmeasured=UNDER_WAY,
+        published=(MLPERF_TINY,),
+    ),
+    source="He et al. 2015, section 4.2, with n = 1 (which the paper does not train).",
 )
-def resnet20(
-    input_shape: tuple[int, int, int] = INPUT,
-    classes: int = CLASSES,
-    classifier_activation: str | None = "softmax",
-    option: str = "A",
-) -> keras.Model:
-    """The CIFAR ResNet with n = 3: 20 layers with weights, 0.27 M parameters as published.
-
-    Args:
-        input_shape: ``(height, width, channels)`` of raw pictures.
-        classes: number of outputs.
-        classifier_activation: ``"softmax"`` for probabilities, None for logits.
-        option: of the shortcuts, see :func:`residual_block`; the paper's is A.
-
-    Returns:
-        A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
-        float32 ``(n, classes)``.
-
-    Source: He et al. 2015, section 4.2 and table 6.
-    """
-    return cifar_resnet(20, input_shape, classes, classifier_activation, option)
-
-
-@register_model(
-    entries=[cifar_entry(PAPER, 7.51, seeds=3, unmeasured=NEEDS_ACCELERATOR)], citation=CITATION
+resnet20 = cifar_network(
+    20,
+    "The CIFAR ResNet with n = 3: 20 layers with weights, 0.27 M parameters as published.",
+    cifar_entry(PAPER.replace(epochs=60), 8.75, seeds=1, unmeasured=UNDER_WAY),
 )
-def resnet32(
-    input_shape: tuple[int, int, int] = INPUT,
-    classes: int = CLASSES,
-    classifier_activation: str | None = "softmax",
-    option: str = "A",
-) -> keras.Model:
-    """The CIFAR ResNet with n = 5: 32 layers with weights, 0.46 M parameters as published.
-
-    Args:
-        input_shape: ``(height, width, channels)`` of raw pictures.
-        classes: number of outputs.
-        classifier_activation: ``"softmax"`` for probabilities, None for logits.
-        option: of the shortcuts, see :func:`residual_block`; the paper's is A.
-
-    Returns:
-        A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
-        float32 ``(n, classes)``.
-
-    Source: He et al. 2015, section 4.2 and table 6.
-    """
-    return cifar_resnet(32, input_shape, classes, classifier_activation, option)
-
-
-@register_model(
-    entries=[cifar_entry(PAPER, 7.17, seeds=3, unmeasured=NEEDS_ACCELERATOR)], citation=CITATION
+resnet32 = cifar_network(
+    32,
+    "The CIFAR ResNet with n = 5: 32 layers with weights, 0.46 M parameters as published.",
+    cifar_entry(PAPER, 7.51, seeds=3, unmeasured=NEEDS_ACCELERATOR),
 )
-def resnet44(
-    input_shape: tuple[int, int, int] = INPUT,
-    classes: int = CLASSES,
-    classifier_activation: str | None = "softmax",
-    option: str = "A",
-) -> keras.Model:
-    """The CIFAR ResNet with n = 7: 44 layers with weights, 0.66 M parameters as published.
-
-    Args:
-        input_shape: ``(height, width, channels)`` of raw pictures.
-        classes: number of outputs.
-        classifier_activation: ``"softmax"`` for probabilities, None for logits.
-        option: of the shortcuts, see :func:`residual_block`; the paper's is A.
-
-    Returns:
-        A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
-        float32 ``(n, classes)``.
-
-    Source: He et al. 2015, section 4.2 and table 6.
-    """
-    return cifar_resnet(44, input_shape, classes, classifier_activation, option)
-
-
-@register_model(
-    entries=[cifar_entry(PAPER, 6.97, seeds=3, unmeasured=NEEDS_ACCELERATOR)], citation=CITATION
+resnet44 = cifar_network(
+    44,
+    "The CIFAR ResNet with n = 7: 44 layers with weights, 0.66 M parameters as published.",
+    cifar_entry(PAPER, 7.17, seeds=3, unmeasured=NEEDS_ACCELERATOR),
 )
-def resnet56(
-    input_shape: tuple[int, int, int] = INPUT,
-    classes: int = CLASSES,
-    classifier_activation: str | None = "softmax",
-    option: str = "A",
-) -> keras.Model:
-    """The CIFAR ResNet with n = 9: 56 layers with weights, 0.85 M parameters as published.
-
-    Args:
-        input_shape: ``(height, width, channels)`` of raw pictures.
-        classes: number of outputs.
-        classifier_activation: ``"softmax"`` for probabilities, None for logits.
-        option: of the shortcuts, see :func:`residual_block`; the paper's is A.
-
-    Returns:
-        A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
-        float32 ``(n, classes)``.
-
-    Source: He et al. 2015, section 4.2 and table 6.
-    """
-    return cifar_resnet(56, input_shape, classes, classifier_activation, option)
-
-
-@register_model(
-    entries=[cifar_entry(PAPER, 6.43, seeds=3, unmeasured=NEEDS_ACCELERATOR)], citation=CITATION
+resnet56 = cifar_network(
+    56,
+    "The CIFAR ResNet with n = 9: 56 layers with weights, 0.85 M parameters as published.",
+    cifar_entry(PAPER, 6.97, seeds=3, unmeasured=NEEDS_ACCELERATOR),
 )
-def resnet110(
-    input_shape: tuple[int, int, int] = INPUT,
-    classes: int = CLASSES,
-    classifier_activation: str | None = "softmax",
-    option: str = "A",
-) -> keras.Model:
-    """The CIFAR ResNet with n = 18: 110 layers with weights, 1.7 M parameters as published.
-
-    Args:
-        input_shape: ``(height, width, channels)`` of raw pictures.
-        classes: number of outputs.
-        classifier_activation: ``"softmax"`` for probabilities, None for logits.
-        option: of the shortcuts, see :func:`residual_block`; the paper's is A.
-
-    Returns:
-        A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
-        float32 ``(n, classes)``.
-
-    Source: He et al. 2015, section 4.2 and table 6.
-    """
-    return cifar_resnet(110, input_shape, classes, classifier_activation, option)
+resnet110 = cifar_network(
+    110,
+    "The CIFAR ResNet with n = 18: 110 layers with weights, 1.7 M parameters as published.",
+    cifar_entry(PAPER, 6.43, seeds=3, unmeasured=NEEDS_ACCELERATOR),
+)
