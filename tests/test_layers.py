@@ -1,0 +1,79 @@
+"""The README's lines of who may import whom, against every import of the package."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "kerazoo"
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module's file."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of kerazoo that a file imports, inside functions too; not those for types."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: a relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in MODULES else node.module)
+    return {name for name in found if name in MODULES} - {name_of(path), "kerazoo"}
+
+
+def part_of(module: str) -> str:
+    """The file or folder below ``kerazoo/`` that a module belongs to."""
+    part = module.split(".")[1]
+    return {"__main__": "cli"}.get(part, part)
+
+
+def stated() -> dict[str, int]:
+    """The line that each part stands on, from the top."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"tests/test_layers\.py.*?```\n(.*?)```", text, re.DOTALL)[1]
+    lines = [line.split(", ") for line in block.splitlines()]
+    return {name: i for i, line in enumerate(lines) for name in line}
+
+
+BELOW_ROOT = sorted(set(MODULES) - {"kerazoo"})  # which only hands out the public names
+
+
+def test_every_part_stands_on_one_line():
+    assert set(stated()) == {part_of(module) for module in BELOW_ROOT}
+
+
+@pytest.mark.parametrize("module", BELOW_ROOT)
+def test_nothing_is_imported_from_a_line_above(module):
+    level = stated()
+    above = {m for m in imports_of(MODULES[module]) if level[part_of(m)] < level[part_of(module)]}
+    assert not above
+
+
+def test_no_circle():
+    graph = {module: imports_of(path) for module, path in MODULES.items()}
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names it
+
+
+@pytest.mark.parametrize("module", [m for m in BELOW_ROOT if m.startswith("kerazoo.models.")])
+def test_a_model_file_knows_little(module):
+    allowed = {"registry", "spec", "recipe", "errors", "_lazy"}
+    assert {part_of(m) for m in imports_of(MODULES[module])} <= allowed
