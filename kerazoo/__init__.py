@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from kerazoo.errors import KerazooError as KerazooError
     from kerazoo.evaluating import evaluate as evaluate
     from kerazoo.exporting import export as export
+    from kerazoo.finetuning import finetune as finetune
     from kerazoo.models.resnet import residual_block as residual_block
     from kerazoo.predicting import predict as predict
+    from kerazoo.predicting import predictor as predictor
     from kerazoo.recipe import Recipe as Recipe
     from kerazoo.registry import list_datasets as list_datasets
     from kerazoo.registry import list_entries as list_entries
@@ -36,11 +38,13 @@ _HOME = {
     "build": "kerazoo.building",
     "evaluate": "kerazoo.evaluating",
     "export": "kerazoo.exporting",
+    "finetune": "kerazoo.finetuning",
     "list_datasets": "kerazoo.registry",
     "list_entries": "kerazoo.registry",
     "list_models": "kerazoo.registry",
     "load_data": "kerazoo.datasets.cache",
     "predict": "kerazoo.predicting",
+    "predictor": "kerazoo.predicting",
     "register_dataset": "kerazoo.registry",
     "register_model": "kerazoo.registry",
     "residual_block": "kerazoo.models.resnet",

@@ -42,13 +42,37 @@ def build(
     if weights is not None:
         entry = evidence.entry_of_weights(model, weights)
         if entry is not None:
-            options = {**factory_options(entry, entry.recipe), **options}
-    net = _call_factory(model, options)
+            own = factory_options(entry, entry.recipe)
+            differs = _differences(model, entry, options, own)
+            options = {**own, **options}
+    net = call_factory(model, options)
     if entry is not None:
-        evidence.load_bundled_weights(net, entry)
+        evidence.load_bundled_weights(net, entry, differs)
     elif weights is not None:
         evidence.load_weights_file(net, Path(weights))
     return net
+
+
+def _differences(model: Model, entry: Entry, given: dict[str, Any], own: dict[str, Any]) -> str:
+    """Which given options are not those of an entry's weights; empty if all are."""
+    parameters = inspect.signature(model.factory).parameters
+    defaults = {name: p.default for name, p in parameters.items()}
+    wanted = {name: own.get(name, defaults.get(name)) for name in given}
+
+    def plain(value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    other = [name for name in given if plain(given[name]) != plain(wanted[name])]
+
+    def shown(options: dict[str, Any]) -> str:
+        return ", ".join(f"{name}={options[name]!r}" for name in other)
+
+    if not other:
+        return ""
+    return (
+        f"{shown(given)} was asked for, and the trained weights of {entry.name} are for "
+        f"{shown(wanted)}. Build with weights=None for others."
+    )
 
 
 def factory_options(entry: Entry, recipe: Recipe) -> dict[str, Any]:
@@ -65,10 +89,16 @@ def build_for(entry: Entry, recipe: Recipe | None = None) -> keras.Model:
         recipe: instead of the entry's own; its look-back decides the shape of a series' windows.
     """
     model = registry.get_model(entry.model)
-    return _call_factory(model, factory_options(entry, recipe or entry.recipe))
+    return call_factory(model, factory_options(entry, recipe or entry.recipe))
 
 
-def _call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
+def options_of(model: Model) -> list[str]:
+    """Names of the options that a model's factory takes."""
+    return list(inspect.signature(model.factory).parameters)
+
+
+def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
+    """Call a factory; raises KerazooError for an option or a value that it cannot take."""
     parameters = inspect.signature(model.factory).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     for option in options:
@@ -81,10 +111,23 @@ def _call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
         raise
     except (ValueError, TypeError) as error:
         shown = ", ".join(f"{k}={v!r}" for k, v in options.items())
+        small = " The input shape is too small for the architecture, or of another kind."
+        why = small if _builds_else(model, options) else ""
         raise KerazooError(
-            f"{model.name}({shown}) cannot be built: {first_line(error)} "
-            "An input shape too small for the architecture is the usual cause."
+            f"{model.name}({shown}) cannot be built: {first_line(error)}{why}"
         ) from error
+
+
+def _builds_else(model: Model, options: dict[str, Any]) -> bool:
+    """Whether options that cannot be built can with the factory's own input shape."""
+    rest = {k: v for k, v in options.items() if k != "input_shape"}
+    if len(rest) == len(options):
+        return False
+    try:
+        model.factory(**rest)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _check_common_options(name: str, options: dict[str, Any]) -> None:

@@ -168,6 +168,7 @@ def page(entry: Entry, pictures: RunPictures | None = None) -> str:
 def _staleness(entry: Entry, model: keras.Model) -> list[str]:
     """One caveat for each tier whose reference no longer speaks for the code as it is."""
     data = registry.get_dataset(entry.dataset).sha256
+    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
     said = []
     for tier, reference in evidence.read(entry).tiers.items():
         reasons = evidence.stale_reasons(
@@ -175,6 +176,7 @@ def _staleness(entry: Entry, model: keras.Model) -> list[str]:
             entry.recipe_for(tier),
             fingerprint.of_model(model),
             data or reference.data,  # a dataset that is not pinned is not loaded for a card
+            judge,
         )
         if reasons:
             said.append(f"The reference of tier {tier} is out of date: {'; '.join(reasons)}.")

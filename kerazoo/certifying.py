@@ -196,6 +196,10 @@ class _Answering:
             raise _NotFiniteError
         return self.said
 
+    def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
+        """Outputs of few examples, as of ``keras.Model.predict_on_batch``."""
+        return self.predict(x, batch_size=len(x))
+
 
 def inputs_of(network: keras.Model, x: np.ndarray) -> np.ndarray:
     """Examples in the type that a network's input has; Keras casts by itself, others do not."""

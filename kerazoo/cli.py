@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerazoo import __version__, _lazy, registry, tables
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.metrics import metric
 from kerazoo.recipe import parse_recipe_value
+
+if TYPE_CHECKING:
+    from kerazoo.predicting_tables import TablePredictions
 
 OK, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -28,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         _lazy.silence_import_logs()  # it prints some before it reads the variable
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on traces, for its users
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -104,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(command)
     _finish(command, _train)
 
+    _finetune_options(commands)
+
     command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
     command.add_argument("source", metavar="ENTRY|RUN")
     _finish(command, _evaluate)
@@ -122,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     _training_options(command)
     _finish(command, _verify)
 
+    _using_commands(commands)
+    return parser
+
+
+def _using_commands(commands: Any) -> None:
     command = commands.add_parser("sample", help="pictures drawn by a trained generator")
     command.add_argument("source", metavar="ENTRY|RUN")
     command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
@@ -141,17 +153,70 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--force", action="store_true", help="replace an earlier export")
     _finish(command, _export)
 
-    command = commands.add_parser("predict", help="class and probability of picture files or texts")
+    command = commands.add_parser(
+        "predict", help="class of picture files or texts; a table or series with a model of yours"
+    )
     command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument("inputs", nargs="+", metavar="FILE|TEXT")
+    command.add_argument("inputs", nargs="+", metavar="FILE|TEXT|CSV")
     command.add_argument(
         "--invert",
         choices=("auto", "yes", "no"),
-        default="auto",
         help="exchange dark and light (auto: where the model expects a dark ground)",
     )
+    command.add_argument("--out", metavar="FILE", help="of a table or series: the CSV to write")
     _finish(command, _predict)
-    return parser
+
+
+def _finetune_options(commands: Any) -> None:
+    command = commands.add_parser("finetune", help="train a model on data of your own")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("data", metavar="DATA", help="a folder of pictures, or a CSV file")
+    command.add_argument(
+        "--target",
+        metavar="COLUMN",
+        action="append",
+        help="of a CSV file: what to predict; may be repeated",
+    )
+    command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
+    command.add_argument(
+        "--task", choices=("classification", "regression"), help="of a table (default: told)"
+    )
+    command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")
+    command.add_argument("--horizon", type=int, metavar="N", help="of a series: steps to forecast")
+    command.add_argument("--lookback", type=int, metavar="N", help="of a series: past steps seen")
+    command.add_argument(
+        "--gaps",
+        choices=("refuse", "interpolate"),
+        default="refuse",
+        help="of a series: what to do about missing steps and values (default: refuse)",
+    )
+    command.add_argument(
+        "--split", metavar="N,N,N", help="of a series: steps of train, validation and test"
+    )
+    command.add_argument("--size", type=int, metavar="PIXELS", help="bring pictures to this size")
+    command.add_argument(
+        "--invert", choices=("auto", "yes", "no"), default="auto", help="exchange dark and light"
+    )
+    command.add_argument(
+        "--weights",
+        default="auto",
+        metavar="DATASET|none",
+        help="the trained weights to start from",
+    )
+    command.add_argument("--freeze", action="store_true", help="train the last layer only")
+    command.add_argument("--balance", action="store_true", help="weigh all classes alike")
+    command.add_argument("--no-augment", action="store_true", help="leave the pictures as they are")
+    command.add_argument("--no-scratch", action="store_true", help="leave out the comparison")
+    command.add_argument("--epochs", type=int, metavar="N", help="default: by the size of the data")
+    command.add_argument("--learning-rate", type=float, metavar="R", help="of the whole network")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="FIELD=VALUE",
+        help="change a field of the recipe",
+    )  # fmt: skip
+    command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
+    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    _finish(command, _finetune)
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
@@ -284,6 +349,61 @@ def _train(options: argparse.Namespace) -> int:
     return OK
 
 
+def _finetune(options: argparse.Namespace) -> int:
+    from kerazoo.finetuning import finetune
+
+    done = finetune(
+        options.model,
+        options.data,
+        target=options.target if options.target is None else _one_or_all(options.target),
+        text=options.text,
+        task=options.task,
+        time=options.time,
+        horizon=options.horizon,
+        lookback=options.lookback,
+        gaps=options.gaps,
+        split=_three(options.split),
+        size=options.size,
+        invert=options.invert,
+        weights=None if options.weights.lower() == "none" else options.weights,
+        freeze=options.freeze,
+        balance=options.balance,
+        augment=not options.no_augment,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        settings=_settings(options),
+        seed=options.seed,
+        scratch=not options.no_scratch,
+        out=options.out,
+        resume=options.resume,
+    )
+    if options.json:
+        _print_json(options, done.as_json())
+    else:
+        _print(
+            tables.comparison_table(done),
+            *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
+            f"card:     {done.path / 'card.md'}",
+            *(f"picture:  {p}" for p in done.pictures),
+            f"try:      {done.use}",
+        )
+    return OK
+
+
+def _one_or_all(names: list[str]) -> str | list[str]:
+    return names[0] if len(names) == 1 else names
+
+
+def _three(text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    try:
+        train, validation, test = (int(part) for part in text.split(","))
+    except ValueError:
+        raise KerazooError(f"--split {text!r}: write three whole numbers, N,N,N.") from None
+    return train, validation, test
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from kerazoo.evaluating import evaluate
 
@@ -339,26 +459,29 @@ def _verify(options: argparse.Namespace) -> int:
 def _verify_all(options: argparse.Namespace) -> int:
     from kerazoo.verifying_all import verify_all
 
-    given = {"--record": options.record, "--set": options.settings, "--resume": options.resume}
+    given = {"--record": options.record, "--set": options.settings}
     for name, value in (*given.items(), ("--first-seed", options.first_seed is not None)):
         if value:
             raise KerazooError(f"{name} does not go with --all; name one ENTRY.")
-    verdicts = list(
-        verify_all(
+    verdicts = []
+    try:
+        for verdict in verify_all(
             options.entry or "*",
             tier=options.tier,
             seeds=options.seeds,
             offline=options.offline,
             out=options.out,
-        )
-    )
-    if options.json:
-        _print_json(options, [v.as_json() for v in verdicts])
-    else:
-        _print(tables.verdicts_table(verdicts), tables.verdicts_line(verdicts))
-    if all(v.report is None for v in verdicts):
+            resume=options.resume,
+        ):
+            verdicts.append(verdict)
+    finally:  # Ctrl-C at the last entry must not lose what the others took hours for
+        if verdicts and options.json:
+            _print_json(options, [v.as_json() for v in verdicts])
+        elif verdicts:
+            _print(tables.verdicts_table(verdicts), *tables.verdicts_lines(verdicts))
+    if all(v.skipped for v in verdicts):
         raise KerazooError("nothing could be verified; the table says why.")
-    return FAILED if any(v.report and not v.report.passed for v in verdicts) else OK
+    return FAILED if any(v.failed for v in verdicts) else OK
 
 
 def _sample(options: argparse.Namespace) -> int:
@@ -402,8 +525,13 @@ def _export(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from kerazoo.predicting import predict
+    from kerazoo.predicting_tables import TablePredictions
 
     predictions = predict(options.source, options.inputs, invert=options.invert)
+    if isinstance(predictions, TablePredictions):
+        return _write_table(options, predictions)
+    if options.out is not None:
+        raise KerazooError("--out goes with a model of tables or series; this one prints.")
     if options.json:
         _print_json(options, [p.as_json() for p in predictions])
     else:
@@ -412,3 +540,24 @@ def _predict(options: argparse.Namespace) -> int:
     for error in errors:
         print(f"kerazoo: error: {error}", file=sys.stderr)
     return MISTAKE if errors else OK
+
+
+def _write_table(options: argparse.Namespace, predictions: TablePredictions) -> int:
+    from pathlib import Path
+
+    from kerazoo.predicting_tables import KINDS, write_csv
+
+    for note in predictions.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if options.json and options.out is None:
+        _print_json(options, predictions.as_json())
+        return OK
+    path = Path(options.out or f"{Path(options.inputs[0]).stem}-{KINDS[predictions.kind]}.csv")
+    if options.out is None and path.exists():
+        raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
+    write_csv(predictions, path)
+    if options.json:
+        _print_json(options, {**predictions.as_json(), "path": str(path)})
+    else:
+        _print(tables.frame_table(predictions.frame), f"{len(predictions.frame):,} rows: {path}")
+    return OK

@@ -9,6 +9,8 @@ from typing import Any
 
 from kerazoo import building, evidence, registry, tasks
 from kerazoo.errors import KerazooError
+from kerazoo.own.data import Own
+from kerazoo.own.reading import reread
 from kerazoo.spec import Entry
 from kerazoo.tasks.outcome import Outcome
 from kerazoo.training import run
@@ -97,6 +99,37 @@ def _evaluate_run(folder: Path) -> Evaluation:
     if not folder.is_dir():
         raise KerazooError(f"there is no run folder {folder}.")
     finished = run.load(folder)
+    if "own" in run.read_config(folder):
+        return _evaluate_own(folder, finished)
     entry = registry.get_entry(finished.entry)
     outcome = tasks.of(entry).measure(finished.model, data_for(entry, finished.recipe))
     return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+
+
+def _evaluate_own(folder: Path, finished: run.Run) -> Evaluation:
+    """Measure a fine-tuned model anew on the user's data, if that is still what it was."""
+    entry, own = own_of_run(folder, finished)
+    outcome = tasks.of(entry).measure(own.trained(finished.model), own.data)
+    return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+
+
+def own_of_run(folder: Path, finished: run.Run) -> tuple[Entry, Own]:
+    """What a fine-tuned model is, and the user's data, read again.
+
+    Raises:
+        KerazooError: the data was given in code, is no longer there, or was changed since.
+    """
+    config = run.read_config(folder)
+    own = reread(config, folder)
+    if own.data.sha256 != config["fingerprints"]["data"]:
+        raise KerazooError(
+            f"the data in {config['own']['path']} is not what the run in {folder} was trained on; "
+            "it was changed since. Fine-tune again to measure on it."
+        )
+    entry = Entry(
+        dataset=own.data.info.name,
+        recipe=finished.recipe,
+        task=own.data.info.task,
+        model=config["own"]["model"],
+    )
+    return entry, own

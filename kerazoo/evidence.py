@@ -19,7 +19,7 @@ from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.files import sha256_of_file, sha256_of_json, write_json
 from kerazoo.metrics import Metric, metric
 from kerazoo.recipe import Recipe
-from kerazoo.spec import Entry, Model
+from kerazoo.spec import JUDGES, Entry, Model, Task
 
 if TYPE_CHECKING:
     import keras
@@ -63,6 +63,8 @@ class Reference:
         environment: versions, backend and machine.
         limits: figures that cannot be beaten, or not by much, in the same metric, by name.
         beside: the other metrics of baselines and limits, by name and metric.
+        judge_sha256: of generated pictures: fingerprint of the weights file that judged them;
+            empty for other tasks.
     """
 
     recipe: dict[str, Any]
@@ -73,6 +75,7 @@ class Reference:
     environment: dict[str, str]
     limits: dict[str, float] = field(default_factory=dict)
     beside: dict[str, dict[str, float]] = field(default_factory=dict)
+    judge_sha256: str = ""
 
     @property
     def n(self) -> int:
@@ -190,8 +193,20 @@ def write(entry: Entry, evidence: Evidence) -> Path:
     return path
 
 
+def judge_sha256(dataset: str, task: Task) -> str:
+    """Fingerprint of the bundled weights that judge generated pictures; empty if none do."""
+    if task != "generation" or dataset not in JUDGES:
+        return ""
+    weights = read(registry.get_entry(JUDGES[dataset][1])).weights
+    return weights.sha256 if weights else ""
+
+
 def stale_reasons(
-    reference: Reference, recipe: Recipe, model_sha256: str, data_sha256: str
+    reference: Reference,
+    recipe: Recipe,
+    model_sha256: str,
+    data_sha256: str,
+    judge_sha256: str,
 ) -> list[str]:
     """Why a reference no longer speaks for the code as it is; empty if it still does."""
     reasons = []
@@ -205,6 +220,8 @@ def stale_reasons(
         reasons.append("the model's structure changed")
     if reference.data != data_sha256:
         reasons.append("the dataset's content changed")
+    if reference.judge_sha256 != judge_sha256:
+        reasons.append("the judge of the pictures, a trained classifier, is another")
     return reasons
 
 
@@ -220,8 +237,13 @@ def entry_of_weights(model: Model, weights: str | os.PathLike[str]) -> Entry | N
     )
 
 
-def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
+def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> None:
     """Load the trained weights of an entry into a model built for it.
+
+    Args:
+        net: the model.
+        entry: the entry.
+        differs: what is said of a model that was built otherwise, if its weights do not fit.
 
     Raises:
         KerazooError: there are none, they were altered, or the model has other classes or shape.
@@ -243,14 +265,7 @@ def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
             f"the trained weights of {entry.name} were altered or truncated: the checksum of "
             f"{path} differs. {remedy}"
         )
-    dataset = registry.get_dataset(entry.dataset)
-    classes = f"classes={dataset.classes} and " if dataset.labels else ""
-    asked = f"{classes}input_shape={dataset.input_shape}"
-    _load(
-        net,
-        path,
-        f"The trained weights of {entry.name} are for {asked}. Build with weights=None for others.",
-    )
+    _load(net, path, f"They are the trained weights of {entry.name}.", differs)
 
 
 def load_weights_file(net: keras.Model, path: Path) -> None:
@@ -266,7 +281,7 @@ def load_weights_file(net: keras.Model, path: Path) -> None:
     _load(net, path, f"Is it a weights file of {net.name!r} with the same classes and shape?")
 
 
-def _load(net: keras.Model, path: Path, hint: str) -> None:
+def _load(net: keras.Model, path: Path, hint: str, differs: str = "") -> None:
     import warnings
 
     try:
@@ -275,6 +290,5 @@ def _load(net: keras.Model, path: Path, hint: str) -> None:
             warnings.simplefilter("error", UserWarning)
             net.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
-        raise KerazooError(
-            f"weights file {path} does not fit: {first_line(error)} {hint}"
-        ) from error
+        said = differs or f"{first_line(error)} {hint}"
+        raise KerazooError(f"weights file {path} does not fit: {said}") from error

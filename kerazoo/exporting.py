@@ -8,6 +8,7 @@ An export is a folder:
 labels.json                 the name of each class, of a classifier
 vocabulary.txt              of a text model: one token per line, the line number (from 0) is its id
 series.json                 of a forecaster: columns, and mean and deviation to standardise with
+columns.json                of a model of a table: how each column becomes features
 ==========================  ====================================================================
 """
 
@@ -26,7 +27,7 @@ from kerazoo.certifying import Certificate
 from kerazoo.composite import networks_of
 from kerazoo.datasets import text
 from kerazoo.errors import KerazooError, first_line
-from kerazoo.evaluating import is_run
+from kerazoo.evaluating import is_run, own_of_run
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
 from kerazoo.spec import Data, Entry
@@ -54,6 +55,7 @@ class Trained:
         model: the whole model.
         data: with the test split.
         vocabulary: of a text model: its tokens in the order of their ids; else None.
+        columns: of a user's table: how each column becomes features, as JSON; else None.
     """
 
     source: str
@@ -61,6 +63,7 @@ class Trained:
     model: keras.Model
     data: Data
     vocabulary: tuple[str, ...] | None
+    columns: dict[str, Any] | None = None
 
 
 def export(
@@ -73,7 +76,9 @@ def export(
 ) -> Certificate:
     """Export a trained model, read it back with the format's own runtime, and compare.
 
-    Of a GAN the generator is exported.
+    Of a GAN the generator is exported; of a model that was fine-tuned on a table or a series the
+    network inside, which takes encoded columns (``columns.json`` says how) or standardised windows
+    (``series.json``).
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``), a model, or a run folder.
@@ -169,6 +174,18 @@ def _of_run(folder: Path) -> Trained:
     if not folder.is_dir():
         raise KerazooError(f"there is no run folder {folder}.")
     finished = run.load(folder)
+    config = run.read_config(folder)
+    if "own" in config:
+        entry, own = own_of_run(folder, finished)
+        known = folder / run.VOCABULARY if own.data.info.vocabulary else None
+        return Trained(
+            str(folder),
+            entry,
+            own.trained(finished.model),
+            own.data,
+            text.read_vocabulary(known) if known else None,
+            dict(own.treatment) if own.treatment["kind"] == "rows" else None,
+        )
     entry = registry.get_entry(finished.entry)
     data = data_for(entry, finished.recipe)
     known = folder / run.VOCABULARY if data.info.vocabulary else None
@@ -301,6 +318,8 @@ def _write_beside(aside: Path, trained: Trained) -> None:
     if trained.vocabulary is not None:
         lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token
         write_text(aside / "vocabulary.txt", "\n".join(lines) + "\n")
+    if trained.columns is not None:
+        write_json(aside / "columns.json", trained.columns)
     if series is not None:
         write_json(
             aside / "series.json",

@@ -6,16 +6,17 @@ They must be the same on every machine, and across Keras versions that only add 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import inspect
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
 from kerazoo.files import sha256_of_json
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
 # What Keras writes beside a layer's settings that is no setting of the architecture.
@@ -25,8 +26,10 @@ _NOT_STRUCTURE = {"name", "trainable", "dtype", "module", "registered_name", "bu
 def of_model(model: keras.Model) -> str:
     """Fingerprint of a model's structure: layers, settings, connections; not weights or names.
 
-    A setting that has its default, or is None or False, counts as absent, so that a Keras version
-    that adds an option changes nothing for the models that do not use it.
+    A setting that has the default of its layer's constructor counts as absent, and so does one
+    that the constructor does not know and that is None or False; thus a Keras version that adds an
+    option changes nothing for the models that do not use it. A layer that is not trained
+    (``trainable=False``) differs from one that is.
     """
     networks = networks_of(model)
     if list(networks) == ["model"]:
@@ -45,37 +48,68 @@ def _of_network(model: keras.Model) -> dict[str, Any]:
         if hasattr(operation, "layers") and "layers" in layer["config"]:
             settings = _of_network(operation)
         else:
-            settings = _without_defaults(layer["config"], operation)
-        layers.append({**layer, "config": settings})
-    return _cleaned({**config, "layers": layers}, index)
+            settings = _settings(layer["config"], None if operation is None else type(operation))
+        rest = {k: v for k, v in layer.items() if k != "config"}
+        layers.append({**_cleaned(rest, index), "config": settings})
+    whole = _cleaned({k: v for k, v in config.items() if k != "layers"}, index)
+    return {**whole, "layers": layers}
 
 
-def _without_defaults(config: dict[str, Any], operation: Any) -> dict[str, Any]:
-    """The settings that differ from the defaults of the layer's constructor."""
-    if operation is None:
-        return config
-    parameters = inspect.signature(type(operation).__init__).parameters
-    absent = object()
+def _settings(config: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """The settings of a layer, or of what a layer holds, that say something of the structure."""
+    parameters = {} if kind is None else inspect.signature(kind.__init__).parameters
+    kept = {}
+    for name, value in config.items():
+        if name in parameters:
+            known = _is(value, parameters[name].default)
+        else:
+            known = value is None or value is False
+        if (name == "trainable" and value is False) or not (known or name in _NOT_STRUCTURE):
+            kept[name] = _cleaned(value, {})
+    return kept
 
-    def default(name: str) -> Any:
-        value = parameters[name].default if name in parameters else absent
-        return list(value) if isinstance(value, tuple) else value
 
-    return {k: v for k, v in config.items() if v != default(k)}
+def _is(value: Any, default: Any) -> bool:
+    """Whether a setting has the default of its parameter: True is not 1, a list is a tuple.
+
+    Where the default is None, False is it too: Keras writes so of an input that is not sparse.
+    """
+    if default is None:
+        return value is None or value is False
+    if isinstance(default, tuple):
+        default = list(default)
+    return value == default and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _cleaned(value: Any, index: Mapping[str, str]) -> Any:
+    """A part of a configuration without what says nothing; layers by number, not by name."""
     if isinstance(value, dict):
-        return {
+        kept = {
             k: _cleaned(v, index)
             for k, v in value.items()
             if k not in _NOT_STRUCTURE and v is not None and v is not False
         }
+        wrapped = _layer_class(value)
+        return kept if wrapped is None else {**kept, "config": _settings(value["config"], wrapped)}
     if isinstance(value, list):
         if len(value) == 3 and isinstance(value[0], str) and value[0] in index:
             return [index[value[0]], *value[1:]]  # a layer's output, written [name, node, tensor]
         return [_cleaned(v, index) for v in value]
     return value
+
+
+def _layer_class(described: dict[str, Any]) -> type | None:
+    """The class of a layer that another one holds, as ``Bidirectional`` does; else None."""
+    if not isinstance(described.get("config"), dict):
+        return None
+    kind = keras.saving.get_registered_object(described.get("registered_name"))
+    try:
+        if kind is None:
+            module = importlib.import_module(described["module"])
+            kind = getattr(module, described["class_name"])
+    except (KeyError, TypeError, AttributeError, ImportError):
+        return None
+    return kind if isinstance(kind, type) and issubclass(kind, keras.layers.Layer) else None
 
 
 def of_arrays(arrays: Mapping[str, np.ndarray]) -> str:

@@ -80,6 +80,13 @@ _ALL = (
         digits=2,
         short="FD",
     ),
+    Metric(
+        "fd_pixels_pca64",
+        "Fréchet distance in 64 principal components of the pixels",
+        higher_is_better=False,
+        digits=2,
+        short="FD (pixels)",
+    ),
     Metric("smallest_class", "smallest class", higher_is_better=True, digits=1, percent=True),
     Metric("largest_class", "largest class", higher_is_better=False, digits=1, percent=True),
     Metric("diversity", "diversity (real: 1)", higher_is_better=True, digits=3),

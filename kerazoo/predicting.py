@@ -14,6 +14,7 @@ from kerazoo.datasets.pictures import Invert, read_picture
 from kerazoo.errors import KerazooError
 from kerazoo.evaluating import is_run
 from kerazoo.evaluation.figures import is_picture
+from kerazoo.predicting_tables import TablePredictions, predict_table, table_kind
 from kerazoo.training import run
 from kerazoo.training.inference import probabilities
 
@@ -50,20 +51,45 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """A trained classifier and what its inputs are.
+class Predictor:
+    """A trained classifier that stays loaded; call it with a list of inputs.
 
     Attributes:
         model: the model.
         labels: the name of each class.
         light_on_dark: of pictures: it knows light strokes on a dark ground.
         vocabulary: of text: the tokens in the order of their ids; None for a model of pictures.
+        invert: of pictures: what it does about dark and light unless it is told.
     """
 
     model: keras.Model
     labels: list[str]
     light_on_dark: bool
     vocabulary: tuple[str, ...] | None
+    invert: Invert = "auto"
+
+    def __call__(self, inputs: Sequence[Any], *, invert: Invert | None = None) -> list[Prediction]:
+        """Classify picture files, pictures as arrays, or texts; see :func:`predict`."""
+        if isinstance(inputs, (str, bytes, os.PathLike)) or not len(inputs):
+            raise KerazooError("predict needs a list of files or texts, with at least one.")
+        prepared: dict[int, _Prepared] = {}
+        errors: dict[int, str] = {}
+        for index, given in enumerate(inputs):
+            try:
+                if self.vocabulary is not None:
+                    prepared[index] = _prepare_text(self, given)
+                else:
+                    prepared[index] = _prepare_picture(self, given, invert or self.invert)
+            except KerazooError as error:
+                errors[index] = str(error)
+        rows = _probabilities(self.model, [p.x for p in prepared.values()])
+        said = dict(zip(prepared, rows, strict=True))
+        return [
+            Prediction(_shown(given), error=errors[index])
+            if index in errors
+            else _prediction(_shown(given), said[index], self.labels, prepared[index].note)
+            for index, given in enumerate(inputs)
+        ]
 
 
 @dataclass(frozen=True)
@@ -76,70 +102,75 @@ class _Prepared:
 
 def predict(
     source: str | os.PathLike[str],
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: Any,
     *,
-    invert: Invert = "auto",
-) -> list[Prediction]:
-    """Classify picture files or texts.
+    invert: Invert | None = None,
+) -> list[Prediction] | TablePredictions:
+    """Classify picture files or texts; predict for a table, or the next steps of a series.
+
+    Loads the model each time; :func:`predictor` gives one that stays loaded.
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run folder.
-        inputs: for a model of pictures: files of any size and kind that Pillow reads; see
-            :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape. For a
-            model of text: the texts themselves, or paths (``pathlib.Path``, or the name of a file
-            that exists) of UTF-8 files.
-        invert: of pictures: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light.
+        inputs: for a model of pictures: files of any size and kind that Pillow reads (see
+            :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape), or
+            arrays of raw pixels in the model's shape. For a model of text: the texts themselves,
+            or paths (``pathlib.Path``, or the name of a file that exists) of UTF-8 files. For a
+            model that was fine-tuned on a table or a series: one CSV file, or a pandas DataFrame.
+        invert: of picture files: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light; None
+            does as the model was trained (of the zoo's own: ``"auto"``).
 
     Returns:
         One prediction per input, in order. An input that cannot be read has ``.error`` set; the
-        others are predicted all the same.
+        others are predicted all the same. Of a table or series: ``.frame``, a DataFrame.
 
     Raises:
         KerazooError: no input given, no such entry or run, it classifies neither pictures nor
             text, or it has no trained weights.
     """
-    if isinstance(inputs, (str, bytes, os.PathLike)) or not inputs:
+    if is_run(source) and (config := _run_config(source)) and table_kind(config):
+        return predict_table(Path(source), config, inputs)
+    if isinstance(inputs, (str, bytes, os.PathLike)) or not len(inputs):
         raise KerazooError("predict needs a list of files or texts, with at least one.")
-    classifier = _classifier(source)
-    prepared: dict[int, _Prepared] = {}
-    errors: dict[int, str] = {}
-    for index, given in enumerate(inputs):
-        try:
-            if classifier.vocabulary is not None:
-                prepared[index] = _prepare_text(classifier, given)
-            else:
-                prepared[index] = _prepare_picture(classifier, given, invert)
-        except KerazooError as error:
-            errors[index] = str(error)
-    rows = _probabilities(classifier.model, [p.x for p in prepared.values()])
-    said = dict(zip(prepared, rows, strict=True))
-    return [
-        Prediction(_shown(given), error=errors[index])
-        if index in errors
-        else _prediction(_shown(given), said[index], classifier.labels, prepared[index].note)
-        for index, given in enumerate(inputs)
-    ]
+    return predictor(source)(inputs, invert=invert)
 
 
 def _shown(given: Any) -> str:
+    if hasattr(given, "shape"):
+        return f"array {given.shape}"
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else repr(given)
 
 
-def _classifier(source: str | os.PathLike[str]) -> Classifier:
+def _run_config(source: str | os.PathLike[str]) -> dict[str, Any]:
+    folder = Path(source)
+    if not folder.is_dir():
+        raise KerazooError(f"there is no run folder {folder}.")
+    return run.read_config(folder)
+
+
+def predictor(source: str | os.PathLike[str]) -> Predictor:
+    """Load a trained classifier once, to predict with it many times.
+
+    Args:
+        source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run folder.
+
+    Raises:
+        KerazooError: no such entry or run, it classifies neither pictures nor text, or it has no
+            trained weights.
+    """
     if is_run(source):
         folder = Path(source)
-        if not folder.is_dir():
-            raise KerazooError(f"there is no run folder {folder}.")
-        config = run.read_config(folder)
+        config = _run_config(folder)
         if not config["data"]["labels"] or config.get("networks", ["model"]) != ["model"]:
             raise KerazooError(f"the model in {folder} classifies nothing.")
         model = run.load_model(folder, config)
         own = folder / run.VOCABULARY
-        found = Classifier(
+        found = Predictor(
             model,
             config["data"]["labels"],
             config["data"]["light_on_dark"],
             text.read_vocabulary(own) if config["data"].get("text") else None,
+            config.get("own", {}).get("treatment", {}).get("invert", "auto"),
         )
     else:
         entry = registry.get_entry(os.fspath(source))
@@ -152,7 +183,7 @@ def _classifier(source: str | os.PathLike[str]) -> Classifier:
         evidence.load_bundled_weights(model, entry)
         dataset = registry.get_dataset(entry.dataset)
         tokens = text.read_vocabulary(dataset.vocabulary) if dataset.vocabulary else None
-        found = Classifier(model, list(dataset.labels), dataset.light_on_dark, tokens)
+        found = Predictor(model, list(dataset.labels), dataset.light_on_dark, tokens)
     shape = found.model.input_shape[1:]
     if found.vocabulary is None and not is_picture(shape):
         raise KerazooError(
@@ -162,27 +193,46 @@ def _classifier(source: str | os.PathLike[str]) -> Classifier:
     return found
 
 
-def _prepare_picture(classifier: Classifier, given: Any, invert: Invert) -> _Prepared:
+def _prepare_picture(known: Predictor, given: Any, invert: Invert) -> _Prepared:
+    shape = known.model.input_shape[1:]
+    if hasattr(given, "shape"):
+        return _Prepared(_pixels(given, shape))
     if not isinstance(given, (str, os.PathLike)):
-        raise KerazooError(f"{given!r} is no file name.")
+        raise KerazooError(f"{given!r} is neither a file name nor an array.")
     picture = read_picture(
         Path(given),
-        classifier.model.input_shape[1:],
-        light_on_dark=classifier.light_on_dark,
+        shape,
+        light_on_dark=known.light_on_dark,
         invert=invert,
     )
     note = "dark and light exchanged (--invert no: leave as it is)" if picture.inverted else ""
     return _Prepared(picture.pixels, note)
 
 
-def _prepare_text(classifier: Classifier, given: Any) -> _Prepared:
+def _pixels(given: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of raw pixels in the model's shape, which a missing channel axis may lack."""
+    import numpy as np
+
+    pixels = np.asarray(given)
+    if pixels.shape == shape[:-1] and shape[-1] == 1:
+        pixels = pixels[..., None]
+    if pixels.shape != shape:
+        raise KerazooError(f"an array of shape {pixels.shape} is given; the model takes {shape}.")
+    if pixels.dtype.kind not in "iuf" or not np.isfinite(pixels).all():
+        raise KerazooError("the array holds something else than finite numbers.")
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise KerazooError("the array holds values outside 0 to 255; raw pixels are wanted.")
+    return pixels
+
+
+def _prepare_text(known: Predictor, given: Any) -> _Prepared:
     raw = _text_of(given)
     tokens = text.tokens_of(raw)
     if not tokens:
         raise KerazooError("the text holds no word.")
-    length = classifier.model.input_shape[1]
-    assert classifier.vocabulary is not None
-    ids = text.encode([raw], classifier.vocabulary, length)[0]
+    length = known.model.input_shape[1]
+    assert known.vocabulary is not None
+    ids = text.encode([raw], known.vocabulary, length)[0]
     if (ids <= text.UNKNOWN).all():
         raise KerazooError("the text holds no word that the model knows; it knows English reviews.")
     note = ""
@@ -193,7 +243,7 @@ def _prepare_text(classifier: Classifier, given: Any) -> _Prepared:
 
 def _text_of(given: Any) -> str:
     """The text that was given, or that of the file that was named."""
-    if isinstance(given, str) and "\n" not in given and len(given) < 256 and Path(given).is_file():
+    if isinstance(given, str) and _names_a_file(given):
         given = Path(given)
     if isinstance(given, os.PathLike):
         try:
@@ -207,6 +257,13 @@ def _text_of(given: Any) -> str:
             f"the text has {len(given):,} characters; more than {MOST_CHARACTERS:,} is no review."
         )
     return given
+
+
+def _names_a_file(given: str) -> bool:
+    try:
+        return "\n" not in given and "\0" not in given and Path(given).is_file()
+    except OSError:  # longer than a file name can be
+        return False
 
 
 def _probabilities(model: keras.Model, examples: list[np.ndarray]) -> list[np.ndarray]:

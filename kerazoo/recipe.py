@@ -11,6 +11,7 @@ from kerazoo.errors import KerazooError, unknown
 
 OptimizerName = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["constant", "cosine", "warmup_cosine"]
+InterpolationName = Literal["bilinear", "nearest"]
 TrainingSplit = Literal["train", "train+validation"]
 
 
@@ -39,9 +40,17 @@ class Recipe:
         augment_shift: random translation, up to this fraction of height and width.
         augment_rotate: random rotation, up to this many degrees either way.
         augment_zoom: random zoom in or out, up to this fraction.
+        augment_interpolation: how pixels between pixels are made. ``bilinear`` blurs a little;
+            ``nearest`` shifts by whole pixels, so that what is seen in training is as sharp as
+            what is seen later.
         train_on: ``train`` alone, or ``train+validation`` once every choice is made.
         train_examples: use only the first so many training examples; None uses all.
         lookback: of series only: how many past values the model sees; None means the dataset's.
+        head_epochs: the first so many of the epochs train the model's new last layers only, at
+            the constant ``head_learning_rate``; then all of it, along the schedule. For
+            fine-tuning.
+        head_learning_rate: of those epochs.
+        balance: of classification only: weigh each example so that all classes weigh the same.
     """
 
     epochs: int
@@ -59,9 +68,13 @@ class Recipe:
     augment_shift: float = 0.0
     augment_rotate: float = 0.0
     augment_zoom: float = 0.0
+    augment_interpolation: InterpolationName = "bilinear"
     train_on: TrainingSplit = "train"
     train_examples: int | None = None
     lookback: int | None = None
+    head_epochs: int = 0
+    head_learning_rate: float = 1e-3
+    balance: bool = False
 
     def __post_init__(self) -> None:
         hints = get_type_hints(Recipe)
@@ -83,6 +96,12 @@ class Recipe:
                 "recipe fields warmup (above 0) and schedule='warmup_cosine' go together."
             )
 
+        if self.head_epochs > self.epochs:
+            raise KerazooError(
+                f"recipe field head_epochs is {self.head_epochs}; of {self.epochs} epochs it can "
+                "be at most all."
+            )
+
     @property
     def augments(self) -> bool:
         """Whether training pictures are changed at random."""
@@ -101,6 +120,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
     "batch_size": (1, 1_000_000),
     "learning_rate": (1e-12, 1e6),
+    "head_epochs": (0, 100_000),
+    "head_learning_rate": (1e-12, 1e6),
     "warmup": (0.0, 0.9),
     "momentum": (0.0, 0.9999),
     "beta_1": (0.0, 0.9999),

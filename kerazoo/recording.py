@@ -17,8 +17,9 @@ from kerazoo.files import write_bytes
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Entry
 from kerazoo.training import run
+from kerazoo.training.loop import training_split
 from kerazoo.training.run import Run
-from kerazoo.training.trainer import data_for, training_split
+from kerazoo.training.trainer import data_for
 
 
 def require_writable(folder: Path) -> None:
@@ -31,16 +32,30 @@ def record_reference(
     entry: Entry,
     tier: str,
     recipe: Recipe,
-    recorded: Evidence,
     runs: list[Run | None],
     folder: Path,
 ) -> Evidence:
-    """Write the reference from finished runs, and the weights of the first for ``full``."""
+    """Write the reference from finished runs, and the weights of the first for ``full``.
+
+    What is recorded already is read last, just before it is written: baselines and weights take
+    minutes, in which another process may record the other tier.
+    """
     finished = [r for r in runs if r is not None]
     if len(finished) < len(runs):
         raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
     data = data_for(entry, recipe)
     metric = registry.metric_of(entry)
+    for other in {r.metrics["metric"] for r in finished} - {metric.name}:
+        raise KerazooError(
+            f"the runs of {entry.name} measured {other!r}, but its references hold "
+            f"{metric.name!r}; nothing was recorded."
+        )
+    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+    if any(r.metrics.get("judge_sha256", "") != judge for r in finished):
+        raise KerazooError(
+            f"the pictures of {entry.name} were judged by other weights than the judge has now; "
+            "nothing was recorded. Train again."
+        )
     config = run.read_config(finished[0].path)
     model = config["fingerprints"]["model"]
     stamp = fingerprint.of_run(config["recipe"], model, data.sha256)
@@ -56,13 +71,20 @@ def record_reference(
         )
         for r in finished
     ]
-    seeds = {r.seed for r in fresh}
-    recorded = evidence.read(entry)  # again: another process may have recorded the other tier
-    kept = _still_valid(recorded.tiers.get(tier), recipe, model, data.sha256, config, seeds)
-    restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
-    together = sorted([*fresh, *restamped], key=lambda r: r.seed)
     baselines = tasks.of(entry).baselines(training_split(data, recipe), data)
     naive, limits = baselines.main(metric.name)
+    first = min(finished, key=lambda r: r.seed)
+    compact = _compact_weights(entry, first, data) if tier == "full" else None
+
+    recorded = evidence.read(entry)
+    seeds = {r.seed for r in fresh}
+    before = recorded.tiers.get(tier)
+    kept = []
+    if before is not None:
+        stale = evidence.stale_reasons(before, recipe, model, data.sha256, judge)
+        kept = _still_valid(before, stale, config["environment"], seeds)
+    restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
+    together = sorted([*fresh, *restamped], key=lambda r: r.seed)
     reference = Reference(
         recipe=dataclasses.asdict(recipe),
         model=model,
@@ -72,11 +94,11 @@ def record_reference(
         environment=config["environment"],
         limits=limits,
         beside=baselines.others(metric.name),
+        judge_sha256=judge,
     )
     weights = recorded.weights
-    first = min(finished, key=lambda r: r.seed)
-    if tier == "full" and first.seed == together[0].seed:
-        content, value = _compact_weights(entry, first, data)
+    if compact is not None and first.seed == together[0].seed:
+        content, value = compact
         weights = BundledWeights(
             sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
         )
@@ -94,18 +116,10 @@ def record_reference(
 
 
 def _still_valid(
-    before: Reference | None,
-    recipe: Recipe,
-    model: str,
-    data: str,
-    config: dict[str, Any],
-    seeds: set[int],
+    before: Reference, stale: list[str], environment: dict[str, str], seeds: set[int]
 ) -> list[RecordedRun]:
     """The recorded runs that the fresh ones join: of the same training, in the same environment."""
-    if before is None:
-        return []
-    stale = evidence.stale_reasons(before, recipe, model, data)
-    if not stale and before.environment == config["environment"]:
+    if not stale and before.environment == environment:
         return [r for r in before.runs if r.seed not in seeds]
     why = "; ".join(stale) or "recorded with other versions or on another machine"
     print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)

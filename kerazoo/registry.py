@@ -19,7 +19,17 @@ from typing import Any, TypeVar
 from kerazoo.errors import KerazooError, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
-from kerazoo.spec import MAIN_METRIC, Dataset, Entry, Loader, Model, Task, Windows
+from kerazoo.spec import (
+    FORECAST_ERRORS,
+    JUDGES,
+    MAIN_METRIC,
+    Dataset,
+    Entry,
+    Loader,
+    Model,
+    Task,
+    Windows,
+)
 
 PRIVATE = "One of your own needs --import MODULE before the command."
 _PACKAGE = Path(__file__).parent
@@ -112,6 +122,7 @@ def register_dataset(
             raise KerazooError(f"dataset {name!r} has no docstring; it is its documentation.")
         _refuse_taken("dataset", name, _datasets, loader)
         _require_facts(name, task, labels, targets, windows)
+        _require_metric(name, task, metric)
         shape = (windows.lookback, len(columns)) if windows else tuple(input_shape)
         if not shape:
             raise KerazooError(f"dataset {name!r} needs input_shape, the shape of one example.")
@@ -125,7 +136,7 @@ def register_dataset(
             columns=tuple(columns),
             targets=tuple(targets),
             windows=windows,
-            metric=metric or MAIN_METRIC[task],
+            metric=metric or main_metric(name, task),
             licence=licence,
             source=source,
             offline=offline,
@@ -156,6 +167,12 @@ def _require_facts(
     what, given = wanted.get(task, ("", True))
     if not given:
         raise KerazooError(f"dataset {name!r} needs {what}, for task {task!r}.")
+
+
+def _require_metric(name: str, task: Task, metric: str) -> None:
+    can = FORECAST_ERRORS if task == "forecasting" else (main_metric(name, task),)
+    if metric and metric not in can:
+        raise unknown(f"metric of dataset {name!r}, task {task!r},", metric, can)
 
 
 def _refuse_taken(kind: str, name: str, taken: dict[str, Any], function: Any) -> None:
@@ -302,7 +319,13 @@ def task_of(entry: Entry) -> Task:
 
 
 def metric_of(entry: Entry) -> Metric:
-    """What the references of an entry hold."""
-    dataset = get_dataset(entry.dataset)
-    own = dataset.metric if task_of(entry) == dataset.task else MAIN_METRIC[task_of(entry)]
-    return metric_named(entry.metric or own)
+    """What the references of an entry hold; it follows from the dataset and the task."""
+    dataset, task = get_dataset(entry.dataset), task_of(entry)
+    return metric_named(dataset.metric if task == dataset.task else main_metric(dataset.name, task))
+
+
+def main_metric(dataset: str, task: Task) -> str:
+    """What a task measures on a dataset that does not choose."""
+    if task == "generation" and dataset in JUDGES:
+        return JUDGES[dataset][0]
+    return MAIN_METRIC[task]

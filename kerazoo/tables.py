@@ -16,10 +16,12 @@ from kerazoo.spec import TIERS, Entry
 from kerazoo.training.progress import duration
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table
 
     from kerazoo.certifying import Certificate
     from kerazoo.evidence import Reference
+    from kerazoo.finetuning import FineTuned
     from kerazoo.predicting import Prediction
     from kerazoo.verifying import Report
     from kerazoo.verifying_all import Verdict
@@ -298,7 +300,8 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "verdict")
     for v in verdicts:
         if v.report is None:
-            table.add_row(v.entry, "", "", "", "", "", Text(f"skipped: {_short(v.skipped, 60)}"))
+            what = Text("ERROR", "bold red") if v.error else Text("skipped")
+            table.add_row(v.entry, "", "", "", "", "", what)
             continue
         r, show = v.report, v.report.measure.show
         verdict = Text("PASS", "bold green") if r.passed else Text("FAIL", "bold red")
@@ -310,14 +313,16 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
-def verdicts_line(verdicts: Sequence[Verdict]) -> str:
-    """How many passed, failed and were skipped, and the time of all."""
-    ran = [v.report for v in verdicts if v.report is not None]
-    passed = sum(r.passed for r in ran)
-    return (
-        f"{passed} passed, {len(ran) - passed} failed, {len(verdicts) - len(ran)} skipped, in "
-        f"{duration(sum(v.seconds for v in verdicts))}"
-    )
+def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """What stands below the table: each reason in full, how many passed, the time of all."""
+    reasons = [f"{v.entry}: error: {v.error}" for v in verdicts if v.error]
+    reasons += [f"{v.entry}: skipped: {v.skipped}" for v in verdicts if v.skipped]
+    failed, skipped = sum(v.failed for v in verdicts), sum(bool(v.skipped) for v in verdicts)
+    return [
+        *reasons,
+        f"{len(verdicts) - failed - skipped} passed, {failed} failed, {skipped} skipped, in "
+        f"{duration(sum(v.seconds for v in verdicts))}",
+    ]
 
 
 def predictions_table(predictions: Sequence[Prediction]) -> Table:
@@ -384,3 +389,42 @@ def measured_on(certificate: Certificate) -> str:
 def _short(given: str, most: int = 200) -> str:
     """The beginning of a long text."""
     return given if len(given) <= most else f"{given[:most]} …"
+
+
+def comparison_table(done: FineTuned) -> Table:
+    """A fine-tuned model beside the naive ones and the same model from scratch."""
+    from rich import box
+    from rich.table import Table
+
+    measure = metric(done.metrics["metric"])
+    others = list(done.metrics["also"])
+    table = Table(
+        title=f"{done.run.entry}: {done.metrics['examples']:,} test examples, read once at the end",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        min_width=64,
+    )
+    table.add_column("")
+    for name in (measure.name, *others):
+        table.add_column(f"{metric(name).short or metric(name).title}", justify="right")
+    for row in done.comparison:
+        error = "" if row.standard_error is None else f" ± {measure.number(row.standard_error)}"
+        figures = [measure.show(row.value) + error]
+        figures += [metric(n).show(row.also[n]) if n in row.also else "" for n in others]
+        table.add_row(row.name, *figures)
+    return table
+
+
+def frame_table(frame: pd.DataFrame, most: int = 12) -> Table:
+    """The first rows of a DataFrame."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in frame.columns:
+        table.add_column(str(name), justify="left" if frame[name].dtype == object else "right")
+    for row in frame.head(most).itertuples(index=False):
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    if len(frame) > most:
+        table.add_row("…")
+    return table

@@ -12,6 +12,7 @@ from typing import Any
 
 from kerazoo import building, evidence, fingerprint, registry
 from kerazoo._lazy import keras
+from kerazoo.caveats import best_naive, plain
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric
@@ -84,7 +85,21 @@ class Report:
     def passed(self) -> bool:
         """Whether the fresh runs are as good as the reference allows."""
         good = self.mean == self.bound.value or self.measure.is_better(self.mean, self.bound.value)
-        return not self.problems and good
+        beats = self.to_beat is None or self.measure.is_better(self.mean, self.to_beat[1])
+        return not self.problems and good and beats
+
+    @property
+    def to_beat(self) -> tuple[str, float] | None:
+        """The best naive model and its figure, if the reference truly beats it; else None.
+
+        Truly: by more than so many runs scatter. The floor may be wider than that, and must not
+        let a model pass that is no better than a naive one.
+        """
+        naive = best_naive(self.reference, self.measure)
+        if naive is None or not self.measure.is_better(self.reference.mean, naive[1]):
+            return None
+        scatter = prediction_margin(self.reference, len(self.runs))
+        return naive if abs(self.reference.mean - naive[1]) > scatter else None
 
     @property
     def measure(self) -> Metric:
@@ -115,9 +130,12 @@ class Report:
         rows.append(("reference", show(reference.mean), f"{spread}n = {reference.n}"))
         least = "least" if self.measure.higher_is_better else "most"
         rows.append((f"must be at {least}", show(self.bound.value), self.bound.reason))
+        if self.to_beat and not self.measure.is_better(self.bound.value, self.to_beat[1]):
+            name, value = self.to_beat
+            rows.append((f"must beat {plain(name)}", show(value), "naive, and the reference does"))
         for kind, figures in (("baseline", reference.baselines), ("limit", reference.limits)):
             for name, value in figures.items():
-                rows.append((f"{kind}: {name.replace('_', ' ')}", show(value), "recorded"))
+                rows.append((f"{kind}: {plain(name)}", show(value), "recorded"))
         return rows
 
     @property
@@ -139,6 +157,9 @@ class Report:
             "passed": self.passed,
             "mean": None if math.isnan(self.mean) else self.mean,
             "bound": self.bound.value,
+            "to_beat": dict(zip(("name", "value"), self.to_beat, strict=True))
+            if self.to_beat
+            else None,
             "higher_is_better": self.measure.higher_is_better,
             "reference": {
                 "mean": self.reference.mean,
@@ -177,7 +198,9 @@ def verify(
     """Train an entry afresh and judge it against its recorded reference.
 
     FAIL means that the mean of the fresh runs is worse than a one-sided 99 % prediction interval
-    of the reference's runs allows, with a floor for the sampling noise of the test split.
+    of the reference's runs allows, with a floor for the sampling noise of the test split (or the
+    entry's own ``tolerance``); or that it does not beat the best naive model though the reference
+    does, by more than that interval.
 
     Args:
         name: an entry or a model, which means its main dataset.
@@ -226,7 +249,7 @@ def verify(
     for seed in range(start, start + seeds):
         runs.append(_one_run(entry, tier, seed, settings, folder, resume, progress))
     if record:
-        recorded = record_reference(entry, tier, recipe, recorded, runs, folder)
+        recorded = record_reference(entry, tier, recipe, runs, folder)
     reference = recorded.tiers[tier]
     problems, notes = _staleness(entry, recipe, reference, settings)
     known = {} if record else {r.seed: r.value for r in reference.runs}
@@ -242,32 +265,44 @@ def verify(
         metric=recorded.metric,
         runs=fresh,
         reference=reference,
-        bound=worst_allowed(reference, len(fresh), metric_named(recorded.metric)),
+        bound=worst_allowed(reference, len(fresh), metric_named(recorded.metric), entry.tolerance),
         problems=tuple(problems),
         notes=(*notes, *_notes(fresh, reference, metric_named(recorded.metric))),
     )
 
 
-def worst_allowed(reference: Reference, k: int, metric: Metric) -> Bound:
+def worst_allowed(
+    reference: Reference, k: int, metric: Metric, tolerance: float | None = None
+) -> Bound:
     """The worst mean of k fresh runs that a reference of n runs allows, at 99 %.
 
     The prediction interval of Student's t for the mean of k further draws: ``mean - t(n - 1) · std
     · sqrt(1/k + 1/n)``, with a plus where a lower figure is the better one. Where the seeds
     scatter less than the test split's own sampling noise (or n is 1), the margin is that noise:
-    ``2.33 ·`` the standard error of one run.
+    ``2.33 ·`` the standard error of one run; or ``tolerance`` instead of it, if one is given.
     """
     from scipy import stats
 
     noise = statistics.fmean(r.standard_error for r in reference.runs)
     margin = float(stats.norm.ppf(CONFIDENCE)) * noise
     reason = "floor: sampling noise of the test split, 99 %"
-    if reference.std is not None:
-        t = float(stats.t.ppf(CONFIDENCE, reference.n - 1))
-        interval = t * reference.std * math.sqrt(1 / k + 1 / reference.n)
-        if interval > margin:
-            margin, reason = interval, "99 % prediction interval"
+    if tolerance is not None:
+        margin, reason = tolerance, f"tolerance of the entry: {metric.show(tolerance)}"
+    interval = prediction_margin(reference, k)
+    if interval > margin:
+        margin, reason = interval, "99 % prediction interval"
     sign = -1 if metric.higher_is_better else 1
     return Bound(reference.mean + sign * margin, reason)
+
+
+def prediction_margin(reference: Reference, k: int) -> float:
+    """How far the mean of k fresh runs may lie on one side, at 99 %; 0 if one run says nothing."""
+    from scipy import stats
+
+    if reference.std is None:
+        return 0.0
+    t = float(stats.t.ppf(CONFIDENCE, reference.n - 1))
+    return t * reference.std * math.sqrt(1 / k + 1 / reference.n)
 
 
 def _default_folder(entry: Entry, tier: str) -> Path:
@@ -314,7 +349,8 @@ def _staleness(
         notes.append(f"the recipe was changed: {changed}")
     model = fingerprint.of_model(building.build_for(entry, recipe))
     data = data_for(entry, recipe)
-    for reason in evidence.stale_reasons(reference, recipe, model, data.sha256):
+    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+    for reason in evidence.stale_reasons(reference, recipe, model, data.sha256, judge):
         text = f"the recorded evidence is stale: {reason}"
         if "content" in reason and data.info.measured_on:
             notes.append(f"the reference was measured on another copy: {data.info.measured_on}")

@@ -117,18 +117,24 @@ def test_card_of_an_entry_with_evidence_holds_every_recorded_figure(command, in_
             shown = f"baseline: {name.replace('_', ' ')} {recorded.measure.show(value)}"
             assert shown in page.text
         assert reference.environment["machine"] in page.text
-    spread = recorded.measure.with_spread(*(recorded.tiers["full"].mean, 0.0, 5))
-    assert spread in page.text
+    full = recorded.tiers["full"]
+    assert recorded.measure.with_spread(full.mean, full.std, full.n) in page.text
     dataset, model = registry.get_dataset("digits"), registry.get_model("mnist_cnn")
-    for said in (model.summary, dataset.licence, dataset.source, "n = 5 seeds", "1,199,882"):
+    for said in (
+        model.summary,
+        dataset.licence,
+        dataset.source,
+        f"n = {full.n} seeds",
+        "1,199,882",
+    ):
         assert said in page.text
     for layer in building.build_for(entry).layers:
         assert layer.name in page.text
     for part in (*model.citation.splitlines(), *registry.get_model("mnist_cnn").summary.split()):
         assert " ".join(part.split()) in page.text
     source = (in_tmp / "cards" / "card.html").read_text(encoding="utf-8")
-    full = re.search(r'<svg class="dots".*?</svg>', source, re.DOTALL)[0]
-    assert full.count('class="seed"') == 5 and 'class="mean"' in full
+    dots = re.search(r'<svg class="dots".*?</svg>', source, re.DOTALL)[0]
+    assert dots.count('class="seed"') == full.n and 'class="mean"' in dots
     assert "prefers-color-scheme: dark" in source and "width=device-width" in source
 
 

@@ -95,6 +95,33 @@ def test_build_refuses_what_cannot_be(options, why):
     assert why in str(error.value)
 
 
+def test_only_an_input_shape_is_said_to_be_too_small():
+    """A misspelt activation has nothing to do with the shape, whether one was given or not."""
+    for options in ({}, {"input_shape": (28, 28, 1)}):
+        with pytest.raises(kerazoo.KerazooError, match="sofmax") as error:
+            kerazoo.build("mnist_cnn", classifier_activation="sofmax", **options)
+        assert "too small" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        ("text_cnn", {"weights": "imdb", "width": 16}, "width=16 was asked for, and .* width="),
+        ("stacked_lstm", {"weights": "etth1", "horizon": 12}, "horizon=12 .* for horizon=24"),
+        ("mnist_cnn", {"weights": "digits", "classes": 26}, "classes=26 .* for classes=10"),
+        (
+            "mnist_cnn",
+            {"weights": "digits", "input_shape": [32, 32, 1], "classes": 10},
+            r"input_shape=\[32, 32, 1\] .* for input_shape=\(28, 28, 1\)\. ",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_name_the_option_that_differs(model, options, said):
+    with pytest.raises(kerazoo.KerazooError, match=said) as error:
+        kerazoo.build(model, **options)
+    assert "does not fit" in str(error.value) and "Skipping" not in str(error.value)
+
+
 def test_build_loads_a_weights_file_of_ones_own(in_tmp):
     import numpy as np
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +16,12 @@ KNOWN = {
     "mnist_cnn": "bd9002e1bc7442c42b3086ecb26615b20e0fecc46fb5abb60c49a5eb5950a83b",
     "mnist_cnn_deep": "9c252e19b1677c4438303635ba18abeddddd568b09c154586b1c39caa742117e",
     "mnist_cnn_small": "ab4af6aed936c9acba9a6638a380d85e5a4754e32738419ca31da84746c8cfe2",
+    "resnet8": "ddb7f386ed7f78c6ace139dec41f5c09b460959fcb0b696078d32c686d503d21",
+    "resnet_block": "ab92c56e2711a71ea320896b27616527760f907a97ff638121b3b097889e3588",
+    "dcgan": "ab01e3746375a7695b95d1ac422675118099232580e646e045ef470ad6aeaf76",
+    "text_lstm": "317e121b9a89541146aa5b9c4ca15cea0d2cc169508ff5ca7936361e2857b033",
+    "stacked_lstm": "68ec333b5868cab53114fd7b282e886d6c93afcac7bf6ccbf98252c2039c60b2",
+    "lenet5": "4db4d7f595ea659c5808b64474ade4830a18143c32d749d6c3733cd1b49d1b01",
 }
 
 
@@ -36,6 +44,73 @@ def test_names_and_weights_are_not_structure():
 @pytest.mark.parametrize("change", [{"units": 5}, {"rate": 0.2}, {"activation": "tanh"}])
 def test_settings_are_structure(change):
     assert fingerprint.of_model(net()) != fingerprint.of_model(net(**change))
+
+
+def of_layer(layer, shape=(8, 8, 1)):
+    inputs = keras.Input(shape, name="i")
+    return fingerprint.of_model(keras.Model(inputs, layer(inputs)))
+
+
+def lstm(**options):
+    return keras.layers.LSTM(4, name="l", **options)
+
+
+def both(**options):
+    return keras.layers.Bidirectional(lstm(**options), name="b")
+
+
+LAYERS = keras.layers
+PAIRS = {  # what must not be taken for its neighbour, in either direction of the default
+    "bias": (lambda: LAYERS.Conv2D(2, 3, use_bias=False), lambda: LAYERS.Conv2D(2, 3)),
+    "centre": (lambda: LAYERS.BatchNormalization(center=False), LAYERS.BatchNormalization),
+    "scale": (lambda: LAYERS.BatchNormalization(scale=False), LAYERS.BatchNormalization),
+    "frozen": (lambda: LAYERS.Conv2D(2, 3, trainable=False), lambda: LAYERS.Conv2D(2, 3)),
+    "initializer": (
+        lambda: LAYERS.Conv2D(2, 3, kernel_initializer="zeros"),
+        lambda: LAYERS.Conv2D(2, 3, kernel_initializer="ones"),
+    ),
+}
+SERIES_PAIRS = {
+    "sequences": (lambda: lstm(return_sequences=True), lstm),
+    "forget bias": (lambda: lstm(unit_forget_bias=False), lstm),
+    "inner bias": (lambda: both(use_bias=False), both),
+    "inner sequences": (lambda: both(return_sequences=True), both),
+    "inner frozen": (lambda: both(trainable=False), both),
+    "inner activation": (lambda: both(activation="relu"), both),
+}
+
+
+@pytest.mark.parametrize("name", [*PAIRS, *SERIES_PAIRS])
+def test_settings_of_true_and_false_do_not_collide(name):
+    shape = (8, 8, 1) if name in PAIRS else (8, 3)
+    one, other = ({**PAIRS, **SERIES_PAIRS})[name]
+    assert of_layer(one(), shape) != of_layer(other(), shape)
+    assert of_layer(one(), shape) == of_layer(one(), shape)
+
+
+def test_a_default_that_is_written_out_is_none():
+    assert of_layer(LAYERS.Conv2D(2, 3, use_bias=True)) == of_layer(LAYERS.Conv2D(2, 3))
+    trained = both(use_bias=True, trainable=True)
+    assert of_layer(trained, (8, 3)) == of_layer(both(), (8, 3))
+
+
+def test_a_setting_that_another_keras_version_adds_is_no_structure(monkeypatch):
+    """Keras 3.15 writes settings that 3.12 does not know: at their default, None or False."""
+    before = of_layer(LAYERS.Dense(2))
+    honest, construct = LAYERS.Dense.get_config, LAYERS.Dense.__init__
+
+    def told(self):
+        return {**honest(self), "added": "auto", "unheard_of": False, "nor_this": None}
+
+    def newer(self, units, *, added="auto", **options):
+        construct(self, units, **options)
+
+    old = list(inspect.signature(construct).parameters.values())
+    added = inspect.Parameter("added", inspect.Parameter.KEYWORD_ONLY, default="auto")
+    newer.__signature__ = inspect.Signature([*old[:-1], added, old[-1]])
+    monkeypatch.setattr(LAYERS.Dense, "get_config", told)
+    monkeypatch.setattr(LAYERS.Dense, "__init__", newer)
+    assert of_layer(LAYERS.Dense(2)) == before
 
 
 def test_connections_are_structure():

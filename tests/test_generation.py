@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import keras
@@ -10,13 +11,14 @@ import pytest
 from PIL import Image
 
 import kerazoo
-from kerazoo import fingerprint
+from kerazoo import fingerprint, registry
 from kerazoo.composite import networks_of
 from kerazoo.errors import Diverged
 from kerazoo.evaluation import frechet
 from kerazoo.evaluation.sample_figures import grid, write_grid
+from kerazoo.metrics import METRICS
 from kerazoo.spec import Split
-from kerazoo.tasks import generation
+from kerazoo.tasks import generation, judging
 
 SMALL = {"epochs": 3, "train_examples": 64}
 
@@ -24,7 +26,7 @@ SMALL = {"epochs": 3, "train_examples": 64}
 @pytest.fixture
 def few_samples(monkeypatch):
     """What is tested here does not need ten thousand."""
-    monkeypatch.setattr(generation, "SAMPLES", 500)
+    monkeypatch.setattr(judging, "SAMPLES", 500)
 
 
 def features(n=4_000, mean=0.0, scale=1.0, seed=0):
@@ -107,18 +109,19 @@ def test_each_loss_moves_its_own_network_only():
         pytest.skip("takes gradients with TensorFlow's tape")
     keras.utils.set_random_seed(0)
     model = kerazoo.build("dcgan")
+    judges, draws = model.discriminator, model.generator
     x = kerazoo.load_data("digits").train.x[:8].astype("float32")
-    with tensorflow.GradientTape() as tape:
+    softplus, mean = tensorflow.nn.softplus, tensorflow.reduce_mean
+    with tensorflow.GradientTape(persistent=True) as tape:
         fakes = model(x, training=True)
         total = model.compute_loss(x=x, y_pred=fakes, training=True)
-    ours = tape.gradient(total, model.discriminator.trainable_variables[0].value)
-    with tensorflow.GradientTape() as tape:
-        net = model.discriminator
-        d_loss = tensorflow.reduce_mean(tensorflow.nn.softplus(-net(x, training=True)))
-        d_loss += tensorflow.reduce_mean(tensorflow.nn.softplus(net(fakes, training=True)))
-        d_loss /= 2
-    alone = tape.gradient(d_loss, model.discriminator.trainable_variables[0].value)
-    np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-6)
+        real, fake = judges(x, training=True), judges(fakes, training=True)
+        d_loss = (mean(softplus(-real)) + mean(softplus(fake))) / 2
+        g_loss = mean(softplus(-fake))
+    for net, loss in ((judges, d_loss), (draws, g_loss)):
+        for variable in net.trainable_variables:
+            ours, alone = (tape.gradient(of, variable.value) for of in (total, loss))
+            np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-6, err_msg=variable.path)
 
 
 def test_collapse_of_the_discriminator_is_reported_as_such(in_tmp, monkeypatch):
@@ -144,6 +147,89 @@ def test_baselines_and_floor_lie_in_order(few_samples):
     floor = told.limits["real_against_real"]["fd_mnist_cnn_digits_10k"]
     assert floor < 0.2 * told.naive["independent_pixels"]["fd_mnist_cnn_digits_10k"]
     assert told.limits["real_against_real"]["diversity"] == pytest.approx(1, abs=0.1)
+
+
+def test_independent_pixels_are_drawn_as_they_were_when_the_references_were_recorded():
+    """In one call, which takes more memory."""
+    x = kerazoo.load_data("digits").train.x
+    flat, random = x.reshape(len(x), -1), np.random.RandomState(0)
+    drawn = flat[random.randint(0, len(flat), (50, flat.shape[1])), np.arange(flat.shape[1])]
+    ours = generation.independent_pixels(x, 50)
+    np.testing.assert_array_equal(ours.reshape(50, -1), drawn)
+
+
+@pytest.fixture
+def discs(private_registry, cache_home):
+    """A private dataset that has no judge, and dcgan on it."""
+
+    def draw(n, seed):
+        random = np.random.RandomState(seed)
+        rows, columns = np.mgrid[:16, :16]
+        centre, radius = random.uniform(4, 12, (2, n, 1, 1)), random.uniform(2, 4, (n, 1, 1))
+        inside = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < radius**2
+        x = np.where(inside, random.randint(150, 256, (n, 1, 1)), 0)
+        return x[..., None].astype("uint8"), np.zeros(n, "int64")
+
+    @kerazoo.register_dataset(
+        task="generation", input_shape=(16, 16, 1), licence="", source="", offline=True
+    )
+    def discs():
+        """Grey discs: uint8 ``(n, 16, 16, 1)``."""
+        sizes = {"train": 300, "validation": 50, "test": 60}
+        return {name: draw(n, seed) for seed, (name, n) in enumerate(sizes.items())}
+
+    recipe = kerazoo.Recipe(epochs=2, batch_size=50, learning_rate=2e-4, beta_1=0.5)
+    entry = kerazoo.Entry(dataset="discs", recipe=recipe)
+    about = vars(registry.get_model("dcgan"))
+    kerazoo.register_model(entries=[entry], citation=about["citation"])(about["factory"])
+    return entry
+
+
+def test_a_generator_is_measured_on_data_without_a_judge(discs, in_tmp):
+    done = kerazoo.train("dcgan@discs", out="run", progress=False)
+    told = done.metrics
+    assert told["metric"] == registry.metric_of(registry.get_entry("dcgan@discs")).name
+    assert told["metric"] == "fd_pixels_pca64" in METRICS
+    assert told["samples"] == 1_000 and told["components"] == 59, "60 test pictures allow no more"
+    assert told["standard_error"] > 0 and set(told["also"]) == {"diversity"}
+    assert "class_balance" not in told and "judge" not in told
+    assert kerazoo.evaluate("run").same
+    data = kerazoo.load_data("discs")
+    told = generation.baselines(data.train, data)
+    floor = told.limits["real_against_real"]
+    drawn = told.naive["independent_pixels"]
+    assert floor["fd_pixels_pca64"] < 0.3 * drawn["fd_pixels_pca64"]
+    assert floor["fd_pixels_pca64"] < done.metrics["value"], "two epochs draw no discs"
+    assert floor["diversity"] == pytest.approx(1, abs=0.15) and drawn["diversity"] < 0.9
+    again = generation.baselines(data.train, data)
+    assert again == told, "nothing is drawn anew"
+
+
+def test_components_come_from_the_training_split_alone(discs):
+    data = kerazoo.load_data("discs")
+    other = dataclasses.replace(data, test=Split(255 - data.test.x, data.test.y))
+    ours, same = (judging.judge_of(d).look(data.validation.x).features for d in (data, other))
+    np.testing.assert_array_equal(ours, same)
+    few = dataclasses.replace(data, train=Split(data.train.x[:10], data.train.y[:10]))
+    assert judging.judge_of(few).look(data.test.x).features.shape == (60, 9)
+    tiny = dataclasses.replace(
+        data,
+        **{
+            name: Split(getattr(data, name).x[:, :2, :2], getattr(data, name).y)
+            for name in ("train", "test")
+        },
+    )
+    assert judging.judge_of(tiny).look(tiny.test.x).features.shape == (60, 4)
+
+
+def test_pictures_that_cannot_be_measured_are_refused_at_once(private_registry, discs):
+    info = registry.get_dataset("discs")
+    for x, said in (
+        (np.zeros((1, 16, 16, 1), "uint8"), "two or more"),
+        (np.zeros((9, 16, 16, 1), "float32"), "uint8"),
+    ):
+        with pytest.raises(kerazoo.KerazooError, match=said):
+            generation.check_split(info, "test", x, np.zeros(len(x)))
 
 
 def test_sample_is_the_same_for_a_seed_and_takes_latents():

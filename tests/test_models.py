@@ -149,7 +149,7 @@ def test_linear_regression_reaches_the_closed_form(name):
     from sklearn.linear_model import LinearRegression
 
     from kerazoo import evidence, registry
-    from kerazoo.training.trainer import training_split
+    from kerazoo.training.loop import training_split
 
     entry = registry.get_entry(name)
     data = kerazoo.load_data(entry.dataset)

@@ -144,3 +144,30 @@ def test_thin_twelve_bit_and_impossible_pictures(in_tmp, seven):
     Image.fromarray(np.full((4, 4), 70_000, np.int32)).save("beyond.tif")
     with pytest.raises(kerazoo.KerazooError, match="70000"):
         read(in_tmp / "beyond.tif")
+
+
+def test_a_predictor_stays_loaded_and_takes_arrays():
+    data = kerazoo.load_data("digits").test
+    known = kerazoo.predictor("mnist_cnn_small@digits")
+    one = known([data.x[0]])[0]
+    many = known(data.x[:40])
+    assert one.label == many[0].label == str(data.y[0])
+    assert one.probability == pytest.approx(many[0].probability, rel=1e-4)
+    assert one.input == "array (28, 28, 1)"
+    assert known([data.x[0, :, :, 0]])[0].probability == pytest.approx(one.probability)
+    assert sum(p.label == str(y) for p, y in zip(many, data.y, strict=False)) >= 37
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros((8, 8)), "takes (28, 28, 1)"),
+        (np.full((28, 28), -1.0), "outside 0 to 255"),
+        (np.full((28, 28), np.nan), "finite"),
+        (np.full((28, 28), "a"), "finite"),
+    ],
+)
+def test_arrays_that_are_no_pictures(array, says):
+    (said,) = kerazoo.predict("mnist_cnn_small@digits", [array])
+    assert said.label is None
+    assert says in said.error

@@ -48,6 +48,15 @@ def test_options_of_the_readme_exist(command):
             assert option in said, f"{name} {option}"
 
 
+def test_options_for_own_data_exist(command):
+    section = README.split("## Your own data")[1].split("## ")[0]
+    _, said, _ = command("finetune", "--help")
+    options = set(re.findall(r"--[a-z-]+", section)) - {"--out"}
+    assert len(options) > 15
+    for option in options:
+        assert option in said, option
+
+
 def test_generated_tables_are_current():
     script = ROOT / "benchmarks" / "reproduce.py"
     said = subprocess.run(

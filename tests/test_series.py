@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import numpy as np
@@ -13,7 +14,7 @@ from kerazoo import registry
 from kerazoo.datasets import etth1, windows
 from kerazoo.datasets.cache import load_data
 from kerazoo.metrics import METRICS
-from kerazoo.spec import Dataset, Windows
+from kerazoo.spec import FORECAST_ERRORS, Dataset, Windows
 from kerazoo.tasks import forecasting
 
 
@@ -154,22 +155,6 @@ def test_errors_in_both_units():
     assert set(wrong) <= set(METRICS)
 
 
-def test_mackey_glass_solves_its_equation():
-    """An independent, coarser integration (Euler, tiny steps) agrees while chaos allows it."""
-    from kerazoo.datasets.mackey_glass import integrate
-
-    ours = integrate(60)
-    step, delay = 0.01, 1700
-    x = [1.2] * (delay + 1)
-    for i in range((1_000 + 60) * 100):
-        past = x[i]
-        x.append(x[-1] + step * (0.2 * past / (1 + past**10) - 0.1 * x[-1]))
-    theirs = np.array(x[delay::100])
-    # Euler's own error grows over 1,000 units of a chaotic series: compare what stays comparable.
-    assert min(ours) > 0.2 and max(ours) < 1.4
-    assert np.std(ours) == pytest.approx(theirs[1_000:1_060].std(), abs=0.15)
-
-
 def test_mackey_glass_starts_like_a_fine_integration():
     from kerazoo.datasets import mackey_glass
 
@@ -185,6 +170,46 @@ def test_mackey_glass_starts_like_a_fine_integration():
         past = x[i]
         x.append(x[-1] + step * (0.2 * past / (1 + past**10) - 0.1 * x[-1]))
     np.testing.assert_allclose(ours, x[delay::500], atol=2e-3)
+
+
+@pytest.mark.parametrize("metric", FORECAST_ERRORS)
+def test_value_and_standard_error_are_of_the_metric_that_was_asked_for(metric, monkeypatch):
+    """Against the scatter over bootstrap resamples of the windows, which knows no formula."""
+    data = load_data("sine")
+    data = dataclasses.replace(data, info=dataclasses.replace(data.info, metric=metric))
+    random = np.random.RandomState(0)
+    predicted = data.test.y + random.normal(0, 0.3, data.test.y.shape).astype("float32") ** 2
+    monkeypatch.setattr(forecasting.engine, "predict", lambda *_: predicted)
+    outcome = forecasting.measure(None, data)
+    figures = forecasting.errors(predicted, data)
+    assert outcome.metric == metric and outcome.value == figures[metric]
+    assert metric not in outcome.also and len(outcome.also) == len(FORECAST_ERRORS) - 1
+
+    wrong = predicted.astype("float64") - data.test.y
+    wrong *= forecasting.target_scale(data) if metric.endswith("natural") else 1
+    each = np.abs(wrong) if "mae" in metric else wrong**2
+    draws = random.randint(0, len(each), (4_000, len(each)))
+    again = each.mean(axis=(1, 2))[draws].mean(axis=1)
+    if metric == "nrmse":
+        again = np.sqrt(again) / data.test.y.std()
+    assert outcome.standard_error == pytest.approx(again.std(), rel=0.05)
+
+
+def test_a_dataset_can_only_ask_for_what_its_task_measures(private_registry):
+    about = {"licence": "", "source": "", "offline": True, "columns": ["a"], "targets": ["a"]}
+    about["windows"] = Windows(lookback=2, horizon=1)
+
+    def register(task, metric):
+        def own():
+            """A dataset."""
+
+        kerazoo.register_dataset(task=task, metric=metric, **about)(own)
+        return registry.get_dataset("own").metric
+
+    assert register("forecasting", "mae") == "mae"
+    for task, metric in (("forecasting", "accuracy"), ("regression", "mae"), ("regression", "mse")):
+        with pytest.raises(kerazoo.KerazooError, match="unknown metric of dataset 'own'"):
+            register(task, metric)
 
 
 HEADER = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted
 from kerazoo.recipe import Recipe
-from kerazoo.tasks import classification, generation
-from kerazoo.training import checkpoint, trainer
+from kerazoo.tasks import classification, judging
+from kerazoo.training import checkpoint, loop, trainer
 from kerazoo.training.augmentation import with_augmentation
+from kerazoo.training.job import Job
 
 OPTIONS = {"progress": False, "checkpoint_seconds": 0.0}
 
@@ -109,7 +111,7 @@ def test_a_run_that_ends_anywhere_resumes_to_identical_weights(
     ],
 )
 def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypatch):
-    monkeypatch.setattr(generation, "SAMPLES", 500)  # enough to see a difference
+    monkeypatch.setattr(judging, "SAMPLES", 500)  # enough to see a difference
     options = {"settings": {"epochs": 3, "train_examples": 96}, "seed": 1, **OPTIONS}
     straight = kerazoo.train(name, out="straight", **options)
     order = checkpoint.order_of_data
@@ -255,7 +257,7 @@ def test_altered_model_of_a_run_is_noticed(private_zoo, in_tmp):
 
 def test_finished_run_is_not_trained_again(private_zoo, in_tmp, monkeypatch):
     kerazoo.train("bar_net", out="run", **OPTIONS)
-    monkeypatch.setattr(trainer, "_fit", None)  # would fail if it were called
+    monkeypatch.setattr(loop, "fit", None)  # would fail if it were called
     assert kerazoo.train("bar_net", out="run", resume=True, **OPTIONS).metrics["value"] > 0.9
 
 
@@ -344,3 +346,77 @@ def test_progress_says_epoch_loss_and_time_left(private_zoo, in_tmp, capsys, mon
     said = capsys.readouterr()
     assert not said.out
     assert "epoch 2/6 · loss" in said.err and "100%" in said.err and " left" in said.err
+
+
+def test_killed_after_the_last_epoch_resumes_to_the_trained_model(private_zoo, in_tmp, monkeypatch):
+    whole = kerazoo.train("bar_net", out="whole", **OPTIONS)
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_finish", lambda *_: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            kerazoo.train("bar_net", out="run", **OPTIONS)
+    resumed = kerazoo.train("bar_net", out="run", resume=True, **OPTIONS)
+    assert resumed.metrics == whole.metrics
+
+
+def test_head_epochs_train_the_head_alone_and_resume_exactly(private_zoo, in_tmp, monkeypatch):
+    def job():
+        entry = registry.get_entry("bar_net")
+        recipe = entry.recipe.replace(head_epochs=2, head_learning_rate=0.01)
+        keras.utils.set_random_seed(0)
+        model = kerazoo.build("bar_net")
+        data = kerazoo.load_data("bars")
+        return Job(entry=entry, recipe=recipe, data=data, model=model, seed=0, head=("classifier",))
+
+    seen = []
+
+    def watched(self, net, epoch, state, after=loop.Epochs.after):
+        weights = {w.path: np.array(w) for w in self.job.model.weights}
+        reached = after(self, net, epoch, state)
+        moved = {w.path.split("/")[0] for w in self.job.model.weights
+                 if (np.array(w) != weights[w.path]).any()}  # fmt: skip
+        seen.append((epoch, moved))
+        return reached
+
+    first = job()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Epochs, "after", watched)
+        whole = trainer.train_job(first, in_tmp / "whole", show=False)
+    assert [moved for _, moved in seen[:2]] == [{"classifier"}] * 2
+    assert all("classifier" in moved and len(moved) > 2 for _, moved in seen[2:])
+    assert all(layer.trainable for layer in first.model.layers)
+    for stop in (1, 2, 3):
+
+        def killed(self, net, epoch, state, after=loop.Epochs.after, stop=stop):
+            if epoch == stop:
+                raise Killed
+            return after(self, net, epoch, state)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop.Epochs, "after", killed)
+            with pytest.raises(Killed):
+                trainer.train_job(job(), in_tmp / f"run{stop}", show=False, checkpoint_seconds=0)
+        resumed = trainer.train_job(job(), in_tmp / f"run{stop}", resume=True, show=False)
+        assert resumed.metrics == whole.metrics
+
+
+def test_a_layer_that_a_model_froze_stays_frozen(private_zoo, in_tmp):
+    model = kerazoo.build("bar_net")
+    layer = next(layer for layer in model.layers if layer.trainable_weights)
+    layer.trainable = False
+    before = [np.array(w) for w in layer.weights]
+    entry = registry.get_entry("bar_net")
+    job = Job(entry=entry, recipe=entry.recipe, data=kerazoo.load_data("bars"), model=model, seed=0)
+    trainer.train_job(job, in_tmp / "run", show=False)
+    for old, new in zip(before, layer.weights, strict=True):
+        assert (old == np.array(new)).all()
+    assert not layer.trainable
+    assert next(layer for layer in reversed(model.layers) if layer.weights).trainable
+
+
+def test_a_run_of_an_older_kerazoo_without_a_recipe_field_resumes(private_zoo, in_tmp):
+    done = kerazoo.train("bar_net", epochs=1, out="run", progress=False)
+    config = json.loads((done.path / "config.json").read_text())
+    del config["recipe"]["head_epochs"]
+    (done.path / "config.json").write_text(json.dumps(config))
+    again = kerazoo.train("bar_net", epochs=1, out="run", resume=True, progress=False)
+    assert again.metrics == done.metrics

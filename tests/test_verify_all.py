@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 import kerazoo
-from kerazoo import registry
+from kerazoo import registry, verifying_all
+from kerazoo.errors import Interrupted
 from kerazoo.verifying_all import verify_all
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The evidence of bar_net, recorded once for all tests of this file."""
+    return tmp_path_factory.mktemp("evidence")
+
+
 @pytest.fixture
-def recorded(private_zoo, in_tmp):
-    kerazoo.verify("bar_net", seeds=3, record=True, progress=False)
-    kerazoo.verify("bar_net", seeds=3, tier="smoke", record=True, progress=False)
+def recorded(private_zoo, in_tmp, kept):
+    folder = private_zoo.parent
+    made = (kept / "references").exists()
+    if not made:
+        for tier in ("full", "smoke"):
+            kerazoo.verify("bar_net", seeds=3, tier=tier, record=True, progress=False)
+    for name in ("references", "weights"):
+        source, target = (kept, folder) if made else (folder, kept)
+        shutil.copytree(source / name, target / name)
 
 
 def test_all_runs_what_it_can_and_says_why_not(recorded, command, monkeypatch, in_tmp):
@@ -34,6 +48,8 @@ def test_all_runs_what_it_can_and_says_why_not(recorded, command, monkeypatch, i
     assert "not measured yet: the data" in said["mnist_cnn@fashion_mnist"]["skipped"]
     status, out, _ = command("verify", "--all", "--tier", "smoke", "--offline")
     assert status == 0 and "1 passed, 0 failed, 2 skipped" in out and "PASS" in out
+    for name in ("mnist_cnn@mnist", "mnist_cnn@fashion_mnist"):
+        assert f"{name}: skipped: {said[name]['skipped']}" in out, "the whole reason"
 
 
 def test_one_failure_fails_all(recorded, command, monkeypatch):
@@ -47,6 +63,68 @@ def test_one_failure_fails_all(recorded, command, monkeypatch):
     monkeypatch.setattr(verifying, "worst_allowed", strict)
     status, out, _ = command("verify", "--all", "bar_net*", "--tier", "smoke")
     assert status == 1 and "FAIL" in out and "0 passed, 1 failed" in out
+
+
+def stopping(monkeypatch, error):
+    """``verify --all`` sees bar_net twice; the second time it is stopped by an error."""
+    honest, calls = verifying_all.verify, []
+
+    def verify(name, **options):
+        calls.append(options)
+        if len(calls) == 2:
+            raise error
+        return honest(name, **{**options, "out": options["out"] / str(len(calls))})
+
+    monkeypatch.setattr(verifying_all, "verify", verify)
+    monkeypatch.setattr(registry, "list_entries", lambda _: ["bar_net@bars"] * 3)
+
+
+def test_the_error_of_one_entry_is_its_verdict(recorded, command, monkeypatch):
+    stopping(monkeypatch, kerazoo.KerazooError("its folder is in use"))
+    status, out, _ = command("verify", "--all", "--tier", "smoke")
+    assert status == 1 and out.count("PASS") == 2 and out.count("ERROR") == 1
+    assert "bar_net@bars: error: its folder is in use" in out
+    assert "2 passed, 1 failed, 0 skipped" in out
+
+
+def test_an_error_is_in_the_json(recorded, command, monkeypatch):
+    stopping(monkeypatch, kerazoo.KerazooError("its folder is in use"))
+    status, out, _ = command("verify", "--all", "--tier", "smoke", "--json")
+    said = json.loads(out)
+    assert status == 1 and [row["passed"] for row in said] == [True, False, True]
+    assert [row["error"] for row in said] == [None, "its folder is in use", None]
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+def test_ctrl_c_shows_what_there_is_and_how_to_go_on(recorded, command, monkeypatch, json_too):
+    stopping(monkeypatch, Interrupted("stopped in the run of seed 3"))
+    asked = ("verify", "--all", "--tier", "smoke", "--out", "here", *(["--json"] * json_too))
+    status, out, err = command(*asked)
+    assert status == 130 and "--out here --resume" in err and "2 of 3" in err
+    if json_too:
+        assert [row["passed"] for row in json.loads(out)] == [True]
+    else:
+        assert "PASS" in out and "1 passed, 0 failed" in out
+
+
+def test_resume_trains_nothing_again(recorded, command, monkeypatch):
+    from kerazoo.training import loop
+
+    asked = ("verify", "--all", "bar_net", "--tier", "smoke", "--out", "here")
+    assert command(*asked)[0] == 0
+    status, out, _ = command(*asked)
+    assert status == 1 and "not empty" in out, "without --resume the folder is in use"
+    monkeypatch.setattr(loop, "fit", None)  # would fail if it were called
+    status, out, _ = command(*asked, "--resume")
+    assert status == 0 and "PASS" in out
+    status, _, err = command("verify", "--all", "bar_net", "--resume")
+    assert status == 2 and "--out" in err
+
+
+def test_function_and_command_have_the_same_default_tier(recorded, command):
+    _, out, _ = command("verify", "--all", "bar_net", "--json")
+    tier = next(verify_all("bar_net", progress=False)).report.tier
+    assert json.loads(out)[0]["report"]["tier"] == tier == "full"
 
 
 def test_what_does_not_go_together_is_refused(command):

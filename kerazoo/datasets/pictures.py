@@ -24,10 +24,14 @@ class Picture:
     Attributes:
         pixels: uint8 ``(height, width, channels)``.
         inverted: whether dark and light were exchanged.
+        size: width and height of the file's picture.
+        mode: of the file, in Pillow's words, such as ``"RGB"``.
     """
 
     pixels: np.ndarray
     inverted: bool
+    size: tuple[int, int]
+    mode: str
 
 
 def read_picture(
@@ -64,6 +68,7 @@ def read_picture(
             with Image.open(path) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
+                size, mode = opened.size, opened.mode
                 picture = _eight_bits(ImageOps.exif_transpose(opened), shape[-1], path)
                 pixels = np.asarray(_fit(picture, shape[1], shape[0]))
     except KerazooError:
@@ -83,7 +88,7 @@ def read_picture(
     )
     if turned:
         pixels = 255 - pixels
-    return Picture(pixels.reshape(shape), turned)
+    return Picture(pixels.reshape(shape), turned, size, mode)
 
 
 def _eight_bits(picture: Image.Image, channels: int, path: Path) -> Image.Image:

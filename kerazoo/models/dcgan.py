@@ -218,7 +218,6 @@ def game() -> type[keras.Model]:
         Entry(
             dataset="digits",
             task="generation",
-            metric="fd_mnist_cnn_digits_10k",
             recipe=Recipe(
                 epochs=70,
                 batch_size=32,

@@ -55,7 +55,7 @@ def c3(x: KerasTensor) -> KerasTensor:
         Entry(
             dataset="mnist",
             recipe=Recipe(
-                epochs=12,
+                epochs=20,
                 batch_size=64,
                 learning_rate=2e-3,
                 schedule="cosine",

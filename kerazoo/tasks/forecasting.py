@@ -75,21 +75,15 @@ def at_epoch(folder: Path, model: keras.Model, epoch: int, epochs: int) -> None:
 def measure(model: keras.Model, data: Data) -> Outcome:
     """Errors over every window of the test split, in standardised and in natural units.
 
-    The standard error takes the windows as independent, though neighbours overlap.
+    The main one, with its standard error, is what the dataset's ``metric`` says.
     """
-    import numpy as np
-
     predicted = engine.predict(model, data.test.x)
     figures = errors(predicted, data)
     name = data.info.metric
-    squared = ((predicted.astype(np.float64) - data.test.y) ** 2).mean(axis=(1, 2))
-    mse, error = mean_and_error(squared)
-    if name == "nrmse":  # the square root of the mean squared error, over a constant
-        error = error / (2 * mse) * figures["nrmse"] if mse else 0.0
     return Outcome(
         metric=name,
         value=figures.pop(name),
-        standard_error=error,
+        standard_error=standard_error(name, predicted, data),
         examples=len(data.test),
         also=figures,
         raw=predicted,
@@ -118,6 +112,24 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
         "mae_natural": float(np.abs(natural).mean()),
         "nrmse": float(np.sqrt(mse) / true.std()),
     }
+
+
+def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
+    """Standard error of one of the error metrics, by name, over the windows of the test split.
+
+    It takes the windows as independent, though neighbours overlap.
+    """
+    import numpy as np
+
+    wrong = predicted.astype(np.float64) - data.test.y
+    if name.endswith("_natural"):
+        wrong = wrong * target_scale(data)
+    each = np.abs(wrong) if name.startswith("mae") else wrong**2
+    mean, error = mean_and_error(each.mean(axis=(1, 2)))
+    if name == "nrmse":  # the square root of the mean squared error, over a constant
+        scale = float(2 * np.sqrt(mean) * data.test.y.astype(np.float64).std())
+        return error / scale if mean else 0.0
+    return error
 
 
 def target_scale(data: Data) -> np.ndarray:

@@ -7,11 +7,9 @@ A model of this task has ``networks`` named ``generator`` (latents to pictures, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import building, evidence, registry
 from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError
@@ -20,6 +18,7 @@ from kerazoo.evaluation.figures import Curve, learning_curves, save
 from kerazoo.evaluation.sample_figures import over_training, write_grid
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
+from kerazoo.tasks import judging
 from kerazoo.tasks.inputs import check_inputs
 from kerazoo.tasks.outcome import Baselines, Outcome
 from kerazoo.training import engine
@@ -27,14 +26,6 @@ from kerazoo.training import engine
 if TYPE_CHECKING:
     import numpy as np
 
-# By dataset: the metric, and the classifier whose features it is measured in. mnist_cnn@mnist reads
-# only five of six real pictures of `digits` right, so those have a judge of their own.
-JUDGES = {
-    "mnist": ("fd_mnist_cnn_10k", "mnist_cnn@mnist"),
-    "digits": ("fd_mnist_cnn_digits_10k", "mnist_cnn@digits"),
-}
-FEATURES = "dense"  # the judge's layer that gives the features
-SAMPLES = 10_000
 SHOWN = 64
 # The mean over an epoch of a discriminator's loss; healthy ones were never below 0.02, one whose
 # generator was kept from learning fell to 0.0004.
@@ -49,7 +40,14 @@ def factory_options(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
 
 def check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
     """Raise KerazooError unless the pictures of a split are what the dataset says."""
-    check_inputs(info, split, x)
+    where = check_inputs(info, split, x)
+    if len(x) < 2:
+        raise KerazooError(f"{where}: one picture has no spread; give two or more.")
+    if x.ndim != 4 or x.dtype != "uint8":
+        raise KerazooError(
+            f"{where}: x has shape {x.shape} and type {x.dtype}; expected pictures, uint8 (n, "
+            "height, width, channels)."
+        )
 
 
 def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -107,107 +105,55 @@ def generate(model: keras.Model, drawn: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(pictures), 0, 255).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What the judge, a classifier of digits, sees in pictures.
-
-    Attributes:
-        features: of its last hidden layer, float64 ``(n, 128)``.
-        classes: the most probable digit, int64 ``(n,)``.
-    """
-
-    features: np.ndarray
-    classes: np.ndarray
-
-    @property
-    def balance(self) -> list[float]:
-        """The fraction of each digit."""
-        import numpy as np
-
-        return (np.bincount(self.classes, minlength=10) / len(self.classes)).tolist()
-
-
-def judge_of(data: Data) -> tuple[str, str]:
-    """The metric of a dataset, and the entry whose trained weights are the judge.
-
-    Raises:
-        KerazooError: no judge is known for the dataset.
-    """
-    if data.info.name not in JUDGES:
-        raise KerazooError(
-            f"samples can be judged on {' and '.join(JUDGES)} only, not on {data.info.name!r}: the "
-            "Fréchet distance needs a trained classifier of such pictures."
-        )
-    return JUDGES[data.info.name]
-
-
-def judge(pictures: np.ndarray, by: str) -> Judgement:
-    """Show pictures, uint8 ``(n, 28, 28, 1)``, to the trained classifier of an entry."""
-    import numpy as np
-
-    entry = registry.get_entry(by)
-    net = building.build_for(entry)
-    evidence.load_bundled_weights(net, entry)
-    both = keras.Model(net.input, [net.get_layer(FEATURES).output, net.output])
-    features, probabilities = engine.predict(both, pictures)
-    return Judgement(features.astype(np.float64), probabilities.argmax(axis=1))
-
-
 def measure(model: keras.Model, data: Data) -> Outcome:
-    """The Fréchet distance of 10,000 samples (latents of seed 0) to the test split.
+    """The Fréchet distance of samples (latents of seed 0) to the test split, in a judge's features.
 
-    Beside it: the smallest and largest share of a digit among the samples, and their diversity,
-    the mean distance between two samples' features over that between two test pictures'.
+    Beside it the diversity of the samples and, where the judge is a classifier, the smallest and
+    largest share of a class among them.
     """
-    metric, by = judge_of(data)
-    samples = judge(generate(model, latents(model, SAMPLES, seed=0)), by)
-    real = judge(data.test.x, by)
-    recorded = evidence.read(registry.get_entry(by)).weights
-    figures = _figures(samples, real)
+    judge = judging.judge_of(data)
+    samples = judge.look(generate(model, latents(model, judge.samples, seed=0)))
+    real = judge.look(data.test.x)
+    figures = judging.figures(samples, real)
+    balance = {"class_balance": list(samples.balance)} if samples.balance else {}
     return Outcome(
-        metric=metric,
+        metric=judge.metric,
         value=figures.pop("distance"),
         standard_error=frechet.bootstrap_error(samples.features, real.features),
         examples=len(data.test),
         also=figures,
-        extra={
-            "class_balance": samples.balance,
-            "judge": by,
-            "judge_sha256": recorded.sha256 if recorded else None,
-        },
+        extra={**balance, "samples": judge.samples, **judge.about()},
     )
-
-
-def _figures(seen: Judgement, real: Judgement) -> dict[str, float]:
-    spread = frechet.mean_distance(real.features)
-    return {
-        "distance": frechet.frechet_distance(seen.features, real.features),
-        "smallest_class": min(seen.balance),
-        "largest_class": max(seen.balance),
-        "diversity": frechet.mean_distance(seen.features) / spread,
-    }
 
 
 def baselines(train: Split, data: Data) -> Baselines:
     """Pictures whose pixels are drawn one by one; and real against real, which is the floor."""
-    import numpy as np
-
-    metric, by = judge_of(data)
-    real = judge(data.test.x, by)
-    random = np.random.RandomState(0)
-    flat = train.x.reshape(len(train), -1)
-    drawn = flat[random.randint(0, len(flat), (SAMPLES, flat.shape[1])), np.arange(flat.shape[1])]
+    judge = judging.judge_of(data)
+    real = judge.look(data.test.x)
     seen = {
-        "independent_pixels": judge(drawn.reshape(SAMPLES, *train.x.shape[1:]), by),
-        "real_against_real": judge(train.x[:SAMPLES], by),
+        "independent_pixels": judge.look(independent_pixels(train.x, judge.samples)),
+        "real_against_real": judge.look(train.x[: judge.samples]),
     }
-    figures = {name: _figures(judgement, real) for name, judgement in seen.items()}
+    figures = {name: judging.figures(what, real) for name, what in seen.items()}
     for row in figures.values():
-        row[metric] = row.pop("distance")
+        row[judge.metric] = row.pop("distance")
     return Baselines(
         naive={"independent_pixels": figures["independent_pixels"]},
         limits={"real_against_real": figures["real_against_real"]},
     )
+
+
+def independent_pixels(pictures: np.ndarray, n: int) -> np.ndarray:
+    """``n`` pictures each of whose pixels is that of a picture drawn at random, seed 0."""
+    import numpy as np
+
+    random = np.random.RandomState(0)
+    flat = pictures.reshape(len(pictures), -1)
+    places = np.arange(flat.shape[1])
+    drawn = np.empty((n, flat.shape[1]), flat.dtype)
+    for row in drawn:  # one by one: the indices take eight times the memory of the pixels
+        row[:] = flat[random.randint(0, len(flat), flat.shape[1]), places]
+    return drawn.reshape(n, *pictures.shape[1:])
 
 
 def write_pictures(

@@ -14,7 +14,7 @@ def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
     """The model behind the recipe's random layers, if it has any, sharing its weights.
 
     It is always a model of its own, so that compiling it leaves the model itself as it was. What a
-    shift, rotation or zoom uncovers is filled with zeros (bilinear interpolation).
+    shift, rotation or zoom uncovers is filled with zeros.
 
     Raises:
         KerazooError: the recipe changes pictures, but the model takes none.
@@ -25,16 +25,17 @@ def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
             f"the recipe's augment_* fields change pictures; {model.name!r} takes examples of "
             f"shape {shape}."
         )
+    how = {"fill_mode": "constant", "interpolation": recipe.augment_interpolation}
     inputs = keras.Input(shape, dtype=model.inputs[0].dtype, name="raw_input")
     x = inputs
     if recipe.augment_flip:
         x = keras.layers.RandomFlip("horizontal", name="flip")(x)
     if recipe.augment_rotate:
         turn = recipe.augment_rotate / 360  # Keras counts in full circles
-        x = keras.layers.RandomRotation(turn, fill_mode="constant", name="rotate")(x)
+        x = keras.layers.RandomRotation(turn, name="rotate", **how)(x)
     if recipe.augment_zoom:
-        x = keras.layers.RandomZoom(recipe.augment_zoom, fill_mode="constant", name="zoom")(x)
+        x = keras.layers.RandomZoom(recipe.augment_zoom, name="zoom", **how)(x)
     if recipe.augment_shift:
         shift = recipe.augment_shift
-        x = keras.layers.RandomTranslation(shift, shift, fill_mode="constant", name="shift")(x)
+        x = keras.layers.RandomTranslation(shift, shift, name="shift", **how)(x)
     return keras.Model(inputs, model(x), name=f"{model.name}_in_training")

@@ -83,6 +83,12 @@ def restore(model: keras.Model, checkpoint: Checkpoint) -> None:
         variable.assign(value)
 
 
+def restore_model(model: keras.Model, checkpoint: Checkpoint) -> None:
+    """Put a checkpoint's weights, not its optimizer's state, into a compiled model."""
+    for variable, value in zip(model.variables, checkpoint.variables, strict=False):
+        variable.assign(value)
+
+
 def _variables(model: keras.Model) -> list[Any]:
     # Two models of one process share no names, so the order is what identifies a variable.
     return [*model.variables, *model.optimizer.variables]

@@ -13,6 +13,9 @@ from typing import Any
 from kerazoo._lazy import keras
 
 INFERENCE_BATCH = 500
+# Up to so many examples go through the compiled function directly: one picture took 1 ms that way
+# and 150 ms through ``model.predict``, which builds a dataset each time.
+FEW = 32
 
 
 def compile_options(model: keras.Model) -> dict[str, Any]:
@@ -27,6 +30,8 @@ def predict(model: keras.Model, x: Any) -> Any:
     options = compile_options(model)
     if "jit_compile" in options:
         model.jit_compile = options["jit_compile"]
+    if len(x) <= FEW:
+        return model.predict_on_batch(x)
     return model.predict(x, batch_size=INFERENCE_BATCH, verbose=0)
 
 

@@ -7,6 +7,8 @@ checkpoint          (.safetensors) the last finished epochs, while the training 
 model.keras         the trained model; plain Keras opens it, without kerazoo (it embeds its date);
                     a GAN has generator.keras and discriminator.keras instead
 labels.json         the name of each class, of a classifier
+card.md             the model card, of a fine-tuned model, and comparison.json, its figures;
+                    the same model trained from scratch lies in scratch/
 vocabulary.txt.xz   the tokens, of a text model
 metrics.json        the test metric and what else was measured; written last: the run is finished
 timing.json         seconds of training
@@ -37,7 +39,8 @@ from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.files import is_leftover, save_atomic, write_json, write_text
 from kerazoo.recipe import Recipe
-from kerazoo.spec import Dataset, Entry
+from kerazoo.spec import Entry
+from kerazoo.training.job import Job
 
 FORMAT = 1
 VOCABULARY = "vocabulary.txt.xz"
@@ -113,6 +116,12 @@ def processor() -> str:
     return platform.processor() or "unknown processor"
 
 
+def require_seed(seed: Any) -> None:
+    """Raise KerazooError unless a seed is one."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise KerazooError(f"seed is {seed!r}; it must be a whole number from 0 to 2**32 - 1.")
+
+
 def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
     """Make a run folder ready for a training, or check that it holds this very training.
 
@@ -126,6 +135,9 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
     if not resume:
         refuse_used(folder)
     before = read_config(folder)
+    # A field that this version's recipes have and that one's had not: its default is what held.
+    defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
+    before["recipe"] = {**defaults, **before["recipe"]}
     differ = _differences(before, json.loads(json.dumps(config)))
     if differ:
         raise KerazooError(
@@ -196,9 +208,11 @@ def load(folder: Path) -> Run:
     """
     config = read_config(folder)
     if not is_finished(folder):
+        command = f"kerazoo train {config['entry']} --out {folder} --resume"
+        if "own" in config:
+            command = f"kerazoo finetune {config['own']['model']} … --out {folder} --resume"
         raise KerazooError(
-            f"the run in {folder} is not finished. Repeat its command with --resume: "
-            f"kerazoo train {config['entry']} --out {folder} --resume"
+            f"the run in {folder} is not finished. Repeat its command with --resume: {command}"
         )
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -235,11 +249,19 @@ def load_model(folder: Path, config: dict[str, Any]) -> keras.Model:
     loaded = {name: _load_network(folder / f"{name}.keras") for name in names}
     if names == ["model"]:
         return loaded["model"]
-    entry = registry.get_entry(config["entry"])
-    model = building.build_for(entry, Recipe(**config["recipe"]))
+    if "own" in config:
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in _options(config).items()}
+        model = building.call_factory(registry.get_model(config["own"]["model"]), options)
+    else:
+        entry = registry.get_entry(config["entry"])
+        model = building.build_for(entry, Recipe(**config["recipe"]))
     for name, network in networks_of(model).items():
         network.set_weights(loaded[name].get_weights())
     return model
+
+
+def _options(config: dict[str, Any]) -> dict[str, Any]:
+    return config["own"]["options"]
 
 
 def _load_network(path: Path) -> keras.Model:
@@ -270,28 +292,22 @@ def write_history(folder: Path, history: list[dict[str, float]]) -> None:
     write_text(folder / "history.csv", text.getvalue())
 
 
-def config_of(
-    entry: Entry,
-    tier: str,
-    seed: int,
-    recipe: Recipe,
-    dataset: Dataset,
-    networks: list[str],
-    fingerprints: dict[str, str],
-) -> dict[str, Any]:
+def config_of(job: Job) -> dict[str, Any]:
     """What ``config.json`` holds; two runs with the same one end with the same weights."""
+    dataset = job.data.info
     return {
         "format": FORMAT,
-        "entry": entry.name,
-        "tier": tier,
-        "seed": seed,
-        "recipe": dataclasses.asdict(recipe),
-        "networks": networks,
-        "fingerprints": fingerprints,
+        "entry": job.entry.name,
+        "tier": job.tier,
+        "seed": job.seed,
+        "recipe": dataclasses.asdict(job.recipe),
+        "networks": list(networks_of(job.model)),
+        "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},
         "environment": environment(),
         "data": {
             "labels": list(dataset.labels),
             "light_on_dark": dataset.light_on_dark,
             "text": dataset.vocabulary is not None,
         },
+        **job.about,
     }

@@ -1,0 +1,292 @@
+"""What fine-tuning gains, measured: against from scratch, and tables beside scikit-learn.
+
+    python benchmarks/finetuning.py            everything that is not measured yet, then the report
+    python benchmarks/finetuning.py --report   only FINETUNING.md and its picture
+
+Figures are kept in finetuning.json, one per run, so the same command goes on where it was stopped.
+Digits, iris, wine, breast cancer and diabetes come with scikit-learn; `photographs` needs CIFAR-10
+(the JPEG re-encode, see README) and is left out where it is not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import kerazoo
+from kerazoo.errors import KerazooError
+from kerazoo.files import write_json, write_text
+from kerazoo.training.run import environment
+
+HERE = Path(__file__).parent
+FIGURES = HERE / "finetuning.json"
+REPORT = HERE / "FINETUNING.md"
+PICTURE = HERE / "pictures" / "finetuning-digits.png"
+SEEDS = 5
+COUNTS = (10, 50, None)  # pictures of each class; None: all that there are
+TABLES = ("iris", "wine", "breast_cancer", "diabetes")
+PHOTOGRAPHS = ("cat", "ship")
+EACH = 500  # photographs of each class
+Case = tuple[str, Callable[[], dict[str, float]]]
+
+
+def main() -> None:
+    """Measure what is missing, then write the report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--report", action="store_true")
+    options = parser.parse_args()
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"runs": {}}
+    if not options.report:
+        for name, measure in cases():
+            if name not in figures["runs"]:
+                figures["runs"][name] = measure()
+                figures["environment"] = environment()
+                write_json(FIGURES, figures)
+                print(name, figures["runs"][name], flush=True)
+    write_report(figures)
+
+
+def cases() -> Iterator[Case]:
+    """(name, measurement) of every run."""
+    for count in COUNTS:
+        for seed in range(SEEDS):
+            yield f"digits/{count or 'all'}/{seed}", partial(digits, count, seed)
+    for table in TABLES:
+        for seed in range(SEEDS):
+            yield f"tables/{table}/{seed}", partial(a_table, table, seed)
+    try:
+        kerazoo.build("resnet8", weights="cifar10")
+        kerazoo.load_data("cifar10")
+    except KerazooError as error:
+        print(f"photographs are left out: {error}")
+        return
+    for seed in range(SEEDS):
+        yield f"photographs/{seed}", partial(photographs, seed)
+
+
+def comparison(name: str, data: Any, **options: Any) -> dict[str, float]:
+    """The rows that a fine-tuning ends with."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = kerazoo.finetune(name, data, out=Path(folder) / "run", progress=False, **options)
+        return {row.name: row.value for row in done.comparison}
+
+
+def digits(count: int | None, seed: int) -> dict[str, float]:
+    """``mnist_cnn`` on so many digits of each class, drawn by the seed; tested on all 360."""
+    data = kerazoo.load_data("digits")
+    x = np.concatenate([data.train.x, data.validation.x])
+    y = np.concatenate([data.train.y, data.validation.y])
+    order = np.random.RandomState(seed).permutation(len(y))
+    chosen = np.concatenate([order[y[order] == c][:count] for c in range(10)])
+    return comparison("mnist_cnn", (x[chosen], y[chosen]), test=tuple(data.test), seed=seed)
+
+
+def a_table(name: str, seed: int) -> dict[str, float]:
+    """``mlp`` on a table as CSV; logistic or linear regression and boosting on the same rows."""
+    from sklearn import datasets
+
+    options = {"scaled": False} if name == "diabetes" else {}
+    bunch = getattr(datasets, f"load_{name}")(as_frame=True, **options)
+    frame = bunch.frame
+    if name != "diabetes":
+        frame["target"] = bunch.target_names[frame["target"]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.csv"
+        frame.to_csv(path, index=False)
+        ours = comparison("mlp", path, target="target", seed=seed)
+        return {"mlp": ours["from scratch"], **scikit_learn(path, seed)}
+
+
+def scikit_learn(path: Path, seed: int) -> dict[str, float]:
+    """What scikit-learn's pipelines reach on the split that kerazoo makes of a file."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from kerazoo.own.data import Asked
+    from kerazoo.own.table import table_from
+
+    data = table_from(path, Asked(target="target")).data
+    classes = data.info.task == "classification"
+    linear = LogisticRegression(max_iter=1000) if classes else RidgeCV()
+    boosting = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
+    models = {
+        "linear pipeline": make_pipeline(StandardScaler(), linear),
+        "gradient boosting": boosting(random_state=seed),
+    }
+    said = {}
+    for name, model in models.items():
+        model.fit(data.train.x, data.train.y.ravel())
+        said[name] = float(model.score(data.test.x, data.test.y.ravel()))
+    return said
+
+
+def photographs(seed: int) -> dict[str, float]:
+    """``resnet8`` on a folder of JPEG files of two classes of CIFAR-10, the re-encode's pixels.
+
+    The trained weights know these classes from the training split; the files are of the test
+    split, which no weights have seen.
+    """
+    from PIL import Image
+
+    data = kerazoo.load_data("cifar10")
+    with tempfile.TemporaryDirectory() as folder:
+        for label in PHOTOGRAPHS:
+            (Path(folder) / label).mkdir()
+            of = np.flatnonzero(data.test.y == data.info.labels.index(label))[:EACH]
+            for i in of:
+                picture = Image.fromarray(data.test.x[i])
+                picture.save(Path(folder) / label / f"{i}.jpg", quality=95)
+        return comparison("resnet8", folder, seed=seed)
+
+
+def gathered(figures: dict[str, Any], group: str) -> dict[str, dict[str, list[float]]]:
+    """By case and row name the figures of all seeds."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for name, rows in figures["runs"].items():
+        kind, *case, _ = name.split("/")
+        if kind == group:
+            for row, value in rows.items():
+                found.setdefault("/".join(case), {}).setdefault(row, []).append(value)
+    return found
+
+
+def shown(values: list[float] | None, percent: bool = True) -> str:
+    """Mean ± sample standard deviation."""
+    if not values:
+        return "–"
+    factor, digits = (100, 2) if percent else (1, 4)
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    unit = " %" if percent else ""
+    return f"{factor * statistics.fmean(values):.{digits}f} ± {factor * spread:.{digits}f}{unit}"
+
+
+def paragraph(text: str) -> str:
+    """Text broken into lines of 120 letters."""
+    return textwrap.fill(" ".join(text.split()), 120)
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> list[str]:
+    """A Markdown table."""
+    lines = [f"| {' | '.join(header)} |", f"|---|{'---:|' * (len(header) - 1)}"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def write_report(figures: dict[str, Any]) -> None:
+    """Write FINETUNING.md and the plot of accuracy against count."""
+    lines = [
+        "# Fine-tuning, measured",
+        "",
+        paragraph(
+            """Written by `python benchmarks/finetuning.py`; every run stands in finetuning.json.
+            Mean ± sample standard deviation over seeds, test split, last epoch, `kerazoo finetune`
+            with its defaults."""
+        ),
+        "",
+        paragraph(", ".join(f"{k} {v}" for k, v in figures.get("environment", {}).items())),
+        "",
+    ]
+    found = gathered(figures, "digits")
+    if found:
+        lines += [
+            "## mnist_cnn on scikit-learn's digits",
+            "",
+            paragraph(
+                """Trained weights of `mnist_cnn@mnist` against the same model from scratch, with so
+                many pictures of each class (the seed draws them; a tenth of them is the validation
+                split). Tested on the 360 test digits. `all` is about 144 of each class:
+                scikit-learn's digits have no more."""
+            ),
+            "",
+            "![Accuracy against count](pictures/finetuning-digits.png)",
+            "",
+            *_rows(found, ["from scratch", "fine-tuned", "linear"], "pictures of each class"),
+        ]
+        draw(found)
+    found = gathered(figures, "tables")
+    if found:
+        names = ["mlp", "linear pipeline", "gradient boosting"]
+        lines += [
+            "## mlp on tables",
+            "",
+            paragraph(
+                """scikit-learn's tables written as CSV, `kerazoo finetune mlp FILE --target
+                target`; beside it pipelines of scikit-learn on the same split (logistic regression
+                or ridge, standardised; histogram gradient boosting). Accuracy; of diabetes R². The
+                split is the same for every seed, so the linear pipeline has no spread."""
+            ),
+            "",
+            *_rows(found, names, "table", plain=("diabetes",)),
+        ]
+    found = gathered(figures, "photographs")
+    if found:
+        lines += [
+            "## resnet8 on a folder of photographs",
+            "",
+            paragraph(
+                f"""Classes {" and ".join(PHOTOGRAPHS)}, {EACH} JPEG files each, of CIFAR-10's test
+                split (JPEG re-encode)."""
+            ),
+            "",
+            *_rows(
+                {f"{' / '.join(PHOTOGRAPHS)}": found[""]},
+                ["majority class", "linear", "from scratch", "fine-tuned"],
+                "classes",
+            ),
+        ]
+    write_text(REPORT, "\n".join(lines).rstrip() + "\n")
+
+
+def _rows(
+    found: dict[str, dict[str, list[float]]],
+    names: list[str],
+    first: str,
+    plain: tuple[str, ...] = (),
+) -> list[str]:
+    rows = [
+        [
+            case,
+            str(max(map(len, by.values()))),
+            *(shown(by.get(n), case not in plain) for n in names),
+        ]
+        for case, by in found.items()
+    ]
+    return [*markdown([first, "n", *names], rows), ""]
+
+
+def draw(found: dict[str, dict[str, list[float]]]) -> None:
+    """Accuracy against the number of pictures, every run a dot."""
+    from kerazoo.evaluation.figures import BLUE, GREY, ORANGE, new_figure, save, tidy
+
+    figure = new_figure(6.5, 4)
+    axes = figure.add_subplot()
+    at = {case: 144 if case == "all" else int(case) for case in found}
+    for name, colour in (("linear", GREY), ("from scratch", BLUE), ("fine-tuned", ORANGE)):
+        means = [100 * statistics.fmean(found[c][name]) for c in found]
+        axes.plot(list(at.values()), means, "-", color=colour, label=name)
+        for case, x in at.items():
+            values = [100 * v for v in found[case][name]]
+            axes.plot([x] * len(values), values, "o", ms=3, color=colour, alpha=0.6)
+    axes.set_xscale("log")
+    axes.set_xticks(list(at.values()), [f"{x}" for x in at.values()])
+    axes.minorticks_off()
+    axes.set_xlabel("pictures of each class")
+    axes.set_ylabel("test accuracy, %")
+    axes.legend(frameon=False)
+    tidy(axes)
+    figure.suptitle("mnist_cnn on digits: trained weights against from scratch")
+    save(figure, PICTURE)
+
+
+if __name__ == "__main__":
+    main()

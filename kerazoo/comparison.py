@@ -1,0 +1,65 @@
+"""A fine-tuned model's figure beside those that it has to beat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kerazoo.errors import KerazooError
+from kerazoo.files import write_json
+from kerazoo.metrics import Metric
+from kerazoo.tasks.outcome import Baselines
+from kerazoo.training.run import Run
+
+FILE_NAME = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One row: a way to solve the task, and how well it does on the test split.
+
+    Attributes:
+        name: such as ``"fine-tuned"``, ``"from scratch"`` or ``"majority class"``.
+        value: of the main metric.
+        standard_error: over the test examples; None for a naive model.
+        also: the other metrics.
+    """
+
+    name: str
+    value: float
+    standard_error: float | None
+    also: dict[str, float]
+
+
+def compare(measure: Metric, runs: Mapping[str, Run], baselines: Baselines) -> tuple[Compared, ...]:
+    """Naive models first, then the trainings, the fine-tuned one last."""
+    rows = []
+    for name, figures in {**baselines.naive, **baselines.limits}.items():
+        also = {k: v for k, v in figures.items() if k != measure.name}
+        rows.append(Compared(name.replace("_", " "), figures[measure.name], None, also))
+    for name in ("from scratch", "fine-tuned"):
+        if name in runs:
+            m = runs[name].metrics
+            rows.append(Compared(name, m["value"], m["standard_error"], dict(m["also"])))
+    return tuple(rows)
+
+
+def write_comparison(folder: Path, rows: Sequence[Compared], done: Run) -> None:
+    """Write the rows into the run folder."""
+    content = {
+        "metric": done.metrics["metric"],
+        "examples": done.metrics["examples"],
+        "rows": [asdict(row) for row in rows],
+    }
+    write_json(folder / FILE_NAME, content)
+
+
+def read_comparison(folder: Path) -> dict[str, Any]:
+    """What was written; raises KerazooError if it is missing or damaged."""
+    try:
+        return json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise KerazooError(f"{folder / FILE_NAME} cannot be read: {error}") from error

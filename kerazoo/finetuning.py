@@ -1,0 +1,346 @@
+"""Train a model of the zoo on a user's own data: the same trainer with a few overrides."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kerazoo import building, registry, tasks
+from kerazoo._lazy import keras
+from kerazoo.comparison import Compared, compare, write_comparison
+from kerazoo.errors import Interrupted, KerazooError
+from kerazoo.evaluation.figures import is_picture
+from kerazoo.metrics import metric
+from kerazoo.own import card
+from kerazoo.own.data import Asked, Own
+from kerazoo.own.reading import is_best_learnt_anew, is_frame, read
+from kerazoo.recipe import Recipe
+from kerazoo.spec import Entry, Model
+from kerazoo.training import run
+from kerazoo.training.job import Job
+from kerazoo.training.run import Run
+from kerazoo.training.trainer import train_job
+from kerazoo.transfer import Transfer, last_layer, same_labels, source_of, transfer
+
+# By kind of data: the examples, counted in every epoch, that a training goes through, and the most
+# epochs. A series of the length of ETTh1 gets the epochs of that entry's recipe.
+SEEN = {"pictures": 40_000, "rows": 100_000, "series": 66_000, "text": 60_000, "drawing": 300_000}
+MOST = {"pictures": 60, "rows": 200, "series": 60, "text": 20, "drawing": 200}
+FEWEST = 3  # epochs
+SMALL = 5_000  # training examples, up to which batches are small
+SMALL_BATCH = 32
+LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
+SCRATCH = "scratch"  # folder of the same model from scratch, inside the run folder
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A finished fine-tuning.
+
+    Attributes:
+        run: the training that started from the zoo's weights; ``run.model`` is the model.
+        comparison: its figure beside those of the naive models and of the same model from
+            scratch.
+        found: what was found in the data and how it was treated.
+        warnings: what may be wrong with the data.
+        use: a command that uses the model, to paste.
+    """
+
+    run: Run
+    comparison: tuple[Compared, ...]
+    found: tuple[str, ...]
+    warnings: tuple[str, ...]
+    use: str
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``kerazoo finetune --json`` prints."""
+        return {
+            "entry": self.run.entry,
+            "path": str(self.path),
+            "seed": self.run.seed,
+            "metrics": self.metrics,
+            "comparison": [asdict(row) for row in self.comparison],
+            "found": list(self.found),
+            "warnings": list(self.warnings),
+            "pictures": [str(p) for p in self.pictures],
+            "use": self.use,
+        }
+
+    @property
+    def model(self) -> keras.Model:
+        """The trained model."""
+        return self.run.model
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.run.path
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What was measured on the test split."""
+        return self.run.metrics
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """One dictionary of figures per epoch."""
+        return self.run.history
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The pictures of the run."""
+        return self.run.pictures
+
+
+def finetune(
+    name: str,
+    data: Any,
+    *,
+    test: Any = None,
+    target: str | list[str] | None = None,
+    text: str | None = None,
+    time: str | None = None,
+    horizon: int | None = None,
+    lookback: int | None = None,
+    task: str | None = None,
+    gaps: str = "refuse",
+    split: tuple[int, int, int] | None = None,
+    size: int | None = None,
+    invert: str = "auto",
+    weights: str | None = "auto",
+    freeze: bool = False,
+    balance: bool = False,
+    augment: bool = True,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    scratch: bool = True,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> FineTuned:
+    """Train a model of the zoo on your own data, from its trained weights where they fit.
+
+    First the new last layer alone (a fifth of the epochs), then the whole network at 0.3 times
+    the entry's own learning rate. The test split is read once, after the last epoch. The same
+    model is trained from scratch beside it, for the comparison.
+
+    Args:
+        name: a model, ``"mnist_cnn"``.
+        data: a folder of pictures with a folder per class (or ``train/`` and ``test/`` of such
+            folders); ``(x, y)`` with pictures from 0 to 255 ``(n, height, width[, channels])``
+            and labels ``(n,)``; a ``tf.data.Dataset`` of such pairs; a CSV file or a pandas
+            DataFrame.
+        test: of arrays: the pair ``(x, y)`` to measure on; by default a fifth of ``data``.
+        target: of a CSV file: the column (of a series also columns) to predict.
+        text: of a text model: the column with the texts.
+        time: of a series: the column with the dates; found by itself if there is one.
+        horizon: of a series: how many steps to forecast.
+        lookback: of a series: how many past steps the model sees.
+        task: of a table: ``"classification"`` or ``"regression"``; told by the target by default.
+        gaps: of a series: ``"refuse"`` or ``"interpolate"`` missing steps and values.
+        split: of a series: how many of the first steps are train, validation and test.
+        size: of pictures in a folder: height and width to bring them to, instead of the model's.
+        invert: of pictures in a folder: exchange dark and light, ``"auto"``, ``"yes"``, ``"no"``.
+        weights: the dataset whose trained weights are the start (``"digits"``), None for none, or
+            ``"auto"``: the first entry's that has some, but none for tables and series, which are
+            best learnt anew.
+        freeze: train the last layer only.
+        balance: weigh the examples so that all classes weigh the same.
+        augment: change training pictures at random, as the entry's recipe does.
+        epochs: by default fewer the more data there is.
+        learning_rate: of the whole network (with ``freeze``, of the last layer).
+        settings: other fields of the recipe.
+        seed: of initial weights, order, dropout and augmentation; the split does not depend on it.
+        scratch: train the same model from scratch too.
+        out: the run folder, new or empty; by default one below ``runs/``.
+        resume: go on with the unfinished run in ``out``.
+        progress: say what was found, and show progress, on standard error.
+
+    Returns:
+        The finished run, ``.model``, and ``.comparison`` with the naive models and from scratch.
+
+    Raises:
+        KerazooError: data that the model cannot learn from, with the file or row; an unknown
+            model, weights or setting; a folder that is in use or cannot be written.
+        Diverged: the loss became NaN or infinite; the last good state is kept.
+        Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
+    """
+    model = registry.get_model(name)
+    fresh = weights == "auto" and is_best_learnt_anew(model, data)
+    source = source_of(model, None if fresh else weights)
+    asked = Asked(
+        target=tuple(target) if isinstance(target, (list, tuple)) else target,
+        text=text, task=task, time=time, horizon=horizon, lookback=lookback, gaps=gaps,
+        split=tuple(split) if split is not None else None,  # type: ignore[arg-type]
+        size=size, invert=invert,
+    )  # fmt: skip
+    run.require_seed(seed)
+    if resume and out is None:
+        raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
+    if out is not None and not resume:
+        run.refuse_used(Path(out))  # before the data is read
+    tell = _tell if progress else _say_nothing
+    start = registry.get_dataset(source.dataset) if source else None
+    own = read(model, data, asked, start, test=test, tell=tell)
+    base = source or nearest_entry(model, own)
+    chosen = {"epochs": epochs, "learning_rate": learning_rate}
+    changes = {k: v for k, v in chosen.items() if v is not None} | dict(settings or {})
+    plain = starting_recipe(base, own, augment=augment, balance=balance)
+    path = str(data) if isinstance(data, (str, os.PathLike)) else None
+    about = {"path": path, "asked": asdict(asked), "treatment": dict(own.treatment)}
+    if is_frame(data):
+        about["given"] = "DataFrame"
+
+    def job(source: Entry | None) -> tuple[Job, Transfer | None]:
+        return prepare_job(model, base, source, own, plain, changes, freeze, seed, about)
+
+    first, transferred = job(source)
+    folder = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
+    for line in (*own.found, *(f"note: {w}" for w in own.warnings), *_start_lines(transferred)):
+        tell(line)
+    try:
+        done = train_job(first, folder, resume=resume, show=progress)
+        own.extras(folder, done.model)
+        runs = {"from scratch" if transferred is None else "fine-tuned": done}
+        if transferred is not None and scratch:
+            tell("the same model from scratch, for the comparison")
+            changes.pop("learning_rate", None)  # it was chosen for trained weights
+            second, _ = job(None)
+            runs["from scratch"] = train_job(second, folder / SCRATCH, resume=True, show=progress)
+    except Interrupted as stop:
+        again = str(stop).replace(str(folder / SCRATCH), str(folder))
+        raise Interrupted(again) from None
+    naive = tasks.of(first.entry).baselines(own.data.train, own.data)
+    rows = compare(metric(done.metrics["metric"]), runs, naive)
+    write_comparison(folder, rows, done)
+    card.write(folder, own, rows, done, transferred)
+    return FineTuned(done, rows, own.found, own.warnings, card.use(own, done))
+
+
+def nearest_entry(model: Model, own: Own) -> Entry:
+    """The entry whose recipe and options suit the data, where no weights are taken over."""
+    same = [e for e in model.entries.values() if registry.task_of(e) == own.data.info.task]
+    return (same or [model.main])[0]
+
+
+def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> Recipe:
+    """The recipe of a training from scratch: the entry's own, sized to the data."""
+    info, n, kind = own.data.info, len(own.data.train), own.treatment["kind"]
+    if balance and info.task != "classification":
+        raise KerazooError("balance weighs classes; this data has none.")
+    batch = min(base.recipe.batch_size, SMALL_BATCH) if n <= SMALL else base.recipe.batch_size
+    recipe = base.recipe.replace(
+        train_on="train",
+        train_examples=None,
+        batch_size=batch,
+        epochs=min(MOST[kind], max(FEWEST, round(SEEN[kind] / n))),
+        balance=balance,
+        lookback=own.treatment.get("lookback"),
+    )
+    if not augment or not is_picture(info.input_shape):
+        recipe = recipe.replace(
+            augment_flip=False, augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0
+        )
+    return recipe
+
+
+def finetuning_recipe(
+    plain: Recipe, changes: Mapping[str, Any], *, freeze: bool, generation: bool
+) -> Recipe:
+    """The same with the head first, then everything at a lower rate."""
+    if generation:  # there is no head, and both nets must keep pace
+        return plain.replace(**changes)
+    recipe = plain.replace(
+        learning_rate=LOWER * plain.learning_rate, head_learning_rate=plain.learning_rate
+    )
+    recipe = recipe.replace(**changes)
+    if freeze:
+        rate = changes.get("learning_rate", recipe.head_learning_rate)
+        return recipe.replace(head_epochs=recipe.epochs, head_learning_rate=rate)
+    if "head_epochs" in changes:
+        return recipe
+    return recipe.replace(head_epochs=recipe.epochs // 5)
+
+
+def prepare_job(
+    model: Model,
+    base: Entry,
+    source: Entry | None,
+    own: Own,
+    plain: Recipe,
+    changes: Mapping[str, Any],
+    freeze: bool,
+    seed: int,
+    about: Mapping[str, Any],
+) -> tuple[Job, Transfer | None]:
+    """The training from trained weights, or from scratch where ``source`` is None."""
+    info = own.data.info
+    entry = Entry(dataset=info.name, recipe=plain, task=info.task, model=model.name)
+    recipe = plain.replace(**{k: v for k, v in changes.items() if not k.startswith("head_")})
+    keras.utils.set_random_seed(seed)
+    options = {
+        **tasks.of(entry).factory_options(info, recipe),
+        **_common(base.options, own),
+        **own.options,
+    }
+    options = {k: v for k, v in options.items() if k in building.options_of(model)}
+    net = building.call_factory(model, options)
+    head: tuple[str, ...] = ()
+    transferred = None
+    if source is not None:
+        new_classes = info.task == "classification" and not same_labels(source, info.labels)
+        transferred = transfer(net, source, but=last_layer(net) if new_classes else ())
+        recipe = finetuning_recipe(
+            plain, changes, freeze=freeze, generation=info.task == "generation"
+        )
+        head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
+    elif freeze and source is None:
+        raise KerazooError("freeze keeps trained layers as they are, but there are none to keep.")
+    start = None if transferred is None else {"entry": transferred.source, "head": list(head)}
+    job = Job(
+        entry=entry,
+        recipe=recipe,
+        data=own.data,
+        model=net,
+        seed=seed,
+        head=head,
+        delivered=own.delivered,
+        about={"own": {**about, "model": model.name, "options": _plain(options)}, "start": start},
+    )
+    return job, transferred
+
+
+def _common(options: Mapping[str, Any], own: Own) -> dict[str, Any]:
+    """The entry's own options, unless the data says otherwise."""
+    return {k: v for k, v in options.items() if k not in own.options}
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON has them."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+
+
+def _start_lines(transferred: Transfer | None) -> list[str]:
+    if transferred is None:
+        return ["starts from fresh weights"]
+    new = f"; fresh: {', '.join(transferred.fresh)}" if transferred.fresh else ""
+    return [f"starts from the weights of {transferred.source} ({_layers(transferred)}{new})"]
+
+
+def _layers(transferred: Transfer) -> str:
+    n = len(transferred.taken)
+    return "1 layer" if n == 1 else f"{n} layers"
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _say_nothing(line: str) -> None:
+    pass

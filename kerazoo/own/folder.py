@@ -1,0 +1,389 @@
+"""A folder of pictures: a folder per class, or train/ and test/ folders of such folders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.datasets.pictures import Invert, Picture, read_picture
+from kerazoo.errors import KerazooError
+from kerazoo.own.data import Own, as_data, listed, name_of, own_dataset, shuffled_split, sizes_line
+from kerazoo.spec import Data, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
+LEAST = 3  # pictures of a class: one for each split
+MANY = 1000  # pictures, from which on progress is shown
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """The pictures of a folder, at one size.
+
+    Attributes:
+        x: uint8 ``(n, height, width, channels)``.
+        y: int64 ``(n,)``, indices of ``labels``; zeros where there are no classes.
+        labels: names of the classes, sorted.
+        split: of each picture: the split that its folder names, or ``""``.
+        sizes: width and height of each file.
+        modes: how many files have each of Pillow's modes.
+        inverted: of how many pictures dark and light were exchanged.
+        problems: what could not be read, with its reason.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    labels: tuple[str, ...]
+    split: tuple[str, ...]
+    sizes: list[tuple[int, int]]
+    modes: dict[str, int]
+    inverted: int
+    problems: list[str] = field(default_factory=list)
+
+
+def classes_from_folder(
+    folder: Path,
+    shape: tuple[int, int, int],
+    *,
+    light_on_dark: bool = False,
+    invert: Invert = "auto",
+    tell: Callable[[str], Any] = print,
+) -> Own:
+    """Pictures by class, split and ready to train on.
+
+    Without folders that name the splits, a fifth of each class is test and a tenth validation, by
+    a fixed seed. With ``train/`` and ``validation/`` only, ``validation/`` is what is measured at
+    the end; nothing is chosen on it, and a tenth of ``train/`` takes its place. With ``train/``
+    and ``test/`` only, that tenth is validation too.
+
+    Args:
+        folder: the folder; nothing in it is changed.
+        shape: ``(height, width, channels)`` that every picture is brought to.
+        light_on_dark: the model expects light strokes on a dark ground.
+        invert: see :func:`kerazoo.datasets.pictures.read_picture`.
+        tell: is told how far a long reading is.
+
+    Raises:
+        KerazooError: no folder, fewer than two classes, classes that differ between the splits,
+            a class with fewer than three readable pictures, or pictures one level too deep.
+    """
+    files, labels = _files(folder)
+    read = _read(files, labels, shape, light_on_dark, invert, tell)
+    _refuse_small_classes(folder, read)
+    splits = _splits(read)
+    info = own_dataset(
+        name_of(folder),
+        "classification",
+        f"{len(read.x):,} pictures of {len(labels)} classes from {folder}",
+        input_shape=shape,
+        labels=labels,
+        source=str(folder),
+        light_on_dark=light_on_dark,
+    )
+    data = as_data(info, splits)
+    return Own(
+        data=data,
+        found=_found(read, data, folder),
+        warnings=_warnings(read, data),
+        treatment={"kind": "pictures", "invert": invert},
+    )
+
+
+def pictures_from_folder(
+    folder: Path, shape: tuple[int, int, int], *, tell: Callable[[str], Any] = print
+) -> Own:
+    """All pictures of a folder and of the folders in it, without classes, to draw such pictures.
+
+    Raises:
+        KerazooError: no folder, or fewer than 100 readable pictures.
+    """
+    import numpy as np
+
+    _require_folder(folder)
+    found = [p for p in sorted(folder.rglob("*")) if p.is_file() and _is_visible(p, folder)]
+    files = [("", 0, p) for p in found if _may_be_picture(p)]
+    read = _read(files, ("picture",), shape, False, "no", tell)
+    if len(read.x) < 100:
+        raise KerazooError(
+            f"{folder} has {len(read.x)} readable pictures; to learn to draw them takes 100 or "
+            f"more. {_problem_line(read)}".strip()
+        )
+    indices = shuffled_split(np.zeros(len(read.x)), stratify=False)
+    splits = {name: Split(read.x[i], read.y[i]) for name, i in indices.items()}
+    info = own_dataset(
+        name_of(folder),
+        "generation",
+        f"{len(read.x):,} pictures from {folder}",
+        input_shape=shape,
+        source=str(folder),
+        metric="fd_pixels_pca64",
+    )
+    data = as_data(info, splits)
+    return Own(
+        data=data,
+        found=_found(read, data, folder),
+        warnings=_warnings(read, data),
+        treatment={"kind": "pictures", "invert": "no"},
+    )
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.exists():
+        raise KerazooError(f"there is no folder {folder}.")
+    if not folder.is_dir():
+        raise KerazooError(f"{folder} is a file; give the folder that holds a folder per class.")
+
+
+def _is_visible(path: Path, root: Path) -> bool:
+    return not any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def _may_be_picture(path: Path) -> bool:
+    from PIL import Image
+
+    return path.suffix.lower() in Image.registered_extensions()
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted, without hidden names and links that lead nowhere."""
+    there = []
+    for path in sorted(folder.iterdir()):
+        try:
+            if not path.name.startswith(".") and path.exists():
+                there.append(path)
+        except OSError:  # a link that leads round in a circle
+            continue
+    return there
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return [p for p in _entries(folder) if p.is_dir()]
+
+
+def _files(folder: Path) -> tuple[list[tuple[str, int, Path]], tuple[str, ...]]:
+    """(split, class, path) of every picture file, and the classes."""
+    _require_folder(folder)
+    named = _split_folders(folder)
+    roots = named or {"": folder}
+    classes = {split: [c.name for c in _subfolders(root)] for split, root in roots.items()}
+    labels = tuple(sorted({name for names in classes.values() for name in names}))
+    if len(labels) < 2:
+        where = next(iter(roots.values()))
+        raise KerazooError(
+            f"{where} has {'one folder' if labels else 'no folder'} in it; a class is a folder of "
+            f"pictures, and it takes two or more: {where}/cat/…, {where}/dog/…"
+        )
+    for split, names in classes.items():
+        missing = sorted(set(labels) - set(names))
+        if missing:
+            raise KerazooError(
+                f"{roots[split]} has no folder for the class "
+                f"{listed([repr(m) for m in missing])}, which another split has; each split needs "
+                "the same classes."
+            )
+    files = [
+        (split, number, path)
+        for split, root in roots.items()
+        for number, label in enumerate(labels)
+        for path in _pictures_of_class(root / label)
+    ]
+    return files, labels
+
+
+def _split_folders(folder: Path) -> dict[str, Path]:
+    """The folders that name splits, if there is one for training."""
+    found: dict[str, Path] = {}
+    for path in _subfolders(folder):
+        for split, names in SPLIT_NAMES.items():
+            if path.name.lower() in names:
+                if split in found:
+                    raise KerazooError(
+                        f"{folder} has both {found[split].name}/ and {path.name}/; keep one."
+                    )
+                found[split] = path
+    if "train" not in found:
+        return {}
+    # {train, truck} may be two classes: splits hold folders, classes hold pictures.
+    if not all(_subfolders(path) for path in found.values()):
+        return {}
+    return {split: found[split] for split in SPLIT_NAMES if split in found}
+
+
+def _pictures_of_class(folder: Path) -> Iterator[Path]:
+    entries = _entries(folder)
+    pictures = [p for p in entries if p.is_file() and _may_be_picture(p)]
+    if not pictures and any(p.is_dir() for p in entries):
+        raise KerazooError(
+            f"{folder} holds folders, but no pictures; pictures must lie directly in the folder of "
+            "their class. Is the data one level deeper? Then give that folder."
+        )
+    yield from pictures
+
+
+def _read(
+    files: list[tuple[str, int, Path]],
+    labels: tuple[str, ...],
+    shape: tuple[int, int, int],
+    light_on_dark: bool,
+    invert: Invert,
+    tell: Callable[[str], Any],
+) -> PictureFolder:
+    import numpy as np
+
+    def read(path: Path) -> Picture | str:
+        try:
+            return read_picture(path, shape, light_on_dark=light_on_dark, invert=invert)
+        except KerazooError as error:
+            return str(error)
+        except MemoryError:
+            return f"{path} is too large for this machine's memory."
+
+    x = np.empty((len(files), *shape), np.uint8)
+    kept: list[int] = []
+    sizes, modes, problems, inverted = [], Counter[str](), [], 0
+    with ThreadPoolExecutor() as pool:
+        for done, said in enumerate(pool.map(read, (path for *_, path in files)), start=1):
+            if isinstance(said, str):
+                problems.append(said)
+            else:
+                x[len(kept)] = said.pixels
+                kept.append(done - 1)
+                sizes.append(said.size)
+                modes[said.mode] += 1
+                inverted += said.inverted
+            if done % MANY == 0:
+                tell(f"read {done:,} of {len(files):,} pictures")
+    y = np.array([files[i][1] for i in kept], dtype=np.int64)
+    split = tuple(files[i][0] for i in kept)
+    return PictureFolder(x[: len(kept)], y, labels, split, sizes, dict(modes), inverted, problems)
+
+
+def _refuse_small_classes(folder: Path, read: PictureFolder) -> None:
+    import numpy as np
+
+    splits = sorted(set(read.split)) or [""]
+    of = np.array(read.split)
+    for split in splits:
+        counts = np.bincount(read.y[of == split], minlength=len(read.labels))
+        least = 1 if split in ("validation", "test") else LEAST
+        for label, count in zip(read.labels, counts, strict=True):
+            if count < least:
+                where = folder / split if split else folder
+                wanted = "one" if least == 1 else f"{least}, better 20 or more"
+                raise KerazooError(
+                    f"class {label!r} in {where} has {_pictures(int(count))} that can be read; it "
+                    f"needs at least {wanted}. {_problem_line(read)}".strip()
+                )
+
+
+def _splits(read: PictureFolder) -> dict[str, Split]:
+    """The splits that the folders name, or by the fixed seed."""
+    import numpy as np
+
+    of = np.array(read.split)
+    there = set(read.split)
+    if there == {""}:
+        indices = shuffled_split(read.y, stratify=True)
+    elif there == {"train", "validation", "test"}:
+        indices = {name: np.flatnonzero(of == name) for name in there}
+    else:
+        train = np.flatnonzero(of == "train")
+        parts = shuffled_split(read.y[train], stratify=True)
+        if there == {"train"}:
+            indices = {name: train[i] for name, i in parts.items()}
+        else:
+            held_out = (there - {"train"}).pop()
+            rest = np.sort(np.concatenate([parts["train"], parts["test"]]))
+            indices = {
+                "train": train[rest],
+                "validation": train[parts["validation"]],
+                "test": np.flatnonzero(of == held_out),
+            }
+    return {name: Split(read.x[i], read.y[i]) for name, i in indices.items()}
+
+
+def _found(read: PictureFolder, data: Data, folder: Path) -> tuple[str, ...]:
+    import numpy as np
+
+    height, width, channels = data.info.input_shape
+    counts = np.bincount(read.y, minlength=len(read.labels))
+    each = [f"{label} {count:,}" for label, count in zip(read.labels, counts, strict=True)]
+    widths, heights = zip(*read.sizes, strict=True)
+    classes = f" of {len(each)} classes: {listed(each, 12)}" if len(each) > 1 else ""
+    lines = [
+        f"{folder}: {_pictures(len(read.x))}{classes}",
+        f"sizes: {_range(widths)} wide, {_range(heights)} high; kinds: "
+        + ", ".join(f"{mode} {n:,}" for mode, n in sorted(read.modes.items())),
+        f"each is brought to {width} × {height}, {'grey' if channels == 1 else 'colour'}, "
+        "proportions kept",
+    ]
+    if read.inverted:
+        lines.append(
+            f"dark and light exchanged in {read.inverted:,}, since the model knows light strokes "
+            "on a dark ground (--invert no: leave as it is)"
+        )
+    there = set(read.split)
+    if there == {""}:
+        how = "by a fixed seed" + ", each class alike" * (len(read.labels) > 1)
+    elif there == {"train", "validation", "test"}:
+        how = "as the folders say"
+    elif there == {"train"}:
+        how = "of train/ by a fixed seed, each class alike"
+    else:
+        held_out = (there - {"train"}).pop()
+        how = f"test is {held_out}/, validation a tenth of train/ by a fixed seed"
+    lines.append(f"split: {sizes_line(data)} ({how})")
+    return tuple(lines)
+
+
+def _warnings(read: PictureFolder, data: Data) -> tuple[str, ...]:
+    import numpy as np
+
+    lines = []
+    if read.problems:
+        lines.append(_problem_line(read))
+    counts = np.bincount(read.y, minlength=len(read.labels))
+    if counts.max() >= 3 * counts.min():
+        large, small = read.labels[int(counts.argmax())], read.labels[int(counts.argmin())]
+        lines.append(
+            f"the classes differ in size: {large!r} has {counts.max() / counts.min():.1f} times as "
+            f"many pictures as {small!r}; --balance weighs them alike"
+        )
+    twice = _shared(data.train.x, data.test.x)
+    if twice:
+        lines.append(
+            f"{_pictures(twice)} of the test split occur{'s' if twice == 1 else ''} in the "
+            "training split too, so the test figure flatters"
+        )
+    return tuple(lines)
+
+
+def _shared(train: np.ndarray, test: np.ndarray) -> int:
+    """How many examples of ``test`` are exactly the same as one of ``train``."""
+    known = {picture.tobytes() for picture in train}
+    return sum(picture.tobytes() in known for picture in test)
+
+
+def _problem_line(read: PictureFolder) -> str:
+    if not read.problems:
+        return ""
+    return f"{len(read.problems):,} files cannot be read and are left out: {listed(read.problems)}"
+
+
+def _pictures(n: int) -> str:
+    return "1 picture" if n == 1 else f"{n:,} pictures"
+
+
+def _range(values: tuple[int, ...]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"

@@ -1,0 +1,204 @@
+"""From what the user gives to what the trainer takes: which reader a model and a source need."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kerazoo import registry
+from kerazoo.errors import KerazooError
+from kerazoo.evaluation.figures import is_picture
+from kerazoo.own.data import Asked, Own
+from kerazoo.spec import Dataset, Model
+
+if TYPE_CHECKING:
+    pass
+
+Kind = Literal["pictures", "drawing", "series", "text", "rows"]
+TAKES: dict[Kind, str] = {
+    "pictures": "a folder of pictures with a folder per class, or arrays (x, y)",
+    "drawing": "a folder of pictures",
+    "series": "a CSV file of a series, or a DataFrame, with target=",
+    "text": "a CSV file of texts, or a DataFrame, with text= and target=",
+    "rows": "a CSV file of a table, or a DataFrame, with target=",
+}
+TABLES = ("series", "text", "rows")
+LARGEST = 4096  # pixels a side that pictures may be brought to
+
+
+# What of the user's wishes a kind of data listens to; any other is a mistake that must be said.
+ASKED: dict[Kind, tuple[str, ...]] = {
+    "pictures": ("size", "invert"),
+    "drawing": ("size",),
+    "series": ("target", "time", "horizon", "lookback", "gaps", "split"),
+    "text": ("text", "target"),
+    "rows": ("target", "task"),
+}
+
+
+def kinds_of(model: Model) -> list[Kind]:
+    """What kinds of data a model can learn from; the dense stack takes pictures and rows."""
+    kinds: list[Kind] = []
+    for entry in model.entries.values():
+        dataset = registry.get_dataset(entry.dataset)
+        if registry.task_of(entry) == "generation":
+            kinds.append("drawing")
+        elif dataset.windows is not None:
+            kinds.append("series")
+        elif dataset.vocabulary is not None:
+            kinds.append("text")
+        else:
+            kinds.append("pictures" if is_picture(dataset.input_shape) else "rows")
+    if model.name == "mlp":
+        kinds.append("rows")
+    return list(dict.fromkeys(kinds))
+
+
+def is_frame(source: Any) -> bool:
+    """Whether something is a pandas DataFrame, without importing pandas to find out."""
+    return type(source).__name__ == "DataFrame" and hasattr(source, "columns")
+
+
+def _refuse_deaf_ears(asked: Asked, kinds: list[Kind]) -> None:
+    """Raise KerazooError for a wish that the data has no use for."""
+    heard = {name for kind in kinds for name in ASKED[kind]}
+    for field in dataclasses.fields(Asked):
+        if getattr(asked, field.name) != field.default and field.name not in heard:
+            whose = [kind for kind in ASKED if field.name in ASKED[kind]]
+            raise KerazooError(
+                f"--{field.name} goes with {' or '.join(whose)}; this is {' or '.join(kinds)}."
+            )
+
+
+def is_best_learnt_anew(model: Model, source: Any) -> bool:
+    """Whether trained weights are no start by themselves: what a column means is new each time."""
+    table = is_frame(source) or _is_file(source)
+    return table and "text" not in kinds_of(model)
+
+
+def read(
+    model: Model,
+    source: Any,
+    asked: Asked,
+    start: Dataset | None,
+    test: Any = None,
+    tell: Callable[[str], Any] = print,
+) -> Own:
+    """Read a user's data for a model.
+
+    Args:
+        model: the model.
+        source: a path, ``(x, y)``, a ``tf.data.Dataset`` or a pandas DataFrame.
+        asked: how the user wants it to be read.
+        start: the dataset whose weights the training starts from, if any; its picture size and
+            ground are kept.
+        test: of arrays only: the pair to measure on.
+        tell: is told how far a long reading is.
+
+    Raises:
+        KerazooError: the source is nothing that the model can learn from, or cannot be read.
+    """
+    kinds = kinds_of(model)
+    table = is_frame(source) or _is_file(source)
+    _refuse_deaf_ears(asked, [k for k in kinds if (k in TABLES) == table] or kinds)
+    if test is not None and (table or isinstance(source, (str, os.PathLike))):
+        raise KerazooError("test= goes with arrays; a folder may have train/ and test/ instead.")
+    if table:
+        return _read_table(model, kinds, source, asked, start)
+    if isinstance(source, (str, os.PathLike)):
+        return _read_folder(model, kinds, Path(source), asked, start, tell)
+    if "pictures" not in kinds:
+        raise _wrong(model, kinds, "arrays")
+    from kerazoo.own.arrays import pictures_from_arrays
+
+    return pictures_from_arrays(source, test)
+
+
+def reread(config: Mapping[str, Any], folder: Path) -> Own:
+    """The data that the run in a folder was trained on, read again.
+
+    Raises:
+        KerazooError: it was given in code, or is no longer there.
+    """
+    about = config["own"]
+    if about["path"] is None:
+        raise KerazooError(
+            f"the data of the run in {folder} was given in code; it cannot be read again. Its "
+            "figures stand in metrics.json."
+        )
+    given: dict[str, Any] = about["asked"]
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    asked = Asked(**given)
+    start = config.get("start")
+    entry = registry.get_entry(start["entry"]) if start else None
+    dataset = registry.get_dataset(entry.dataset) if entry else None
+    model = registry.get_model(about["model"])
+    return read(model, about["path"], asked, dataset, tell=lambda line: None)
+
+
+def _is_file(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike)) and Path(source).is_file()
+
+
+def _read_folder(
+    model: Model,
+    kinds: list[Kind],
+    folder: Path,
+    asked: Asked,
+    start: Dataset | None,
+    tell: Callable[[str], Any],
+) -> Own:
+    from kerazoo.own.folder import classes_from_folder, pictures_from_folder
+
+    if not folder.exists():
+        raise KerazooError(f"there is no file or folder {folder}.")
+    dataset = start or registry.get_dataset(model.main.dataset)
+    if not {"pictures", "drawing"} & set(kinds):
+        raise _wrong(model, kinds, f"the folder {folder}")
+    shape = _shape(dataset.input_shape, asked)
+    if "drawing" in kinds:
+        return pictures_from_folder(folder, shape, tell=tell)
+    return classes_from_folder(
+        folder,
+        shape,
+        light_on_dark=dataset.light_on_dark and start is not None,
+        invert=asked.invert,  # type: ignore[arg-type]
+        tell=tell,
+    )
+
+
+def _shape(shape: tuple[int, ...], asked: Asked) -> tuple[int, int, int]:
+    height, width, channels = shape
+    if asked.size is None:
+        return height, width, channels
+    if isinstance(asked.size, bool) or not isinstance(asked.size, int) or asked.size < 1:
+        raise KerazooError(f"size is {asked.size!r}; it must be a whole number of pixels.")
+    if asked.size > LARGEST:
+        raise KerazooError(f"size {asked.size} is too large; at most {LARGEST} pixels a side.")
+    return asked.size, asked.size, channels
+
+
+def _read_table(
+    model: Model, kinds: list[Kind], source: Any, asked: Asked, start: Dataset | None
+) -> Own:
+    if "series" in kinds:
+        from kerazoo.own.series import series_from
+
+        return series_from(source, asked)
+    if "text" in kinds:
+        from kerazoo.own.texts import texts_from
+
+        return texts_from(source, asked, start)
+    if "rows" in kinds:
+        from kerazoo.own.table import table_from
+
+        return table_from(source, asked)
+    raise _wrong(model, kinds, "a table")
+
+
+def _wrong(model: Model, kinds: list[Kind], given: str) -> KerazooError:
+    wanted = "; or ".join(TAKES[kind] for kind in kinds)
+    return KerazooError(f"{model.name} cannot learn from {given}; it takes {wanted}.")

@@ -1,0 +1,165 @@
+"""Texts and their classes from a CSV file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo._lazy import keras
+from kerazoo.datasets import text
+from kerazoo.datasets.cache import home
+from kerazoo.errors import KerazooError
+from kerazoo.files import save_atomic, write_bytes
+from kerazoo.own.csv_file import column, is_missing, read_frame
+from kerazoo.own.data import (
+    Asked,
+    Own,
+    as_data,
+    listed,
+    name_of,
+    own_dataset,
+    shuffled_split,
+    sizes_line,
+    take,
+)
+from kerazoo.own.table import class_target
+from kerazoo.spec import Dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LENGTH = 400  # tokens that a model of the zoo reads
+VOCABULARY = 20_000  # most token ids of a vocabulary of the user's own
+LEAST_KNOWN = 0.5  # share of the words that the given vocabulary should know
+STRINGS = "model_strings.keras"
+
+
+def texts_from(source: Any, asked: Asked, start: Dataset | None) -> Own:
+    """Texts and classes of a CSV file or DataFrame, as token ids, split and ready to train on.
+
+    Args:
+        source: the file or DataFrame.
+        asked: ``.text`` and ``.target`` name the columns.
+        start: the dataset whose vocabulary is used; without it one is made of the training texts.
+
+    Raises:
+        KerazooError: what :func:`kerazoo.own.csv_file.read_frame` refuses; no text or target
+            column; a class in fewer than three rows; texts without words.
+    """
+    import numpy as np
+
+    frame = read_frame(source)
+    where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
+    name = column(frame, asked.text, "the column of texts (--text)")
+    if isinstance(asked.target, tuple):
+        raise KerazooError("texts have one target; give --target once.")
+    label = column(frame, asked.target, "the target (--target)")
+    if label == name:
+        raise KerazooError(f"text and target are both {name!r}; they must differ.")
+    target = class_target(frame[label], label, where)
+    texts = frame[name].astype(str).to_numpy(dtype=object)
+    empty = np.array([not text.tokens_of(t) for t in texts]) | is_missing(frame[name])
+    kept = target.known & ~empty
+    if kept.sum() < kept.size / 2:
+        raise KerazooError(
+            f"{where}: {int(empty.sum()):,} of {kept.size:,} texts in {name!r} hold no word. Is it "
+            "the right column?"
+        )
+    y, texts = target.y[kept], texts[kept]
+    indices = shuffled_split(y, stratify=True)
+    path = start.vocabulary if start is not None else None
+    if path is None:
+        path = _own_vocabulary(texts[indices["train"]])
+    tokens = text.read_vocabulary(path)
+    x = text.encode(texts, tokens, LENGTH)
+    info = own_dataset(
+        "texts" if isinstance(source, type(frame)) else name_of(Path(source)),
+        "classification",
+        f"{len(y):,} texts from {where}",
+        input_shape=(LENGTH,),
+        labels=target.labels,
+        vocabulary=path,
+        source=where,
+    )
+    data = as_data(info, take(x, y, indices))
+    return Own(
+        data=data,
+        found=(
+            f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {target.why}",
+            f"{_vocabulary_line(x, tokens, start)}; {text.KEPT} {LENGTH} words of a text are read",
+            f"split: {sizes_line(data)} (by a fixed seed, each class alike)",
+        ),
+        warnings=_warnings(x, y, target.labels, kept, start),
+        treatment={"kind": "text", "text": name, "targets": [label]},
+        extras=lambda folder, model: write_strings(folder, model, tokens),
+    )
+
+
+def _own_vocabulary(texts: np.ndarray) -> Path:
+    """A vocabulary of the training texts, kept by its content so that a resumed run finds it."""
+    content = text.vocabulary_bytes(text.build_vocabulary(texts, VOCABULARY))
+    path = home() / "vocabularies" / f"{hashlib.sha256(content).hexdigest()[:16]}.txt.xz"
+    if not path.exists():
+        write_bytes(path, content)
+    return path
+
+
+def _lengths(texts: np.ndarray) -> str:
+    import numpy as np
+
+    words = [len(text.tokens_of(t)) for t in texts]
+    return (
+        f"{min(words):,} to {max(words):,} words long, half of them up to {np.median(words):,.0f}"
+    )
+
+
+def _known(x: np.ndarray) -> float:
+    """Share of the words that the vocabulary knows."""
+    return float((x > text.UNKNOWN).sum() / max(1, (x != text.PADDING).sum()))
+
+
+def _vocabulary_line(x: np.ndarray, tokens: tuple[str, ...], start: Dataset | None) -> str:
+    whose = "of the training texts" if start is None else f"of {start.name}"
+    return f"vocabulary {whose}: {len(tokens):,} words, {_known(x):.0%} of those in the texts"
+
+
+def _warnings(
+    x: np.ndarray, y: np.ndarray, labels: tuple[str, ...], kept: np.ndarray, start: Dataset | None
+) -> tuple[str, ...]:
+    lines = []
+    left = int((~kept).sum())
+    if left:
+        lines.append(f"{left:,} rows have no text or no class and are left out")
+    if start is not None and _known(x) < LEAST_KNOWN:
+        lines.append(
+            f"the vocabulary of {start.name} knows only {_known(x):.0%} of the words; another "
+            "language? --weights none makes one of your texts"
+        )
+    counts = Counter(labels[i] for i in y).most_common()
+    if counts[0][1] >= 3 * counts[-1][1]:
+        lines.append(f"the classes differ in size: {listed([f'{c} {n:,}' for c, n in counts])}")
+    return tuple(lines)
+
+
+def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> None:
+    """Write a model that takes strings, ``(n,)``; needs TensorFlow, others have no strings.
+
+    It reads as :func:`kerazoo.datasets.text.encode` does, but for ``<br />``, which must be a
+    space.
+    """
+    if keras.config.backend() != "tensorflow":
+        return
+    length, ops = model.input_shape[1], keras.ops
+    strings = keras.Input((), dtype="string", name="texts")
+    ids = keras.layers.TextVectorization(
+        standardize="lower_and_strip_punctuation", vocabulary=list(tokens), name="words"
+    )(strings)
+    # The last words of each text, which is padded to the longest of its batch.
+    words = ops.sum(ops.cast(ops.not_equal(ids, 0), "int32"), axis=1, keepdims=True)
+    places = ops.maximum(words - length, 0) + ops.arange(length, dtype="int32")
+    ids = ops.pad(ids, [[0, 0], [0, length]])
+    ids = ops.cast(ops.take_along_axis(ids, places, axis=1), "int32")
+    whole = keras.Model(strings, model(ids), name="takes_strings")
+    save_atomic(folder / STRINGS, whole.save)

@@ -1,0 +1,165 @@
+"""Predictions for new rows of a table, or the next steps of a series, with a fine-tuned model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.errors import KerazooError
+from kerazoo.files import write_text
+from kerazoo.own.csv_file import FIRST_LINE, is_missing, read_frame
+from kerazoo.own.data import inner_model, listed
+from kerazoo.own.table import Column, columns_from, encode, texts_of
+from kerazoo.training import engine, run
+from kerazoo.training.inference import probabilities
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+KINDS = {"rows": "predictions", "series": "forecast"}
+
+
+@dataclass(frozen=True)
+class TablePredictions:
+    """What a model says of a table.
+
+    Attributes:
+        frame: of a table one row per row of it, in order: the predicted target and, of classes,
+            the probability of each; of a series the next steps, with their dates.
+        notes: what was done to the input that its owner should know, a line each.
+        kind: ``rows`` or ``series``.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    kind: str
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``kerazoo predict --json`` prints."""
+        import json
+
+        rows = json.loads(self.frame.to_json(orient="records", date_format="iso"))
+        return {"kind": self.kind, "rows": rows, "notes": list(self.notes)}
+
+
+def table_kind(config: dict[str, Any]) -> str | None:
+    """``rows`` or ``series`` for the run of a table, None for another."""
+    kind = config.get("own", {}).get("treatment", {}).get("kind")
+    return kind if kind in KINDS else None
+
+
+def predict_table(folder: Path, config: dict[str, Any], inputs: Any) -> TablePredictions:
+    """Predict for one CSV file or DataFrame with the model of a run.
+
+    Raises:
+        KerazooError: not one file; it cannot be read; a column that the model needs is missing or
+            holds something else; a series is shorter than the look-back or irregular.
+    """
+    if isinstance(inputs, (list, tuple)):
+        if len(inputs) != 1:
+            raise KerazooError(
+                f"the model in {folder} takes one CSV file; {len(inputs)} are given."
+            )
+        inputs = inputs[0]
+    if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
+        raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
+    frame = read_frame(inputs, least=1)
+    where = os.fspath(inputs) if isinstance(inputs, (str, os.PathLike)) else "the DataFrame"
+    model = run.load_model(folder, config)
+    treatment = config["own"]["treatment"]
+    if treatment["kind"] == "series":
+        return _forecast(model, treatment, frame, where)
+    return _predict_rows(model, config, frame, where)
+
+
+def _predict_rows(
+    model: keras.Model, config: dict[str, Any], frame: pd.DataFrame, where: str
+) -> TablePredictions:
+    import pandas as pd
+
+    treatment, labels = config["own"]["treatment"], config["data"]["labels"]
+    columns = columns_from(treatment)
+    x = encode(frame, columns, where)
+    core = inner_model(model)
+    names = treatment["targets"]
+    if labels:
+        rows = probabilities(core, x)
+        said: dict[str, Any] = {names[0]: [labels[i] for i in rows.argmax(axis=1)]}
+        said |= {f"p({label})": rows[:, i] for i, label in enumerate(labels)}
+    else:
+        rows = engine.predict(core, x)
+        said = {name: rows[:, i] for i, name in enumerate(names)}
+    return TablePredictions(
+        pd.DataFrame(said), tuple(_notes(frame, columns, names)), treatment["kind"]
+    )
+
+
+def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> list[str]:
+    """What in new rows differs from what the model was trained on."""
+    notes = []
+    known = {c.name for c in columns} | set(targets)
+    new = [repr(name) for name in frame.columns if name not in known]
+    if new:
+        notes.append(f"columns that the model does not use: {listed(new)}")
+    for c in columns:
+        missing = is_missing(frame[c.name])
+        if c.categories is None:
+            if missing.any() and not c.missing:
+                line = int(missing.nonzero()[0][0]) + FIRST_LINE
+                notes.append(
+                    f"{c.name}: {int(missing.sum())} value(s) are missing (line {line}), which "
+                    "never was so in training; the mean stands for them"
+                )
+            continue
+        texts = texts_of(frame[c.name])
+        unseen = [i for i, t in enumerate(texts) if t not in c.categories]
+        if unseen:
+            notes.append(
+                f"{c.name}: {len(unseen)} value(s) were not seen in training (line "
+                f"{unseen[0] + FIRST_LINE}: {texts[unseen[0]]!r}); they count as other"
+            )
+    return notes
+
+
+def _forecast(
+    model: keras.Model, treatment: dict[str, Any], frame: pd.DataFrame, where: str
+) -> TablePredictions:
+    import numpy as np
+    import pandas as pd
+
+    from kerazoo.own.series import frequency_of, times_of, values_of
+
+    targets, lookback = treatment["targets"], treatment["lookback"]
+    for name in filter(None, (*targets, treatment["time"])):
+        if name not in frame.columns:
+            raise KerazooError(f"{where} has no column {name!r}; the model was trained with it.")
+    interpolate = treatment["gaps"] == "interpolate"
+    times, dates = times_of(frame, treatment["time"], targets, where)
+    values, notes = values_of(frame, targets, dates, interpolate, where)
+    if len(values) < lookback:
+        raise KerazooError(
+            f"{where} has {len(values):,} steps; the model looks back {lookback:,}. Give at least "
+            "so many."
+        )
+    if times.step != treatment["step"]:
+        raise KerazooError(
+            f"{where}: a step is one {times.step}, but the model was trained on steps of one "
+            f"{treatment['step']}."
+        )
+    window = values[None, -lookback:].astype(np.float32)
+    said = engine.predict(model, window)[0]
+    table = {name: said[:, i] for i, name in enumerate(targets)}
+    if dates is None:
+        ahead: Any = {"step": np.arange(1, len(said) + 1)}
+    else:
+        step = frequency_of(dates[-50:]) or pd.Series(dates).diff().median()
+        ahead = {treatment["time"]: pd.date_range(dates[-1], periods=len(said) + 1, freq=step)[1:]}
+    return TablePredictions(pd.DataFrame({**ahead, **table}), tuple(notes), "series")
+
+
+def write_csv(predictions: TablePredictions, path: Path) -> None:
+    """Write the predictions as CSV in UTF-8, atomically."""
+    write_text(path, predictions.frame.to_csv(index=False))

@@ -1,0 +1,387 @@
+"""Fine-tuning: from a user's data to a model that predicts, with a comparison that is honest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn import datasets as sklearn_datasets
+
+import kerazoo
+from kerazoo import registry, transfer
+from kerazoo.errors import KerazooError
+from kerazoo.training import loop
+
+FAST = {"epochs": 2, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def digits_folder(tmp_path_factory):
+    """Pictures of three digits, 20 each, dark on light and of another size, a folder per class."""
+    folder = tmp_path_factory.mktemp("own") / "my digits"
+    data = kerazoo.load_data("digits").train
+    for label, name in ((0, "zero"), (1, "one"), (7, "seven")):
+        (folder / name).mkdir(parents=True)
+        for i, x in enumerate(data.x[data.y == label][:20]):
+            Image.fromarray(255 - x.squeeze(-1)).resize((40, 52)).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(digits_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "tuned"
+    return kerazoo.finetune(
+        "mnist_cnn_small", digits_folder, weights="digits", epochs=5, out=out, progress=False
+    )
+
+
+def test_a_folder_becomes_a_model_a_table_pictures_and_a_card(tuned, digits_folder):
+    names = [row.name for row in tuned.comparison]
+    assert names == ["majority class", "linear", "from scratch", "fine-tuned"]
+    by_name = {row.name: row.value for row in tuned.comparison}
+    assert by_name["fine-tuned"] == tuned.metrics["value"]
+    assert by_name["majority class"] == pytest.approx(1 / 3)
+    assert by_name["fine-tuned"] > 0.8
+    there = {p.name for p in tuned.path.iterdir()}
+    assert there >= {
+        "model.keras", "labels.json", "card.md", "comparison.json", "confusion_matrix.png",
+        "worst_mistakes.png", "learning_curves.png", "scratch",
+    }  # fmt: skip
+    assert json.loads((tuned.path / "labels.json").read_text()) == ["one", "seven", "zero"]
+    card = (tuned.path / "card.md").read_text()
+    for said in (
+        "mnist_cnn_small@digits",
+        "60 pictures of 3 classes",
+        "kerazoo predict",
+        "| linear",
+    ):
+        assert said in card
+    scratch = json.loads((tuned.path / "scratch" / "metrics.json").read_text())
+    assert scratch["value"] == by_name["from scratch"]
+    assert scratch["examples"] == tuned.metrics["examples"] == 12
+
+
+def test_it_predicts_files_as_it_was_trained(tuned, digits_folder):
+    files = sorted((digits_folder / "seven").iterdir())[:6]
+    said = kerazoo.predict(tuned.path, files)
+    assert sum(p.label == "seven" for p in said) >= 5
+    assert all("dark and light exchanged" in p.note for p in said)
+
+
+def test_it_is_measured_again_from_the_folder_and_a_change_is_noticed(tuned, digits_folder):
+    again = kerazoo.evaluate(tuned.path)
+    assert again.same
+    extra = digits_folder / "one" / "extra.png"
+    Image.new("L", (9, 9)).save(extra)
+    try:
+        with pytest.raises(KerazooError, match="changed since"):
+            kerazoo.evaluate(tuned.path)
+    finally:
+        extra.unlink()
+
+
+def test_predicting_needs_no_card_and_no_labels_file(tuned, digits_folder, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(tuned.path, copy)
+    (copy / "card.md").unlink()
+    (copy / "labels.json").unlink()
+    file = next((digits_folder / "one").iterdir())
+    assert kerazoo.predict(copy, [file])[0].label in ("one", "seven", "zero")
+
+
+def test_plain_keras_opens_the_model_without_kerazoo(tuned, tmp_path):
+    code = (
+        "import sys, keras, numpy as np\n"
+        "model = keras.saving.load_model(sys.argv[1])\n"
+        "assert model.predict(np.zeros((2, 28, 28, 1)), verbose=0).shape == (2, 3)\n"
+        "assert 'kerazoo' not in sys.modules\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tuned.path / "model.keras")], check=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+    )  # fmt: skip
+
+
+def test_starts_from_the_trained_weights_and_frozen_keeps_them(digits_folder, in_tmp):
+    done = kerazoo.finetune(
+        "mnist_cnn_small", digits_folder, weights="digits", freeze=True, scratch=False, **FAST
+    )
+    trained = kerazoo.build("mnist_cnn_small", weights="digits")
+    for layer in done.model.layers:
+        same = [
+            (np.array(a) == np.array(b)).all()
+            for a, b in zip(layer.weights, trained.get_layer(layer.name).weights, strict=True)
+            if a.shape == b.shape
+        ]
+        if layer.name == "classifier":
+            assert layer.weights[0].shape[1] == 3
+        else:
+            assert all(same)
+    assert done.run.recipe.head_epochs == 2
+    assert [row.name for row in done.comparison][-1] == "fine-tuned"
+    assert len(done.comparison) == 3
+
+
+def test_the_head_of_the_same_classes_is_kept(in_tmp):
+    data = kerazoo.load_data("digits")
+    x, y = data.train.x[:200], data.train.y[:200]
+    entry = registry.get_entry("mnist_cnn_small@digits")
+    done = kerazoo.finetune(
+        "mnist_cnn_small", (x, y), weights="digits", epochs=1, learning_rate=1e-9,
+        settings={"head_epochs": 0}, scratch=False, progress=False,
+    )  # fmt: skip
+    assert transfer.same_labels(entry, ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"))
+    assert done.metrics["value"] > 0.95  # with a fresh head it would be a guess
+
+
+def test_another_picture_size_keeps_the_layers_that_fit(digits_folder, in_tmp):
+    done = kerazoo.finetune(
+        "mnist_cnn", digits_folder, weights="digits", size=16, scratch=False, **FAST
+    )
+    start = json.loads((done.path / "config.json").read_text())["start"]
+    assert start["entry"] == "mnist_cnn@digits"
+    assert set(start["head"]) == {"dense", "classifier"}
+    assert done.model.input_shape == (None, 16, 16, 1)
+
+
+def test_the_same_command_gives_the_same_bits_and_resumes_to_them(
+    digits_folder, in_tmp, monkeypatch
+):
+    options = {"weights": "digits", "epochs": 4, "progress": False, "balance": True}
+
+    class Killed(BaseException):
+        pass
+
+    def killed(self, net, epoch, state, after=loop.Epochs.after):
+        if epoch == 2:
+            raise Killed
+        return after(self, net, epoch, state)
+
+    whole = kerazoo.finetune("mnist_cnn_small", digits_folder, out="whole", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Epochs, "after", killed)
+        with pytest.raises(Killed):
+            kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", **options)
+    with pytest.raises(KerazooError, match="resume"):
+        kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", **options)
+    again = kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", resume=True, **options)
+    assert again.metrics == whole.metrics
+    assert [r.value for r in again.comparison] == [r.value for r in whole.comparison]
+    with pytest.raises(KerazooError, match="balance"):
+        kerazoo.finetune(
+            "mnist_cnn_small",
+            digits_folder,
+            out="run",
+            resume=True,
+            **{**options, "balance": False},
+        )
+
+
+def test_balance_weighs_the_classes():
+    from kerazoo.training.balance import class_weights
+
+    y = np.array([0] * 6 + [2] * 2)
+    weights = class_weights(y)
+    assert weights == {0: pytest.approx(4 / 6), 2: pytest.approx(2.0)}
+    assert np.mean([weights[i] for i in y.tolist()]) == pytest.approx(1)
+
+
+@pytest.fixture(scope="module")
+def wine(tmp_path_factory):
+    bunch = sklearn_datasets.load_wine(as_frame=True)
+    frame = bunch.frame.drop(columns="target")
+    frame["cultivar"] = np.array(["barolo", "grignolino", "barbera"])[bunch.target]
+    frame["stony"] = np.where(frame["ash"] > 2.3, "yes", "no")
+    path = tmp_path_factory.mktemp("tables") / "wine.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_a_table_of_classes(wine, in_tmp):
+    done = kerazoo.finetune("mlp", wine, target="cultivar", epochs=30, progress=False)
+    assert [r.name for r in done.comparison] == ["majority class", "linear", "from scratch"]
+    assert done.metrics["value"] > 0.9
+    said = kerazoo.predict(done.path, wine)
+    frame = pd.read_csv(wine)
+    assert (said.frame["cultivar"] == frame["cultivar"]).mean() > 0.9
+    chances = said.frame[[c for c in said.frame if c.startswith("p(")]]
+    np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
+    assert kerazoo.evaluate(done.path).same
+
+    pytest.importorskip("onnxruntime")
+    export = kerazoo.export(done.path, "onnx", "exported")
+    assert export.passed, export.problems
+    assert export.after == done.metrics["value"]
+    columns = json.loads(Path("exported/columns.json").read_text())["columns"]
+    assert [c["name"] for c in columns][-1] == "stony"
+
+    one = frame.iloc[:1].drop(columns="cultivar").assign(stony="maybe", new=1)
+    notes = " ".join(kerazoo.predict(done.path, one).notes)
+    assert "'new'" in notes
+    assert "stony: 1 value(s) were not seen in training (line 2: 'maybe')" in notes
+    with pytest.raises(KerazooError, match="no column 'ash'"):
+        kerazoo.predict(done.path, one.drop(columns="ash"))
+    with pytest.raises(KerazooError, match="trained with numbers here; line 2 holds 'much'"):
+        kerazoo.predict(done.path, one.assign(ash="much"))
+
+    model = keras.saving.load_model(done.path / "model.keras")
+    import tensorflow as tf
+
+    first = frame.iloc[0].rename(lambda name: name.replace("/", "_"))
+    row = {k: tf.constant([[first[k]]], dtype=v.dtype) for k, v in model.input.items()}
+    np.testing.assert_allclose(model(row)[0], chances.iloc[0], rtol=1e-4)
+
+
+def test_a_table_of_numbers_from_a_frame(in_tmp):
+    frame = sklearn_datasets.load_diabetes(as_frame=True).frame
+    done = kerazoo.finetune("linear_regression", frame, target="target", progress=False)
+    names = [r.name for r in done.comparison]
+    assert names == ["training mean", "least squares", "from scratch"]
+    by_name = {r.name: r.value for r in done.comparison}
+    assert by_name["from scratch"] == pytest.approx(by_name["least squares"], abs=0.02)
+    said = kerazoo.predict(done.path, frame).frame
+    assert np.corrcoef(said["target"], frame["target"])[0, 1] > 0.6
+    with pytest.raises(KerazooError, match="given in code"):
+        kerazoo.evaluate(done.path)
+
+
+def test_a_series_forecasts_in_natural_units(in_tmp):
+    t = np.arange(500)
+    frame = pd.DataFrame(
+        {
+            "when": pd.date_range("2024-01-01", periods=500, freq="h"),
+            "price": 300 + 20 * np.sin(t / 12 * np.pi),
+            "load": 5 + np.cos(t / 12 * np.pi),
+        }
+    )
+    frame.to_csv("series.csv", index=False)
+    done = kerazoo.finetune(
+        "stacked_lstm", "series.csv", target=["price", "load"], horizon=6, lookback=24, epochs=15,
+        progress=False,
+    )  # fmt: skip
+    assert "seasonal repeat" in [r.name for r in done.comparison]
+    assert (done.path / "forecasts.png").exists()
+    said = kerazoo.predict(done.path, ["series.csv"]).frame
+    assert list(said) == ["when", "price", "load"]
+    assert said["when"].iloc[0] == pd.Timestamp("2024-01-21 20:00")
+    wanted = 300 + 20 * np.sin(np.arange(500, 506) / 12 * np.pi)
+    assert np.abs(said["price"] - wanted).max() < 15
+    with pytest.raises(KerazooError, match="has 20 steps; the model looks back 24"):
+        kerazoo.predict(done.path, frame.iloc[:20])
+    with pytest.raises(KerazooError, match="steps of one hour"):
+        kerazoo.predict(done.path, frame.iloc[::2])
+
+
+def test_texts_learn_from_the_zoos_weights(in_tmp):
+    rows = [(f"a {w} film , truly {w}", c) for w, c in (
+        ("great", "good"), ("wonderful", "good"), ("excellent", "good"), ("perfect", "good"),
+        ("awful", "bad"), ("terrible", "bad"), ("boring", "bad"), ("worst", "bad"),
+    ) for _ in range(4)]  # fmt: skip
+    pd.DataFrame(rows, columns=["body", "label"]).to_csv("reviews.csv", index=False)
+    done = kerazoo.finetune(
+        "text_cnn", "reviews.csv", text="body", target="label", scratch=False, epochs=6,
+        progress=False,
+    )  # fmt: skip
+    said = kerazoo.predict(done.path, ["an excellent film", "the worst"])
+    assert [p.label for p in said] == ["good", "bad"]
+    assert (done.path / "vocabulary.txt.xz").exists()
+    if keras.config.backend() == "tensorflow":
+        assert (done.path / "model_strings.keras").exists()
+
+
+def test_a_generator_learns_a_folder_of_pictures(in_tmp):
+    for i, x in enumerate(kerazoo.load_data("digits").train.x[:120]):
+        Image.fromarray(x.squeeze(-1)).save(in_tmp / f"{i}.png")
+    done = kerazoo.finetune("dcgan", in_tmp, weights="digits", scratch=False, out="run", **FAST)
+    names = [row.name for row in done.comparison]
+    assert names == ["independent pixels", "real against real", "fine-tuned"]
+    assert done.comparison[2].value < done.comparison[0].value
+    start = json.loads((done.path / "config.json").read_text())["start"]
+    assert start["entry"] == "dcgan@digits"
+    assert kerazoo.sample("run", 3).shape == (3, 28, 28, 1)
+    assert (done.path / "samples_over_training.png").exists()
+    assert "generator.keras" in (done.path / "card.md").read_text()
+    assert not (done.path / "labels.json").exists()
+
+
+def test_a_fine_tuned_model_is_exported_and_certified(tuned):
+    pytest.importorskip("onnxruntime")
+    done = kerazoo.export(tuned.path, "onnx")
+    assert done.passed, done.problems
+    assert done.before == done.after == tuned.metrics["value"]
+    beside = {p.name for p in (tuned.path / "export-onnx").iterdir()}
+    assert "labels.json" in beside
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("mnist_cnn", "nowhere"), "no file or folder nowhere"),
+        (("mnist_cm", "{folder}"), "mnist_cnn"),
+        (("mnist_cnn", "{wine}"), "takes a folder of pictures"),
+        (("stacked_lstm", "{folder}"), "takes a CSV file of a series"),
+        (("text_cnn", "{folder}"), "takes a CSV file of texts"),
+        (("mlp", "{wine}"), "--target"),
+        (("mlp", "{wine}", "--target", "cultivar", "--horizon", "3"), "--horizon goes with"),
+        (("stacked_lstm", "{wine}", "--target", "ash"), "--horizon"),
+        (("mnist_cnn", "{folder}", "--weights", "imagenet"), "unknown weights"),
+        (("mnist_cnn", "{folder}", "--weights", "none", "--freeze"), "none to keep"),
+        (("mnist_cnn", "{folder}", "--size", "0"), "size"),
+        (("mnist_cnn", "{folder}", "--size", "3"), "cannot be built"),
+        (("mnist_cnn", "{folder}", "--epochs", "0"), "epochs"),
+        (("mnist_cnn", "{folder}", "--set", "batch=1"), "unknown recipe field"),
+        (("mnist_cnn", "{folder}", "--seed", "-1"), "seed"),
+        (("mnist_cnn", "{folder}", "--target", "a"), "--target goes with"),
+        (("mlp", "{wine}", "--target", "ash", "--balance"), "balance weighs classes"),
+        (("mnist_cnn", "{folder}", "--resume"), "--out"),
+    ],
+)
+def test_mistakes_are_said_with_status_2(command, digits_folder, wine, arguments, says):
+    given = [a.format(folder=digits_folder, wine=wine) for a in arguments]
+    status, _, error = command("finetune", *given)
+    assert status == 2
+    assert says in error
+    assert "Traceback" not in error
+    assert not Path("runs").exists()
+
+
+def test_the_command_line_says_what_it_found_and_how_to_go_on(command, digits_folder):
+    status, out, error = command(
+        "finetune", "mnist_cnn_small", digits_folder, "--weights", "digits", "--epochs", "2",
+        "--no-scratch", "--out", "run",
+    )  # fmt: skip
+    assert status == 0
+    assert "60 pictures of 3 classes: one 20; seven 20; zero 20" in error
+    assert "starts from the weights of mnist_cnn_small@digits" in error
+    assert "fine-tuned" in out
+    assert "kerazoo predict run photo.jpg" in out
+    file = str(next((digits_folder / "one").iterdir()))
+    status, out, _ = command("predict", "run", file, "--json")
+    assert status == 0
+    assert set(json.loads(out)[0]["probabilities"]) == {"one", "seven", "zero"}
+
+
+def test_a_table_is_predicted_to_a_file_that_is_never_overwritten_unasked(command, wine):
+    status, out, _ = command(
+        "finetune", "mlp", wine, "--target", "ash", "--epochs", "2", "--out", "run", "--json"
+    )
+    assert status == 0
+    assert json.loads(out)["comparison"][-1]["name"] == "from scratch"
+    assert command("predict", "run", wine)[0] == 0
+    first = Path("wine-predictions.csv").read_text(encoding="utf-8")
+    assert len(first.splitlines()) == 179
+    status, _, error = command("predict", "run", wine)
+    assert status == 2
+    assert "exists" in error
+    assert command("predict", "run", wine, "--out", "other.csv")[0] == 0
+    assert Path("other.csv").read_text(encoding="utf-8") == first

@@ -1,0 +1,274 @@
+"""A user's pictures: what is found in a folder or in arrays, how it is split, what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerazoo.datasets import pictures
+from kerazoo.errors import KerazooError
+from kerazoo.own.arrays import pictures_from_arrays
+from kerazoo.own.folder import classes_from_folder
+
+SHAPE = (12, 10, 1)
+
+
+def picture(seed: int, mode: str = "L", size=(16, 12)) -> Image.Image:
+    noise = np.random.RandomState(seed).randint(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(noise).convert(mode)
+
+
+def fill(folder: Path, classes=("cat", "dog"), n=10, **options) -> Path:
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(n):
+            picture(1000 * number + i, **options).save(folder / name / f"{i}.png")
+    return folder
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def read(folder: Path, **options):
+    return classes_from_folder(folder, SHAPE, tell=lambda line: None, **options)
+
+
+def test_folder_per_class_is_split_alike_and_always_the_same(tmp_path):
+    folder = fill(tmp_path, n=20)
+    before = content(folder)
+    own, again = read(folder), read(folder)
+    assert own.data.info.labels == ("cat", "dog")
+    sizes = [len(s) for s in (own.data.train, own.data.validation, own.data.test)]
+    assert sizes == [28, 4, 8]
+    for split in (own.data.train, own.data.validation, own.data.test):
+        assert np.bincount(split.y).tolist() == [len(split) // 2] * 2
+        assert split.x.shape[1:] == SHAPE
+        assert split.x.dtype == np.uint8
+    assert own.data.sha256 == again.data.sha256
+    assert content(folder) == before
+    assert "40 pictures of 2 classes: cat 20; dog 20" in own.found[0]
+    every = np.concatenate([s.x for s in (own.data.train, own.data.validation, own.data.test)])
+    assert len({x.tobytes() for x in every}) == 40
+
+
+@pytest.mark.parametrize(
+    ("splits", "sizes"),
+    [
+        (("train", "validation", "test"), (20, 20, 20)),
+        (("Training", "val"), (18, 2, 20)),
+        (("train", "test"), (18, 2, 20)),
+        (("train",), (14, 2, 4)),
+    ],
+)
+def test_folders_that_name_the_splits(tmp_path, splits, sizes):
+    for split in splits:
+        fill(tmp_path / split)
+    own = read(tmp_path)
+    found = (len(own.data.train), len(own.data.validation), len(own.data.test))
+    assert found == sizes
+    # All folders hold the same pictures, which is a mistake that must be said.
+    assert any("occur in the training split too" in w for w in own.warnings) == (len(splits) > 1)
+
+
+def test_train_and_truck_may_be_classes(tmp_path):
+    own = read(fill(tmp_path, ("train", "truck")))
+    assert own.data.info.labels == ("train", "truck")
+
+
+def test_what_cannot_be_read_is_left_out_and_said(tmp_path):
+    folder = fill(tmp_path, n=12)
+    cat = folder / "cat"
+    (cat / "zero.png").write_bytes(b"")
+    (cat / "no picture.jpg").write_bytes(b"hello")
+    whole = (cat / "0.png").read_bytes()
+    (cat / "half.png").write_bytes(whole[: len(whole) // 2])
+    (cat / "notes.txt").write_text("not a picture by its name, so not even a problem")
+    (cat / ".hidden.png").write_bytes(b"")
+    (folder / ".cache").mkdir()
+    own = read(folder)
+    assert "24 pictures" in own.found[0]
+    (problem,) = [w for w in own.warnings if "cannot be read" in w]
+    assert problem.startswith("3 files")
+    assert all(name in problem for name in ("zero.png", "no picture.jpg", "half.png"))
+
+
+def test_every_kind_of_picture_is_read(tmp_path):
+    folder = fill(tmp_path)
+    cat = folder / "cat"
+    picture(1, "CMYK").save(cat / "cmyk.jpg")
+    picture(2, "RGBA").save(cat / "ünï cödé and spaces.png")
+    picture(3, "P").save(cat / "palette.gif")
+    picture(4, "1").save(cat / "bits.png")
+    deep = np.random.RandomState(5).randint(0, 65536, (9, 9), dtype=np.uint16)
+    Image.fromarray(deep).save(cat / "sixteen.png")
+    frames = [picture(i, "P") for i in (6, 7)]
+    frames[0].save(cat / "animated.gif", save_all=True, append_images=frames[1:])
+    own = classes_from_folder(folder, (12, 10, 3), tell=lambda line: None)
+    assert "26 pictures" in own.found[0]
+    assert "CMYK 1" in own.found[1]
+    assert not any("cannot be read" in w for w in own.warnings)
+
+
+def test_a_huge_picture_is_left_out_not_decoded(tmp_path, monkeypatch):
+    folder = fill(tmp_path)
+    picture(1, size=(400, 400)).save(folder / "cat" / "huge.png")
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 100_000)
+    (problem,) = [w for w in read(folder).warnings if "cannot be read" in w]
+    assert "huge.png is too large" in problem
+
+
+def test_links_that_lead_round_or_nowhere_do_not_hang(tmp_path):
+    folder = fill(tmp_path)
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "gone").symlink_to(tmp_path / "not there")
+    (folder / "cat" / "self.png").symlink_to(folder / "cat" / "self.png")
+    (folder / "cat" / "up").symlink_to(folder)
+    own = read(folder)
+    assert own.data.info.labels == ("cat", "dog")
+    assert "20 pictures" in own.found[0]
+
+
+def test_imbalance_is_said(tmp_path):
+    fill(tmp_path, ("rare",), n=5)
+    fill(tmp_path, ("usual",), n=30)
+    assert any("6.0 times as many" in w and "--balance" in w for w in read(tmp_path).warnings)
+
+
+def test_dark_ink_is_turned_for_a_model_of_light_strokes(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(10):
+            ink = Image.new("L", (10, 12), 250 - i)
+            ink.putpixel((5, 5), 0)
+            ink.save(tmp_path / name / f"{i}.png")
+    own = read(tmp_path, light_on_dark=True)
+    assert own.data.train.x.mean() < 30
+    assert any("dark and light exchanged in 20" in line for line in own.found)
+    assert read(tmp_path, light_on_dark=True, invert="no").data.train.x.mean() > 200
+
+
+def nothing(folder):
+    pass
+
+
+def one_class(folder):
+    fill(folder, ("cat",))
+
+
+def one_picture(folder):
+    fill(folder)
+    for i in range(1, 10):
+        (folder / "dog" / f"{i}.png").unlink()
+
+
+def too_deep(folder):
+    fill(folder / "cat", ("tabby", "siamese"))
+    fill(folder / "dog", ("poodle", "boxer"))
+
+
+def other_classes(folder):
+    fill(folder / "train")
+    fill(folder / "test", ("cat", "cow"))
+
+
+def twice_the_same_split(folder):
+    fill(folder / "train")
+    fill(folder / "val")
+    fill(folder / "validation")
+
+
+def all_broken(folder):
+    fill(folder)
+    for path in (folder / "dog").iterdir():
+        path.write_bytes(b"?")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (nothing, "no folder in it"),
+        (one_class, "one folder in it"),
+        (one_picture, "class 'dog' .* has 1 picture .* at least 3"),
+        (too_deep, "one level deeper"),
+        (other_classes, "no folder for the class"),
+        (twice_the_same_split, "both val/ and validation/|both validation/ and val/"),
+        (all_broken, r"class 'dog' .* has 0 pictures .*10 files cannot be read"),
+    ],
+)
+def test_folders_that_nothing_can_be_learnt_from(tmp_path, make, says):
+    make(tmp_path)
+    before = content(tmp_path)
+    with pytest.raises(KerazooError, match=says):
+        read(tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_a_missing_folder_and_a_file_are_said(tmp_path):
+    with pytest.raises(KerazooError, match="there is no folder"):
+        read(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(KerazooError, match="is a file"):
+        read(tmp_path / "file")
+
+
+def arrays(n=30, shape=(6, 6)):
+    random = np.random.RandomState(0)
+    return random.randint(0, 256, (n, *shape)).astype("uint8"), np.arange(n) % 3
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_arrays_with_numbers_or_names_as_labels(names):
+    x, y = arrays()
+    own = pictures_from_arrays((x, np.array(["b", "a", "c"])[y] if names else y + 7))
+    assert own.data.info.labels == (("a", "b", "c") if names else ("7", "8", "9"))
+    assert own.data.train.x.shape[1:] == (6, 6, 1)
+    assert len(own.data.train) + len(own.data.validation) + len(own.data.test) == 30
+
+
+def test_arrays_with_a_test_pair_measure_on_it():
+    x, y = arrays()
+    own = pictures_from_arrays((x, y), test=(x[:5], y[:5]))
+    assert (own.data.test.x[..., 0] == x[:5]).all()
+    assert (own.data.test.y == y[:5]).all()
+    with pytest.raises(KerazooError, match="hold '9'"):
+        pictures_from_arrays((x, y), test=(x[:1], [9]))
+
+
+def test_tensorflow_datasets_batched_or_not():
+    tf = pytest.importorskip("tensorflow")
+    x, y = arrays()
+    whole = tf.data.Dataset.from_tensor_slices((x, y))
+    wanted = pictures_from_arrays((x, y)).data.sha256
+    assert pictures_from_arrays(whole).data.sha256 == wanted
+    assert pictures_from_arrays(whole.batch(7)).data.sha256 == wanted
+    with pytest.raises(KerazooError, match="pairs"):
+        pictures_from_arrays(tf.data.Dataset.from_tensor_slices(x))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda x, y: (x / 255.0, y), "Multiply by 255"),
+        (lambda x, y: (x - 300.0, y), "from 0 to 255"),
+        (lambda x, y: (np.full(x.shape, np.nan), y), "NaN"),
+        (lambda x, y: (x[:-1], y), "as many in both"),
+        (lambda x, y: (x[:0], y[:0]), "empty"),
+        (lambda x, y: (x[:, 0], y), "shape"),
+        (lambda x, y: (x, np.eye(3)[y]), "argmax"),
+        (lambda x, y: (x, y + 0.5), "not whole"),
+        (lambda x, y: (x, y * 0), "two classes"),
+        (lambda x, y: (x, np.minimum(np.arange(len(y)), 1)), "at least 3"),
+    ],
+)
+def test_arrays_that_nothing_can_be_learnt_from(change, says):
+    with pytest.raises(KerazooError, match=says):
+        pictures_from_arrays(change(*arrays()))

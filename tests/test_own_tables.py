@@ -1,0 +1,360 @@
+"""A user's tables, series and texts: what is found in a CSV file, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import real_data_missing
+
+import kerazoo
+from kerazoo.datasets import brought, etth1, text
+from kerazoo.errors import KerazooError
+from kerazoo.own.csv_file import read_frame
+from kerazoo.own.data import Asked
+from kerazoo.own.series import in_natural_units, series_from
+from kerazoo.own.table import columns_from, encode, table_from
+from kerazoo.own.texts import texts_from, write_strings
+
+
+def write(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+TABLE = "".join(
+    f"{i * 0.5},{'red' if i % 3 else 'blue'},{i % 7},{'yes' if i % 2 else 'no'}\n"
+    for i in range(40)
+)
+HEADER = "size,colour,count,bought\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "encoding"),
+    [
+        (lambda t: t, "utf-8"),
+        (lambda t: t, "utf-8-sig"),
+        (lambda t: t.replace(",", ";"), "utf-8"),
+        (lambda t: t.replace(",", "\t"), "utf-8"),
+        (lambda t: t.replace(",", ";").replace(".", ","), "utf-8"),
+        (lambda t: t.replace("\n", "\r\n"), "utf-8"),
+        (lambda t: t.replace(",", ", "), "utf-8"),
+        (lambda t: t.replace("size", '"size"'), "utf-8"),
+    ],
+)
+def test_ways_to_write_the_same_table(tmp_path, change, encoding):
+    plain = write(tmp_path / "plain.csv", HEADER + TABLE)
+    other = write(tmp_path / "other.csv", change(HEADER + TABLE), encoding)
+    asked = Asked(target="bought")
+    assert table_from(other, asked).data.sha256 == table_from(plain, asked).data.sha256
+
+
+def test_the_index_that_pandas_writes_is_left_out(tmp_path):
+    plain = write(tmp_path / "plain.csv", HEADER + TABLE)
+    pd.read_csv(plain).to_csv(tmp_path / "index.csv")
+    asked = Asked(target="bought")
+    wanted = table_from(plain, asked).data.sha256
+    assert table_from(tmp_path / "index.csv", asked).data.sha256 == wanted
+    assert table_from(pd.read_csv(plain), asked).data.sha256 == wanted
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"a,b\n", "has 0 row"),
+        (b"a,b\n1,2\n", "has 1 row"),
+        (b"5.1,3.5\n4.9,3.0\n4.7,3.2\n", "no header"),
+        (b"a,b,a\n1,2,3\n4,5,6\n", "more than one column named 'a'"),
+        (b"a,,c\n1,2,3\n4,5,6\n", "column 2 has no name"),
+        (b"abc\n1\n2\n", "one column only"),
+        (b"a,b\n1,2\n3,4,5\n6,7\n", "line 3"),
+        ("a,b\nä,1\nö,2\n".encode("latin-1"), "UTF-8"),
+        (b"a,b\n\0\0,1\n1,2\n", "zero bytes"),
+    ],
+)
+def test_files_that_are_no_table(tmp_path, content, says):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(KerazooError, match=says):
+        read_frame(path)
+
+
+def frame(**columns):
+    n = 60
+    random = np.random.RandomState(0)
+    plain = {
+        "a": random.normal(size=n),
+        "b": random.randint(0, 9, n),
+        "kind": random.choice(["x", "y"], n),
+        "y": random.normal(size=n),
+    }
+    return pd.DataFrame({**plain, **columns})
+
+
+@pytest.mark.parametrize(
+    ("columns", "target", "says"),
+    [
+        ({}, None, "choose one of the columns a, b, kind, y"),
+        ({}, "yy", "Did you mean 'y'"),
+        ({"y": 1.5}, "y", "is 1.5 in every row"),
+        ({"y": "same"}, "y", "is 'same' in every row"),
+        ({"y": np.nan}, "y", "every row"),
+        ({"y": [*["u"] * 59, "v"]}, "y", "fewer than 3 rows"),
+        ({"y": [f"row {i}" for i in range(60)]}, "y", "Is it the right column"),
+        ({"y": [*np.arange(0.5, 59.5), np.inf]}, "y", "line 61: the value is infinite"),
+        ({"a": [np.inf, *range(59)]}, "y", "column 'a', line 2: the value is infinite"),
+        ({"y": [*[np.nan] * 55, 1.5, 2.5, 3.5, 4.5, 5.5]}, "y", "it takes 10"),
+    ],
+)
+def test_targets_and_values_that_nothing_can_be_learnt_from(columns, target, says):
+    with pytest.raises(KerazooError, match=says):
+        table_from(frame(**columns), Asked(target=target))
+
+
+@pytest.mark.parametrize(
+    ("y", "task"),
+    [
+        (np.arange(60) % 3, "classification"),
+        (np.arange(60) % 3 == 0, "classification"),
+        (np.array(["u", "v"])[np.arange(60) % 2], "classification"),
+        (np.arange(60), "regression"),
+        (np.arange(60) / 7, "regression"),
+        ((np.arange(60) % 3) / 2, "regression"),
+    ],
+)
+def test_the_task_is_told_by_the_target_and_said(y, task):
+    own = table_from(frame(y=y), Asked(target="y"))
+    assert own.data.info.task == task
+    assert ("classes" if task == "classification" else "regression") in own.found[1]
+
+
+def test_the_task_can_be_said():
+    own = table_from(frame(y=np.arange(60) % 3), Asked(target="y", task="regression"))
+    assert own.data.info.task == "regression"
+    assert own.data.train.y.shape == (42, 1)
+
+
+def test_rows_without_a_target_and_odd_columns_are_left_out_and_said():
+    own = table_from(
+        frame(
+            y=[*np.linspace(0, 1, 57), np.nan, np.nan, np.nan],
+            id=np.arange(60),
+            note=[f"text {i}" for i in range(60)],
+            same="1",
+        ),
+        Asked(target="y"),
+    )
+    said = " ".join(own.warnings)
+    assert "3 rows have no y" in said
+    assert "id (it only counts the rows)" in said
+    assert "note (different in nearly every row)" in said
+    assert "same (constant)" in said
+    assert own.data.info.input_shape == (1 + 1 + 3,)
+
+
+def test_few_values_that_are_no_numbers_are_missing_and_said():
+    b = [*map(str, range(58)), "n/a", "broken"]
+    own = table_from(frame(b=b), Asked(target="y"))
+    assert any("line 61: 'broken'" in w for w in own.warnings)
+
+
+def test_the_saved_model_reads_raw_rows_as_the_training_did():
+    raw = frame(
+        kind=[None, *np.random.RandomState(1).choice(["x", "y", "z"], 59)],
+        b=[np.nan, np.nan, *range(58)],
+        **{"with / slash": np.linspace(-1, 1, 60) ** 3},
+    )
+    own = table_from(raw, Asked(target="y"))
+    columns = columns_from(own.treatment)
+    x = encode(raw, columns, "here")
+    core = keras.Sequential([keras.Input((x.shape[1],)), keras.layers.Identity()])
+    model = own.delivered(core)
+    inputs = {
+        c.input: np.array(raw[c.name].fillna("") if c.categories is not None else raw[c.name])
+        for c in columns
+    }
+    import tensorflow as tf
+
+    fed = {
+        k: tf.constant(v.astype(str if v.dtype == object else "float32")[:, None])
+        for k, v in inputs.items()
+    }
+    np.testing.assert_allclose(model(fed), x, rtol=1e-6)
+    unseen = {k: v[:1] for k, v in fed.items()} | {"kind": tf.constant([["never seen"]])}
+    new = raw.iloc[:1].assign(kind="never seen")
+    np.testing.assert_allclose(model(unseen), encode(new, columns, "here"), rtol=1e-6)
+
+
+def test_means_are_those_of_the_training_rows_alone():
+    raw = frame(b=[np.nan if i % 5 == 0 else i for i in range(60)])
+    own = table_from(raw, Asked(target="y"))
+    (b,) = [c for c in columns_from(own.treatment) if c.name == "b"]
+    train = {row.tobytes() for row in own.data.train.x}
+    rows = encode(raw, columns_from(own.treatment), "here")
+    chosen = [i for i, row in enumerate(rows) if row.tobytes() in train]
+    assert len(chosen) == len(own.data.train)
+    assert b.mean == pytest.approx(raw["b"].iloc[chosen].mean())
+    assert b.mean != pytest.approx(raw["b"].mean())
+
+
+def hours(n=400, **columns):
+    t = np.arange(n)
+    plain = {
+        "when": pd.date_range("2024-01-01", periods=n, freq="h").astype(str),
+        "price": 50 + 10 * np.sin(t / 24 * 2 * np.pi) + 0.01 * t,
+        "load": 5 + np.cos(t / 24 * 2 * np.pi),
+    }
+    return pd.DataFrame({**plain, **columns})
+
+
+ASKED = Asked(target="price", horizon=6, lookback=24)
+
+
+def test_a_series_is_split_in_time_scaled_on_train_and_says_so():
+    own = series_from(hours(), ASKED)
+    series = own.data.series
+    assert series.windows.season == 24
+    assert series.windows.step == "hour"
+    assert [int(s[0]) for s in series.starts.values()] == [24, 280, 320]
+    assert series.mean[0] == pytest.approx(hours().price[:280].mean())
+    assert len(own.data.test) == 80 - 6 + 1
+    assert "280 train, 40 validation, 80 test" in own.found[1]
+
+
+@pytest.mark.parametrize("freq", ["15min", "D", "W", "MS", "YS"])
+def test_steps_of_the_calendar_are_regular(freq):
+    when = pd.date_range("1800-01-01", periods=200, freq=freq)
+    own = series_from(hours(200, when=when.astype(str)), ASKED)
+    season = {"15min": None, "D": 7, "W": None, "MS": 12, "YS": None}[freq]
+    assert own.data.series.windows.season == season  # of those no longer than the look-back
+
+
+def drop(frame, *rows):
+    return frame.drop(index=list(rows)).reset_index(drop=True)
+
+
+def test_gaps_are_refused_or_filled_as_asked():
+    whole = hours()
+    gap = drop(whole, 100, 101)
+    with pytest.raises(KerazooError, match=r"line 102: .* --gaps interpolate"):
+        series_from(gap, ASKED)
+    hole = whole.assign(price=whole.price.where(whole.index != 50))
+    with pytest.raises(KerazooError, match="line 52: 'price' has no value"):
+        series_from(hole, ASKED)
+    filled = series_from(drop(hole, 100, 101), Asked(**{**vars(ASKED), "gaps": "interpolate"}))
+    assert any("2 missing steps" in w for w in filled.warnings)
+    assert any("1 missing values" in w for w in filled.warnings)
+    wanted = series_from(whole, ASKED).data
+    assert len(filled.data.train) == len(wanted.train)
+    np.testing.assert_allclose(filled.data.train.x, wanted.train.x, atol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "says"),
+    [
+        (lambda f: f, {"target": None}, "choose one of the columns"),
+        (lambda f: f, {"horizon": None}, "--horizon"),
+        (lambda f: f, {"horizon": 0}, "horizon is 0"),
+        (lambda f: f, {"horizon": 500}, "needs? .*values|longer than"),
+        (lambda f: f, {"lookback": 500}, "need 506 values"),
+        (lambda f: f, {"time": "date"}, "unknown the time column"),
+        (lambda f: f, {"time": "load"}, "dates must rise|is no date"),
+        (lambda f: f, {"gaps": "drop"}, "interpolate"),
+        (lambda f: f, {"split": (300, 100, 100)}, "needs 500 steps"),
+        (lambda f: f, {"split": (300, 0, 100)}, "from 1 up"),
+        (lambda f: f.iloc[::-1], {}, "line 3: .* comes after"),
+        (lambda f: pd.concat([f[:9], f[8:]]), {}, "line 11: .* comes again"),
+        (lambda f: f.assign(price=1.0), {}, "is 1 in the whole training split"),
+        (lambda f: f.assign(price=f.price.astype(str).where(f.index != 7, "?!")), {}, "line 9"),
+        (lambda f: f.assign(price=f.price.where(f.index != 7, np.inf)), {}, "infinite"),
+        (lambda f: f[:20], {}, "need 30 values"),
+        (lambda f: f.assign(when=f.when.where(f.index != 3, "soon")), {"time": "when"}, "line 5"),
+    ],
+)
+def test_series_that_nothing_can_be_learnt_from(change, asked, says):
+    with pytest.raises(KerazooError, match=says):
+        series_from(change(hours()), Asked(**{**vars(ASKED), **asked}))
+
+
+def test_etth1_as_a_users_csv_is_the_entry_to_the_bit(real_data, in_tmp):
+    missing = real_data_missing("etth1")
+    if missing:
+        pytest.skip(missing)
+    path = brought.find(etth1.FILE)
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    done = kerazoo.finetune(
+        "stacked_lstm", path, target="OT", horizon=24, split=(8640, 2880, 2880), epochs=1,
+        out="own", progress=False,
+    )  # fmt: skip
+    entry = kerazoo.train("stacked_lstm@etth1", epochs=1, out="entry", progress=False)
+    for figure in ("value", "standard_error", "also", "examples"):
+        assert done.metrics[figure] == entry.metrics[figure]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+    assert kerazoo.evaluate("own").same
+    ahead = kerazoo.predict("own", path).frame
+    assert len(ahead) == 24
+    assert str(ahead["date"].iloc[0]) == "2018-06-26 20:00:00"
+
+
+def test_the_saved_forecaster_takes_and_gives_natural_units():
+    own = series_from(hours(), ASKED)
+    core = kerazoo.build("stacked_lstm", input_shape=(24, 1), horizon=6, subtract_last=True)
+    model = own.delivered(core)
+    mean, std = own.data.series.mean, own.data.series.std
+    window = hours().price.to_numpy()[None, :24, None]
+    wanted = core.predict((window - mean) / std, verbose=0) * std + mean
+    np.testing.assert_allclose(model.predict(window, verbose=0), wanted, rtol=1e-5)
+    assert in_natural_units(core, mean.tolist(), std.tolist()).output_shape == (None, 6, 1)
+
+
+def reviews(n=40):
+    words = np.random.RandomState(0)
+    good, bad = ["lovely", "great", "warm"], ["dull", "poor", "grey"]
+    rows = [
+        (" ".join(words.choice(good if i % 2 else bad, 6)), "good" if i % 2 else "bad")
+        for i in range(n)
+    ]
+    return pd.DataFrame(rows, columns=["body", "label"])
+
+
+def test_texts_get_a_vocabulary_of_the_training_texts():
+    own = texts_from(reviews(), Asked(text="body", target="label"), None)
+    assert set(text.read_vocabulary(own.data.info.vocabulary)) == {
+        "lovely", "great", "warm", "dull", "poor", "grey",
+    }  # fmt: skip
+    assert own.data.info.labels == ("bad", "good")
+
+
+@pytest.mark.parametrize(
+    ("asked", "change", "says"),
+    [
+        ({"text": None}, lambda f: f, "column of texts"),
+        ({"target": None}, lambda f: f, "the target"),
+        ({"target": "body"}, lambda f: f, "both 'body'"),
+        ({}, lambda f: f.assign(body="..."), "hold no word"),
+        ({}, lambda f: f.assign(label="x"), "every row"),
+    ],
+)
+def test_texts_that_nothing_can_be_learnt_from(asked, change, says):
+    with pytest.raises(KerazooError, match=says):
+        texts_from(change(reviews()), Asked(**{"text": "body", "target": "label", **asked}), None)
+
+
+def test_the_file_of_strings_reads_as_the_training_did(tmp_path):
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("only TensorFlow has strings")
+    import tensorflow as tf
+
+    own = texts_from(reviews(), Asked(text="body", target="label"), None)
+    tokens = text.read_vocabulary(own.data.info.vocabulary)
+    model = kerazoo.build("text_cnn", input_shape=(5,), vocabulary=len(tokens) + 2)
+    write_strings(tmp_path, model, tokens)
+    whole = keras.saving.load_model(tmp_path / "model_strings.keras")
+    said = ["Lovely, warm!", "dull", "poor " * 9 + "great, new words", "none known here"]
+    wanted = model.predict(text.encode(said, tokens, 5), verbose=0)
+    np.testing.assert_allclose(whole(tf.constant(said)), wanted, rtol=1e-5)
