@@ -35,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("entries", nargs="*", metavar="ENTRY", help="default: all")
     parser.add_argument("--tier", choices=TIERS, action="append", help="default: both")
-    parser.add_argument("--seeds", type=int, help="default: what each entry asks for, 5 or 3")
+    parser.add_argument("--seeds", type=int, help="default: what each entry asks for")
     parser.add_argument("--work", type=Path, default=Path("runs/reproduce"))
     parser.add_argument("--tables-only", action="store_true")
     parser.add_argument("--check", action="store_true")

@@ -18,7 +18,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import __version__, building, caveats, evidence, fingerprint, registry, tables
+from kerazoo import __version__, building, caveats, evidence, fingerprint, tables
 from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import dot_plot, network_drawing
@@ -166,21 +166,13 @@ def page(entry: Entry, pictures: RunPictures | None = None) -> str:
 
 
 def _staleness(entry: Entry, model: keras.Model) -> list[str]:
-    """One caveat for each tier whose reference no longer speaks for the code as it is."""
-    data = registry.get_dataset(entry.dataset).sha256
-    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
-    said = []
-    for tier, reference in evidence.read(entry).tiers.items():
-        reasons = evidence.stale_reasons(
-            reference,
-            entry.recipe_for(tier),
-            fingerprint.of_model(model),
-            data or reference.data,  # a dataset that is not pinned is not loaded for a card
-            judge,
-        )
-        if reasons:
-            said.append(f"The reference of tier {tier} is out of date: {'; '.join(reasons)}.")
-    return said
+    """One caveat for each tier whose model changed; what else may have, ``caveats`` says."""
+    structure = fingerprint.of_model(model)
+    return [
+        caveats.out_of_date(tier, ["the model's structure changed"])
+        for tier, reference in evidence.read(entry).tiers.items()
+        if reference.model != structure
+    ]
 
 
 def escape(text: object) -> str:

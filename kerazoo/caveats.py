@@ -9,7 +9,7 @@ import statistics
 from decimal import Decimal
 
 from kerazoo import registry
-from kerazoo.evidence import Evidence, Reference
+from kerazoo.evidence import Evidence, Reference, judge_sha256, stale_reasons
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import Entry, Published
 
@@ -66,6 +66,10 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
         said.append(f"Not measured yet: {why}.")
     else:
         said += _of_reference(entry, full, recorded.measure)
+    said += _out_of_date(entry, recorded)
+    smoke = recorded.tiers.get("smoke")
+    if smoke is not None:
+        said += _loses(smoke, recorded.measure, "In tier smoke, a short recipe, it does not beat")
     if dataset.measured_on:
         kind = "Measured" if full else "The data is pinned"
         said.append(f"{kind} on {dataset.measured_on}; other copies of the data may differ.")
@@ -85,14 +89,36 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
     return said
 
 
+def _out_of_date(entry: Entry, recorded: Evidence) -> list[str]:
+    """Each tier whose recipe, data or judge changed since; the model is not built to look."""
+    judge = judge_sha256(entry.dataset, registry.task_of(entry))
+    data = registry.get_dataset(entry.dataset).sha256
+    reasons = {
+        tier: stale_reasons(reference, entry.recipe_for(tier), None, data, judge)
+        for tier, reference in recorded.tiers.items()
+    }
+    return [out_of_date(tier, why) for tier, why in reasons.items() if why]
+
+
+def out_of_date(tier: str, reasons: list[str]) -> str:
+    """That the reference of a tier does not speak for the code as it is."""
+    return f"The reference of tier {tier} is out of date: {'; '.join(reasons)}."
+
+
+def _loses(reference: Reference, measure: Metric, opening: str) -> list[str]:
+    naive = best_naive(reference, measure)
+    if naive is None or measure.is_better(reference.mean, naive[1]):
+        return []
+    return [
+        f"{opening} its best naive baseline: {plain(naive[0])} has {measure.show(naive[1])}, this "
+        f"model {measure.show(reference.mean)}."
+    ]
+
+
 def _of_reference(entry: Entry, full: Reference, measure: Metric) -> list[str]:
     said = []
     naive = best_naive(full, measure)
-    if naive and not measure.is_better(full.mean, naive[1]):
-        said.append(
-            f"Does not beat its best naive baseline: {plain(naive[0])} has "
-            f"{measure.show(naive[1])}, this model {measure.show(full.mean)}."
-        )
+    said += _loses(full, measure, "Does not beat")
     count = "one seed" if full.n == 1 else f"n = {full.n} seeds"
     said.append(
         f"The figures are of {count} on one machine ({full.environment.get('machine', 'unknown')})"

@@ -204,11 +204,14 @@ def judge_sha256(dataset: str, task: Task) -> str:
 def stale_reasons(
     reference: Reference,
     recipe: Recipe,
-    model_sha256: str,
-    data_sha256: str,
+    model_sha256: str | None,
+    data_sha256: str | None,
     judge_sha256: str,
 ) -> list[str]:
-    """Why a reference no longer speaks for the code as it is; empty if it still does."""
+    """Why a reference no longer speaks for the code as it is; empty if it still does.
+
+    A fingerprint that is None is not looked at: that of a model takes building it.
+    """
     reasons = []
     now = dataclasses.asdict(recipe)
     defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
@@ -216,9 +219,9 @@ def stale_reasons(
         before = reference.recipe.get(name, defaults.get(name))
         if before != now.get(name):
             reasons.append(f"recipe field {name} was {before!r}, is {now.get(name)!r}")
-    if reference.model != model_sha256:
+    if model_sha256 is not None and reference.model != model_sha256:
         reasons.append("the model's structure changed")
-    if reference.data != data_sha256:
+    if data_sha256 is not None and reference.data != data_sha256:
         reasons.append("the dataset's content changed")
     if reference.judge_sha256 != judge_sha256:
         reasons.append("the judge of the pictures, a trained classifier, is another")

@@ -63,7 +63,8 @@ class Entry:
         smoke: the recipe fields that differ in tier ``smoke``, which runs in under a minute.
         published: figures from elsewhere for the same architecture and data.
         options: the factory's arguments for this dataset beside those that follow from the data.
-        seeds: how many runs a reference needs: 5 of what trains in minutes, 3 of hours.
+        seeds: how many runs a reference needs: 5, fewer where they take long; what is shown of a
+            reference always says how many it has.
         task: where it is not the dataset's own (a generator trained on labelled pictures).
         tolerance: how far below the reference's mean (or above, where less is better) a verdict may
             lie, in the metric's unit; instead of the sampling noise of the test split, where the

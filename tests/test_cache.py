@@ -89,6 +89,31 @@ def test_no_network_and_no_data_names_the_way_out(home, tmp_path, monkeypatch, c
     assert not home.exists()
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "imdb", "etth1"])
+def test_the_host_that_is_probed_is_the_one_that_is_loaded_from(name, home, tmp_path, monkeypatch):
+    """And by its own protocol: Fashion-MNIST's host answers through http alone."""
+    asked = []
+
+    def unreachable(address, **_):
+        asked.append(address)
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "head", unreachable)
+    for variable in ("TFDS_DATA_DIR", "KERAZOO_DATA_DIR", "KERAS_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+    with pytest.raises(kerazoo.KerazooError, match="cannot be reached"):
+        kerazoo.load_data(name)
+    assert asked == [
+        {
+            "mnist": "https://storage.googleapis.com",
+            "fashion_mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            "cifar10": "https://www.cs.toronto.edu",
+            "imdb": "https://ai.stanford.edu",
+            "etth1": "https://raw.githubusercontent.com",
+        }[name]
+    ]
+
+
 def test_preparing_that_another_process_finished_first_goes_on(monkeypatch, tmp_path):
     """tensorflow-datasets itself fails when two processes end their preparation together."""
     folder = tmp_path / "prepared"
@@ -196,7 +221,9 @@ def test_digits_are_enlarged_by_bilinear_interpolation():
         assert not border.any()
 
 
-def test_another_copy_of_a_measured_dataset_loads_with_a_warning(private_registry, home, capsys):
+def test_another_copy_of_a_measured_dataset_loads_with_a_warning(
+    private_registry, home, capsys, monkeypatch
+):
     """CIFAR-10's figures are of a copy; whoever has the original pixels may use them."""
 
     def points():
@@ -206,11 +233,16 @@ def test_another_copy_of_a_measured_dataset_loads_with_a_warning(private_registr
 
     about = {"licence": "", "source": "", "offline": True, "input_shape": [2], "labels": ["a", "b"]}
     kerazoo.register_dataset(**about, sha256="0" * 64, measured_on="a re-encoded copy")(points)
+    monkeypatch.setattr(cache, "_warned_of", set())
     first = kerazoo.load_data("points")
     assert "measured on (a re-encoded copy)" in capsys.readouterr().err
     assert first.sha256 != "0" * 64
     again = kerazoo.load_data("points")  # now from the cache
-    assert again.sha256 == first.sha256 and capsys.readouterr().err == ""
+    assert again.sha256 == first.sha256 and capsys.readouterr().err == "", "said already"
+    monkeypatch.setattr(cache, "_warned_of", set())  # as in a process of its own
+    monkeypatch.setattr(cache, "_from_source", None)  # would fail if it were called
+    kerazoo.load_data("points")
+    assert "measured on (a re-encoded copy)" in capsys.readouterr().err
 
 
 def test_prepared_copies_are_found_in_the_users_folders(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -93,6 +94,31 @@ def test_build_refuses_what_cannot_be(options, why):
     with pytest.raises(kerazoo.KerazooError) as error:
         kerazoo.build("mnist_cnn", **options)
     assert why in str(error.value)
+
+
+def test_show_says_that_a_reference_is_out_of_date(command, private_registry):
+    """In the terminal and in JSON, where nothing builds the model, so without Keras too."""
+    model = registry.get_model("mnist_cnn_small")
+    entry = model.entries["digits"]
+    changed = dataclasses.replace(entry, recipe=entry.recipe.replace(batch_size=16))
+    entries = {**model.entries, "digits": changed}
+    registry._models["mnist_cnn_small"] = dataclasses.replace(model, entries=entries)
+    said = f"out of date: recipe field batch_size was {entry.recipe.batch_size}, is 16"
+    _, out, _ = command("show", "mnist_cnn_small@digits", "--json")
+    stale = [c for c in json.loads(out)["caveats"] if "out of date" in c]
+    assert len(stale) == 2 and all(said in c for c in stale), "both tiers"
+    _, out, _ = command("show", "mnist_cnn_small@digits")
+    assert said in " ".join(out.replace("│", " ").split())
+    _, out, _ = command("show", "mnist_cnn@digits", "--json")
+    assert not any("out of date" in c for c in json.loads(out)["caveats"])
+
+
+def test_show_says_where_the_short_recipe_loses_to_a_naive_model(command):
+    _, out, _ = command("show", "text_lstm@imdb", "--json")
+    told = json.loads(out)
+    smoke = told["reference"]["smoke"]
+    assert smoke["mean"] < smoke["baselines"]["linear"]
+    assert any(c.startswith("In tier smoke") and "linear" in c for c in told["caveats"])
 
 
 def test_only_an_input_shape_is_said_to_be_too_small():

@@ -20,7 +20,7 @@ from kerazoo.datasets import imdb, text
 from kerazoo.evaluation import frechet
 from kerazoo.formats import _copies
 from kerazoo.spec import Data, Split
-from kerazoo.tasks import generation
+from kerazoo.tasks import judging
 
 if keras.config.backend() != "tensorflow":
     pytest.skip("exporting needs TensorFlow", allow_module_level=True)
@@ -40,7 +40,7 @@ SMALL_LIKE = "linear_regression@diabetes"  # the fastest one
 def quick(monkeypatch):
     """Fewer calls are timed, fewer pictures drawn: neither is what is tested."""
     monkeypatch.setattr(certifying, "MOST_CALLS", 5)
-    monkeypatch.setattr(generation, "SAMPLES", 200)
+    monkeypatch.setattr(judging, "SAMPLES", 200)
     monkeypatch.setattr(frechet, "RESAMPLES", 2)
     monkeypatch.setattr(frechet, "PAIRS", 1_000)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo import registry
 from kerazoo.models import lenet5, resnet
 
 
@@ -46,6 +49,26 @@ def test_lenet5_has_the_papers_sixty_thousand_parameters():
     assert trainable(model) - count["classifier"] == 60_000
     assert sum(len(maps) for maps in lenet5.C3_INPUTS) == 60
     assert model.get_layer("c5").output.shape[1:] == (1, 1, 120)
+
+
+def smallest_stated():
+    """The smallest picture that a factory's documentation says it takes, by model."""
+    docs = {name: registry.get_model(name).factory.__doc__ for name in registry.list_models()}
+    found = {name: re.search(r"at least (\d+) × (\d+)", doc) for name, doc in docs.items()}
+    return {name: (int(m[1]), int(m[2])) for name, m in found.items() if m}
+
+
+def test_most_picture_models_state_the_smallest_picture():
+    assert set(smallest_stated()) >= {"lenet5", "mnist_cnn", "mnist_cnn_deep", "resnet_block"}
+
+
+@pytest.mark.parametrize("name", smallest_stated())
+def test_the_smallest_picture_is_the_one_that_is_stated(name):
+    height, width = smallest_stated()[name]
+    assert kerazoo.build(name, input_shape=(height, width, 1)).output_shape == (None, 10)
+    for shape in ((height - 1, width, 1), (height, width - 1, 1)):
+        with pytest.raises(kerazoo.KerazooError, match="too small"):
+            kerazoo.build(name, input_shape=shape)
 
 
 def test_mlp_of_any_size():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SPLITS = ("train", "validation", "test")
+_warned_of: set[str] = set()  # fingerprints
 
 
 def home() -> Path:
@@ -66,6 +67,7 @@ def load_data(name: str, *, lookback: int | None = None, horizon: int | None = N
     if kept is None:
         kept = _from_source(info)
         _keep(path, *kept)
+    _warn_of_another_copy(info, kept[1])
     return _as_data(info, *kept, lookback, horizon)
 
 
@@ -120,19 +122,25 @@ def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
         x = arrays[f"{s}_values" if info.windows is not None else f"{s}_x"]
         check(info, s, x, arrays.get(f"{s}_y", x))
     found = fingerprint.of_arrays(arrays)
-    if info.sha256 and found != info.sha256:
-        if not info.measured_on:
-            raise KerazooError(
-                f"dataset {info.name!r}: its source gave other data than the zoo's figures were "
-                f"measured on (fingerprint {found[:12]}…, expected {info.sha256[:12]}…). "
-                "Is the copy a different version? Remove it and prepare it again."
-            )
-        print(
-            f"kerazoo: this copy of {info.name} is not the one that the zoo's figures were "
-            f"measured on ({info.measured_on}); compare with care.",
-            file=sys.stderr,
+    if info.sha256 and found != info.sha256 and not info.measured_on:
+        raise KerazooError(
+            f"dataset {info.name!r}: its source gave other data than the zoo's figures were "
+            f"measured on (fingerprint {found[:12]}…, expected {info.sha256[:12]}…). "
+            "Is the copy a different version? Remove it and prepare it again."
         )
     return arrays, found
+
+
+def _warn_of_another_copy(info: Dataset, found: str) -> None:
+    """Say, once per process and copy, that the data is not what the figures were measured on."""
+    if not info.measured_on or found == info.sha256 or found in _warned_of:
+        return
+    _warned_of.add(found)
+    print(
+        f"kerazoo: this copy of {info.name} is not the one that the zoo's figures were "
+        f"measured on ({info.measured_on}); compare with care.",
+        file=sys.stderr,
+    )
 
 
 def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:

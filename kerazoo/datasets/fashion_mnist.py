@@ -38,7 +38,9 @@ def fashion_mnist() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     not be had on the machine where kerazoo's figures are recorded.
     """
     arrays = load_arrays(
-        "fashion_mnist:3.0.1", host="storage.googleapis.com", embedded="mnist_cnn@digits"
+        "fashion_mnist:3.0.1",
+        host="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        embedded="mnist_cnn@digits",
     )
     train, validation = carve(*arrays["train"], VALIDATION, seed=0)
     return {"train": train, "validation": validation, "test": arrays["test"]}

@@ -12,13 +12,22 @@ _forbidden = False
 
 
 def require_host(host: str, what: str, remedy: str) -> None:
-    """Raise KerazooError at once, not after minutes of retries, where there is no network."""
+    """Raise KerazooError at once, not after minutes of retries, where there is no network.
+
+    Args:
+        host: a name, which is asked through https; or an address that begins with ``http://``.
+        what: what is to be loaded.
+        remedy: what to do without it.
+    """
     import requests
 
     if _forbidden:
-        raise KerazooError(f"{what} is not prepared on this machine, and offline was asked for.")
+        raise KerazooError(
+            f"{what} is not prepared on this machine, and offline was asked for. {remedy}"
+        )
     try:
-        requests.head(f"https://{host}", timeout=PROBE_SECONDS)
+        address = host if "://" in host else f"https://{host}"
+        requests.head(address, timeout=PROBE_SECONDS)
     except requests.RequestException as error:
         raise KerazooError(
             f"{what} is not prepared on this machine and {host} cannot be reached "

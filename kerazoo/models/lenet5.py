@@ -98,8 +98,9 @@ def lenet5(
     radial-basis outputs (section II.B, "output layer"), and tanh in place of 1.7159 tanh(2a/3).
 
     Args:
-        input_shape: ``(height, width, channels)`` of raw pictures; at least 12 × 12 (padded by
-            2 on each side). Of larger pictures C5 covers more than one place and is flattened.
+        input_shape: ``(height, width, channels)`` of raw pictures; at least 28 × 28 (which is
+            padded by 2 on each side). Of larger pictures C5 covers more than one place and is
+            flattened.
         classes: number of outputs.
         classifier_activation: ``"softmax"`` for probabilities, None for logits.
 
