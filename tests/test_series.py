@@ -76,9 +76,13 @@ def test_lead_and_targets_pick_what_is_forecast():
 
 def test_standardised_with_the_training_split_alone():
     data = values()
-    _, series = windows.windows_of(counting(), data, None, None)
+    splits, series = windows.windows_of(counting(), data, None, None)
     np.testing.assert_allclose(series.mean, data["train"].mean(axis=0))
     np.testing.assert_allclose(series.std, data["train"].std(axis=0))
+    first = splits["train"].x[0]
+    np.testing.assert_allclose(
+        first * series.std + series.mean, data["train"][: len(first)], rtol=1e-5, atol=1e-5
+    )
     data["test"] = data["test"] * 100
     _, again = windows.windows_of(counting(), data, None, None)
     np.testing.assert_array_equal(series.mean, again.mean)
