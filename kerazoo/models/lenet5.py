@@ -64,7 +64,6 @@ def c3(x: KerasTensor) -> KerasTensor:
                 train_on="train+validation",
             ),
             smoke={"epochs": 2, "train_examples": 8_000, "train_on": "train"},
-            unmeasured="its recording is not finished",
             published=(
                 Published(
                     value=0.9905,
