@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from kerazoo.errors import KerazooError
 from kerazoo.files import write_json
 from kerazoo.metrics import Metric
 from kerazoo.tasks.outcome import Baselines
@@ -55,11 +52,3 @@ def write_comparison(folder: Path, rows: Sequence[Compared], done: Run) -> None:
         "rows": [asdict(row) for row in rows],
     }
     write_json(folder / FILE_NAME, content)
-
-
-def read_comparison(folder: Path) -> dict[str, Any]:
-    """What was written; raises KerazooError if it is missing or damaged."""
-    try:
-        return json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise KerazooError(f"{folder / FILE_NAME} cannot be read: {error}") from error

@@ -17,7 +17,7 @@ from kerazoo.evaluation.figures import is_picture
 from kerazoo.metrics import metric
 from kerazoo.own import card
 from kerazoo.own.data import Asked, Own
-from kerazoo.own.reading import is_best_learnt_anew, is_frame, read
+from kerazoo.own.reading import is_best_learnt_anew, read
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry, Model
 from kerazoo.training import run
@@ -174,6 +174,8 @@ def finetune(
     model = registry.get_model(name)
     fresh = weights == "auto" and is_best_learnt_anew(model, data)
     source = source_of(model, None if fresh else weights)
+    if freeze and source is None:
+        raise KerazooError("freeze keeps trained layers as they are, but there are none to keep.")
     asked = Asked(
         target=tuple(target) if isinstance(target, (list, tuple)) else target,
         text=text, task=task, time=time, horizon=horizon, lookback=lookback, gaps=gaps,
@@ -192,10 +194,9 @@ def finetune(
     chosen = {"epochs": epochs, "learning_rate": learning_rate}
     changes = {k: v for k, v in chosen.items() if v is not None} | dict(settings or {})
     plain = starting_recipe(base, own, augment=augment, balance=balance)
-    path = str(data) if isinstance(data, (str, os.PathLike)) else None
+    # Absolute, so that `evaluate` and `export` find the data again from any folder.
+    path = os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
     about = {"path": path, "asked": asdict(asked), "treatment": dict(own.treatment)}
-    if is_frame(data):
-        about["given"] = "DataFrame"
 
     def job(source: Entry | None) -> tuple[Job, Transfer | None]:
         return prepare_job(model, base, source, own, plain, changes, freeze, seed, about)
@@ -286,8 +287,8 @@ def prepare_job(
     keras.utils.set_random_seed(seed)
     options = {
         **tasks.of(entry).factory_options(info, recipe),
-        **_common(base.options, own),
-        **own.options,
+        **base.options,
+        **own.options,  # what the data says goes before what the entry has
     }
     options = {k: v for k, v in options.items() if k in building.options_of(model)}
     net = building.call_factory(model, options)
@@ -300,8 +301,6 @@ def prepare_job(
             plain, changes, freeze=freeze, generation=info.task == "generation"
         )
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
-    elif freeze and source is None:
-        raise KerazooError("freeze keeps trained layers as they are, but there are none to keep.")
     start = None if transferred is None else {"entry": transferred.source, "head": list(head)}
     job = Job(
         entry=entry,
@@ -314,11 +313,6 @@ def prepare_job(
         about={"own": {**about, "model": model.name, "options": _plain(options)}, "start": start},
     )
     return job, transferred
-
-
-def _common(options: Mapping[str, Any], own: Own) -> dict[str, Any]:
-    """The entry's own options, unless the data says otherwise."""
-    return {k: v for k, v in options.items() if k not in own.options}
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

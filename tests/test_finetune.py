@@ -113,9 +113,7 @@ def test_plain_keras_opens_the_model_without_kerazoo(tuned, tmp_path):
 
 
 def test_starts_from_the_trained_weights_and_frozen_keeps_them(digits_folder, in_tmp):
-    done = kerazoo.finetune(
-        "mnist_cnn_small", digits_folder, weights="digits", freeze=True, scratch=False, **FAST
-    )
+    done = kerazoo.finetune("mnist_cnn_small", digits_folder, weights="digits", freeze=True, **FAST)
     trained = kerazoo.build("mnist_cnn_small", weights="digits")
     for layer in done.model.layers:
         same = [
@@ -128,8 +126,10 @@ def test_starts_from_the_trained_weights_and_frozen_keeps_them(digits_folder, in
         else:
             assert all(same)
     assert done.run.recipe.head_epochs == 2
-    assert [row.name for row in done.comparison][-1] == "fine-tuned"
-    assert len(done.comparison) == 3
+    # What is frozen in the one is trained in the other, or there would be nothing to compare.
+    assert [row.name for row in done.comparison][-2:] == ["from scratch", "fine-tuned"]
+    scratch = json.loads((done.path / "scratch" / "config.json").read_text())
+    assert scratch["recipe"]["head_epochs"] == 0
 
 
 def test_the_head_of_the_same_classes_is_kept(in_tmp):
@@ -255,7 +255,7 @@ def test_a_table_of_numbers_from_a_frame(in_tmp):
         kerazoo.evaluate(done.path)
 
 
-def test_a_series_forecasts_in_natural_units(in_tmp):
+def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
     t = np.arange(500)
     frame = pd.DataFrame(
         {
@@ -280,6 +280,10 @@ def test_a_series_forecasts_in_natural_units(in_tmp):
         kerazoo.predict(done.path, frame.iloc[:20])
     with pytest.raises(KerazooError, match="steps of one hour"):
         kerazoo.predict(done.path, frame.iloc[::2])
+    folder = done.path.resolve()
+    (in_tmp / "elsewhere").mkdir()
+    monkeypatch.chdir(in_tmp / "elsewhere")
+    assert kerazoo.evaluate(folder).same  # the file was named from another folder
 
 
 def test_texts_learn_from_the_zoos_weights(in_tmp):
