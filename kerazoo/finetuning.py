@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from kerazoo.own.reading import is_best_learnt_anew, read
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry, Model
 from kerazoo.training import run
+from kerazoo.training.engine import require_engine
 from kerazoo.training.job import Job
 from kerazoo.training.run import Run
 from kerazoo.training.trainer import train_job
@@ -123,6 +124,7 @@ def finetune(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    engine: str = "auto",
 ) -> FineTuned:
     """Train a model of the zoo on your own data, from its trained weights where they fit.
 
@@ -161,6 +163,7 @@ def finetune(
         out: the run folder, new or empty; by default one below ``runs/``.
         resume: go on with the unfinished run in ``out``.
         progress: say what was found, and show progress, on standard error.
+        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
 
     Returns:
         The finished run, ``.model``, and ``.comparison`` with the naive models and from scratch.
@@ -183,6 +186,7 @@ def finetune(
         size=size, invert=invert,
     )  # fmt: skip
     run.require_seed(seed)
+    require_engine(engine)
     if resume and out is None:
         raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
     if out is not None and not resume:
@@ -199,7 +203,8 @@ def finetune(
     about = {"path": path, "asked": asdict(asked), "treatment": dict(own.treatment)}
 
     def job(source: Entry | None) -> tuple[Job, Transfer | None]:
-        return prepare_job(model, base, source, own, plain, changes, freeze, seed, about)
+        ready = prepare_job(model, base, source, own, plain, changes, freeze, seed, about)
+        return replace(ready[0], engine=engine), ready[1]
 
     first, transferred = job(source)
     folder = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)

@@ -194,6 +194,7 @@ def verify(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    engine: str = "auto",
 ) -> Report:
     """Train an entry afresh and judge it against its recorded reference.
 
@@ -215,6 +216,7 @@ def verify(
         out: folder for the run folders, ``seed-0`` and so on; by default one below ``runs/``.
         resume: go on with the runs in ``out``.
         progress: show progress on standard error.
+        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
 
     Returns:
         A report with ``.passed``, ``.mean``, ``.bound``, ``.reference``, ``.table``.
@@ -247,7 +249,7 @@ def verify(
 
     runs = []
     for seed in range(start, start + seeds):
-        runs.append(_one_run(entry, tier, seed, settings, folder, resume, progress))
+        runs.append(_one_run(entry, tier, seed, settings, folder, resume, progress, engine))
     if record:
         recorded = record_reference(entry, tier, recipe, runs, folder)
     reference = recorded.tiers[tier]
@@ -317,6 +319,7 @@ def _one_run(
     folder: Path,
     resume: bool,
     progress: bool,
+    engine: str,
 ) -> Run | None:
     """A finished run, or None if it diverged."""
     try:
@@ -328,6 +331,7 @@ def _one_run(
             out=folder / f"seed-{seed}",
             resume=resume,
             progress=progress,
+            engine=engine,
         )
     except Diverged as error:
         print(f"kerazoo: seed {seed}: {error}", file=sys.stderr)

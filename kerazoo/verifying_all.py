@@ -62,6 +62,7 @@ def verify_all(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    engine: str = "auto",
 ) -> Iterator[Verdict]:
     """Verify every entry that matches a pattern, one after the other.
 
@@ -76,6 +77,7 @@ def verify_all(
         out: folder for the run folders, one per entry; by default one below ``runs/``.
         resume: go on with the runs in ``out``; what is finished there is not trained again.
         progress: show progress on standard error.
+        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
 
     Yields:
         One verdict per entry, as soon as it is there.
@@ -108,6 +110,7 @@ def verify_all(
                         out=folder / name,
                         resume=resume,
                         progress=progress,
+                        engine=engine,
                     )
             except KerazooError as problem:  # of one entry; the others have theirs to say
                 error = str(problem)

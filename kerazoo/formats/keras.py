@@ -42,7 +42,7 @@ def runner_of(network: keras.Model) -> Runner:
     def run(x: np.ndarray) -> np.ndarray:
         return network.predict_on_batch(x)
 
-    options = engine.compile_options(network)
+    options = engine.compile_options()
     if "jit_compile" in options:
         network.jit_compile = options["jit_compile"]
     return run

@@ -33,15 +33,20 @@ class Checkpoint:
 
     Attributes:
         epochs: how many are finished.
-        seconds: wall-clock time that they took.
+        epoch_seconds: wall-clock time of each; compilation counts into the first.
         history: one row of figures per finished epoch.
         variables: the values of all variables of model and optimizer, in Keras's order.
     """
 
     epochs: int
-    seconds: float
+    epoch_seconds: list[float]
     history: list[dict[str, float]]
     variables: list[np.ndarray]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the finished epochs."""
+        return sum(self.epoch_seconds)
 
     @property
     def is_finite(self) -> bool:
@@ -70,11 +75,11 @@ def order_of_data(n: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def take(
-    model: keras.Model, epochs: int, seconds: float, history: list[dict[str, float]]
+    model: keras.Model, epochs: int, epoch_seconds: list[float], history: list[dict[str, float]]
 ) -> Checkpoint:
     """The state of a compiled model after ``epochs`` finished epochs, copied."""
     values = [keras.ops.convert_to_numpy(v).copy() for v in _variables(model)]
-    return Checkpoint(epochs, seconds, list(history), values)
+    return Checkpoint(epochs, list(epoch_seconds), list(history), values)
 
 
 def restore(model: keras.Model, checkpoint: Checkpoint) -> None:
@@ -99,7 +104,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"{i:05d}": v for i, v in enumerate(checkpoint.variables)}
     about = {
         "epochs": checkpoint.epochs,
-        "seconds": checkpoint.seconds,
+        "epoch_seconds": checkpoint.epoch_seconds,
         "history": checkpoint.history,
     }
     text = json.dumps(about)
@@ -127,4 +132,4 @@ def read(folder: Path) -> Checkpoint | None:
             "Delete the run folder and train again."
         ) from error
     variables = [arrays[name] for name in sorted(arrays)]
-    return Checkpoint(state["epochs"], state["seconds"], state["history"], variables)
+    return Checkpoint(state["epochs"], state["epoch_seconds"], state["history"], variables)

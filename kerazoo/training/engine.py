@@ -1,25 +1,104 @@
 """How this backend runs a model fastest. The user sets nothing.
 
-Measured on two CPU cores with Keras 3.15.1: XLA makes TensorFlow's convolutions on the CPU four to
-six times slower, and an LSTM over 400 tokens 1.2 to 2.5 times, so it stays off there. JAX without
-its compiler runs operation by operation, so it stays on there. PyTorch's compiler is left to
-Keras's own judgement, as is any accelerator.
+Every choice below was measured (benchmarks/SPEED.md has the tables); none changes a result beyond
+rounding. ``plain`` is Keras's own judgement in everything, to compare with and to fall back on.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from kerazoo._lazy import keras
+from kerazoo.composite import networks_of
+from kerazoo.errors import KerazooError
+from kerazoo.training.work import multiply_adds
+
+EngineName = Literal["auto", "plain"]
 
 INFERENCE_BATCH = 500
 # Up to so many examples go through the compiled function directly: one picture took 1 ms that way
 # and 150 ms through ``model.predict``, which builds a dataset each time.
 FEW = 32
+# Steps that TensorFlow runs without coming back to Python. Python takes about 1 ms a step, which
+# is nothing beside a ResNet's and half of a small LSTM's. So many steps take a fraction of a
+# second, so that progress and Ctrl-C stay lively.
+MOST_STEPS = 32
+WORK_OF_AN_EXECUTION = 10e9  # multiply-adds of kernels; a core of today does so many in 0.1 to 0.5 s
+# A recurrent loop is written out up to so many steps: the loop's bookkeeping costs more than the
+# products of a small layer, but tracing a long loop takes minutes.
+LONGEST_UNROLLED = 32
 
 
-def compile_options(model: keras.Model) -> dict[str, Any]:
-    """Keyword arguments for ``model.compile`` on this backend and machine."""
+@dataclass(frozen=True)
+class Way:
+    """How to train a network.
+
+    Attributes:
+        compile_options: keyword arguments for ``model.compile``.
+        unroll: names of the recurrent layers whose loop is written out.
+    """
+
+    compile_options: dict[str, Any] = field(default_factory=dict)
+    unroll: frozenset[str] = frozenset()
+
+
+def require_engine(name: str) -> None:
+    """Raise KerazooError unless there is an engine of this name."""
+    if name not in get_args(EngineName):
+        raise KerazooError(f"engine is {name!r}; choose auto or plain.")
+
+
+def way_to_train(model: keras.Model, batch_size: int, name: str) -> Way:
+    """How to train a model on this backend and machine.
+
+    Args:
+        model: what is trained, without augmentation.
+        batch_size: examples in a step.
+        name: ``auto``, or ``plain`` for Keras's own judgement in everything.
+    """
+    if name == "plain" or keras.config.backend() != "tensorflow":
+        # JAX without its compiler runs operation by operation, and PyTorch's compiler is better
+        # left to Keras's judgement: both are as Keras has them.
+        return Way()
+    work = 3 * batch_size * max(1, multiply_adds(model))
+    steps = int(min(MOST_STEPS, max(1, WORK_OF_AN_EXECUTION // work)))
+    unroll = frozenset(
+        layer.name
+        for net in networks_of(model).values()
+        for layer in net.layers
+        if getattr(layer, "unroll", None) is False and _is_short(layer)
+    )
+    return Way({**compile_options(), "steps_per_execution": steps}, unroll)
+
+
+def _is_short(layer: keras.Layer) -> bool:
+    steps = layer.input.shape[1]
+    return steps is not None and steps <= LONGEST_UNROLLED
+
+
+@contextmanager
+def unrolled(model: keras.Model, way: Way) -> Iterator[None]:
+    """Within, a way's recurrent layers are traced step by step; the model is left as it was."""
+    layers = [layer for net in networks_of(model).values() for layer in net.layers]
+    changed = [layer for layer in layers if layer.name in way.unroll]
+    for layer in changed:
+        layer.unroll = True
+    try:
+        yield
+    finally:
+        for layer in changed:
+            layer.unroll = False
+
+
+def compile_options() -> dict[str, Any]:
+    """Keyword arguments for ``model.compile`` on this backend and machine.
+
+    XLA makes TensorFlow's convolutions on the CPU four to six times slower, and an LSTM over 400
+    tokens 1.2 to 2.5 times, so it stays off there.
+    """
     if keras.config.backend() == "tensorflow" and not _has_accelerator():
         return {"jit_compile": False}
     return {}
@@ -27,7 +106,7 @@ def compile_options(model: keras.Model) -> dict[str, Any]:
 
 def predict(model: keras.Model, x: Any) -> Any:
     """The model's outputs for all of ``x`` as one float32 array, in inference mode."""
-    options = compile_options(model)
+    options = compile_options()
     if "jit_compile" in options:
         model.jit_compile = options["jit_compile"]
     if len(x) <= FEW:

@@ -32,6 +32,7 @@ class Job:
         head: names of the layers that train in the recipe's ``head_epochs``.
         delivered: makes the model that is saved from the one that was trained, such as one that
             takes natural units; both share their weights.
+        engine: ``auto`` or ``plain``, see :mod:`kerazoo.training.engine`.
         about: what else ``config.json`` says of the run.
     """
 
@@ -43,4 +44,5 @@ class Job:
     tier: str = "full"
     head: tuple[str, ...] = ()
     delivered: Callable[[keras.Model], keras.Model] = as_trained
+    engine: str = "auto"
     about: Mapping[str, Any] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Split
 from kerazoo.training import checkpoint, engine, run
 from kerazoo.training.balance import class_weights
+from kerazoo.training.batches import Batches
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.job import Job
 from kerazoo.training.phases import Phase, frozen_but, phases
@@ -57,6 +58,7 @@ def fit(
         KeyboardInterrupt: the last finished epoch is on disk.
     """
     recipe = job.recipe
+    began = time.monotonic()
     split = training_split(job.data, recipe)
     steps = math.ceil(len(split) / recipe.batch_size)
     _adapt(job.model, split)
@@ -64,26 +66,30 @@ def fit(
     keeper.written = keeper.state.epochs if keeper.state else 0
     title = f"{job.entry.name} seed {job.seed}"
     bar = Progress(title, recipe.epochs, steps, done_epochs=keeper.written, show=show)
-    epochs = Epochs(job, split, steps, [watcher(bar, stop_if_not_finite)], fit_options(job, split))
-    logger = None
+    batches = Batches(tasks.of(job.entry).fit_arguments(split), recipe.batch_size)
+    epochs = Epochs(job, folder, batches, keeper, bar, steps, tensorboard, began)
+    callbacks = [watcher(bar, stop_if_not_finite), at_epochs(epochs)]
+    options = fit_options(job, split)
     try:
         for phase in phases(recipe):
             done = 0 if keeper.state is None else keeper.state.epochs
             if done >= phase.end < recipe.epochs:
                 continue
             with frozen_but(job.model, job.head, head_only=phase.head_only):
-                net = _compiled(job, phase, steps)
-                keeper.state = state = _state_at(net, phase, keeper.state)
-                if tensorboard and logger is None:
-                    logger = _tensorboard_logger(net, folder)
-                for epoch in range(state.epochs, phase.end):
-                    state = epochs.after(net, epoch, state)
-                    keeper.reached(state, last=epoch + 1 == recipe.epochs)
-                    tasks.of(job.entry).at_epoch(folder, job.model, epoch + 1, recipe.epochs)
-                    row = state.history[-1]
-                    bar.update(epoch, steps, row["loss"], end=True)
-                    if logger is not None:
-                        logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
+                way = engine.way_to_train(job.model, recipe.batch_size, job.engine)
+                with engine.unrolled(job.model, way):
+                    net = _compiled(job, phase, steps, way)
+                    keeper.state = state = _state_at(net, phase, keeper.state)
+                    if state.epochs < phase.end:
+                        net.fit(
+                            batches.dataset(),
+                            initial_epoch=state.epochs,
+                            epochs=phase.end,
+                            shuffle=False,
+                            verbose=0,
+                            callbacks=callbacks,
+                            **options,
+                        )
     except KeyboardInterrupt:
         keeper.flush()
         raise
@@ -91,52 +97,78 @@ def fit(
         raise Diverged(f"{stop} {_keep_last_good(net, job.model, keeper)}") from None
     finally:
         bar.close()
-        if logger is not None:
-            logger.on_train_end()
+        epochs.close()
     assert keeper.state is not None  # a recipe has an epoch
     return keeper.state
 
 
-@dataclass(frozen=True)
+@dataclass
 class Epochs:
-    """One epoch after the other: the same data, callbacks and options in each."""
+    """What happens where an epoch begins and where it ends."""
 
     job: Job
-    split: Split
+    folder: Path
+    batches: Batches
+    keeper: Keeper
+    bar: Progress
     steps: int
-    callbacks: list[keras.callbacks.Callback]
-    options: dict[str, Any]
+    tensorboard: bool
+    clock: float  # when the time began that counts into the next epoch
+    logger: keras.callbacks.Callback | None = None
 
-    def after(self, net: keras.Model, epoch: int, state: Checkpoint) -> Checkpoint:
-        """Train one epoch, in the order of (seed, epoch); the state after it.
+    def begin(self, net: keras.Model, epoch: int) -> None:
+        """Set order and random state, which follow from (seed, epoch) alone."""
+        checkpoint.set_random_state(net, self.job.seed, epoch)
+        n = self.batches.examples
+        self.batches.in_order(checkpoint.order_of_data(n, self.job.seed, epoch))
+
+    def end(self, net: keras.Model, epoch: int, logs: dict[str, float]) -> None:
+        """Check and keep the state, and show it.
 
         Raises:
             Diverged: loss or weights are no longer finite, or the task sees another trouble.
         """
-        began = time.monotonic()
-        job, task = self.job, tasks.of(self.job.entry)
-        checkpoint.set_random_state(net, job.seed, epoch)
-        order = checkpoint.order_of_data(len(self.split), job.seed, epoch)
-        logs = net.fit(
-            *(part[order] for part in task.fit_arguments(self.split)),
-            batch_size=job.recipe.batch_size,
-            shuffle=False,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            verbose=0,
-            callbacks=self.callbacks,
-            **self.options,
-        ).history
-        row = {"epoch": epoch + 1, **{k: float(v[-1]) for k, v in logs.items()}}
+        job, task, last = self.job, tasks.of(self.job.entry), self.job.recipe.epochs
+        row = {"epoch": epoch + 1, **{k: float(v) for k, v in logs.items()}}
         stop_if_not_finite(row["loss"], epoch, self.steps)
-        seconds = state.seconds + time.monotonic() - began
-        reached = checkpoint.take(net, epoch + 1, seconds, [*state.history, row])
-        if not reached.is_finite:  # the last step's update broke what its loss did not show
+        before = self.keeper.state
+        assert before is not None  # the state at the start
+        now = time.monotonic()
+        seconds, self.clock = now - self.clock, now
+        state = checkpoint.take(
+            net, epoch + 1, [*before.epoch_seconds, seconds], [*before.history, row]
+        )
+        if not state.is_finite:  # the last step's update broke what its loss did not show
             stop_if_not_finite(math.nan, epoch, self.steps)
         what = task.trouble(row)
         if what is not None:
             raise Diverged(f"the training failed in epoch {epoch + 1}: {what}")
-        return reached
+        self.keeper.reached(state, last=epoch + 1 == last)
+        task.at_epoch(self.folder, job.model, epoch + 1, last)
+        self.bar.update(epoch, self.steps, row["loss"], end=True)
+        if self.tensorboard:
+            if self.logger is None:
+                self.logger = _tensorboard_logger(net, self.folder)
+            self.logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self.logger is not None:
+            self.logger.on_train_end()
+
+
+def at_epochs(epochs: Epochs) -> keras.callbacks.Callback:
+    """A Keras callback that tells ``epochs`` where each begins and ends."""
+
+    class AtEpochs(keras.callbacks.Callback):
+        # ``self.model`` and not a variable of ours: on JAX it brings the weights up to date.
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            epochs.begin(self.model, epoch)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            epochs.end(self.model, epoch, logs or {})
+
+    return AtEpochs()
 
 
 def training_split(data: Data, recipe: Recipe) -> Split:
@@ -157,12 +189,12 @@ def training_split(data: Data, recipe: Recipe) -> Split:
 def _state_at(net: keras.Model, phase: Phase, kept: Checkpoint | None) -> Checkpoint:
     """Bring a network to where a checkpoint was; an optimizer is new at the start of its phase."""
     if kept is None:
-        return checkpoint.take(net, 0, 0.0, [])
+        return checkpoint.take(net, 0, [], [])
     if kept.epochs > phase.start:
         checkpoint.restore(net, kept)
         return kept
     checkpoint.restore_model(net, kept)
-    return checkpoint.take(net, kept.epochs, kept.seconds, kept.history)
+    return checkpoint.take(net, kept.epochs, kept.epoch_seconds, kept.history)
 
 
 def fit_options(job: Job, split: Split) -> dict[str, Any]:
@@ -187,14 +219,14 @@ def _adapt(model: keras.Model, split: Split) -> None:
             layer.adapt(split.x)
 
 
-def _compiled(job: Job, phase: Phase, steps: int) -> keras.Model:
+def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Model:
     """The network to fit in a phase, every optimizer variable there."""
     task = tasks.of(job.entry)
     net = task.network_in_training(job.model, job.recipe)
     net.compile(
         optimizer=phase.optimizer(job.recipe, steps),
         **task.compile_arguments(job.model),
-        **engine.compile_options(job.model),
+        **way.compile_options,
     )
     net.optimizer.build(net.trainable_variables)
     return net
@@ -221,7 +253,7 @@ def _keep_last_good(net: keras.Model, model: keras.Model, keeper: Keeper) -> str
 
 
 def _tensorboard_logger(net: keras.Model, folder: Path) -> keras.callbacks.Callback:
-    """Keras's TensorBoard callback, driven by hand: one epoch is one call of ``fit`` here."""
+    """Keras's TensorBoard callback, driven by hand: a phase is one call of ``fit`` here."""
     logger = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
     logger.set_model(net)
     logger.on_train_begin()

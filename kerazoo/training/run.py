@@ -11,7 +11,7 @@ card.md             the model card, of a fine-tuned model, and comparison.json, 
                     the same model trained from scratch lies in scratch/
 vocabulary.txt.xz   the tokens, of a text model
 metrics.json        the test metric and what else was measured; written last: the run is finished
-timing.json         seconds of training
+timing.json         seconds of training, in all and of each epoch
 *.png               learning curves and what else the task shows
 ==================  ==========================================================================
 
@@ -138,6 +138,7 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
     # A field that this version's recipes have and that one's had not: its default is what held.
     defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
     before["recipe"] = {**defaults, **before["recipe"]}
+    before.setdefault("engine", "plain")  # before there was another one
     differ = _differences(before, json.loads(json.dumps(config)))
     if differ:
         raise KerazooError(
@@ -300,6 +301,7 @@ def config_of(job: Job) -> dict[str, Any]:
         "entry": job.entry.name,
         "tier": job.tier,
         "seed": job.seed,
+        "engine": job.engine,
         "recipe": dataclasses.asdict(job.recipe),
         "networks": list(networks_of(job.model)),
         "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},

@@ -15,6 +15,7 @@ from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Entry
 from kerazoo.training import checkpoint, loop, run
 from kerazoo.training.checkpoint import Checkpoint
+from kerazoo.training.engine import require_engine
 from kerazoo.training.job import Job
 from kerazoo.training.run import Run
 
@@ -33,6 +34,7 @@ def train(
     tensorboard: bool = False,
     progress: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    engine: str = "auto",
 ) -> Run:
     """Train an entry with its standard recipe and measure it on the test split.
 
@@ -51,12 +53,13 @@ def train(
         tensorboard: write TensorBoard events to the run folder.
         progress: show progress and time left on standard error.
         checkpoint_seconds: least time between two checkpoints; 0 writes one after every epoch.
+        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
 
     Returns:
         The finished run: ``.model``, ``.history``, ``.metrics``, ``.path``.
 
     Raises:
-        KerazooError: unknown name, tier or setting; the folder is in use or cannot be written.
+        KerazooError: unknown name, tier, engine or setting; the folder is in use or cannot be written.
         Diverged: the loss became NaN or infinite; the last good state is kept.
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
@@ -65,6 +68,7 @@ def train(
     if epochs is not None:
         recipe = recipe.replace(epochs=epochs)
     run.require_seed(seed)
+    require_engine(engine)
     if tensorboard:
         _require_tensorboard()
     if resume and out is None:
@@ -76,7 +80,15 @@ def train(
     data = data_for(entry, recipe)
     keras.utils.set_random_seed(seed)
     model = building.build_for(entry, recipe)
-    job = Job(entry=entry, recipe=recipe, data=data, model=model, seed=seed, tier=tier)
+    job = Job(
+        entry=entry,
+        recipe=recipe,
+        data=data,
+        model=model,
+        seed=seed,
+        tier=tier,
+        engine=engine,
+    )
     return train_job(
         job,
         folder,
@@ -139,7 +151,8 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
         write_json(folder / "labels.json", list(info.labels))
     if info.vocabulary is not None:
         write_bytes(folder / run.VOCABULARY, info.vocabulary.read_bytes())
-    write_json(folder / "timing.json", {"seconds": round(state.seconds, 3)})
+    each = [round(s, 3) for s in state.epoch_seconds]
+    write_json(folder / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
     task.write_pictures(folder, job.entry.name, state.history, outcome, job.data)
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)

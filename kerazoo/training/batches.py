@@ -1,0 +1,53 @@
+"""The training examples in batches, epoch after epoch, each in an order of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Batches:
+    """Examples in batches, for one call of ``fit`` over many epochs.
+
+    One call and one ``tf.data`` pipeline for all epochs: setting both up anew for each took twice
+    as long as an epoch of a small dataset. The order is set at the start of each epoch, so that it
+    follows from seed and epoch alone and a training can go on at any epoch.
+    """
+
+    def __init__(self, arrays: Sequence[np.ndarray], batch_size: int):
+        """Arrays of equal length: examples, and targets where there are any."""
+        import tensorflow as tf
+
+        self.examples = len(arrays[0])
+        self.batch_size = batch_size
+        self._arrays = arrays
+        self._order = tf.Variable(tf.range(self.examples, dtype=tf.int64), trainable=False)
+
+    def in_order(self, order: np.ndarray) -> None:
+        """Visit the examples in this order, int64 ``(n,)``, from the next iteration on."""
+        self._order.assign(order)
+
+    def dataset(self) -> Any:
+        """A ``tf.data.Dataset`` whose every iteration is one epoch, as Keras's ``fit`` takes it.
+
+        Its elements are tuples of one batch of each array, float64 as float32. The last batch is
+        smaller if the batch size does not divide the number of examples.
+        """
+        import numpy as np
+        import tensorflow as tf
+
+        size = self.batch_size
+        tensors = [
+            tf.constant(a.astype(np.float32) if a.dtype == np.float64 else a) for a in self._arrays
+        ]
+
+        def batch(number: Any) -> tuple[Any, ...]:
+            # Rows are gathered batch by batch: a shuffled copy of the data is never made.
+            rows = self._order[number * size : (number + 1) * size]
+            return tuple(tf.gather(t, rows) for t in tensors)
+
+        steps = -(-self.examples // size)
+        return tf.data.Dataset.range(steps).map(batch).prefetch(tf.data.AUTOTUNE)
