@@ -284,11 +284,11 @@ def _show(options: argparse.Namespace) -> int:
         return _write_card(options)
     if options.run_folder is not None:
         raise KerazooError("--run goes with --html FILE.")
-    content = tables.card(registry.get_entry(options.entry))
+    entry = registry.get_entry(options.entry)
     if options.json:
-        _print_json(options, content)
+        _print_json(options, tables.card(entry))
     else:
-        _print(*tables.card_parts(content))
+        _print(*tables.card_parts(entry))
     return OK
 
 

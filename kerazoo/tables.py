@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import caveats, evidence, registry, usage
+from kerazoo import caveats, evidence, reference_table, registry, usage
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import TIERS, Entry
@@ -169,11 +169,12 @@ def card(entry: Entry) -> dict[str, Any]:
     }
 
 
-def card_parts(content: dict[str, Any]) -> list[Any]:
+def card_parts(entry: Entry) -> list[Any]:
     """The model card as things that rich prints one after the other."""
     from rich.panel import Panel
     from rich.text import Text
 
+    content, recorded = card(entry), evidence.read(entry)
     parts: list[Any] = [Panel(Text(content["description"]), title=content["entry"])]
     data = content["data"]
     about = f"{data['description']}\n\nLicence: {data['licence']}\nSource: {data['source']}"
@@ -181,10 +182,10 @@ def card_parts(content: dict[str, Any]) -> list[Any]:
         about += f"\nMeasured on: {data['measured_on']}"
     parts.append(Panel(Text(about), title=f"data: {data['name']}"))
     parts.append(_recipes_table(content["recipes"]))
-    measure = metric(content["metric"])
-    for tier, reference in content["reference"].items():
+    measure = recorded.measure
+    for tier, reference in recorded.tiers.items():
         parts.append(_reference_table(tier, reference, measure, data["measured_on"]))
-    if not content["reference"]:
+    if not recorded.tiers:
         why = f" ({content['unmeasured']})" if content["unmeasured"] else ""
         parts.append(Text(f"reference: not measured yet{why}"))
     if content["weights"]:
@@ -217,38 +218,24 @@ def _recipes_table(recipes: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-def _reference_table(
-    tier: str, reference: dict[str, Any], measure: Metric, measured_on: str
-) -> Table:
-    """Every seed, then the baselines and limits, in the main metric and beside it the others."""
+def _reference_table(tier: str, reference: Reference, measure: Metric, measured_on: str) -> Table:
+    """Every seed, then the baselines and limits; the mean stands in the title."""
     from rich.table import Table
 
-    heading = measure.with_spread(reference["mean"], reference["std"], reference["n"])
+    heading = measure.with_spread(reference.mean, reference.std, reference.n)
     table = Table(
         title=f"reference, tier {tier}: {measure.title} {heading}",
         title_justify="left",
+        caption=f"measured with {reference_table.measured_with(reference.environment)}"
+        + (f"; data: {measured_on}" if measured_on else ""),
     )
-    others = [metric(name) for name in reference["also"]]
-    table.add_column("run")
-    for title in (f"test {measure.title}", *(m.title for m in others), "training"):
-        table.add_column(title, justify="right")
-    for row in reference["runs"]:
-        also = [m.show(row["also"][m.name]) for m in others]
-        value = measure.show(row["value"])
-        table.add_row(f"seed {row['seed']}", value, *also, duration(row["seconds"]))
-    table.add_section()
-    for kind, figures in (("baseline", reference["baselines"]), ("limit", reference["limits"])):
-        for name, value in figures.items():
-            beside = reference["beside"].get(name, {})
-            also = [m.show(beside[m.name]) if m.name in beside else "" for m in others]
-            table.add_row(f"{kind}: {name.replace('_', ' ')}", measure.show(value), *also, "")
-    environment = reference["environment"]
-    backend = environment["backend"]
-    table.caption = (
-        f"measured with Keras {environment['keras']} on {backend} {environment.get(backend, '')}, "
-        f"Python {environment.get('python', 'unknown')}, {environment['machine']}"
-        + (f"; data: {measured_on}" if measured_on else "")
-    )
+    for i, name in enumerate(reference_table.columns(reference, measure)):
+        table.add_column(name, justify="right" if i else "left")
+    for row in reference_table.rows(reference, measure):
+        if row.kind == "mean":
+            table.add_section()
+        else:
+            table.add_row(*row.cells)
     return table
 
 

@@ -15,8 +15,8 @@ from kerazoo.card import architecture, data, pictures, published, recipe, result
 from kerazoo.card.markup import bullets, escape, inline, prose, tag
 from kerazoo.card.template import PAGE, STYLE
 from kerazoo.errors import KerazooError
+from kerazoo.evidence import Evidence
 from kerazoo.files import write_text
-from kerazoo.metrics import metric
 from kerazoo.spec import Entry
 
 if TYPE_CHECKING:
@@ -50,15 +50,14 @@ def check_path(path: Path) -> None:
 
 def page(entry: Entry, run: pictures.RunPictures | None = None) -> str:
     """The whole card as HTML."""
-    content = tables.card(entry)
+    content, recorded = tables.card(entry), evidence.read(entry)
     model = building.build_for(entry)
-    content["caveats"] += _staleness(entry, model)
-    measure = metric(content["metric"])
+    content["caveats"] += _staleness(recorded, model)
     sections = [
         ("use", "How to use it", _usage(content)),
         ("what", "What it is", prose(content["description"])),
         ("architecture", "Architecture", architecture.section(model)),
-        ("results", "Results", results.section(content, measure)),
+        ("results", "Results", results.section(content, recorded)),
         ("published", "Published elsewhere", published.section(content)),
         ("pictures", "Pictures", pictures.section(run)),
         ("data", "Data", data.section(content)),
@@ -70,7 +69,7 @@ def page(entry: Entry, run: pictures.RunPictures | None = None) -> str:
     return PAGE.substitute(
         title=escape(content["entry"]),
         summary=inline(content["summary"]),
-        headline=results.headline(content, measure),
+        headline=results.headline(content, recorded.measure),
         links=" ".join(f'<a href="#{key}">{escape(title)}</a>' for key, title, _ in shown),
         sections="\n".join(
             f'<section id="{key}">\n<h2>{escape(title)}</h2>\n{body}\n</section>'
@@ -88,11 +87,11 @@ def _usage(content: dict[str, Any]) -> str:
     )
 
 
-def _staleness(entry: Entry, model: keras.Model) -> list[str]:
+def _staleness(recorded: Evidence, model: keras.Model) -> list[str]:
     """One caveat for each tier whose model changed; what else may have, ``caveats`` says."""
     structure = fingerprint.of_model(model)
     return [
         caveats.out_of_date(tier, ["the model's structure changed"])
-        for tier, reference in evidence.read(entry).tiers.items()
+        for tier, reference in recorded.tiers.items()
         if reference.model != structure
     ]

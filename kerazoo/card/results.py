@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerazoo import caveats, tables
+from kerazoo import caveats, reference_table, tables
 from kerazoo.card.markup import Markup, escape, table, tag
 from kerazoo.evaluation import dot_plot
-from kerazoo.metrics import Metric, metric
-from kerazoo.training.progress import duration
+from kerazoo.evidence import Evidence, Reference
+from kerazoo.metrics import Metric
 
 
 def headline(content: dict[str, Any], measure: Metric) -> str:
@@ -33,29 +33,30 @@ def headline(content: dict[str, Any], measure: Metric) -> str:
     return f"{figure}\n{tag('p', ' · '.join(facts), 'facts')}"
 
 
-def section(content: dict[str, Any], measure: Metric) -> str:
+def section(content: dict[str, Any], recorded: Evidence) -> str:
     """Each tier: its seeds as dots, then as a table, and what they were measured in."""
-    if not content["reference"]:
+    if not recorded.tiers:
         why = content["unmeasured"] or "no reference has been recorded"
         command = f"kerazoo verify {content['entry']} --seeds {content['seeds']} --record"
         ask = Markup(f"Not measured yet: {escape(why)}. {tag('code', command)} records one.")
         return tag("p", ask, "warning")
     parts = []
-    for tier, reference in content["reference"].items():
-        heading = measure.with_spread(reference["mean"], reference["std"], reference["n"])
+    measure = recorded.measure
+    for tier, reference in recorded.tiers.items():
+        heading = measure.with_spread(reference.mean, reference.std, reference.n)
         parts.append(tag("h3", f"tier {tier}: {measure.title} {heading}"))
         if tier == "smoke":
             parts.append(tag("p", "A short recipe, to see that all works.", "note"))
         parts.append(_dots(content, tier, reference, measure))
         parts.append(_seeds(reference, measure))
-        parts.append(_environment(reference["environment"], content["data"]["measured_on"]))
+        parts.append(_environment(reference.environment, content["data"]["measured_on"]))
     return "\n".join(parts)
 
 
-def _dots(content: dict[str, Any], tier: str, reference: dict[str, Any], measure: Metric) -> Markup:
+def _dots(content: dict[str, Any], tier: str, reference: Reference, measure: Metric) -> Markup:
     marks = [
         dot_plot.Mark(kind, caveats.plain(name), value)
-        for kind, figures in (("baseline", reference["baselines"]), ("limit", reference["limits"]))
+        for kind, figures in (("baseline", reference.baselines), ("limit", reference.limits))
         for name, value in figures.items()
     ]
     if tier == "full":  # nobody else publishes what the short recipe should give
@@ -64,7 +65,7 @@ def _dots(content: dict[str, Any], tier: str, reference: dict[str, Any], measure
             for p in content["published"]
             if p["metric"] == measure.name
         ]
-    seeds = {r["seed"]: r["value"] for r in reference["runs"]}
+    seeds = {run.seed: run.value for run in reference.runs}
     title = f"{measure.title} of {content['entry']}, tier {tier}, by seed"
     key = "● a seed of ours   ■ naive baseline or limit   ◆ published elsewhere"
     return Markup(
@@ -73,28 +74,14 @@ def _dots(content: dict[str, Any], tier: str, reference: dict[str, Any], measure
     )
 
 
-def _seeds(reference: dict[str, Any], measure: Metric) -> Markup:
+def _seeds(reference: Reference, measure: Metric) -> Markup:
     """Every seed, their mean, then baselines and limits, in the main metric and the others."""
-    others = [metric(name) for name in reference["also"]]
-    rows: list[list[object]] = [
-        [
-            f"seed {r['seed']}",
-            measure.show(r["value"]),
-            *(m.show(r["also"][m.name]) for m in others),
-            duration(r["seconds"]),
-        ]
-        for r in reference["runs"]
+    rows = [
+        [tag("strong", cell) for cell in row.cells] if row.kind == "mean" else row.cells
+        for row in reference_table.rows(reference, measure)
     ]
-    means = (m.with_spread(*reference["also"][m.name]) for m in others)
-    spread = measure.with_spread(reference["mean"], reference["std"], reference["n"])
-    rows.append([tag("strong", cell) for cell in ("mean ± std", spread, *means, "")])
-    for kind, figures in (("baseline", reference["baselines"]), ("limit", reference["limits"])):
-        for name, value in figures.items():
-            beside = reference["beside"].get(name, {})
-            also = [m.show(beside[m.name]) if m.name in beside else "" for m in others]
-            rows.append([f"{kind}: {caveats.plain(name)}", measure.show(value), *also, ""])
-    titles = [f"test {measure.title}", *(m.title for m in others), "training"]
-    return table(["run", *titles], rows, numbers=range(1, len(titles) + 1))
+    head = reference_table.columns(reference, measure)
+    return table(head, rows, numbers=range(1, len(head)))
 
 
 def _environment(environment: dict[str, str], measured_on: str) -> Markup:
