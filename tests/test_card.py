@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo import building, card, caveats, cli, evidence, reference_table, registry, tables
+from kerazoo import building, card, caveats, evidence, reference_table, registry, tables
+from kerazoo.arguments import parser
 from kerazoo.composite import networks_of
 from kerazoo.evaluation import dot_plot, network_drawing
 from kerazoo.evaluation.architecture import MOST_BOXES, graph_of, overview
@@ -459,7 +460,7 @@ def test_commands_on_the_card_exist(name):
     for line in commands.splitlines():
         words = re.findall(r'"[^"]*"|\S+', line)
         assert words[0] == "kerazoo"
-        cli._parser().parse_args([w.strip('"') for w in words[1:]])
+        parser().parse_args([w.strip('"') for w in words[1:]])
     for snippet in content["usage"]:
         if snippet["language"] == "python":
             compile(snippet["code"], name, "exec")
