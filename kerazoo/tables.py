@@ -181,7 +181,7 @@ def card_parts(entry: Entry) -> list[Any]:
     if data["measured_on"]:
         about += f"\nMeasured on: {data['measured_on']}"
     parts.append(Panel(Text(about), title=f"data: {data['name']}"))
-    parts.append(_recipes_table(content["recipes"]))
+    parts.append(_recipes_table(entry))
     measure = recorded.measure
     for tier, reference in recorded.tiers.items():
         parts.append(_reference_table(tier, reference, measure, data["measured_on"]))
@@ -209,12 +209,34 @@ def card_parts(entry: Entry) -> list[Any]:
     return parts
 
 
-def _recipes_table(recipes: dict[str, dict[str, Any]]) -> Table:
+def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The recipes of all tiers side by side.
+
+    Returns:
+        One row per field that plays a part in some tier, its name and its value in each, ``–``
+        where it plays none; and the names of the other fields.
+    """
+    recipes = [entry.recipe_for(tier) for tier in TIERS]
+    in_play = [recipe.in_play() for recipe in recipes]
+    rows, others = [], []
+    for name in vars(recipes[0]):
+        if any(name in fields for fields in in_play):
+            rows.append((name, *(str(fields.get(name, "–")) for fields in in_play)))
+        else:
+            others.append(name)
+    return rows, others
+
+
+def _recipes_table(entry: Entry) -> Table:
     from rich.table import Table
 
-    table = Table("field", *recipes, title="recipe", title_justify="left")
-    for name in next(iter(recipes.values())):
-        table.add_row(name, *(str(recipes[tier][name]) for tier in recipes))
+    rows, others = recipe_rows(entry)
+    table = Table("field", *TIERS, title="recipe", title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    if others:
+        table.caption = f"fields that play no part: {', '.join(others)}"
+        table.caption_justify = "left"
     return table
 
 

@@ -61,7 +61,7 @@ def page(entry: Entry, run: pictures.RunPictures | None = None) -> str:
         ("published", "Published elsewhere", published.section(content)),
         ("pictures", "Pictures", pictures.section(run)),
         ("data", "Data", data.section(content)),
-        ("recipe", "Recipe", recipe.section(content["recipes"])),
+        ("recipe", "Recipe", recipe.section(entry)),
         ("limits", "Limits", bullets(content["caveats"])),
         ("citation", "Citation", tag("pre", content["citation"])),
     ]
