@@ -15,7 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from kerazoo import evidence, registry, tables
+from kerazoo import evidence, reference_table, registry, tables
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import TIERS, Entry
@@ -147,31 +147,23 @@ def results() -> str:
 
 
 def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> list[str]:
-    """One tier of one entry: every run, then baselines and limits."""
-    where = reference.environment
-    others = [metric(m) for m in reference.also]
-    titles = [f"test {measure.title}", *(m.title for m in others), "training"]
+    """One tier of one entry: every run, then baselines and limits; the mean is in the heading."""
+    columns = reference_table.columns(reference, measure)
     copy = registry.get_dataset(entry.dataset).measured_on
     lines = [
         "",
         f"## {entry.name}, {tier}: "
         f"{measure.with_spread(reference.mean, reference.std, reference.n)}",
         "",
-        f"Keras {where['keras']} on {where['backend']} {where.get(where['backend'], '')}, "
-        f"Python {where['python']}, {where['machine']}" + (f". Data: {copy}" if copy else ""),
+        reference_table.measured_with(reference.environment) + (f". Data: {copy}" if copy else ""),
         "",
-        f"| run | {' | '.join(titles)} |",
-        "|---|" + "---:|" * len(titles),
+        f"| {' | '.join(columns)} |",
+        "|---|" + "---:|" * (len(columns) - 1),
     ]
-    for r in reference.runs:
-        cells = [measure.show(r.value), *(m.show(r.also[m.name]) for m in others)]
-        lines.append(f"| seed {r.seed} | {' | '.join(cells)} | {tables.duration(r.seconds)} |")
-    for kind, figures in (("baseline", reference.baselines), ("limit", reference.limits)):
-        for baseline, value in figures.items():
-            beside = reference.beside.get(baseline, {})
-            cells = [measure.show(value)]
-            cells += [m.show(beside[m.name]) if m.name in beside else "" for m in others]
-            lines.append(f"| {kind}: {baseline.replace('_', ' ')} | {' | '.join(cells)} | |")
+    for row in reference_table.rows(reference, measure):
+        if row.kind != "mean":
+            training = f" {row.training} |" if row.training else " |"
+            lines.append(f"| {' | '.join((row.title, *row.figures))} |{training}")
     return lines
 
 

@@ -1,4 +1,7 @@
-"""The command ``kerazoo``: reads arguments, prints; decides nothing."""
+"""The command ``kerazoo``: asks the package and prints; decides nothing.
+
+The arguments of every command stand in ``arguments``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import __version__, _lazy, registry, tables
+from kerazoo import _lazy, registry, tables
+from kerazoo.arguments import parser
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.metrics import metric
 from kerazoo.recipe import parse_recipe_value
@@ -33,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         _lazy.silence_import_logs()  # it prints some before it reads the variable
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on traces, for its users
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         for name in options.imports:
             registry.import_module(name)
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whatever a library prints, standard output is the one JSON document.
         aside = contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext()
         with aside:
-            return options.run(options)
+            return COMMANDS[options.command](options)
     except KerazooError as error:
         print(f"kerazoo: error: {error}", file=sys.stderr)
         return MISTAKE
@@ -62,186 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("kerazoo: this is a mistake of kerazoo's own; please report it.", file=sys.stderr)
         return BUG
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kerazoo",
-        description="A small zoo of Keras models in which every number can be re-run.",
-    )
-    parser.add_argument("--version", action="version", version=f"kerazoo {__version__}")
-    parser.add_argument(
-        "--import",
-        dest="imports",
-        metavar="MODULE",
-        action="append",
-        default=[],
-        help="a module or .py file of yours that registers models or datasets",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    command = commands.add_parser("list", help="entries with their recorded figures; datasets")
-    command.add_argument("pattern", nargs="?", default="*", metavar="PATTERN")
-    _finish(command, _list)
-
-    command = commands.add_parser("show", help="the model card of an entry")
-    command.add_argument("entry", metavar="ENTRY")
-    command.add_argument("--html", metavar="FILE", help="write the card as one HTML file")
-    command.add_argument(
-        "--run",
-        dest="run_folder",
-        metavar="DIR",
-        help="with --html: show the pictures of this finished run",
-    )
-    _finish(command, _show)
-
-    command = commands.add_parser("train", help="train an entry with its recipe")
-    command.add_argument("entry", metavar="ENTRY")
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--epochs", type=int, help="instead of the recipe's")
-    command.add_argument("--tensorboard", action="store_true", help="write TensorBoard events")
-    command.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        metavar="T",
-        help="least time between two checkpoints; 0 writes one after every epoch",
-    )
-    _training_options(command)
-    _finish(command, _train)
-
-    _finetune_options(commands)
-
-    command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
-    command.add_argument("source", metavar="ENTRY|RUN")
-    _finish(command, _evaluate)
-
-    command = commands.add_parser("verify", help="train afresh, judge against the reference")
-    command.add_argument("entry", nargs="?", metavar="ENTRY", help="with --all: a PATTERN")
-    command.add_argument("--all", action="store_true", help="every entry, then one table")
-    command.add_argument("--offline", action="store_true", help="with --all: use no network")
-    command.add_argument("--seeds", type=int, default=1, metavar="N", help="number of runs")
-    command.add_argument(
-        "--first-seed", type=int, metavar="S", help="0 repeats the recorded runs (default: fresh)"
-    )
-    command.add_argument(
-        "--record", action="store_true", help="write the reference from these runs"
-    )
-    _training_options(command)
-    _finish(command, _verify)
-
-    _using_commands(commands)
-    return parser
-
-
-def _using_commands(commands: Any) -> None:
-    command = commands.add_parser("sample", help="pictures drawn by a trained generator")
-    command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
-    _finish(command, _sample)
-
-    command = commands.add_parser("export", help="trained weights in another format, certified")
-    command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument(
-        "--format", required=True, metavar="FORMAT", help="keras, saved_model, onnx or litert"
-    )
-    command.add_argument(
-        "--out", metavar="DIR", help="folder of the export (default: exports/… or in the RUN)"
-    )
-    command.add_argument("--rows", type=int, metavar="N", help="most test examples to measure")
-    command.add_argument("--force", action="store_true", help="replace an earlier export")
-    _finish(command, _export)
-
-    command = commands.add_parser(
-        "predict", help="class of picture files or texts; a table or series with a model of yours"
-    )
-    command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument("inputs", nargs="+", metavar="FILE|TEXT|CSV")
-    command.add_argument(
-        "--invert",
-        choices=("auto", "yes", "no"),
-        help="exchange dark and light (auto: where the model expects a dark ground)",
-    )
-    command.add_argument("--out", metavar="FILE", help="of a table or series: the CSV to write")
-    _finish(command, _predict)
-
-
-def _finetune_options(commands: Any) -> None:
-    command = commands.add_parser("finetune", help="train a model on data of your own")
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument("data", metavar="DATA", help="a folder of pictures, or a CSV file")
-    command.add_argument(
-        "--target",
-        metavar="COLUMN",
-        action="append",
-        help="of a CSV file: what to predict; may be repeated",
-    )
-    command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
-    command.add_argument(
-        "--task", choices=("classification", "regression"), help="of a table (default: told)"
-    )
-    command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")
-    command.add_argument("--horizon", type=int, metavar="N", help="of a series: steps to forecast")
-    command.add_argument("--lookback", type=int, metavar="N", help="of a series: past steps seen")
-    command.add_argument(
-        "--gaps",
-        choices=("refuse", "interpolate"),
-        default="refuse",
-        help="of a series: what to do about missing steps and values (default: refuse)",
-    )
-    command.add_argument(
-        "--split", metavar="N,N,N", help="of a series: steps of train, validation and test"
-    )
-    command.add_argument("--size", type=int, metavar="PIXELS", help="bring pictures to this size")
-    command.add_argument(
-        "--invert", choices=("auto", "yes", "no"), default="auto", help="exchange dark and light"
-    )
-    command.add_argument(
-        "--weights",
-        default="auto",
-        metavar="DATASET|none",
-        help="the trained weights to start from",
-    )
-    command.add_argument("--freeze", action="store_true", help="train the last layer only")
-    command.add_argument("--balance", action="store_true", help="weigh all classes alike")
-    command.add_argument("--no-augment", action="store_true", help="leave the pictures as they are")
-    command.add_argument("--no-scratch", action="store_true", help="leave out the comparison")
-    command.add_argument("--epochs", type=int, metavar="N", help="default: by the size of the data")
-    command.add_argument("--learning-rate", type=float, metavar="R", help="of the whole network")
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="FIELD=VALUE",
-        help="change a field of the recipe",
-    )  # fmt: skip
-    command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
-    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    _finish(command, _finetune)
-
-
-def _training_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--tier", default="full", metavar="full|smoke")
-    command.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="change a field of the recipe",
-    )
-    command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
-    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    command.add_argument(
-        "--engine",
-        choices=("auto", "plain"),
-        default="auto",
-        help="auto: the fastest way on this machine; plain: Keras's own",
-    )
-
-
-def _finish(command: argparse.ArgumentParser, run: Any) -> None:
-    command.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    command.set_defaults(run=run)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -290,11 +113,11 @@ def _show(options: argparse.Namespace) -> int:
         return _write_card(options)
     if options.run_folder is not None:
         raise KerazooError("--run goes with --html FILE.")
-    content = tables.card(registry.get_entry(options.entry))
+    entry = registry.get_entry(options.entry)
     if options.json:
-        _print_json(options, content)
+        _print_json(options, tables.card(entry))
     else:
-        _print(*tables.card_parts(content))
+        _print(*tables.card_parts(entry))
     return OK
 
 
@@ -481,7 +304,7 @@ def _verify_all(options: argparse.Namespace) -> int:
             offline=options.offline,
             out=options.out,
             resume=options.resume,
-        engine=options.engine,
+            engine=options.engine,
         ):
             verdicts.append(verdict)
     finally:  # Ctrl-C at the last entry must not lose what the others took hours for
@@ -571,3 +394,16 @@ def _write_table(options: argparse.Namespace, predictions: TablePredictions) -> 
     else:
         _print(tables.frame_table(predictions.frame), f"{len(predictions.frame):,} rows: {path}")
     return OK
+
+
+COMMANDS = {
+    "list": _list,
+    "show": _show,
+    "train": _train,
+    "finetune": _finetune,
+    "evaluate": _evaluate,
+    "verify": _verify,
+    "sample": _sample,
+    "export": _export,
+    "predict": _predict,
+}

@@ -27,6 +27,11 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def install_hint(extra: str) -> str:
+    """How to install what an extra of kerazoo brings, from the registry or in a clone."""
+    return f'pip install "kerazoo[{extra}]" (in a clone: pip install -e ".[{extra}]")'
+
+
 def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> KerazooError:
     """The error for a name that is not registered, with the nearest names that are."""
     known = sorted(known)

@@ -38,10 +38,7 @@ def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
         if os.name == "posix":  # the rename itself must outlive a power cut
             _flush(path.parent)
     except OSError as error:
-        raise KerazooError(
-            f"cannot write {path}: {error.strerror or error}. "
-            "Choose a folder that you may write to and that has room."
-        ) from error
+        raise _cannot_write(path, error) from error
 
 
 def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
@@ -70,11 +67,15 @@ def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
         if os.name == "posix":
             _flush(path.parent)
     except OSError as error:
-        raise KerazooError(
-            f"cannot write {path}: {error.strerror or error}. "
-            "Choose a folder that you may write to and that has room."
-        ) from error
+        raise _cannot_write(path, error) from error
     return result
+
+
+def _cannot_write(path: Path, error: OSError) -> KerazooError:
+    return KerazooError(
+        f"cannot write {path}: {error.strerror or error}. "
+        "Choose a folder that you may write to and that has room."
+    )
 
 
 def _exchange(new: Path, path: Path) -> None:

@@ -107,6 +107,27 @@ class Recipe:
         """Whether training pictures are changed at random."""
         return any((self.augment_flip, self.augment_shift, self.augment_rotate, self.augment_zoom))
 
+    def in_play(self) -> dict[str, Any]:
+        """The fields that play a part in the training, in their order: for a reader.
+
+        Left out is what is off (None, False or 0), and what belongs to something that this recipe
+        does not do.
+        """
+        moves = self.augment_shift or self.augment_rotate or self.augment_zoom
+        all_trains = self.head_epochs < self.epochs  # in some epochs at least
+        belongs = {
+            "learning_rate": all_trains,
+            "schedule": all_trains,
+            "warmup": all_trains,
+            "nesterov": self.momentum,
+            "beta_1": self.optimizer in _OPTIMIZER_FIELDS["beta_1"],
+            "augment_interpolation": moves,
+            "head_learning_rate": self.head_epochs,
+        }
+        return {
+            name: value for name, value in vars(self).items() if value and belongs.get(name, True)
+        }
+
     def replace(self, **changes: Any) -> Recipe:
         """This recipe with some fields changed; raises KerazooError for a field it has not."""
         names = [f.name for f in dataclasses.fields(self)]

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import caveats, evidence, registry, usage
+from kerazoo import caveats, evidence, reference_table, registry, usage
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import TIERS, Entry
@@ -169,22 +169,23 @@ def card(entry: Entry) -> dict[str, Any]:
     }
 
 
-def card_parts(content: dict[str, Any]) -> list[Any]:
+def card_parts(entry: Entry) -> list[Any]:
     """The model card as things that rich prints one after the other."""
     from rich.panel import Panel
     from rich.text import Text
 
+    content, recorded = card(entry), evidence.read(entry)
     parts: list[Any] = [Panel(Text(content["description"]), title=content["entry"])]
     data = content["data"]
     about = f"{data['description']}\n\nLicence: {data['licence']}\nSource: {data['source']}"
     if data["measured_on"]:
         about += f"\nMeasured on: {data['measured_on']}"
     parts.append(Panel(Text(about), title=f"data: {data['name']}"))
-    parts.append(_recipes_table(content["recipes"]))
-    measure = metric(content["metric"])
-    for tier, reference in content["reference"].items():
+    parts.append(_recipes_table(entry))
+    measure = recorded.measure
+    for tier, reference in recorded.tiers.items():
         parts.append(_reference_table(tier, reference, measure, data["measured_on"]))
-    if not content["reference"]:
+    if not recorded.tiers:
         why = f" ({content['unmeasured']})" if content["unmeasured"] else ""
         parts.append(Text(f"reference: not measured yet{why}"))
     if content["weights"]:
@@ -208,47 +209,55 @@ def card_parts(content: dict[str, Any]) -> list[Any]:
     return parts
 
 
-def _recipes_table(recipes: dict[str, dict[str, Any]]) -> Table:
+def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The recipes of all tiers side by side.
+
+    Returns:
+        One row per field that plays a part in some tier, its name and its value in each, ``–``
+        where it plays none; and the names of the other fields.
+    """
+    recipes = [entry.recipe_for(tier) for tier in TIERS]
+    in_play = [recipe.in_play() for recipe in recipes]
+    rows, others = [], []
+    for name in vars(recipes[0]):
+        if any(name in fields for fields in in_play):
+            rows.append((name, *(str(fields.get(name, "–")) for fields in in_play)))
+        else:
+            others.append(name)
+    return rows, others
+
+
+def _recipes_table(entry: Entry) -> Table:
     from rich.table import Table
 
-    table = Table("field", *recipes, title="recipe", title_justify="left")
-    for name in next(iter(recipes.values())):
-        table.add_row(name, *(str(recipes[tier][name]) for tier in recipes))
+    rows, others = recipe_rows(entry)
+    table = Table("field", *TIERS, title="recipe", title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    if others:
+        table.caption = f"fields that play no part: {', '.join(others)}"
+        table.caption_justify = "left"
     return table
 
 
-def _reference_table(
-    tier: str, reference: dict[str, Any], measure: Metric, measured_on: str
-) -> Table:
-    """Every seed, then the baselines and limits, in the main metric and beside it the others."""
+def _reference_table(tier: str, reference: Reference, measure: Metric, measured_on: str) -> Table:
+    """Every seed, then the baselines and limits; the mean stands in the title."""
     from rich.table import Table
 
-    heading = measure.with_spread(reference["mean"], reference["std"], reference["n"])
+    heading = measure.with_spread(reference.mean, reference.std, reference.n)
     table = Table(
         title=f"reference, tier {tier}: {measure.title} {heading}",
         title_justify="left",
+        caption=f"measured with {reference_table.measured_with(reference.environment)}"
+        + (f"; data: {measured_on}" if measured_on else ""),
     )
-    others = [metric(name) for name in reference["also"]]
-    table.add_column("run")
-    for title in (f"test {measure.title}", *(m.title for m in others), "training"):
-        table.add_column(title, justify="right")
-    for row in reference["runs"]:
-        also = [m.show(row["also"][m.name]) for m in others]
-        value = measure.show(row["value"])
-        table.add_row(f"seed {row['seed']}", value, *also, duration(row["seconds"]))
-    table.add_section()
-    for kind, figures in (("baseline", reference["baselines"]), ("limit", reference["limits"])):
-        for name, value in figures.items():
-            beside = reference["beside"].get(name, {})
-            also = [m.show(beside[m.name]) if m.name in beside else "" for m in others]
-            table.add_row(f"{kind}: {name.replace('_', ' ')}", measure.show(value), *also, "")
-    environment = reference["environment"]
-    backend = environment["backend"]
-    table.caption = (
-        f"measured with Keras {environment['keras']} on {backend} {environment.get(backend, '')}, "
-        f"Python {environment.get('python', 'unknown')}, {environment['machine']}"
-        + (f"; data: {measured_on}" if measured_on else "")
-    )
+    for i, name in enumerate(reference_table.columns(reference, measure)):
+        table.add_column(name, justify="right" if i else "left")
+    for row in reference_table.rows(reference, measure):
+        if row.kind == "mean":
+            table.add_section()
+        else:
+            table.add_row(*row.cells)
     return table
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo import building, card, caveats, cli, evidence, registry, tables
+from kerazoo import building, card, caveats, evidence, reference_table, registry, tables
+from kerazoo.arguments import parser
 from kerazoo.composite import networks_of
 from kerazoo.evaluation import dot_plot, network_drawing
 from kerazoo.evaluation.architecture import MOST_BOXES, graph_of, overview
@@ -280,6 +281,29 @@ def test_a_private_entry_names_its_module(private_zoo):
     assert "kerazoo --import private_zoo train bar_net@bars" in page.text
 
 
+def test_table_of_a_reference_as_plain_data():
+    entry = registry.get_entry("stacked_lstm@etth1")
+    made_up = recorded_as(
+        entry,
+        [0.025, 0.027],
+        {"repeat_last": 0.034, "seasonal_repeat": 0.2},
+        beside={"repeat_last": {"mae": 0.139}},
+        also={"mae": 0.12},
+        limits={"linear": 0.0278},
+    )
+    reference, measure = made_up.tiers["full"], made_up.measure
+    titles = ("run", f"test {measure.title}", metric("mae").title, "training")
+    assert reference_table.columns(reference, measure) == titles
+    rows = list(reference_table.rows(reference, measure))
+    assert [row.kind for row in rows] == ["seed", "seed", "mean", "baseline", "baseline", "limit"]
+    assert all(len(row.cells) == len(titles) for row in rows)
+    assert rows[1].cells == ("seed 1", "0.0270", "0.1200", "1 s")
+    assert rows[2].figures == ("0.0260 ± 0.0014 (n = 2)", "0.1200 ± 0.0000")
+    assert rows[3].cells == ("baseline: repeat last", "0.0340", "0.1390", "")
+    assert rows[4].figures == ("0.2000", ""), "not measured in the other metric"
+    assert rows[5].title == "limit: linear"
+
+
 def test_published_figures_that_lose_to_a_naive_baseline_say_so(monkeypatch, command):
     entry = registry.get_entry("stacked_lstm@etth1")
     made_up = recorded_as(
@@ -436,7 +460,7 @@ def test_commands_on_the_card_exist(name):
     for line in commands.splitlines():
         words = re.findall(r'"[^"]*"|\S+', line)
         assert words[0] == "kerazoo"
-        cli._parser().parse_args([w.strip('"') for w in words[1:]])
+        parser().parse_args([w.strip('"') for w in words[1:]])
     for snippet in content["usage"]:
         if snippet["language"] == "python":
             compile(snippet["code"], name, "exec")

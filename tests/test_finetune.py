@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,9 @@ def test_a_folder_becomes_a_model_a_table_pictures_and_a_card(tuned, digits_fold
         "| linear",
     ):
         assert said in card
+    recipe = re.search(r"Recipe: (.*)\.", card)[1]
+    assert "head_epochs 1, head_learning_rate" in recipe
+    assert [part.split()[0] for part in recipe.split(", ")] == list(tuned.run.recipe.in_play())
     scratch = json.loads((tuned.path / "scratch" / "metrics.json").read_text())
     assert scratch["value"] == by_name["from scratch"]
     assert scratch["examples"] == tuned.metrics["examples"] == 12

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from kerazoo import _lazy
-from kerazoo.errors import KerazooError, unknown
+from kerazoo.errors import KerazooError, install_hint, unknown
 
 if TYPE_CHECKING:
     import keras
@@ -89,7 +89,7 @@ def get(name: str) -> FormatModule:
     if missing:
         raise KerazooError(
             f"format {name!r} needs {', '.join(missing)}, which is not installed: "
-            'pip install "kerazoo[export]" brings what every format needs.'
+            f"{install_hint('export')} brings what every format needs."
         )
     # Not the name `keras`: that is the format of this package.
     backend = _lazy.load("keras").config.backend()

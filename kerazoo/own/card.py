@@ -91,12 +91,8 @@ def _training(done: Run, transferred: Transfer | None) -> str:
             f"{fresh}. The last layers trained alone for {recipe.head_epochs} of {recipe.epochs} "
             "epochs."
         )
-    changed = ", ".join(
-        f"{name} {value}"
-        for name, value in vars(recipe).items()
-        if value not in (None, False, 0, 0.0)
-    )
-    return f"{start}\n\nSeed {done.seed}, {duration(done.seconds)}. Recipe: {changed}."
+    fields = ", ".join(f"{name} {value}" for name, value in recipe.in_play().items())
+    return f"{start}\n\nSeed {done.seed}, {duration(done.seconds)}. Recipe: {fields}."
 
 
 def _takes(own: Own) -> str:

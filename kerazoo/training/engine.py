@@ -26,7 +26,9 @@ FEW = 32
 # is nothing beside a ResNet's and half of a small LSTM's. So many steps take a fraction of a
 # second, so that progress and Ctrl-C stay lively.
 MOST_STEPS = 32
-WORK_OF_AN_EXECUTION = 10e9  # multiply-adds of kernels; a core of today does so many in 0.1 to 0.5 s
+WORK_OF_AN_EXECUTION = (
+    10e9  # multiply-adds of kernels; a core of today does so many in 0.1 to 0.5 s
+)
 # A recurrent loop is written out up to so many steps: the loop's bookkeeping costs more than the
 # products of a small layer, but tracing a long loop takes minutes.
 LONGEST_UNROLLED = 32

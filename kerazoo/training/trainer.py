@@ -9,7 +9,7 @@ from typing import Any
 from kerazoo import building, fingerprint, registry, tasks
 from kerazoo._lazy import keras
 from kerazoo.datasets.cache import load_data
-from kerazoo.errors import Interrupted, KerazooError
+from kerazoo.errors import Interrupted, KerazooError, install_hint
 from kerazoo.files import is_leftover, write_bytes, write_json
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Entry
@@ -175,6 +175,4 @@ def _require_tensorboard() -> None:
     try:
         import tensorboard  # noqa: F401
     except ImportError:
-        raise KerazooError(
-            'TensorBoard is not installed: pip install "kerazoo[tensorboard]"'
-        ) from None
+        raise KerazooError(f"TensorBoard is not installed: {install_hint('tensorboard')}") from None

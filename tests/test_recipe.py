@@ -1,0 +1,56 @@
+"""What a recipe says of itself to a reader."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from kerazoo import registry, tables
+from kerazoo.recipe import Recipe
+from kerazoo.spec import TIERS
+
+ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "beside"),
+    [
+        ({}, ["beta_1"]),
+        ({"optimizer": "sgd"}, []),
+        ({"optimizer": "sgd", "nesterov": True}, []),
+        ({"optimizer": "sgd", "nesterov": True, "momentum": 0.9}, ["momentum", "nesterov"]),
+        ({"schedule": "warmup_cosine", "warmup": 0.1}, ["warmup", "beta_1"]),
+        ({"augment_interpolation": "nearest"}, ["beta_1"]),
+        ({"augment_flip": True, "augment_interpolation": "nearest"}, ["beta_1", "augment_flip"]),
+        ({"augment_zoom": 0.1}, ["beta_1", "augment_zoom", "augment_interpolation"]),
+        ({"head_learning_rate": 0.1}, ["beta_1"]),
+        ({"clip_norm": 1.0, "balance": True}, ["beta_1", "clip_norm", "balance"]),
+    ],
+)
+def test_fields_in_play(changes, beside):
+    recipe = Recipe(epochs=3, **changes)
+    in_play = recipe.in_play()
+    assert set(in_play) == {*ALWAYS, *beside, "train_on"}
+    assert in_play == {name: getattr(recipe, name) for name in in_play}
+    order = [f.name for f in dataclasses.fields(Recipe)]
+    assert list(in_play) == sorted(in_play, key=order.index)
+
+
+def test_fields_of_head_epochs_in_play():
+    first = Recipe(epochs=3, head_epochs=1).in_play()
+    assert {"head_epochs", "head_learning_rate", "learning_rate", "schedule"} <= set(first)
+    only = Recipe(epochs=3, head_epochs=3, schedule="warmup_cosine", warmup=0.1).in_play()
+    assert only["head_learning_rate"] == 1e-3
+    assert not {"learning_rate", "schedule", "warmup"} & set(only), "the whole network never trains"
+
+
+@pytest.mark.parametrize("name", registry.list_entries())
+def test_rows_of_both_tiers_name_every_field_once(name):
+    entry = registry.get_entry(name)
+    rows, others = tables.recipe_rows(entry)
+    assert sorted([row[0] for row in rows] + others) == sorted(vars(entry.recipe))
+    in_play = [entry.recipe_for(tier).in_play() for tier in TIERS]
+    for field, *values in rows:
+        assert values == [str(fields.get(field, "–")) for fields in in_play]
+        assert set(values) != {"–"}
