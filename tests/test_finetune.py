@@ -166,14 +166,14 @@ def test_the_same_command_gives_the_same_bits_and_resumes_to_them(
     class Killed(BaseException):
         pass
 
-    def killed(self, net, epoch, state, after=loop.Epochs.after):
+    def killed(self, net, epoch, begin=loop.Epochs.begin):
         if epoch == 2:
             raise Killed
-        return after(self, net, epoch, state)
+        begin(self, net, epoch)
 
     whole = kerazoo.finetune("mnist_cnn_small", digits_folder, out="whole", **options)
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Epochs, "after", killed)
+        patch.setattr(loop.Epochs, "begin", killed)
         with pytest.raises(Killed):
             kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", **options)
     with pytest.raises(KerazooError, match="resume"):

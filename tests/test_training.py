@@ -13,14 +13,16 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.errors import Diverged, Interrupted
+from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.recipe import Recipe
 from kerazoo.tasks import classification, judging
 from kerazoo.training import checkpoint, loop, trainer
 from kerazoo.training.augmentation import with_augmentation
+from kerazoo.training.batches import Batches
 from kerazoo.training.job import Job
 
 OPTIONS = {"progress": False, "checkpoint_seconds": 0.0}
@@ -189,15 +191,13 @@ def test_ctrl_c_on_the_command_line_is_130(command, monkeypatch):
 
 
 def test_loss_turning_nan_stops_and_keeps_the_last_good_state(private_zoo, in_tmp, monkeypatch):
-    original = keras.Model.fit
-
-    def poisons(self, x, y, **options):
-        if options["initial_epoch"] == 2:
-            bias = self.trainable_variables[-1]
+    def poisons(self, net, epoch, begin=loop.Epochs.begin):
+        begin(self, net, epoch)
+        if epoch == 2:
+            bias = net.trainable_variables[-1]
             bias.assign(bias * float("nan"))
-        return original(self, x, y, **options)
 
-    monkeypatch.setattr(keras.Model, "fit", poisons)
+    monkeypatch.setattr(loop.Epochs, "begin", poisons)
     with pytest.raises(Diverged, match="nan in epoch 3"):
         kerazoo.train("bar_net", out="run", progress=False)
     kept = checkpoint.read(in_tmp / "run")
@@ -208,15 +208,13 @@ def test_loss_turning_nan_stops_and_keeps_the_last_good_state(private_zoo, in_tm
 
 def test_weights_that_break_in_the_last_step_do_not_count_as_good(private_zoo, in_tmp, monkeypatch):
     """The loss of a step is measured before its update, so it does not show the damage."""
-    original = keras.Model.fit
 
-    def poisons_after(self, x, y, **options):
-        history = original(self, x, y, **options)
-        if options["epochs"] == 6:
-            self.trainable_variables[-1].assign(self.trainable_variables[-1] * float("nan"))
-        return history
+    def poisons(self, net, epoch, logs, end=loop.Epochs.end):
+        if epoch == 5:
+            net.trainable_variables[-1].assign(net.trainable_variables[-1] * float("nan"))
+        end(self, net, epoch, logs)
 
-    monkeypatch.setattr(keras.Model, "fit", poisons_after)
+    monkeypatch.setattr(loop.Epochs, "end", poisons)
     with pytest.raises(Diverged, match="after epoch 5 is kept"):
         kerazoo.train("bar_net", out="run", progress=False)
     assert not (in_tmp / "run" / "metrics.json").exists()
@@ -267,7 +265,7 @@ def test_altered_checkpoint_is_noticed(private_zoo, in_tmp, monkeypatch):
         kerazoo.train("bar_net", out="run", **OPTIONS)
     model = kerazoo.build("bar_net")
     model.compile("adam")
-    checkpoint.write(in_tmp / "run", checkpoint.take(model, 1, 1.0, [{"loss": 1.0}]))
+    checkpoint.write(in_tmp / "run", checkpoint.take(model, 1, [1.0], [{"loss": 1.0}]))
     path = in_tmp / "run" / checkpoint.FILE_NAME
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
@@ -369,30 +367,35 @@ def test_head_epochs_train_the_head_alone_and_resume_exactly(private_zoo, in_tmp
 
     seen = []
 
-    def watched(self, net, epoch, state, after=loop.Epochs.after):
-        weights = {w.path: np.array(w) for w in self.job.model.weights}
-        reached = after(self, net, epoch, state)
+    weights = {}
+
+    def begins(self, net, epoch, begin=loop.Epochs.begin):
+        begin(self, net, epoch)
+        weights.update({w.path: np.array(w) for w in self.job.model.weights})
+
+    def ends(self, net, epoch, logs, end=loop.Epochs.end):
+        end(self, net, epoch, logs)
         moved = {w.path.split("/")[0] for w in self.job.model.weights
                  if (np.array(w) != weights[w.path]).any()}  # fmt: skip
         seen.append((epoch, moved))
-        return reached
 
     first = job()
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Epochs, "after", watched)
+        patch.setattr(loop.Epochs, "begin", begins)
+        patch.setattr(loop.Epochs, "end", ends)
         whole = trainer.train_job(first, in_tmp / "whole", show=False)
     assert [moved for _, moved in seen[:2]] == [{"classifier"}] * 2
     assert all("classifier" in moved and len(moved) > 2 for _, moved in seen[2:])
     assert all(layer.trainable for layer in first.model.layers)
     for stop in (1, 2, 3):
 
-        def killed(self, net, epoch, state, after=loop.Epochs.after, stop=stop):
+        def killed(self, net, epoch, begin=loop.Epochs.begin, stop=stop):
             if epoch == stop:
                 raise Killed
-            return after(self, net, epoch, state)
+            begin(self, net, epoch)
 
         with monkeypatch.context() as patch:
-            patch.setattr(loop.Epochs, "after", killed)
+            patch.setattr(loop.Epochs, "begin", killed)
             with pytest.raises(Killed):
                 trainer.train_job(job(), in_tmp / f"run{stop}", show=False, checkpoint_seconds=0)
         resumed = trainer.train_job(job(), in_tmp / f"run{stop}", resume=True, show=False)
@@ -420,3 +423,67 @@ def test_a_run_of_an_older_kerazoo_without_a_recipe_field_resumes(private_zoo, i
     (done.path / "config.json").write_text(json.dumps(config))
     again = kerazoo.train("bar_net", epochs=1, out="run", resume=True, progress=False)
     assert again.metrics == done.metrics
+
+
+def test_each_epoch_visits_every_example_once_in_its_own_order():
+    n, size = 45, 8
+    batches = Batches([np.arange(n), np.arange(n, dtype="float64") / 7], size)
+    data = batches.dataset()
+    for epoch in range(3):
+        order = checkpoint.order_of_data(n, seed=1, epoch=epoch)
+        batches.in_order(order)
+        seen = list(data.as_numpy_iterator())
+        assert [len(x) for x, _ in seen] == [8, 8, 8, 8, 8, 5]
+        assert (np.concatenate([x for x, _ in seen]) == order).all()
+        assert seen[0][1].dtype == np.float32  # Keras would cast it in arrays, not in a dataset
+
+
+def test_fit_gets_the_order_of_its_epoch():
+    """A dataset prefetches; were it a step ahead, an epoch would see the order of the last one."""
+    seen = []
+
+    class Peeks(keras.layers.Layer):
+        def call(self, x):
+            tf.py_function(lambda v: seen.append(v.numpy()[:, 0].astype(int)), [x], [])
+            return x
+
+    x = np.arange(40.0, dtype="float32")[:, None]
+    batches = Batches([x, x], 8)
+    net = keras.Sequential([keras.Input((1,)), Peeks(), keras.layers.Dense(1)])
+    net.compile("sgd", "mse", jit_compile=False, steps_per_execution=3)
+    orders = [np.random.RandomState(epoch).permutation(40) for epoch in range(4)]
+    begins = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: batches.in_order(orders[epoch])
+    )
+    seen.clear()
+    net.fit(batches.dataset(), epochs=4, shuffle=False, verbose=0, callbacks=[begins])
+    assert (np.concatenate(seen) == np.concatenate(orders)).all()
+
+
+@pytest.mark.parametrize("name", ["bar_net", "stacked_lstm@sine"])
+def test_the_engine_changes_nothing_beyond_rounding(private_zoo, in_tmp, name):
+    done = {
+        engine: kerazoo.train(name, epochs=2, out=engine, engine=engine, progress=False)
+        for engine in ("auto", "plain")
+    }
+    assert done["auto"].metrics["value"] == pytest.approx(done["plain"].metrics["value"], rel=1e-4)
+    for row, plain in zip(done["auto"].history, done["plain"].history, strict=True):
+        assert row == pytest.approx(plain, rel=1e-4)
+    assert done["auto"].model.get_config() == done["plain"].model.get_config()
+    with pytest.raises(KerazooError, match="engine was 'auto', is 'plain'"):
+        kerazoo.train(name, epochs=2, out="auto", engine="plain", resume=True, progress=False)
+    with pytest.raises(KerazooError, match="engine is 'fast'"):
+        kerazoo.train(name, engine="fast")
+
+
+def test_timing_has_every_epoch(private_zoo, in_tmp):
+    done = kerazoo.train("bar_net", epochs=3, out="run", progress=False)
+    timing = json.loads((done.path / "timing.json").read_text())
+    assert len(timing["epochs"]) == 3 and all(seconds > 0 for seconds in timing["epochs"])
+    assert sum(timing["epochs"]) == pytest.approx(timing["seconds"], abs=0.01)
+
+
+def test_head_epochs_without_a_head_are_refused(private_zoo, in_tmp):
+    with pytest.raises(KerazooError, match="head_epochs"):
+        kerazoo.train("bar_net", settings={"head_epochs": 1}, out="run", progress=False)
+    assert not (in_tmp / "run").exists()

@@ -61,9 +61,11 @@ class Clock(keras.callbacks.Callback):
         self.epochs: list[float] = []
 
     def on_train_begin(self, logs: object = None) -> None:
+        """Start the clock."""
         self.last = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        """Note the time."""
         now = time.perf_counter()
         self.epochs.append(now - self.last)
         self.last = now

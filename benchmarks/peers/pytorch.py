@@ -14,12 +14,10 @@ import time
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.peers.job import TrainingJob, job_from_command_line, report
-
-Tensor = torch.Tensor
 
 
 def main() -> None:

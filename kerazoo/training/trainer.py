@@ -59,7 +59,8 @@ def train(
         The finished run: ``.model``, ``.history``, ``.metrics``, ``.path``.
 
     Raises:
-        KerazooError: unknown name, tier, engine or setting; the folder is in use or cannot be written.
+        KerazooError: unknown name, tier, engine or setting; a folder that is in use or cannot be
+            written.
         Diverged: the loss became NaN or infinite; the last good state is kept.
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
@@ -112,6 +113,11 @@ def train_job(
 
     The weights that ``job.model`` comes with are where the training starts, unless it is resumed.
     """
+    if job.recipe.head_epochs and not job.head:
+        raise KerazooError(
+            "the recipe's head_epochs train new last layers alone; this training has none (they "
+            "are for fine-tuning)."
+        )
     run.prepare(folder, run.config_of(job), resume=resume)
     if run.is_finished(folder):
         return run.load(folder)

@@ -1,0 +1,1 @@
+"""Programs that measure: each writes what it found beside itself."""
