@@ -1,0 +1,138 @@
+"""How fast kerazoo is, beside plain Keras, PyTorch and others, on this machine.
+
+    python -m benchmarks.speed                       every section (about 40 minutes on two cores)
+    python -m benchmarks.speed throughput            some sections; the others stay as they were
+    python -m benchmarks.speed throughput --only mlp@mnist
+    python -m benchmarks.speed --report              only SPEED.md and its pictures
+
+Every figure is a ratio of medians from interleaved runs. Writes speed.json, SPEED.md and pictures.
+PyTorch's rows are left out where it is not installed; MNIST, CIFAR-10, IMDB and ETTh1 must be had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmarks.timings import (
+    accuracy,
+    growth,
+    loading,
+    measuring,
+    overhead,
+    predicting,
+    starting,
+    throughput,
+)
+from kerazoo.files import write_json, write_text
+from kerazoo.training.run import environment
+
+HERE = Path(__file__).parent
+FIGURES = HERE / "speed.json"
+REPORT = HERE / "SPEED.md"
+TRIED = HERE / "timings" / "tried.md"
+SECTIONS: dict[str, ModuleType] = {
+    "accuracy": accuracy,
+    "throughput": throughput,
+    "overhead": overhead,
+    "starting": starting,
+    "loading": loading,
+    "predicting": predicting,
+    "growth": growth,
+}
+
+
+def main() -> None:
+    """Measure what is asked for, then write the report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--only", metavar="ENTRY", help="one row of a section")
+    parser.add_argument("--report", action="store_true")
+    options = parser.parse_args()
+    for name in options.sections:
+        if name not in SECTIONS:
+            parser.error(f"no section {name!r}; there are {', '.join(SECTIONS)}")
+    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    if not options.report:
+        for name in options.sections or SECTIONS:
+            measured = SECTIONS[name].measure(options.only)
+            before = figures.get(name, {}).get("figures", {}) if options.only else {}
+            figures[name] = {"figures": {**before, **measured}, "machine": machine()}
+            write_json(FIGURES, figures)
+    write_report(figures)
+
+
+def machine() -> dict[str, Any]:
+    """Versions, processor, threads, and how busy the machine was."""
+    versions = environment()
+    if measuring.has_torch():
+        from importlib import metadata
+
+        versions["torch"] = metadata.version("torch")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {**versions, "threads": cores, "load": round(os.getloadavg()[0], 1)}
+
+
+def write_report(figures: dict[str, Any]) -> None:
+    """SPEED.md and its pictures."""
+    text = [
+        "# Speed",
+        "",
+        "Written by `python -m benchmarks.speed`. Times on a shared machine are noise, so every "
+        "comparison is interleaved (A B A B …) and told as a ratio of medians; above 1 kerazoo is "
+        "faster.",
+    ]
+    pictures = HERE / "pictures"
+    pictures.mkdir(exist_ok=True)
+    if "throughput" in figures:
+        draw(figures["throughput"]["figures"], pictures / "speed.png")
+        text += ["", "![throughput beside plain Keras and PyTorch](pictures/speed.png)"]
+    for name, section in SECTIONS.items():
+        if name not in figures:
+            continue
+        text += ["", *section.lines(figures[name]["figures"])]
+        where = figures[name]["machine"]
+        text += ["", f"Measured with {', '.join(f'{k} {v}' for k, v in where.items())}."]
+    if "growth" in figures:
+        growth.draw(figures["growth"]["figures"], pictures / "growth.png")
+    if TRIED.exists():
+        text += ["", TRIED.read_text(encoding="utf-8").strip()]
+    write_text(REPORT, "\n".join(text) + "\n")
+
+
+def draw(figures: dict[str, Any], path: Path) -> None:
+    """Throughput of the peers' and ours as bars, kerazoo being 1."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = list(figures)
+    figure, axes = pyplot.subplots(figsize=(8, 0.55 * len(names) + 1.2), layout="constrained")
+    for offset, (who, colour) in enumerate(
+        (("kerazoo", "#1f5fa8"), ("plain Keras", "#9aa5b1"), ("PyTorch", "#d9822b"))
+    ):
+        shares = []
+        for row in figures.values():
+            ours = statistics.median(throughput.rate(row["examples"], row["kerazoo"]))
+            theirs = throughput.rate(row["examples"], row.get(who, []))
+            shares.append(statistics.median(theirs) / ours if theirs else 0.0)
+        places = [i + 0.27 * (offset - 1) for i in range(len(names))]
+        axes.barh(places, shares, height=0.25, label=who, color=colour)
+    axes.axvline(1, color="black", linewidth=0.6)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("examples per second of training, kerazoo = 1")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Time to 99.0 % on MNIST: `mnist_cnn_fast` beside the settings of keras.io's example."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.timings import measuring
+from kerazoo.datasets.cache import load_data
+
+ENTRY = "mnist_cnn_fast@mnist"
+WANTED = 0.99
+SEEDS = 5
+
+
+def measure(only: str | None = None) -> dict[str, Any]:
+    """Seconds and test accuracy after each epoch, of both, for each seed."""
+    data = load_data("mnist")
+    runs: dict[str, list[Any]] = {"kerazoo": [], "keras.io": []}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mnist.npz"
+        np.savez(
+            path,
+            x=np.concatenate([data.train.x, data.validation.x]),
+            y=np.concatenate([data.train.y, data.validation.y]),
+            x_test=data.test.x,
+            y_test=data.test.y,
+        )
+        for seed in range(SEEDS):
+            told = [str(path), str(seed), str(WANTED)]
+            ways = {
+                "kerazoo": partial(measuring.worker, "benchmarks.peers.kerazoo_fast", *told[1:2]),
+                "keras.io": partial(measuring.worker, "benchmarks.peers.mnist_convnet", *told),
+            }
+            for name, results in measuring.interleaved(ways, 1, f"to 99 %, seed {seed}").items():
+                runs[name] += results
+    return runs
+
+
+def reached(run: dict[str, Any]) -> float | None:
+    """Seconds at the end of the first epoch with the wanted accuracy; None: it never had it."""
+    for seconds, accuracy in zip(run["seconds"], run["accuracies"], strict=True):
+        if accuracy >= WANTED:
+            return seconds
+    return None
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """The section of the report."""
+    times = {who: [reached(run) for run in runs] for who, runs in figures.items()}
+    ends = [run["accuracies"][-1] for run in figures["kerazoo"]]
+    text = [
+        "## Time to 99.0 % on MNIST",
+        "",
+        f"Seconds of training until the test accuracy is 99.0 % at the end of an epoch, "
+        f"compilation included, {SEEDS} seeds, processes in turn. kerazoo: `{ENTRY}`, measured "
+        "after its last epoch only, as its protocol wants. keras.io: the settings of its Simple "
+        "MNIST convnet, measured after every epoch (the measuring is not timed), on all 60,000 "
+        "pictures.",
+        "",
+        "| | seed 0 | 1 | 2 | 3 | 4 | median |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for who, values in times.items():
+        cells = ["never" if v is None else f"{v:.1f} s" for v in values]
+        known = [v for v in values if v is not None]
+        cells.append(f"{statistics.median(known):.1f} s" if len(known) == len(values) else "–")
+        text.append(f"| {who} | {' | '.join(cells)} |")
+    text.append("")
+    if all(v is not None for values in times.values() for v in values):
+        medians = {who: statistics.median(v for v in values if v) for who, values in times.items()}
+        text.append(f"Ratio of the medians: **{medians['keras.io'] / medians['kerazoo']:.1f}**.")
+    text.append(
+        f"Test accuracy of kerazoo's runs at their end: {100 * statistics.fmean(ends):.2f} % "
+        f"({100 * min(ends):.2f} to {100 * max(ends):.2f} %)."
+    )
+    return text

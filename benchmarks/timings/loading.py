@@ -1,0 +1,70 @@
+"""The second load of a dataset: kerazoo's cache beside the source that it came from."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+from benchmarks.timings import measuring
+
+ROUNDS = 3
+DATASETS = ("mnist", "cifar10", "imdb", "etth1")
+OURS = (
+    "import time, kerazoo, numpy; t = time.perf_counter(); kerazoo.load_data({0!r}); "
+    "s = time.perf_counter() - t; import sys, json; assert 'tensorflow' not in sys.modules; "
+    "print(json.dumps(s))"
+)
+TFDS = (
+    "import json, time, numpy, tensorflow_datasets as tfds; t = time.perf_counter(); "
+    "d = tfds.load({0!r}, split=['train', 'test'], batch_size=-1); "
+    "a = tfds.as_numpy(d); print(json.dumps(time.perf_counter() - t))"
+)
+
+
+def measure(only: str | None = None) -> dict[str, Any]:
+    """Seconds in the process, imports not counted, after a first load that fills the cache."""
+    figures = {}
+    for name in DATASETS:
+        if only is not None and only != name:
+            continue
+        said = partial(_printed, OURS.format(name))
+        said()
+        ways = {"kerazoo": said}
+        if name != "etth1":
+            source = {"imdb": "imdb_reviews"}.get(name, name)
+            ways["tfds.load"] = partial(_printed, TFDS.format(source))
+        figures[name] = measuring.interleaved(ways, ROUNDS, f"loading {name}")
+    return figures
+
+
+def _printed(code: str) -> float:
+    import json
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """The section of the report."""
+    table = [
+        "## The second load of a dataset",
+        "",
+        "Seconds inside a fresh process, imports not counted: kerazoo's cached arrays, checked "
+        f"against their checksum, beside `tfds.load` to arrays; {ROUNDS} interleaved rounds. "
+        "(`etth1` is no dataset of tensorflow-datasets; of `imdb` kerazoo keeps token ids.)",
+        "",
+        "| dataset | kerazoo | tfds.load | ratio |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, row in figures.items():
+        theirs = row.get("tfds.load")
+        cells = [measuring.spread(row["kerazoo"])]
+        cells += (
+            [measuring.spread(theirs), f"**{measuring.ratio(theirs, row['kerazoo']):.0f}**"]
+            if theirs
+            else ["–", ""]
+        )
+        table.append(f"| `{name}` | {' | '.join(cells)} |")
+    return table

@@ -1,0 +1,53 @@
+"""What kerazoo's trainer costs over a bare ``fit`` with the same engine settings."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.timings import measuring, throughput
+from kerazoo import registry
+
+ENTRIES = {"mlp@mnist": 30_000, "mnist_cnn@mnist": 6_400}
+ROUNDS = 3
+
+
+def measure(only: str | None = None) -> dict[str, Any]:
+    """Seconds of each epoch, of the trainer and of the bare loop."""
+    figures = {}
+    for name, examples in ENTRIES.items():
+        if only is not None and only != name:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            job = throughput.write_job(registry.get_entry(name), examples, Path(folder))
+            ways = {
+                "kerazoo.train": partial(measuring.worker, "benchmarks.peers.kerazoo_train", job),
+                "bare loop": partial(measuring.worker, "benchmarks.peers.bare_loop", job),
+            }
+            figures[name] = measuring.interleaved(ways, ROUNDS, f"overhead, {name}")
+    return figures
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """The section of the report."""
+    table = [
+        "## Overhead of the trainer",
+        "",
+        "Seconds of an epoch after the first: `kerazoo.train` with progress, checks and "
+        f"checkpoints, beside `fit` with the same engine settings and nothing else; {ROUNDS} "
+        "interleaved processes each, medians of epochs 2 to 4.",
+        "",
+        "| entry | kerazoo.train | bare loop | overhead |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, row in figures.items():
+        times = {
+            who: [statistics.median(run["epochs"][1:]) for run in runs] for who, runs in row.items()
+        }
+        more = measuring.ratio(times["kerazoo.train"], times["bare loop"]) - 1
+        cells = [measuring.spread(times[who]) for who in ("kerazoo.train", "bare loop")]
+        table.append(f"| `{name}` | {' | '.join(cells)} | {100 * more:+.1f} % |")
+    return table

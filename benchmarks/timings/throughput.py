@@ -1,0 +1,169 @@
+"""Training throughput: kerazoo, plain Keras and PyTorch on the same model, data and batch size.
+
+Also, from the same runs of kerazoo, how much of the machine is used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.job import TrainingJob
+from benchmarks.timings import measuring
+from kerazoo import building, registry, tasks
+from kerazoo.datasets import text
+from kerazoo.spec import Entry
+from kerazoo.training import loop
+from kerazoo.training.trainer import data_for
+from kerazoo.training.work import multiply_adds
+
+EPOCHS = 4  # the first, with its compilation, is told apart
+ROUNDS = 3
+EXAMPLES = {  # about 1 to 4 s an epoch on two cores
+    "mnist_cnn@mnist": 6_400,
+    "mlp@mnist": 30_000,
+    "stacked_lstm@etth1": 8_000,
+    "stacked_lstm@mackey_glass": 2_600,
+    "dcgan@mnist": 4_800,
+    "resnet8@cifar10": 5_120,
+    "text_cnn@imdb": 4_800,
+}
+PEERS = {"plain Keras": "plain_keras", "PyTorch": "pytorch"}
+
+
+def measure(only: str | None = None) -> dict[str, Any]:
+    """Seconds of each epoch of each, per entry; and the machine's matrix-product peak."""
+    figures: dict[str, Any] = {}
+    for name, examples in EXAMPLES.items():
+        if only is not None and only != name:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            job = write_job(registry.get_entry(name), examples, Path(folder))
+            ways: dict[str, Callable[[], Any]] = {
+                "kerazoo": partial(measuring.worker, "benchmarks.peers.kerazoo_train", job)
+            }
+            for peer, module in PEERS.items():
+                if module != "pytorch" or measuring.has_torch():
+                    ways[peer] = partial(measuring.worker, f"benchmarks.peers.{module}", job)
+            ways["peak"] = matrix_product_peak
+            figures[name] = {
+                "examples": examples,
+                "multiply_adds": multiply_adds(building.build_for(registry.get_entry(name))),
+                **measuring.interleaved(ways, ROUNDS, name),
+            }
+    return figures
+
+
+def write_job(entry: Entry, examples: int, folder: Path, **changes: Any) -> str:
+    """Write the arrays and the job of a training without augmentation; its path."""
+    recipe = entry.recipe.replace(train_on="train+validation", train_examples=examples)
+    data = data_for(entry, recipe)
+    arrays = tasks.of(entry).fit_arguments(loop.training_split(data, recipe))
+    np.savez(folder / "arrays.npz", **dict(zip("xy", arrays, strict=False)))
+    options = dict(entry.options)
+    if data.info.windows is not None:
+        options["horizon"] = data.info.windows.horizon
+    if data.info.vocabulary is not None:
+        options["vocabulary"] = text.vocabulary_size(data.info.vocabulary)
+    job = TrainingJob(
+        entry=entry.name,
+        arrays=str(folder / "arrays.npz"),
+        epochs=EPOCHS,
+        batch_size=recipe.batch_size,
+        optimizer=recipe.optimizer,
+        learning_rate=recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        beta_1=recipe.beta_1,
+        options=options,
+    )
+    path = folder / "job.json"
+    path.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(job, **changes))))
+    return str(path)
+
+
+def matrix_product_peak() -> float:
+    """Floating-point operations per second of NumPy's float32 matrix product, the best of five."""
+    import time
+
+    n = 3000
+    a = np.random.default_rng(0).random((n, n), dtype=np.float32)
+    best = 0.0
+    for _ in range(5):
+        began = time.perf_counter()
+        a @ a
+        best = max(best, 2 * n**3 / (time.perf_counter() - began))
+    return best
+
+
+def rate(examples: int, runs: list[dict[str, Any]]) -> list[float]:
+    """Examples per second of each run after its first epoch."""
+    return [examples / statistics.median(run["epochs"][1:]) for run in runs]
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """The section of the report."""
+    table = [
+        "## Training throughput",
+        "",
+        f"Examples per second after the first epoch, medians of {ROUNDS} interleaved processes "
+        f"(smallest to largest), {EPOCHS} epochs each; ratio: theirs in time divided by ours. "
+        "kerazoo runs with checkpoints, checks and progress; no augmentation anywhere. First "
+        "epoch: seconds more than a later one, for tracing and compilation.",
+        "",
+        "| entry | kerazoo | plain Keras | ratio | PyTorch | ratio | first epoch: kerazoo, Keras, "
+        "PyTorch |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, row in figures.items():
+        n = row["examples"]
+        ours = rate(n, row["kerazoo"])
+        cells = [f"`{name}`", measuring.spread(ours, "{:,.0f}")]
+        for peer in PEERS:
+            theirs = rate(n, row.get(peer, []))
+            cells += (
+                [
+                    measuring.spread(theirs, "{:,.0f}"),
+                    f"**{statistics.median(ours) / statistics.median(theirs):.2f}**",
+                ]
+                if theirs
+                else ["not installed", ""]
+            )
+        cells.append(
+            ", ".join(f"{_first(row[w]):.1f}" for w in ("kerazoo", *PEERS) if w in row) + " s"
+        )
+        table.append(f"| {' | '.join(cells)} |")
+    return [*table, "", *_share(figures)]
+
+
+def _first(runs: list[dict[str, Any]]) -> float:
+    return statistics.median(r["epochs"][0] - statistics.median(r["epochs"][1:]) for r in runs)
+
+
+def _share(figures: dict[str, Any]) -> list[str]:
+    table = [
+        "## Share of the machine",
+        "",
+        "Arithmetic of the layers' kernels in a training step (six operations for each "
+        "multiply-add of the forward pass), per second, beside NumPy's float32 matrix product "
+        "(3,000 × 3,000) in the same rounds.",
+        "",
+        "| entry | multiply-adds an example | GFLOP/s | peak, GFLOP/s | share |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, row in figures.items():
+        speed = statistics.median(rate(row["examples"], row["kerazoo"])) * 6 * row["multiply_adds"]
+        peak = statistics.median(row["peak"])
+        table.append(
+            f"| `{name}` | {row['multiply_adds'] / 1e6:.2f} M | {speed / 1e9:.0f} | "
+            f"{peak / 1e9:.0f} | {100 * speed / peak:.0f} % |"
+        )
+    return table

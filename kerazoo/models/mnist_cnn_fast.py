@@ -1,0 +1,93 @@
+"""The network that learns MNIST fastest: strided convolutions, batch normalisation, one cycle.
+
+kerazoo verify mnist_cnn_fast      trains and judges on MNIST, in seconds
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kerazoo._lazy import keras
+from kerazoo.recipe import Recipe
+from kerazoo.registry import register_model
+from kerazoo.spec import Entry
+
+if TYPE_CHECKING:
+    from keras import KerasTensor
+
+CITATION = """
+@inproceedings{springenberg2015striving,
+  title     = {Striving for simplicity: the all convolutional net},
+  author    = {Springenberg, Jost Tobias and Dosovitskiy, Alexey and Brox, Thomas and Riedmiller,
+               Martin},
+  booktitle = {ICLR workshop track},
+  year      = {2015},
+  note      = {arXiv:1412.6806; section 2: strides in place of pooling. Batch normalisation: Ioffe &
+               Szegedy 2015, arXiv:1502.03167. One cycle: Smith & Topin 2017, arXiv:1708.07120}
+}
+"""
+
+
+def block(x: KerasTensor, filters: int, kernel: int, name: str) -> KerasTensor:
+    """A convolution with stride 2 without bias, batch normalisation, ReLU.
+
+    ``(n, height, width, channels)`` to ``(n, ceil(height / 2), ceil(width / 2), filters)``.
+    """
+    x = keras.layers.Conv2D(
+        filters, kernel, strides=2, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+@register_model(
+    entries=[
+        Entry(
+            dataset="mnist",
+            recipe=Recipe(
+                epochs=6,
+                batch_size=128,
+                learning_rate=6e-3,
+                schedule="warmup_cosine",
+                warmup=0.2,
+                augment_shift=0.06,
+                augment_interpolation="nearest",
+                train_on="train+validation",
+            ),
+            smoke={"epochs": 2, "train_examples": 20_000, "train_on": "train"},
+        ),
+    ],
+    citation=CITATION,
+)
+def mnist_cnn_fast(
+    input_shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int = 10,
+    classifier_activation: str | None = "softmax",
+) -> keras.Model:
+    """Three strided convolutions: the most accuracy for a second of training on a processor.
+
+    Rescaling, Conv 16 (5 × 5), Conv 32, Conv 64 (3 × 3), each with stride 2, batch normalisation
+    and ReLU, then Dense: 34,138 parameters for MNIST, 33,914 of them trainable. A picture costs
+    0.6 million multiply-adds, a quarter of what two convolutions with pooling between them cost.
+
+    Args:
+        input_shape: ``(height, width, channels)`` of raw pictures.
+        classes: number of outputs.
+        classifier_activation: ``"softmax"`` for probabilities, None for logits.
+
+    Returns:
+        A functional model from raw pixels, 0 to 255, ``(n, height, width, channels)``, to
+        float32 ``(n, classes)``.
+
+    Source: Springenberg et al. 2015, section 2 (strides in place of pooling); Ioffe & Szegedy
+    2015, section 3 (normalisation); Smith & Topin 2017 (the recipe's single rise and fall of the
+    learning rate).
+    """
+    inputs = keras.Input(input_shape, name="pixels")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    x = block(x, 16, 5, "block1")
+    x = block(x, 32, 3, "block2")
+    x = block(x, 64, 3, "block3")
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
+    return keras.Model(inputs, x, name="mnist_cnn_fast")
