@@ -151,13 +151,14 @@ def finetune(
         invert: of pictures in a folder: exchange dark and light, ``"auto"``, ``"yes"``, ``"no"``.
         weights: the dataset whose trained weights are the start (``"digits"``), None for none, or
             ``"auto"``: the first entry's that has some, but none for tables and series, which are
-            best learnt anew.
+            best learnt anew. Layers whose shape does not fit start fresh.
         freeze: train the last layer only.
         balance: weigh the examples so that all classes weigh the same.
         augment: change training pictures at random, as the entry's recipe does.
         epochs: by default fewer the more data there is.
         learning_rate: of the whole network (with ``freeze``, of the last layer).
-        settings: other fields of the recipe.
+        settings: other fields of the recipe. Of a table, another optimizer comes without the
+            weight decay that belongs to the default one.
         seed: of initial weights, order, dropout and augmentation; the split does not depend on it.
         scratch: train the same model from scratch too.
         out: the run folder, new or empty; by default one below ``runs/``.
@@ -170,7 +171,8 @@ def finetune(
 
     Raises:
         KerazooError: data that the model cannot learn from, with the file or row; an unknown
-            model, weights or setting; a folder that is in use or cannot be written.
+            model, weights or setting; weights of which no layer fits; a folder that is in use or
+            cannot be written.
         Diverged: the loss became NaN or infinite; the last good state is kept.
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
@@ -207,6 +209,11 @@ def finetune(
         return replace(ready[0], engine=engine), ready[1]
 
     first, transferred = job(source)
+    if transferred is not None and not transferred.taken and weights != "auto":
+        raise KerazooError(
+            f"no layer of {transferred.source} fits this data, so its weights are no start; train "
+            "from scratch (--weights none)."
+        )
     folder = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
     for line in (*own.found, *(f"note: {w}" for w in own.warnings), *_start_lines(transferred)):
         tell(line)

@@ -351,6 +351,7 @@ def test_a_fine_tuned_model_is_exported_and_certified(tuned):
         (("mnist_cnn", "{folder}", "--seed", "-1"), "seed"),
         (("mnist_cnn", "{folder}", "--target", "a"), "--target goes with"),
         (("mlp", "{wine}", "--target", "ash", "--balance"), "balance weighs classes"),
+        (("mlp", "{wine}", "--target", "ash", "--weights", "digits"), "no layer of mlp@digits"),
         (("mnist_cnn", "{folder}", "--resume"), "--out"),
     ],
 )

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import real_data_missing
 
@@ -14,6 +15,7 @@ from kerazoo import registry
 from kerazoo.datasets import etth1, windows
 from kerazoo.datasets.cache import load_data
 from kerazoo.metrics import METRICS
+from kerazoo.own.data import inner_model
 from kerazoo.spec import FORECAST_ERRORS, Dataset, Windows
 from kerazoo.tasks import forecasting
 
@@ -214,6 +216,43 @@ def test_a_dataset_can_only_ask_for_what_its_task_measures(private_registry):
     for task, metric in (("forecasting", "accuracy"), ("regression", "mae"), ("regression", "mse")):
         with pytest.raises(kerazoo.KerazooError, match="unknown metric of dataset 'own'"):
             register(task, metric)
+
+
+@pytest.mark.parametrize(
+    ("targets", "lookback", "horizon", "weights", "fresh"),
+    [
+        (["price"], 96, 24, "etth1", ()),
+        (["price", "load"], 96, 24, "etth1", ()),
+        (["price", "load"], 96, 6, "etth1", ("head",)),
+        (["price"], 50, 24, "etth1", ("lstm1",)),
+        (["price", "load"], 192, 24, "etth1_multivariate", ()),
+        (["price"], 96, 24, "etth1_multivariate", ("linear_path",)),
+        (["price"], None, 7, "etth1", ("head",)),
+    ],
+)
+def test_a_users_series_starts_from_the_weights_that_fit(
+    targets, lookback, horizon, weights, fresh, in_tmp
+):
+    """Of ETTh1, whatever the user's columns, look-back and horizon; the rest starts fresh."""
+    t = np.arange(420)
+    frame = pd.DataFrame({"price": 300 + 20 * np.sin(t / 12 * np.pi), "load": 5 + np.cos(t / 3)})
+    frame.to_csv("series.csv", index=False)
+    done = kerazoo.finetune(
+        "stacked_lstm", "series.csv", target=targets, lookback=lookback, horizon=horizon,
+        weights=weights, epochs=1, learning_rate=1e-9, settings={"head_epochs": 0}, scratch=False,
+        progress=False,
+    )  # fmt: skip
+    trained = kerazoo.build("stacked_lstm", weights=weights)
+    core = inner_model(done.model)
+    for layer in filter(lambda layer: layer.weights, core.layers):
+        known = trained.get_layer(layer.name).get_weights()
+        same = [
+            a.shape == b.shape and np.allclose(a, b, atol=1e-5)
+            for a, b in zip(layer.get_weights(), known, strict=True)
+        ]
+        assert all(same) == (layer.name not in fresh), layer.name
+    said = kerazoo.predict(done.path, ["series.csv"]).frame[targets]
+    assert len(said) == horizon and np.isfinite(said.to_numpy()).all()
 
 
 HEADER = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"

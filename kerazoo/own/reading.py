@@ -187,7 +187,8 @@ def _read_table(
     if "series" in kinds:
         from kerazoo.own.series import series_from
 
-        return series_from(source, asked)
+        options = model.entries[start.name].options if start is not None else {}
+        return series_from(source, asked, options.get("segment"))
     if "text" in kinds:
         from kerazoo.own.texts import texts_from
 

@@ -55,11 +55,17 @@ class Times:
     last: str = ""
 
 
-def series_from(source: Any, asked: Asked) -> Own:
+def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     """The columns to forecast, checked, split in time order, scaled on the training split.
 
     Every target is forecast from its own past. Of the steps, in order, 70 % are train, 10 %
     validation and 20 % test, unless ``asked.split`` says otherwise.
+
+    Args:
+        source: a CSV file or a DataFrame.
+        asked: how the user wants it to be read.
+        segment: the rows that the trained LSTM, which is to be the start, takes in one step; kept
+            where it divides the look-back, or that LSTM would not fit.
 
     Raises:
         KerazooError: what :func:`kerazoo.own.csv_file.read_frame` refuses; no target or horizon;
@@ -103,7 +109,8 @@ def series_from(source: Any, asked: Asked) -> Own:
     sha256 = fingerprint.of_arrays(stretches)
     data = Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
     mean, std = series.mean.tolist(), series.std.tolist()
-    segment = _segment(lookback)
+    if segment is None or lookback % segment:
+        segment = _segment(lookback)
     return Own(
         data=data,
         found=_found(times, data, sizes, targets, where),
