@@ -34,6 +34,10 @@ MOST = {"pictures": 60, "rows": 200, "series": 60, "text": 20, "drawing": 200}
 FEWEST = 3  # epochs
 SMALL = 5_000  # training examples, up to which batches are small
 SMALL_BATCH = 32
+# AdamW's weight decay for the rows of a table: DECAY over their number in training, so that it
+# counts the less the more there is to learn from, and at most MOST_DECAY. See TUNING.md.
+DECAY = 1_000.0
+MOST_DECAY = 3.0
 LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
 SCRATCH = "scratch"  # folder of the same model from scratch, inside the run folder
 
@@ -199,6 +203,8 @@ def finetune(
     base = source or nearest_entry(model, own)
     chosen = {"epochs": epochs, "learning_rate": learning_rate}
     changes = {k: v for k, v in chosen.items() if v is not None} | dict(settings or {})
+    if "optimizer" in changes and own.treatment["kind"] == "rows":
+        changes.setdefault("weight_decay", 0.0)  # the default one is AdamW's
     plain = starting_recipe(base, own, augment=augment, balance=balance)
     # Absolute, so that `evaluate` and `export` find the data again from any folder.
     path = os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
@@ -256,6 +262,8 @@ def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> R
         balance=balance,
         lookback=own.treatment.get("lookback"),
     )
+    if kind == "rows" and recipe.optimizer == "adam":
+        recipe = recipe.replace(optimizer="adamw", weight_decay=min(MOST_DECAY, DECAY / n))
     if not augment or not is_picture(info.input_shape):
         recipe = recipe.replace(
             augment_flip=False, augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0

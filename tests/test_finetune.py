@@ -259,6 +259,44 @@ def test_a_table_of_numbers_from_a_frame(in_tmp):
         kerazoo.evaluate(done.path)
 
 
+def test_targets_of_any_size_are_learnt_in_their_own_units(in_tmp):
+    random = np.random.RandomState(0)
+    x = random.uniform(-1, 1, (300, 3))
+    small, large = x[:, 0] * x[:, 1], x[:, 2] ** 2 - x[:, 0]
+    frame = pd.DataFrame(x, columns=["a", "b", "c"])
+    frame = frame.assign(tiny=7 + 1e-3 * small, huge=1e7 * (large - 5))
+    frame.to_csv("table.csv", index=False)
+    done = kerazoo.finetune(
+        "mlp", "table.csv", target=["tiny", "huge"], epochs=60, learning_rate=5e-3, progress=False,
+        settings={"weight_decay": 0.1},
+    )  # fmt: skip
+    said = kerazoo.predict(done.path, frame).frame
+    for name in ("tiny", "huge"):
+        assert np.corrcoef(said[name], frame[name])[0, 1] > 0.95, name
+        assert said[name].mean() == pytest.approx(frame[name].mean(), rel=0.05)
+    assert kerazoo.evaluate(done.path).same  # the saved model knows the units
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "optimizer", "decay"),
+    [
+        (100, {}, "adamw", 3.0),
+        (1000, {}, "adamw", 1000 / 700),
+        (100, {"optimizer": "adam"}, "adam", 0.0),
+        (100, {"optimizer": "sgd", "weight_decay": 0.5}, "sgd", 0.5),
+        (100, {"weight_decay": 0.5}, "adamw", 0.5),
+    ],
+)
+def test_a_table_of_few_rows_is_decayed_more(in_tmp, rows, settings, optimizer, decay):
+    x = np.random.RandomState(0).normal(size=(rows, 2))
+    frame = pd.DataFrame(x, columns=["a", "b"]).assign(y=np.where(x[:, 0] > 0, "u", "v"))
+    done = kerazoo.finetune(
+        "mlp", frame, target="y", epochs=1, settings=settings, scratch=False, progress=False
+    )
+    assert done.run.recipe.optimizer == optimizer
+    assert done.run.recipe.weight_decay == pytest.approx(decay, rel=0.01)
+
+
 def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
     t = np.arange(500)
     frame = pd.DataFrame(

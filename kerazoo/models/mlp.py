@@ -72,6 +72,7 @@ def mlp(
     dropout: float = 0.2,
     outputs: int | None = None,
     output_activation: str | None = None,
+    natural_outputs: bool = False,
 ) -> keras.Model:
     """A stack of dense layers, each with dropout, and a classifier or regressor on top.
 
@@ -89,6 +90,9 @@ def mlp(
         dropout: fraction of each hidden layer's features dropped in training.
         outputs: makes it a regressor of so many numbers; ``classes`` is then ignored.
         output_activation: of a regressor, linear by default.
+        natural_outputs: a last layer brings a regressor's outputs from mean 0 and variance 1 to
+            the units of the target (``Normalization``, adapted by the trainer), so that targets
+            of any size are learnt alike.
 
     Returns:
         A functional model to float32 ``(n, classes)`` or ``(n, outputs)``.
@@ -114,4 +118,6 @@ def mlp(
         x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
     else:
         x = keras.layers.Dense(outputs, activation=output_activation, name="regressor")(x)
+        if natural_outputs:
+            x = keras.layers.Normalization(invert=True, name="natural_outputs")(x)
     return keras.Model(inputs, x, name="mlp")

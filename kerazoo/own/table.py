@@ -137,7 +137,7 @@ def table_from(source: Any, asked: Asked) -> Own:
             "targets": targets,
             "columns": [asdict(c) for c in columns],
         },
-        options={"hidden": HIDDEN, "dropout": 0.1},
+        options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         delivered=lambda core: takes_rows(core, columns),
         trained=inner_model,
     )

@@ -48,8 +48,20 @@ def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
 
 
 def compile_arguments(model: keras.Model) -> dict[str, Any]:
-    """Mean squared error."""
-    return {"loss": keras.losses.MeanSquaredError()}
+    """Mean squared error; of several targets of a model that scales them, each in its own spread.
+
+    So the targets count alike, whatever their units.
+    """
+    last = model.layers[-1]
+    if not isinstance(last, keras.layers.Normalization) or last.output.shape[-1] == 1:
+        return {"loss": keras.losses.MeanSquaredError()}
+    spread = keras.ops.convert_to_numpy(last.variance) ** 0.5
+    spread = spread.clip(min=keras.config.epsilon())  # as the layer does
+
+    def standardised(true: Any, predicted: Any) -> Any:
+        return keras.ops.mean(keras.ops.square((true - predicted) / spread), axis=-1)
+
+    return {"loss": standardised}
 
 
 def fit_arguments(split: Split) -> tuple[Any, ...]:
@@ -129,6 +141,8 @@ def write_pictures(
     """Write learning curves, and predictions against the truth."""
     headline = f"{title}: test R² {outcome.value:.4f}"
     curves = [Curve("loss", "mean squared error", outcome.also["mse_natural"])]
+    if len(data.info.targets) > 1:  # each may count in units of its own
+        curves = [Curve("loss", "loss")]
     save(learning_curves(headline, history, curves), folder / "learning_curves.png")
     figure = predicted_against_true(headline, data.test.y, outcome.raw, data.info.targets)
     save(figure, folder / "predicted_against_true.png")

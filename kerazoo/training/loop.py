@@ -213,10 +213,10 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
 
 
 def _adapt(model: keras.Model, split: Split) -> None:
-    """Give each normalisation of raw rows the mean and variance of the training split."""
+    """Give each normalisation the training split's mean and variance: rows', or the targets'."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(split.x)
+            layer.adapt(split.y if layer.invert else split.x)
 
 
 def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Model:
