@@ -45,9 +45,9 @@ def block(x: KerasTensor, filters: int, kernel: int, name: str) -> KerasTensor:
         Entry(
             dataset="mnist",
             recipe=Recipe(
-                epochs=6,
+                epochs=4,
                 batch_size=128,
-                learning_rate=6e-3,
+                learning_rate=5e-3,
                 schedule="warmup_cosine",
                 warmup=0.2,
                 augment_shift=0.06,
