@@ -60,10 +60,11 @@ def main() -> None:
     figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     if not options.report:
         for name in options.sections or SECTIONS:
-            measured = SECTIONS[name].measure(options.only)
-            before = figures.get(name, {}).get("figures", {}) if options.only else {}
-            figures[name] = {"figures": {**before, **measured}, "machine": machine()}
-            write_json(FIGURES, figures)
+            rows = dict(figures.get(name, {}).get("figures", {}))
+            for row, measured in SECTIONS[name].measure(options.only):
+                rows[row] = measured
+                figures[name] = {"figures": rows, "machine": machine()}
+                write_json(FIGURES, figures)
     write_report(figures)
 
 

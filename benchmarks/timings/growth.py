@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,8 @@ SHARES = (16, 4, 1)
 BATCHES = (32, 128, 512)
 
 
-def measure(only: str | None = None) -> dict[str, Any]:
-    """Epoch seconds and peak memory of each combination."""
-    figures = {}
+def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Per batch size, epoch seconds and peak memory at each number of pictures."""
     for batch in BATCHES:
         ways = {}
         with tempfile.TemporaryDirectory() as folder:
@@ -32,8 +32,7 @@ def measure(only: str | None = None) -> dict[str, Any]:
                 ways[str(WHOLE // share)] = partial(
                     measuring.worker, "benchmarks.peers.kerazoo_train", job
                 )
-            figures[str(batch)] = measuring.interleaved(ways, 1, f"growth, batch {batch}")
-    return figures
+            yield str(batch), measuring.interleaved(ways, 1, f"growth, batch {batch}")
 
 
 def seconds(run: dict[str, Any]) -> float:

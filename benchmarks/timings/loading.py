@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -22,9 +23,8 @@ TFDS = (
 )
 
 
-def measure(only: str | None = None) -> dict[str, Any]:
-    """Seconds in the process, imports not counted, after a first load that fills the cache."""
-    figures = {}
+def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Per dataset, seconds in the process without imports, after a load that fills the cache."""
     for name in DATASETS:
         if only is not None and only != name:
             continue
@@ -34,8 +34,7 @@ def measure(only: str | None = None) -> dict[str, Any]:
         if name != "etth1":
             source = {"imdb": "imdb_reviews"}.get(name, name)
             ways["tfds.load"] = partial(_printed, TFDS.format(source))
-        figures[name] = measuring.interleaved(ways, ROUNDS, f"loading {name}")
-    return figures
+        yield name, measuring.interleaved(ways, ROUNDS, f"loading {name}")
 
 
 def _printed(code: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ ENTRIES = {"mlp@mnist": 30_000, "mnist_cnn@mnist": 6_400}
 ROUNDS = 3
 
 
-def measure(only: str | None = None) -> dict[str, Any]:
-    """Seconds of each epoch, of the trainer and of the bare loop."""
-    figures = {}
+def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Per entry, seconds of each epoch, of the trainer and of the bare loop."""
     for name, examples in ENTRIES.items():
         if only is not None and only != name:
             continue
@@ -27,8 +27,7 @@ def measure(only: str | None = None) -> dict[str, Any]:
                 "kerazoo.train": partial(measuring.worker, "benchmarks.peers.kerazoo_train", job),
                 "bare loop": partial(measuring.worker, "benchmarks.peers.bare_loop", job),
             }
-            figures[name] = measuring.interleaved(ways, ROUNDS, f"overhead, {name}")
-    return figures
+            yield name, measuring.interleaved(ways, ROUNDS, f"overhead, {name}")
 
 
 def lines(figures: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ WARM_UP, CALLS = 5, 200
 WAYS = ("kerazoo", "model.predict", "ONNX Runtime")
 
 
-def measure(only: str | None = None) -> dict[str, Any]:
-    """Milliseconds of each call, interleaved in one process."""
-    return {name: _calls(name) for name in ENTRIES if only in (None, name)}
+def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Per entry, milliseconds of each call, interleaved in one process."""
+    for name in ENTRIES:
+        if only in (None, name):
+            yield name, _calls(name)
 
 
 def _calls(name: str) -> dict[str, list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -19,13 +20,13 @@ PROCESSES = {
 }
 
 
-def measure(only: str | None = None) -> dict[str, Any]:
-    """Seconds of each process."""
+def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Per process, its seconds."""
     ways = {
         name: partial(measuring.seconds_of, [sys.executable, *rest])
         for name, rest in PROCESSES.items()
     }
-    return measuring.interleaved(ways, ROUNDS, "starting")
+    yield from measuring.interleaved(ways, ROUNDS, "starting").items()
 
 
 def lines(figures: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,8 @@ EXAMPLES = {  # about 1 to 4 s an epoch on two cores
 PEERS = {"plain Keras": "plain_keras", "PyTorch": "pytorch"}
 
 
-def measure(only: str | None = None) -> dict[str, Any]:
-    """Seconds of each epoch of each, per entry; and the machine's matrix-product peak."""
-    figures: dict[str, Any] = {}
+def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Per entry, seconds of each epoch of each; and the machine's matrix-product peak."""
     for name, examples in EXAMPLES.items():
         if only is not None and only != name:
             continue
@@ -54,12 +53,14 @@ def measure(only: str | None = None) -> dict[str, Any]:
                 if module != "pytorch" or measuring.has_torch():
                     ways[peer] = partial(measuring.worker, f"benchmarks.peers.{module}", job)
             ways["peak"] = matrix_product_peak
-            figures[name] = {
-                "examples": examples,
-                "multiply_adds": multiply_adds(building.build_for(registry.get_entry(name))),
-                **measuring.interleaved(ways, ROUNDS, name),
-            }
-    return figures
+            yield (
+                name,
+                {
+                    "examples": examples,
+                    "multiply_adds": multiply_adds(building.build_for(registry.get_entry(name))),
+                    **measuring.interleaved(ways, ROUNDS, name),
+                },
+            )
 
 
 def write_job(entry: Entry, examples: int, folder: Path, **changes: Any) -> str:
