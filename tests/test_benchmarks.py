@@ -1,0 +1,98 @@
+"""The benchmark programs: the same work for all, and reports that say what was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerazoo
+from benchmarks import speed
+from benchmarks.peers.job import TrainingJob
+from benchmarks.timings import accuracy, throughput
+from kerazoo import building, registry
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_speed_md_is_what_the_figures_give(tmp_path, monkeypatch):
+    figures = json.loads(speed.FIGURES.read_text())
+    monkeypatch.setattr(speed, "REPORT", tmp_path / "SPEED.md")
+    monkeypatch.setattr(speed, "HERE", tmp_path)
+    speed.write_report(figures)
+    assert (tmp_path / "SPEED.md").read_text() == (ROOT / "benchmarks/SPEED.md").read_text()
+
+
+def test_an_accuracy_that_was_never_reached_is_said():
+    never = {"seconds": [1.0, 2.0], "accuracies": [0.5, 0.98]}
+    late = {"seconds": [1.0, 2.0, 3.0], "accuracies": [0.5, 0.991, 0.98]}
+    assert accuracy.reached(never) is None
+    assert accuracy.reached(late) == 2.0
+    text = "\n".join(accuracy.lines({"seed 0": {"kerazoo": late, "keras.io": never}}))
+    assert "never" in text and "Ratio" not in text
+
+
+def job(entry, folder, **options) -> TrainingJob:
+    arrays = folder / "arrays.npz"
+    random = np.random.RandomState(0)
+    np.savez(
+        arrays,
+        x=random.randint(0, 255, (40, 28, 28, 1)).astype("uint8"),
+        y=random.randint(0, 10, 40),
+    )
+    return TrainingJob(
+        entry=entry, arrays=str(arrays), epochs=2, batch_size=16, optimizer="adam",
+        learning_rate=1e-3, options=options,
+    )  # fmt: skip
+
+
+def test_plain_keras_and_the_bare_loop_run(tmp_path):
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(dataclasses.asdict(job("mnist_cnn_fast@mnist", tmp_path))))
+    for module in ("plain_keras", "bare_loop"):
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.peers.{module}", str(path)],
+            check=True, capture_output=True, text=True, cwd=ROOT,
+        )  # fmt: skip
+        said = json.loads(done.stdout.splitlines()[-1])
+        assert len(said["epochs"]) == 2 and said["loss"] > 0 and said["peak_mb"] > 100
+
+
+@pytest.mark.parametrize("name", throughput.EXAMPLES)
+def test_the_pytorch_peers_are_the_same_networks(name, tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from benchmarks.peers import pytorch
+
+    entry = registry.get_entry(name)
+    model = building.build_for(entry)
+    ours = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    options = {**entry.options, "horizon": 1 if "mackey" in name else 24, "vocabulary": 20_000}
+    if name.startswith("dcgan"):
+        nets = [pytorch.Generator(100), pytorch.discriminator_of()]
+        with torch.no_grad():
+            drawn = nets[0](torch.zeros(2, 100))
+            assert drawn.shape == (2, 1, 28, 28) and nets[1](drawn).shape == (2, 1)
+    else:
+        window = model.input_shape[1:]
+        x = torch.zeros((2, *window))
+        nets = [pytorch.MODELS[entry.model](job(name, tmp_path, **options), x)]
+        given = x.permute(0, 3, 1, 2) if x.ndim == 4 else x
+        assert tuple(nets[0](given).shape) == (2, *model.output_shape[1:])
+    # PyTorch's LSTM has two biases where Keras's has one.
+    twice = sum(w.numel() for net in nets for key, w in net.named_parameters() if "bias_hh" in key)
+    assert sum(w.numel() for net in nets for w in net.parameters()) - twice == ours
+
+
+def test_the_job_files_hold_what_kerazoo_trains_on(tmp_path):
+    path = throughput.write_job(registry.get_entry("stacked_lstm@sine"), 50, tmp_path)
+    told = TrainingJob(**json.loads(Path(path).read_text()))
+    x, y = told.examples()
+    data = kerazoo.load_data("sine")
+    np.testing.assert_array_equal(x, data.train.x[:50])
+    np.testing.assert_array_equal(y, data.train.y[:50])
+    assert told.options["horizon"] == y.shape[1]
