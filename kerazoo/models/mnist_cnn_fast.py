@@ -1,4 +1,4 @@
-"""The network that learns MNIST fastest: strided convolutions, batch normalisation, one cycle.
+"""A network that learns MNIST in seconds: strided convolutions, batch normalisation, one cycle.
 
 kerazoo verify mnist_cnn_fast      trains and judges on MNIST, in seconds
 """
@@ -64,11 +64,11 @@ def mnist_cnn_fast(
     classes: int = 10,
     classifier_activation: str | None = "softmax",
 ) -> keras.Model:
-    """Three strided convolutions: the most accuracy for a second of training on a processor.
+    """Three strided convolutions: over 99 % on MNIST in seconds of training on a processor.
 
     Rescaling, Conv 16 (5 × 5), Conv 32, Conv 64 (3 × 3), each with stride 2, batch normalisation
     and ReLU, then Dense: 34,138 parameters for MNIST, 33,914 of them trainable. A picture costs
-    0.6 million multiply-adds, a quarter of what two convolutions with pooling between them cost.
+    0.6 million multiply-adds, a quarter of what keras.io's Simple MNIST convnet takes.
 
     Args:
         input_shape: ``(height, width, channels)`` of raw pictures.
