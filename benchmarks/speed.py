@@ -86,7 +86,8 @@ def write_report(figures: dict[str, Any]) -> None:
         "",
         "Written by `python -m benchmarks.speed`. Times on a shared machine are noise, so every "
         "comparison is interleaved (A B A B …) and told as a ratio of medians; above 1 kerazoo is "
-        "faster.",
+        "faster. `load` is how many processes wanted the cores at the end of a section: where it "
+        "exceeds the threads, other work ran beside it.",
     ]
     pictures = HERE / "pictures"
     pictures.mkdir(exist_ok=True)
