@@ -5,8 +5,8 @@ python -m benchmarks.peers.bare_loop JOB.json
 
 from __future__ import annotations
 
-from benchmarks.peers.job import job_from_command_line, report
-from benchmarks.peers.plain_keras import Clock, optimizer
+from benchmarks.peers.job import job_from_command_line
+from benchmarks.peers.plain_keras import fit_and_report, optimizer
 from kerazoo import building, registry, tasks
 from kerazoo.training import engine
 
@@ -23,15 +23,7 @@ def main() -> None:
             **tasks.of(entry).compile_arguments(model),
             **way.compile_options,
         )
-        clock = Clock()
-        history = model.fit(
-            *job.examples(),
-            batch_size=job.batch_size,
-            epochs=job.epochs,
-            verbose=0,
-            callbacks=[clock],
-        )
-    report(clock.epochs, history.history["loss"][-1])
+        fit_and_report(model, job)
 
 
 if __name__ == "__main__":
