@@ -19,8 +19,8 @@ from kerazoo.training.work import multiply_adds
 EngineName = Literal["auto", "plain"]
 
 INFERENCE_BATCH = 500
-# Up to so many examples go through the compiled function directly: one picture took 1 ms that way
-# and 150 ms through ``model.predict``, which builds a dataset each time.
+# Up to so many examples go through the compiled function directly: one picture took 2 to 4 ms that
+# way and 60 to 100 ms through ``model.predict``, which builds a dataset each time.
 FEW = 32
 # Steps that TensorFlow runs without coming back to Python. Python takes about 1 ms a step, which
 # is nothing beside a ResNet's and half of a small LSTM's. So many steps take a fraction of a
