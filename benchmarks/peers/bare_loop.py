@@ -1,14 +1,17 @@
-"""The same engine settings as kerazoo's trainer, and a bare ``fit``: no checks, no checkpoints.
+"""kerazoo's engine settings and batches, and a bare ``fit``: no checks, no checkpoints.
 
 python -m benchmarks.peers.bare_loop JOB.json
 """
 
 from __future__ import annotations
 
+import keras
+
 from benchmarks.peers.job import job_from_command_line
 from benchmarks.peers.plain_keras import fit_and_report, optimizer
 from kerazoo import building, registry, tasks
-from kerazoo.training import engine
+from kerazoo.training import checkpoint, engine
+from kerazoo.training.batches import Batches
 
 
 def main() -> None:
@@ -23,7 +26,13 @@ def main() -> None:
             **tasks.of(entry).compile_arguments(model),
             **way.compile_options,
         )
-        fit_and_report(model, job)
+        batches = Batches(job.examples(), job.batch_size)
+        shuffle = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: batches.in_order(
+                checkpoint.order_of_data(batches.examples, 0, epoch)
+            )
+        )
+        fit_and_report(model, job, batches.dataset(), shuffle=False, callbacks=[shuffle])
 
 
 if __name__ == "__main__":

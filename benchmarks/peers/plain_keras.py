@@ -8,6 +8,7 @@ The model is built by kerazoo's factory, so that it is the same one; nothing els
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import keras
 
@@ -29,18 +30,18 @@ def main() -> None:
         loss=loss,
         metrics=["accuracy"] if loss == "sparse_categorical_crossentropy" else None,
     )
-    fit_and_report(model, job)
+    fit_and_report(model, job, *job.examples(), batch_size=job.batch_size)
 
 
-def fit_and_report(model: keras.Model, job: TrainingJob) -> None:
-    """One bare ``fit`` of a compiled model on the job's arrays, timed by epochs."""
+def fit_and_report(model: keras.Model, job: TrainingJob, *examples: Any, **options: Any) -> None:
+    """One bare ``fit`` of a compiled model, timed by epochs."""
     clock = Clock()
     history = model.fit(
-        *job.examples(),
-        batch_size=job.batch_size,
+        *examples,
         epochs=job.epochs,
         verbose=0,
-        callbacks=[clock],
+        callbacks=[clock, *options.pop("callbacks", ())],
+        **options,
     )
     report(clock.epochs, history.history["loss"][-1])
 

@@ -182,19 +182,17 @@ class Block(nn.Module):
         return functional.relu(y + x)
 
 
-def resnet8(job: TrainingJob, x: Tensor) -> nn.Module:
-    """The CIFAR network of depth 8."""
-    return nn.Sequential(
-        nn.Conv2d(3, 16, 3, 1, 1, bias=False),
-        nn.BatchNorm2d(16),
-        nn.ReLU(),
-        Block(16, 16, 1),
-        Block(16, 32, 2),
-        Block(32, 64, 2),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(64, 10),
-    )
+def resnet(job: TrainingJob, x: Tensor) -> nn.Module:
+    """The CIFAR network of the depth in the entry's name: three stages of blocks."""
+    depth = int(job.entry.partition("@")[0].removeprefix("resnet"))
+    first = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+    layers: list[nn.Module] = [first, nn.BatchNorm2d(16), nn.ReLU()]
+    before = 16
+    for stage, filters in enumerate((16, 32, 64)):
+        for block in range((depth - 2) // 6):
+            layers.append(Block(before, filters, 2 if stage and not block else 1))
+            before = filters
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
 class TextCNN(nn.Module):
@@ -282,7 +280,8 @@ MODELS: dict[str, Any] = {
     "mnist_cnn": mnist_cnn,
     "mlp": mlp,
     "stacked_lstm": StackedLSTM,
-    "resnet8": resnet8,
+    "resnet8": resnet,
+    "resnet20": resnet,
     "text_cnn": TextCNN,
 }
 

@@ -36,9 +36,8 @@ def lines(figures: dict[str, Any]) -> list[str]:
         "## Overhead of the trainer",
         "",
         "Seconds of an epoch after the first: `kerazoo.train` with progress, checks and "
-        f"checkpoints, beside `fit` with the same engine settings and nothing else; {ROUNDS} "
-        "interleaved processes each, medians of epochs 2 to 4. The bare loop gives Keras arrays to "
-        "shuffle by itself, which costs more than kerazoo's own batches.",
+        f"checkpoints, beside `fit` with the same engine settings on the same batches and nothing "
+        f"else; {ROUNDS} interleaved processes each, medians of epochs 2 to 4.",
         "",
         "| entry | kerazoo.train | bare loop | overhead |",
         "|---|---:|---:|---:|",

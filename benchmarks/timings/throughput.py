@@ -34,6 +34,7 @@ EXAMPLES = {  # about 1 to 4 s an epoch on two cores
     "stacked_lstm@mackey_glass": 2_600,
     "dcgan@mnist": 4_800,
     "resnet8@cifar10": 5_120,
+    "resnet20@cifar10": 1_280,
     "text_cnn@imdb": 4_800,
 }
 PEERS = {"plain Keras": "plain_keras", "PyTorch": "pytorch"}
