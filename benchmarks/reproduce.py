@@ -155,7 +155,7 @@ def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> lis
         f"## {entry.name}, {tier}: "
         f"{measure.with_spread(reference.mean, reference.std, reference.n)}",
         "",
-        reference_table.measured_with(reference.environment) + (f". Data: {copy}" if copy else ""),
+        reference_table.measured_with(reference) + (f". Data: {copy}" if copy else ""),
         "",
         f"| {' | '.join(columns)} |",
         "|---|" + "---:|" * (len(columns) - 1),

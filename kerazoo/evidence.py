@@ -65,6 +65,8 @@ class Reference:
         beside: the other metrics of baselines and limits, by name and metric.
         judge_sha256: of generated pictures: fingerprint of the weights file that judged them;
             empty for other tasks.
+        engine: that the runs were trained with, see :mod:`kerazoo.training.engine`; a file that
+            names none is older than the choice and means plain.
     """
 
     recipe: dict[str, Any]
@@ -76,6 +78,7 @@ class Reference:
     limits: dict[str, float] = field(default_factory=dict)
     beside: dict[str, dict[str, float]] = field(default_factory=dict)
     judge_sha256: str = ""
+    engine: str = "plain"
 
     @property
     def n(self) -> int:

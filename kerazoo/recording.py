@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def record_reference(
     kept = []
     if before is not None:
         stale = evidence.stale_reasons(before, recipe, model, data.sha256, judge)
-        kept = _still_valid(before, stale, config["environment"], seeds)
+        kept = _still_valid(before, stale, config, seeds)
     restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
     together = sorted([*fresh, *restamped], key=lambda r: r.seed)
     reference = Reference(
@@ -95,6 +96,7 @@ def record_reference(
         limits=limits,
         beside=baselines.others(metric.name),
         judge_sha256=judge,
+        engine=config["engine"],
     )
     weights = recorded.weights
     if compact is not None and first.seed == together[0].seed:
@@ -116,12 +118,13 @@ def record_reference(
 
 
 def _still_valid(
-    before: Reference, stale: list[str], environment: dict[str, str], seeds: set[int]
+    before: Reference, stale: list[str], config: Mapping[str, Any], seeds: set[int]
 ) -> list[RecordedRun]:
     """The recorded runs that the fresh ones join: of the same training, in the same environment."""
-    if not stale and before.environment == environment:
+    here = (config["environment"], config["engine"])
+    if not stale and (before.environment, before.engine) == here:
         return [r for r in before.runs if r.seed not in seeds]
-    why = "; ".join(stale) or "recorded with other versions or on another machine"
+    why = "; ".join(stale) or "recorded with other versions, another engine or on another machine"
     print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
     return []
 

@@ -5,7 +5,7 @@ The terminal, the HTML card and ``benchmarks/RESULTS.md`` each render these rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,10 +71,12 @@ def _beside(reference: Reference, name: str, value: float, measure: Metric) -> t
     return measure.show(value), *also
 
 
-def measured_with(environment: Mapping[str, str]) -> str:
-    """``Keras 3.15.1 on tensorflow 2.21.0, Python 3.11.2, <machine>``."""
+def measured_with(reference: Reference) -> str:
+    """``Keras 3.15.1 on tensorflow 2.21.0, Python 3.11.2, <machine>, engine auto``."""
+    environment = reference.environment
     backend = environment["backend"]
     return (
         f"Keras {environment['keras']} on {backend} {environment.get(backend, '')}, "
-        f"Python {environment.get('python', 'unknown')}, {environment['machine']}"
+        f"Python {environment.get('python', 'unknown')}, {environment['machine']}, "
+        f"engine {reference.engine}"
     )

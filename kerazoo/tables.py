@@ -248,7 +248,7 @@ def _reference_table(tier: str, reference: Reference, measure: Metric, measured_
     table = Table(
         title=f"reference, tier {tier}: {measure.title} {heading}",
         title_justify="left",
-        caption=f"measured with {reference_table.measured_with(reference.environment)}"
+        caption=f"measured with {reference_table.measured_with(reference)}"
         + (f"; data: {measured_on}" if measured_on else ""),
     )
     for i, name in enumerate(reference_table.columns(reference, measure)):

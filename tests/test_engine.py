@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerazoo
 from kerazoo.training import engine
@@ -54,11 +56,58 @@ def test_short_recurrent_loops_are_written_out_and_the_model_is_left_as_it_was()
     long = kerazoo.build("stacked_lstm", input_shape=(336, 1), horizon=2)
     before = short.get_config()
     way = engine.way_to_train(short, 32, "auto")
-    assert way.unroll == {"lstm1", "lstm2"}
+    assert [layer.name for layer in way.unroll] == ["lstm1", "lstm2"]
     assert not engine.way_to_train(long, 32, "auto").unroll
-    with engine.unrolled(short, way):
+    with engine.traced(way):
         assert short.get_layer("lstm1").unroll
     assert short.get_config() == before
-    with pytest.raises(RuntimeError), engine.unrolled(short, way):
+    with pytest.raises(RuntimeError), engine.traced(way):
         raise RuntimeError
     assert short.get_config() == before
+
+
+def test_large_batch_normalisations_are_fused_and_small_ones_are_not():
+    model = kerazoo.build("resnet8")
+    norms = [w for w in model.layers if isinstance(w, keras.layers.BatchNormalization)]
+    assert list(engine.way_to_train(model, 64, "auto").fuse) == norms
+    assert not engine.way_to_train(model, 1, "auto").fuse
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_a_fused_normalisation_is_the_layers_own(batch):
+    """Outputs, moving averages and gradients, and nothing is left of it afterwards."""
+    random = np.random.RandomState(0)
+    x = random.normal(3, 2, (batch, 6, 5, 4)).astype("float32")
+    weight = random.normal(size=x.shape).astype("float32")
+    layers = [keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3) for _ in range(2)]
+    told = []
+    for layer, way in zip(layers, (engine.Way(), engine.Way(fuse=(layers[1],))), strict=True):
+        layer.build(x.shape)
+        layer.gamma.assign(np.linspace(0.5, 2, 4))
+        layer.beta.assign(np.linspace(-1, 1, 4))
+        inputs = tf.Variable(x)
+        with engine.traced(way), tf.GradientTape() as tape:
+            outputs = layer(inputs, training=True)
+            loss = tf.reduce_sum(outputs * weight)
+        slopes = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
+        averages = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+        told.append([outputs.numpy(), *averages, *(s.numpy() for s in slopes)])
+        assert "call" not in vars(layer)
+        told[-1].append(layer(x, training=False).numpy())
+    for plain, fused in zip(*told, strict=True):
+        np.testing.assert_allclose(fused, plain, rtol=2e-5, atol=2e-5)
+    assert not np.allclose(told[0][1], 0)  # the averages moved
+
+
+def test_a_frozen_or_half_precision_normalisation_is_left_to_keras():
+    inputs = keras.Input((32, 32, 16))
+    half = keras.layers.BatchNormalization(dtype="mixed_float16")
+    model = keras.Model(inputs, half(keras.layers.BatchNormalization(name="full")(inputs)))
+    way = engine.way_to_train(model, 64, "auto")
+    assert [layer.name for layer in way.fuse] == ["full"]
+    layer = way.fuse[0]
+    layer.trainable = False
+    x = np.full((64, 32, 32, 16), 5, "float32")
+    with engine.traced(way):
+        np.testing.assert_allclose(layer(x, training=True), layer(x, training=False))
+    assert np.all(layer.moving_mean.numpy() == 0)

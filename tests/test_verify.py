@@ -331,10 +331,13 @@ def test_recording_adds_seeds_and_drops_what_is_stale(recorded, monkeypatch):
     assert [r.seed for r in evidence.read(recorded).tiers["full"].runs] == [0, 1]
 
 
-def test_runs_of_another_environment_are_not_mixed_in(recorded, capsys):
+@pytest.mark.parametrize("how", ["environment", "engine"])
+def test_runs_of_another_environment_or_engine_are_not_mixed_in(recorded, capsys, how):
     before = evidence.read(recorded)
     old = before.tiers["full"]
-    elsewhere = dataclasses.replace(old, environment={**old.environment, "keras": "3.0.0"})
+    other = {"environment": {**old.environment, "keras": "3.0.0"}, "engine": "plain"}
+    assert old.engine == "auto"
+    elsewhere = dataclasses.replace(old, **{how: other[how]})
     evidence.write(recorded, dataclasses.replace(before, tiers={"full": elsewhere}))
     kerazoo.verify("bar_net", first_seed=7, record=True, progress=False)
     assert [r.seed for r in evidence.read(recorded).tiers["full"].runs] == [7]

@@ -20,7 +20,7 @@ def main() -> None:
     entry = registry.get_entry(job.entry)
     model = building.build_for(entry)
     way = engine.way_to_train(model, job.batch_size, "auto")
-    with engine.unrolled(model, way):
+    with engine.traced(way):
         model.compile(
             optimizer=optimizer(job),
             **tasks.of(entry).compile_arguments(model),

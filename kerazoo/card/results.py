@@ -49,7 +49,7 @@ def section(content: dict[str, Any], recorded: Evidence) -> str:
             parts.append(tag("p", "A short recipe, to see that all works.", "note"))
         parts.append(_dots(content, tier, reference, measure))
         parts.append(_seeds(reference, measure))
-        parts.append(_environment(reference.environment, content["data"]["measured_on"]))
+        parts.append(_environment(reference, content["data"]["measured_on"]))
     return "\n".join(parts)
 
 
@@ -84,7 +84,8 @@ def _seeds(reference: Reference, measure: Metric) -> Markup:
     return table(head, rows, numbers=range(1, len(head)))
 
 
-def _environment(environment: dict[str, str], measured_on: str) -> Markup:
-    facts = [f"{name.replace('_', ' ')}: {value}" for name, value in environment.items()]
+def _environment(reference: Reference, measured_on: str) -> Markup:
+    named = {**reference.environment, "engine": reference.engine}
+    facts = [f"{name.replace('_', ' ')}: {value}" for name, value in named.items()]
     data = f"; data: {measured_on}" if measured_on else ""
     return tag("p", f"Measured in: {', '.join(facts)}{data}.", "note")

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError
+from kerazoo.training import fused_norm
 from kerazoo.training.work import multiply_adds
 
 EngineName = Literal["auto", "plain"]
@@ -40,11 +41,13 @@ class Way:
 
     Attributes:
         compile_options: keyword arguments for ``model.compile``.
-        unroll: names of the recurrent layers whose loop is written out.
+        unroll: the recurrent layers whose loop is written out.
+        fuse: the batch normalisations that are one operation.
     """
 
     compile_options: dict[str, Any] = field(default_factory=dict)
-    unroll: frozenset[str] = frozenset()
+    unroll: tuple[keras.Layer, ...] = ()
+    fuse: tuple[keras.Layer, ...] = ()
 
 
 def require_engine(name: str) -> None:
@@ -67,32 +70,35 @@ def way_to_train(model: keras.Model, batch_size: int, name: str) -> Way:
         return Way()
     work = 3 * batch_size * max(1, multiply_adds(model))
     steps = int(min(MOST_STEPS, max(1, WORK_OF_AN_EXECUTION // work)))
-    unroll = frozenset(
-        layer.name
-        for net in networks_of(model).values()
-        for layer in net.layers
-        if getattr(layer, "unroll", None) is False and _is_short(layer)
+    layers = [layer for net in networks_of(model).values() for layer in net.layers]
+    return Way(
+        {**compile_options(), "steps_per_execution": steps},
+        tuple(layer for layer in layers if _is_short_loop(layer)),
+        tuple(layer for layer in layers if fused_norm.gains(layer, batch_size)),
     )
-    return Way({**compile_options(), "steps_per_execution": steps}, unroll)
 
 
-def _is_short(layer: keras.Layer) -> bool:
+def _is_short_loop(layer: keras.Layer) -> bool:
+    if getattr(layer, "unroll", None) is not False:
+        return False
     steps = layer.input.shape[1]
     return steps is not None and steps <= LONGEST_UNROLLED
 
 
 @contextmanager
-def unrolled(model: keras.Model, way: Way) -> Iterator[None]:
-    """Within, a way's recurrent layers are traced step by step; the model is left as it was."""
-    layers = [layer for net in networks_of(model).values() for layer in net.layers]
-    changed = [layer for layer in layers if layer.name in way.unroll]
-    for layer in changed:
+def traced(way: Way) -> Iterator[None]:
+    """Within, a way's layers are traced as it says; afterwards they are as they were."""
+    for layer in way.unroll:
         layer.unroll = True
+    for layer in way.fuse:
+        vars(layer)["call"] = fused_norm.fused_call(layer)
     try:
         yield
     finally:
-        for layer in changed:
+        for layer in way.unroll:
             layer.unroll = False
+        for layer in way.fuse:
+            del vars(layer)["call"]
 
 
 def compile_options() -> dict[str, Any]:

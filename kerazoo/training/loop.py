@@ -77,7 +77,7 @@ def fit(
                 continue
             with frozen_but(job.model, job.head, head_only=phase.head_only):
                 way = engine.way_to_train(job.model, recipe.batch_size, job.engine)
-                with engine.unrolled(job.model, way):
+                with engine.traced(way):
                     net = _compiled(job, phase, steps, way)
                     keeper.state = state = _state_at(net, phase, keeper.state)
                     if state.epochs < phase.end:
