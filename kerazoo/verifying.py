@@ -209,7 +209,7 @@ def verify(
         tier: ``"full"`` or ``"smoke"``.
         first_seed: of the runs; by default the first that the reference has not seen, so that
             the runs are fresh evidence. 0 repeats the recorded ones (on the same machine and
-            versions: to the bit).
+            versions, with the engine of the reference: to the bit).
         settings: recipe fields to change, to see what the verdict makes of it.
         record: write the reference (and, for ``full``, the trained weights of the first seed)
             from these runs, from seed 0 on.

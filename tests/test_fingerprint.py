@@ -15,7 +15,7 @@ from kerazoo import fingerprint
 KNOWN = {
     "mnist_cnn": "bd9002e1bc7442c42b3086ecb26615b20e0fecc46fb5abb60c49a5eb5950a83b",
     "mnist_cnn_deep": "9c252e19b1677c4438303635ba18abeddddd568b09c154586b1c39caa742117e",
-    "mnist_cnn_fast": "bc4f364a8803eaf34cd20cd057d641d1ddd73b6d5379e3c5831b76f59d3b6860",
+    "mnist_cnn_fast": "70d67f9a163ddac1bb830c7f3aaa82a655827d42dbd16999eb2cc2393ff3af52",
     "mnist_cnn_small": "ab4af6aed936c9acba9a6638a380d85e5a4754e32738419ca31da84746c8cfe2",
     "resnet8": "ddb7f386ed7f78c6ace139dec41f5c09b460959fcb0b696078d32c686d503d21",
     "resnet_block": "ab92c56e2711a71ea320896b27616527760f907a97ff638121b3b097889e3588",

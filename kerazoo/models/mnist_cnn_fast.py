@@ -28,14 +28,10 @@ CITATION = """
 """
 
 
-def block(x: KerasTensor, filters: int, kernel: int, name: str) -> KerasTensor:
-    """A convolution with stride 2 without bias, batch normalisation, ReLU.
-
-    ``(n, height, width, channels)`` to ``(n, ceil(height / 2), ceil(width / 2), filters)``.
-    """
-    x = keras.layers.Conv2D(
-        filters, kernel, strides=2, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
+def block(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> KerasTensor:
+    """A convolution without bias and without padding, batch normalisation, ReLU."""
+    conv = keras.layers.Conv2D
+    x = conv(filters, kernel, strides=stride, use_bias=False, name=f"{name}_conv")(x)
     x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
@@ -45,12 +41,12 @@ def block(x: KerasTensor, filters: int, kernel: int, name: str) -> KerasTensor:
         Entry(
             dataset="mnist",
             recipe=Recipe(
-                epochs=4,
-                batch_size=128,
-                learning_rate=5e-3,
+                epochs=3,
+                batch_size=256,
+                learning_rate=1.4e-2,
                 schedule="warmup_cosine",
                 warmup=0.2,
-                augment_shift=0.06,
+                augment_shift=0.05,
                 augment_interpolation="nearest",
                 train_on="train+validation",
             ),
@@ -64,14 +60,15 @@ def mnist_cnn_fast(
     classes: int = 10,
     classifier_activation: str | None = "softmax",
 ) -> keras.Model:
-    """Three strided convolutions: over 99 % on MNIST in seconds of training on a processor.
+    """Three convolutions without pooling: over 99 % on MNIST in seconds on a processor.
 
-    Rescaling, Conv 16 (5 × 5), Conv 32, Conv 64 (3 × 3), each with stride 2, batch normalisation
-    and ReLU, then Dense: 34,138 parameters for MNIST, 33,914 of them trainable. A picture costs
-    0.6 million multiply-adds, a quarter of what keras.io's Simple MNIST convnet takes.
+    Rescaling, Conv 16 (6 × 6, stride 2), Conv 32 (4 × 4, stride 2), Conv 64 (3 × 3), each with
+    batch normalisation and ReLU, then Dense: 33,418 parameters for MNIST, 33,194 of them
+    trainable. A picture costs 0.46 million multiply-adds, a fifth of what keras.io's Simple MNIST
+    convnet takes.
 
     Args:
-        input_shape: ``(height, width, channels)`` of raw pictures.
+        input_shape: ``(height, width, channels)`` of raw pictures; at least 20 × 20.
         classes: number of outputs.
         classifier_activation: ``"softmax"`` for probabilities, None for logits.
 
@@ -85,9 +82,9 @@ def mnist_cnn_fast(
     """
     inputs = keras.Input(input_shape, name="pixels")
     x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
-    x = block(x, 16, 5, "block1")
-    x = block(x, 32, 3, "block2")
-    x = block(x, 64, 3, "block3")
+    x = block(x, 16, 6, 2, "block1")
+    x = block(x, 32, 4, 2, "block2")
+    x = block(x, 64, 3, 1, "block3")
     x = keras.layers.Flatten(name="flatten")(x)
     x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
     return keras.Model(inputs, x, name="mnist_cnn_fast")
