@@ -24,6 +24,7 @@ from benchmarks.timings import (
     growth,
     loading,
     measuring,
+    operations,
     overhead,
     predicting,
     starting,
@@ -39,6 +40,7 @@ TRIED = HERE / "timings" / "tried.md"
 SECTIONS: dict[str, ModuleType] = {
     "accuracy": accuracy,
     "throughput": throughput,
+    "operations": operations,
     "overhead": overhead,
     "starting": starting,
     "loading": loading,

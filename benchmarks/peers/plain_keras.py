@@ -8,6 +8,7 @@ The model is built by kerazoo's factory, so that it is the same one; nothing els
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -30,20 +31,16 @@ def main() -> None:
         loss=loss,
         metrics=["accuracy"] if loss == "sparse_categorical_crossentropy" else None,
     )
-    fit_and_report(model, job, *job.examples(), batch_size=job.batch_size)
+    report(*timed_fit(model, *job.examples(), epochs=job.epochs, batch_size=job.batch_size))
 
 
-def fit_and_report(model: keras.Model, job: TrainingJob, *examples: Any, **options: Any) -> None:
-    """One bare ``fit`` of a compiled model, timed by epochs."""
+def timed_fit(
+    model: keras.Model, *examples: Any, callbacks: Sequence[Any] = (), **options: Any
+) -> tuple[list[float], float]:
+    """One bare ``fit`` of a compiled model: seconds of each epoch, and the last one's loss."""
     clock = Clock()
-    history = model.fit(
-        *examples,
-        epochs=job.epochs,
-        verbose=0,
-        callbacks=[clock, *options.pop("callbacks", ())],
-        **options,
-    )
-    report(clock.epochs, history.history["loss"][-1])
+    history = model.fit(*examples, verbose=0, callbacks=[clock, *callbacks], **options)
+    return clock.epochs, history.history["loss"][-1]
 
 
 def optimizer(job: TrainingJob) -> keras.Optimizer:

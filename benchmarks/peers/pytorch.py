@@ -22,13 +22,16 @@ from benchmarks.peers.job import TrainingJob, job_from_command_line, report
 
 def main() -> None:
     """Train and report."""
-    job = job_from_command_line()
+    report(*trained(job_from_command_line()))
+
+
+def trained(job: TrainingJob) -> tuple[list[float], float]:
+    """Train; seconds of each epoch and the last epoch's mean loss."""
     torch.manual_seed(0)
     name = job.entry.partition("@")[0]
     arrays = [torch.from_numpy(a) for a in job.examples()]
     if name == "dcgan":
-        report(*train_gan(job, pictures(arrays[0]) / 127.5 - 1))
-        return
+        return train_gan(job, pictures(arrays[0]) / 127.5 - 1)
     x, y = arrays[0], arrays[1]
     if x.ndim == 4:
         # As kerazoo's models do it: to 0..1, or to -1..1 for the CIFAR networks.
@@ -37,7 +40,7 @@ def main() -> None:
     if x.ndim == 4:
         model = model.to(memory_format=torch.channels_last)
     loss = functional.mse_loss if y.is_floating_point() else functional.cross_entropy
-    report(*train(job, model, x, y if y.is_floating_point() else y.long(), loss))
+    return train(job, model, x, y if y.is_floating_point() else y.long(), loss)
 
 
 def pictures(x: Tensor) -> Tensor:
