@@ -8,6 +8,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import kerazoo
@@ -283,3 +284,39 @@ def test_grid_places_pictures_in_rows(tmp_path):
     assert whole.shape == (2 * (2 + 2) + 2, 3 * (3 + 2) + 2, 3)
     assert (whole[6:8, 7:10] == 255).all() and whole[6:8, 2:5].max() == 0
     write_grid(np.zeros((1, 500, 400, 1), np.uint8), tmp_path / "large.png")
+
+
+def test_no_weight_of_the_game_is_updated_before_all_its_readings():
+    """By what is computed from what, and not only by TensorFlow's control edges, which got lost.
+
+    SGD, whose update is computed from the gradient alone; Adam reads its averages again.
+    """
+    model = kerazoo.build("dcgan")
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    graph = tf.function(model.train_step).get_concrete_function((tf.zeros((2, 28, 28, 1)),)).graph
+    inside = {id(outer): inner.name for outer, inner in graph.captures}
+    for variable in model.trainable_variables:
+        handle = inside[id(variable.value.handle)]
+        users = [op for op in graph.get_operations() if handle in [i.name for i in op.inputs]]
+        (update,) = (op for op in users if op.type == "AssignSubVariableOp")
+        readings = [op for op in users if op.type == "ReadVariableOp"]
+        assert readings and all(leads_to(op, update) for op in readings), variable.path
+
+
+def leads_to(before, after) -> bool:
+    """Whether an operation's output goes into another one, directly or through others."""
+    seen, waiting = set(), list(before.outputs)
+    while waiting:
+        tensor = waiting.pop()
+        for op in tensor.consumers():
+            if op.name == after.name:
+                return True
+            outputs = op.outputs
+            if op.type == "IdentityN":  # only a bundle, which TensorFlow may take apart
+                names = [i.name for i in op.inputs]
+                outputs = [o for o, name in zip(outputs, names, strict=True) if name == tensor.name]
+            new = [o for o in outputs if o.name not in seen]
+            seen.update(o.name for o in new)
+            waiting += new
+    return False

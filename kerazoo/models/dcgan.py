@@ -166,11 +166,6 @@ def game() -> type[keras.Model]:
         ) -> Any:
             """The sum of both losses; ``y`` and ``sample_weight`` play no part."""
             net, ops, stop = self.discriminator, keras.ops, keras.ops.stop_gradient
-            # Real and generated apart: batch normalisation must not see them mixed.
-            real = net(x, training=training)
-            fake = net(stop(y_pred), training=training)
-            # softplus(-logit) is -log sigmoid(logit); softplus(logit) is -log(1 - sigmoid(logit)).
-            d_loss = (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake))) / 2
             # The same net with weights that take no gradient; its updates are thrown away.
             judged, _ = net.stateless_call(
                 [stop(v.value) for v in net.trainable_variables],
@@ -178,7 +173,15 @@ def game() -> type[keras.Model]:
                 y_pred,
                 training=training,
             )
+            # softplus(-logit) is -log sigmoid(logit); softplus(logit) is -log(1 - sigmoid(logit)).
             g_loss = ops.mean(ops.softplus(-judged))
+            # Nothing in d_loss needs the weights that are read for g_loss, and TensorFlow sometimes
+            # updated them before that reading: so d_loss waits for g_loss, by adding zero.
+            pictures = stop(y_pred + 0 * g_loss)
+            # Real and generated apart: batch normalisation must not see them mixed.
+            real = net(x, training=training)
+            fake = net(pictures, training=training)
+            d_loss = (ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake))) / 2
             rows = ops.shape(x)[0]
             self.d_loss.update_state(d_loss, sample_weight=rows)
             self.g_loss.update_state(g_loss, sample_weight=rows)
