@@ -88,8 +88,10 @@ def write_report(figures: dict[str, Any]) -> None:
         "",
         "Written by `python -m benchmarks.speed`. Times on a shared machine are noise, so every "
         "comparison is interleaved (A B A B …) and told as a ratio of medians; above 1 kerazoo is "
-        "faster. `load` is how many processes wanted the cores at the end of a section: where it "
-        "exceeds the threads, other work ran beside it.",
+        "faster. `load` is how many processes wanted the cores when the last row of a section was "
+        "measured: where it exceeds the threads, other work ran beside it. Rows can be measured "
+        "apart (`--only`), so two rows of a section may be of different hours; what stands in one "
+        "row is of the same one.",
     ]
     pictures = HERE / "pictures"
     pictures.mkdir(exist_ok=True)

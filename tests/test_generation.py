@@ -287,7 +287,7 @@ def test_grid_places_pictures_in_rows(tmp_path):
 
 
 def test_no_weight_of_the_game_is_updated_before_all_its_readings():
-    """By what is computed from what, and not only by TensorFlow's control edges, which got lost.
+    """By what is computed from what, and not only by TensorFlow's control edges.
 
     SGD, whose update is computed from the gradient alone; Adam reads its averages again.
     """

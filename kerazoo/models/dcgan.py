@@ -175,8 +175,9 @@ def game() -> type[keras.Model]:
             )
             # softplus(-logit) is -log sigmoid(logit); softplus(logit) is -log(1 - sigmoid(logit)).
             g_loss = ops.mean(ops.softplus(-judged))
-            # Nothing in d_loss needs the weights that are read for g_loss, and TensorFlow sometimes
-            # updated them before that reading: so d_loss waits for g_loss, by adding zero.
+            # Nothing in d_loss needs the weights that are read for g_loss. On TensorFlow 9 of 88
+            # trainings gave other bits than their seed had before, as if the weights had been
+            # updated ahead of that reading. Since d_loss waits for g_loss, by adding zero: 0 of 96.
             pictures = stop(y_pred + 0 * g_loss)
             # Real and generated apart: batch normalisation must not see them mixed.
             real = net(x, training=training)
