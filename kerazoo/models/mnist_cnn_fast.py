@@ -29,7 +29,11 @@ CITATION = """
 
 
 def block(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> KerasTensor:
-    """A convolution without bias and without padding, batch normalisation, ReLU."""
+    """A convolution without bias and without padding, batch normalisation, ReLU.
+
+    ``(n, height, width, channels)`` to ``(n, (height - kernel) // stride + 1, (width - kernel) //
+    stride + 1, filters)``.
+    """
     conv = keras.layers.Conv2D
     x = conv(filters, kernel, strides=stride, use_bias=False, name=f"{name}_conv")(x)
     x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
