@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores: a thread pool for all cores in each of them costs more than it
+    # brings. Processes that the tests start inherit it.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 import pytest
 
@@ -65,8 +70,12 @@ def as_wide_as_elsewhere(monkeypatch):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory):
-    """The datasets are cached once for all tests, outside the user's own cache."""
-    folder = tmp_path_factory.mktemp("kerazoo-home")
+    """The datasets are cached once for all tests and workers, outside the user's own cache."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "kerazoo-home"
+    folder.mkdir(exist_ok=True)
     before = os.environ.get("KERAZOO_HOME")
     os.environ["KERAZOO_HOME"] = str(folder)
     yield folder

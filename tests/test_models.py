@@ -121,8 +121,10 @@ def test_option_a_has_no_parameters_and_leaves_out_places():
 
 
 def test_option_b_projects():
-    a = kerazoo.build("resnet8", option="A").count_params()
-    assert kerazoo.build("resnet8", option="B").count_params() > a
+    a, b = (trainable(kerazoo.build("resnet8", option=option)) for option in "AB")
+    assert b - a == 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64, "two projections, each normalised"
+    assert trainable(kerazoo.build("resnet8")) == b, "resnet8's own"
+    assert f"{b:,} trainable" in kerazoo.models.resnet.resnet8.__doc__
 
 
 def test_residual_block_refuses_what_it_cannot_do():

@@ -165,21 +165,27 @@ class StackedLSTM(nn.Module):
 
 
 class Block(nn.Module):
-    """The residual block, option A."""
+    """The residual block, option A or B (1 × 1 convolution where the shape changes)."""
 
-    def __init__(self, before: int, after: int, stride: int):
+    def __init__(self, before: int, after: int, stride: int, option: str):
         super().__init__()
         self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
         self.norm1 = nn.BatchNorm2d(after)
         self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(after)
         self.stride, self.missing = stride, after - before
+        self.projection = None
+        if option == "B" and (stride > 1 or before != after):
+            shortcut = nn.Conv2d(before, after, 1, stride, bias=False)
+            self.projection = nn.Sequential(shortcut, nn.BatchNorm2d(after))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve twice and add the input."""
         y = functional.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
-        if self.stride > 1:
+        if self.projection is not None:
+            x = self.projection(x)
+        elif self.stride > 1:
             half = self.missing // 2
             x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, half, self.missing - half))
         return functional.relu(y + x)
@@ -188,12 +194,13 @@ class Block(nn.Module):
 def resnet(job: TrainingJob, x: Tensor) -> nn.Module:
     """The CIFAR network of the depth in the entry's name: three stages of blocks."""
     depth = int(job.entry.partition("@")[0].removeprefix("resnet"))
+    option = "B" if depth == 8 else "A"  # as kerazoo.build
     first = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
     layers: list[nn.Module] = [first, nn.BatchNorm2d(16), nn.ReLU()]
     before = 16
     for stage, filters in enumerate((16, 32, 64)):
         for block in range((depth - 2) // 6):
-            layers.append(Block(before, filters, 2 if stage and not block else 1))
+            layers.append(Block(before, filters, 2 if stage and not block else 1, option))
             before = filters
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 

@@ -52,9 +52,9 @@ def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
     true = scores.probabilities[np.arange(len(scores.labels)), scores.labels]
     wrong = np.flatnonzero(scores.predicted != scores.labels)
     worst = wrong[np.argsort(true[wrong], kind="stable")][:MISTAKES]
-    columns = 8
+    columns = max(1, min(8, len(worst)))
     rows = max(1, -(-len(worst) // columns))
-    figure = new_figure(columns * 1.25, rows * 1.7 + 0.6)
+    figure = new_figure(max(columns * 1.25, 5), rows * 1.7 + 0.6)  # 5: the title needs it
     names = data.info.labels
     for place, index in enumerate(worst, start=1):
         axes = figure.add_subplot(rows, columns, place)
@@ -67,5 +67,6 @@ def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
         )
     if not len(worst):
         figure.text(0.5, 0.4, "no mistake on the test split", ha="center", fontsize=12)
-    figure.suptitle(f"{title}: the worst of {len(wrong)} mistakes on the test split", fontsize=10)
+    shown = "all" if len(worst) == len(wrong) else "the worst"
+    figure.suptitle(f"{title}: mistakes on the test split: {len(wrong)}, {shown} here", fontsize=10)
     return figure
