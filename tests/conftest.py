@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -16,8 +17,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
+import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import brought
+from kerazoo.spec import Entry
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -68,13 +71,17 @@ def as_wide_as_elsewhere(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """One folder for all tests of this run, whichever worker runs them."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session", autouse=True)
-def cache_home(tmp_path_factory):
-    """The datasets are cached once for all tests and workers, outside the user's own cache."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "kerazoo-home"
+def cache_home(shared_folder):
+    """The datasets are cached once for all tests, outside the user's own cache."""
+    folder = shared_folder / "kerazoo-home"
     folder.mkdir(exist_ok=True)
     before = os.environ.get("KERAZOO_HOME")
     os.environ["KERAZOO_HOME"] = str(folder)
@@ -131,6 +138,26 @@ def private_zoo(private_registry, tmp_path_factory, monkeypatch, cache_home):
     registry.import_module(str(path))
     yield path
     sys.modules.pop("private_zoo", None)
+
+
+@pytest.fixture
+def recorded(private_zoo, in_tmp, shared_folder):
+    """The entry ``bar_net@bars`` with evidence of three seeds, recorded once for all tests."""
+    return record_once(shared_folder / "full-tier", private_zoo.parent, "full")
+
+
+def record_once(kept: Path, zoo: Path, tier: str) -> Entry:
+    """Evidence of ``bar_net`` with this tier, beside the user's module in the folder ``zoo``."""
+    if not kept.exists():
+        kerazoo.verify("bar_net", seeds=3, tier=tier, record=True, progress=False)
+        aside = kept.with_name(f"{kept.name}-{os.getpid()}")
+        for name in ("references", "weights"):
+            shutil.copytree(zoo / name, aside / name)
+        with contextlib.suppress(OSError):  # the other worker was faster
+            aside.rename(kept)
+    for name in ("references", "weights"):
+        shutil.copytree(kept / name, zoo / name, dirs_exist_ok=True)
+    return registry.get_entry("bar_net")
 
 
 @pytest.fixture

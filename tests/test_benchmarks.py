@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 import kerazoo
 from benchmarks import speed
+from benchmarks.peers import bare_loop, plain_keras
 from benchmarks.peers.job import TrainingJob
 from benchmarks.timings import accuracy, throughput
 from kerazoo import building, registry
@@ -51,16 +51,14 @@ def job(entry, folder, **options) -> TrainingJob:
     )  # fmt: skip
 
 
-def test_plain_keras_and_the_bare_loop_run(tmp_path):
+@pytest.mark.parametrize("peer", [plain_keras, bare_loop])
+def test_plain_keras_and_the_bare_loop_run(peer, tmp_path, monkeypatch, capsys):
     path = tmp_path / "job.json"
     path.write_text(json.dumps(dataclasses.asdict(job("mnist_cnn_fast@mnist", tmp_path))))
-    for module in ("plain_keras", "bare_loop"):
-        done = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.peers.{module}", str(path)],
-            check=True, capture_output=True, text=True, cwd=ROOT,
-        )  # fmt: skip
-        said = json.loads(done.stdout.splitlines()[-1])
-        assert len(said["epochs"]) == 2 and said["loss"] > 0 and said["peak_mb"] > 100
+    monkeypatch.setattr(sys, "argv", ["peer", str(path)])
+    peer.main()
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert len(said["epochs"]) == 2 and said["loss"] > 0 and said["peak_mb"] > 100
 
 
 @pytest.mark.parametrize("name", throughput.EXAMPLES)

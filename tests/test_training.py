@@ -80,26 +80,27 @@ class Killed(Exception):
     """Stands for a process that ends in the middle of an epoch."""
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 4])
-def test_a_run_that_ends_anywhere_resumes_to_identical_weights(
-    private_zoo, in_tmp, monkeypatch, epoch
-):
+def test_a_run_that_ends_anywhere_resumes_to_identical_weights(private_zoo, in_tmp, monkeypatch):
+    """One run, killed in its first epoch, in its second, in its fifth."""
     straight = kerazoo.train("bar_net", out="straight", **OPTIONS)
-    order = checkpoint.order_of_data
+    order, seen = checkpoint.order_of_data, []
 
-    def dies(n, seed, at):
-        if at == epoch:
-            raise Killed
-        return order(n, seed, at)
+    def dies(at):
+        def asked(n, seed, epoch):
+            if epoch == at:
+                raise Killed
+            seen.append(epoch)
+            return order(n, seed, epoch)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "order_of_data", dies)
+        monkeypatch.setattr(checkpoint, "order_of_data", asked)
+
+    for at in (0, 1, 4):
+        dies(at)
         with pytest.raises(Killed):
-            kerazoo.train("bar_net", out="stopped", **OPTIONS)
-    seen = []
-    monkeypatch.setattr(checkpoint, "order_of_data", lambda *a: (seen.append(a[2]), order(*a))[1])
+            kerazoo.train("bar_net", out="stopped", resume=at > 0, **OPTIONS)
+    dies(None)
     resumed = kerazoo.train("bar_net", out="stopped", resume=True, **OPTIONS)
-    assert seen == list(range(epoch, 6)), "only what was missing is trained again"
+    assert seen == list(range(6)), "only what was missing is trained again"
     assert outcome(resumed.path) == outcome(straight.path)
 
 
@@ -136,31 +137,36 @@ def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypa
 def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
     """A smaller version of benchmarks/resume_kill.py: SIGKILL, then Ctrl-C, while it trains."""
 
-    def command(out):
-        return [
-            *(sys.executable, "-m", "kerazoo", "--import", str(private_zoo), "train", "bar_net"),
-            *("--epochs", "60", "--checkpoint-seconds", "0", "--out", str(out)),
-        ]
-
+    command = [
+        *(sys.executable, "-m", "kerazoo", "--import", str(private_zoo), "train", "bar_net"),
+        *("--epochs", "60", "--checkpoint-seconds", "0", "--out", "stopped"),
+    ]
     # A job in the background of a script ignores Ctrl-C, and its children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rare = {"epochs": 60, "progress": False, "checkpoint_seconds": 3600.0}
     straight = kerazoo.train("bar_net", out="straight", **rare)
-    moments = random.Random(0)
+    moments, last = random.Random(0), -1
     for how, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
-        out = in_tmp / how.name
-        process = subprocess.Popen(command(out), stderr=subprocess.PIPE)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        command = [*command, "--resume"]
         deadline = time.monotonic() + 120
-        while not (out / checkpoint.FILE_NAME).exists() and time.monotonic() < deadline:
+        while epochs_kept(in_tmp / "stopped") <= last and time.monotonic() < deadline:
             assert process.poll() is None, process.stderr.read().decode()
             time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.3))
+        time.sleep(moments.uniform(0, 0.2))
         os.kill(process.pid, how)
         said = process.communicate()[1].decode()
         assert process.returncode == status, said
         assert how is signal.SIGKILL or ("--resume" in said and "Traceback" not in said)
-        resumed = kerazoo.train("bar_net", out=out, resume=True, **rare)
-        assert outcome(resumed.path) == outcome(straight.path)
+        last = epochs_kept(in_tmp / "stopped")
+    resumed = kerazoo.train("bar_net", out="stopped", resume=True, **rare)
+    assert outcome(resumed.path) == outcome(straight.path)
+
+
+def epochs_kept(run) -> int:
+    """Of the run's checkpoint; -1 if there is none."""
+    kept = checkpoint.read(run)
+    return kept.epochs if kept else -1
 
 
 def test_ctrl_c_keeps_the_last_epoch_and_resumes_exactly(private_zoo, in_tmp, monkeypatch):
@@ -389,7 +395,7 @@ def test_head_epochs_train_the_head_alone_and_resume_exactly(private_zoo, in_tmp
     assert [moved for _, moved in seen[:2]] == [{"classifier"}] * 2
     assert all("classifier" in moved and len(moved) > 2 for _, moved in seen[2:])
     assert all(layer.trainable for layer in first.model.layers)
-    for stop in (1, 2, 3):
+    for stop in (1, 2, 3):  # among the head's epochs, between, and after them
 
         def killed(self, net, epoch, begin=loop.Epochs.begin, stop=stop):
             if epoch == stop:
@@ -399,9 +405,11 @@ def test_head_epochs_train_the_head_alone_and_resume_exactly(private_zoo, in_tmp
         with monkeypatch.context() as patch:
             patch.setattr(loop.Epochs, "begin", killed)
             with pytest.raises(Killed):
-                trainer.train_job(job(), in_tmp / f"run{stop}", show=False, checkpoint_seconds=0)
-        resumed = trainer.train_job(job(), in_tmp / f"run{stop}", resume=True, show=False)
-        assert resumed.metrics == whole.metrics
+                trainer.train_job(
+                    job(), in_tmp / "run", resume=stop > 1, show=False, checkpoint_seconds=0
+                )
+    resumed = trainer.train_job(job(), in_tmp / "run", resume=True, show=False)
+    assert resumed.metrics == whole.metrics
 
 
 def test_a_layer_that_a_model_froze_stays_frozen(private_zoo, in_tmp):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -163,25 +162,6 @@ def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo,
     trained = kerazoo.build("bar_net", weights="bars")
     data = kerazoo.load_data("bars")
     assert (trained.predict(data.test.x, verbose=0).argmax(1) == data.test.y).mean() > 0.9
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """The evidence of bar_net, recorded once for all tests of this file."""
-    return tmp_path_factory.mktemp("evidence")
-
-
-@pytest.fixture
-def recorded(private_zoo, in_tmp, kept):
-    folder = private_zoo.parent
-    if not (kept / "references").exists():
-        kerazoo.verify("bar_net", seeds=3, record=True, progress=False)
-        for name in ("references", "weights"):
-            shutil.copytree(folder / name, kept / name)
-    else:
-        for name in ("references", "weights"):
-            shutil.copytree(kept / name, folder / name)
-    return registry.get_entry("bar_net")
 
 
 def test_command_says_fail_with_status_1(recorded, command):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
+from conftest import record_once
 
 import kerazoo
 from kerazoo import registry, verifying_all
@@ -13,25 +13,13 @@ from kerazoo.errors import Interrupted
 from kerazoo.verifying_all import verify_all
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """The evidence of bar_net, recorded once for all tests of this file."""
-    return tmp_path_factory.mktemp("evidence")
-
-
 @pytest.fixture
-def recorded(private_zoo, in_tmp, kept):
-    folder = private_zoo.parent
-    made = (kept / "references").exists()
-    if not made:
-        for tier in ("full", "smoke"):
-            kerazoo.verify("bar_net", seeds=3, tier=tier, record=True, progress=False)
-    for name in ("references", "weights"):
-        source, target = (kept, folder) if made else (folder, kept)
-        shutil.copytree(source / name, target / name)
+def both_recorded(recorded, private_zoo, shared_folder):
+    """``bar_net`` with evidence of both tiers, which is recorded once for all tests."""
+    return record_once(shared_folder / "both-tiers", private_zoo.parent, "smoke")
 
 
-def test_all_runs_what_it_can_and_says_why_not(recorded, command, monkeypatch, in_tmp):
+def test_all_runs_what_it_can_and_says_why_not(both_recorded, command, monkeypatch, in_tmp):
     monkeypatch.setenv("KERAZOO_HOME", str(in_tmp / "empty"))
     for name in ("TFDS_DATA_DIR", "KERAZOO_DATA_DIR"):
         monkeypatch.setenv(name, str(in_tmp / "nothing"))
@@ -53,7 +41,7 @@ def test_all_runs_what_it_can_and_says_why_not(recorded, command, monkeypatch, i
         assert f"{name}: skipped: {said[name]['skipped']}" in out, "the whole reason"
 
 
-def test_one_failure_fails_all(recorded, command, monkeypatch):
+def test_one_failure_fails_all(both_recorded, command, monkeypatch):
     from kerazoo import verifying
 
     honest = verifying.worst_allowed
@@ -80,7 +68,7 @@ def stopping(monkeypatch, error):
     monkeypatch.setattr(registry, "list_entries", lambda _: ["bar_net@bars"] * 3)
 
 
-def test_the_error_of_one_entry_is_its_verdict(recorded, command, monkeypatch):
+def test_the_error_of_one_entry_is_its_verdict(both_recorded, command, monkeypatch):
     stopping(monkeypatch, kerazoo.KerazooError("its folder is in use"))
     status, out, _ = command("verify", "--all", "--tier", "smoke")
     assert status == 1 and out.count("PASS") == 2 and out.count("ERROR") == 1
@@ -88,7 +76,7 @@ def test_the_error_of_one_entry_is_its_verdict(recorded, command, monkeypatch):
     assert "2 passed, 1 failed, 0 skipped" in out
 
 
-def test_an_error_is_in_the_json(recorded, command, monkeypatch):
+def test_an_error_is_in_the_json(both_recorded, command, monkeypatch):
     stopping(monkeypatch, kerazoo.KerazooError("its folder is in use"))
     status, out, _ = command("verify", "--all", "--tier", "smoke", "--json")
     said = json.loads(out)
@@ -97,7 +85,7 @@ def test_an_error_is_in_the_json(recorded, command, monkeypatch):
 
 
 @pytest.mark.parametrize("json_too", [False, True])
-def test_ctrl_c_shows_what_there_is_and_how_to_go_on(recorded, command, monkeypatch, json_too):
+def test_ctrl_c_shows_what_there_is_and_how_to_go_on(both_recorded, command, monkeypatch, json_too):
     stopping(monkeypatch, Interrupted("stopped in the run of seed 3"))
     asked = ("verify", "--all", "--tier", "smoke", "--out", "here", *(["--json"] * json_too))
     status, out, err = command(*asked)
@@ -108,7 +96,7 @@ def test_ctrl_c_shows_what_there_is_and_how_to_go_on(recorded, command, monkeypa
         assert "PASS" in out and "1 passed, 0 failed" in out
 
 
-def test_resume_trains_nothing_again(recorded, command, monkeypatch):
+def test_resume_trains_nothing_again(both_recorded, command, monkeypatch):
     from kerazoo.training import loop
 
     asked = ("verify", "--all", "bar_net", "--tier", "smoke", "--out", "here")
@@ -122,7 +110,7 @@ def test_resume_trains_nothing_again(recorded, command, monkeypatch):
     assert status == 2 and "--out" in err
 
 
-def test_function_and_command_have_the_same_default_tier(recorded, command):
+def test_function_and_command_have_the_same_default_tier(both_recorded, command):
     _, out, _ = command("verify", "--all", "bar_net", "--json")
     tier = next(verify_all("bar_net", progress=False)).report.tier
     assert json.loads(out)[0]["report"]["tier"] == tier == "full"
@@ -142,7 +130,7 @@ def test_what_does_not_go_together_is_refused(command):
         assert status == 2 and said in err, (arguments, err)
 
 
-def test_verdicts_come_one_by_one(recorded):
+def test_verdicts_come_one_by_one(both_recorded):
     verdicts = verify_all("bar_net*", tier="smoke", progress=False)
     first = next(verdicts)
     assert first.entry == "bar_net@bars" and first.report.passed and first.seconds > 0
