@@ -155,7 +155,14 @@ def scikit_learn(path: Path, seed: int) -> dict[str, float]:
 
 
 def photographs(seed: int) -> dict[str, float]:
-    """``resnet8`` on a folder of JPEG files of two classes of CIFAR-10, the re-encode's pixels.
+    """``resnet8`` on a folder of JPEG files of two classes of CIFAR-10, the re-encode's pixels."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_photographs(Path(folder), EACH)
+        return comparison("resnet8", folder, seed=seed)
+
+
+def write_photographs(folder: Path, each: int) -> None:
+    """So many JPEG files of each of two classes of CIFAR-10, in a folder per class.
 
     The trained weights know these classes from the training split; the files are of the test
     split, which no weights have seen.
@@ -163,14 +170,11 @@ def photographs(seed: int) -> dict[str, float]:
     from PIL import Image
 
     data = kerazoo.load_data("cifar10")
-    with tempfile.TemporaryDirectory() as folder:
-        for label in PHOTOGRAPHS:
-            (Path(folder) / label).mkdir()
-            of = np.flatnonzero(data.test.y == data.info.labels.index(label))[:EACH]
-            for i in of:
-                picture = Image.fromarray(data.test.x[i])
-                picture.save(Path(folder) / label / f"{i}.jpg", quality=95)
-        return comparison("resnet8", folder, seed=seed)
+    for label in PHOTOGRAPHS:
+        (folder / label).mkdir()
+        for i in np.flatnonzero(data.test.y == data.info.labels.index(label))[:each]:
+            picture = Image.fromarray(data.test.x[i])
+            picture.save(folder / label / f"{i}.jpg", quality=95)
 
 
 def gathered(figures: dict[str, Any], group: str) -> dict[str, dict[str, list[float]]]:
@@ -261,7 +265,8 @@ def write_report(figures: dict[str, Any]) -> None:
             "",
             paragraph(
                 f"""Classes {" and ".join(PHOTOGRAPHS)}, {EACH} JPEG files each, of CIFAR-10's test
-                split (JPEG re-encode)."""
+                split (JPEG re-encode): the weights know these classes, from other photographs. A
+                fifth of the files is the test split."""
             ),
             "",
             *_rows(

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import real_data_missing
 from PIL import Image
 from sklearn import datasets as sklearn_datasets
 
@@ -189,6 +190,21 @@ def test_the_same_command_gives_the_same_bits_and_resumes_to_them(
             resume=True,
             **{**options, "balance": False},
         )
+
+
+def test_a_folder_of_real_photographs(real_data, in_tmp):
+    """CIFAR-10 as JPEG files: the zoo's weights beat a start from nothing and both baselines."""
+    from benchmarks import finetuning
+
+    missing = real_data_missing("cifar10") or registry.get_entry("resnet8@cifar10").unmeasured
+    if missing:
+        pytest.skip(missing)
+    (in_tmp / "my photographs").mkdir()
+    finetuning.write_photographs(in_tmp / "my photographs", 200)
+    done = kerazoo.finetune("resnet8", "my photographs", epochs=4, out="run", progress=False)
+    value = {row.name: row.value for row in done.comparison}
+    assert value["fine-tuned"] > max(v for name, v in value.items() if name != "fine-tuned")
+    assert value["fine-tuned"] > 0.9 and value["majority class"] == 0.5
 
 
 def test_balance_weighs_the_classes():
