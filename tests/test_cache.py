@@ -12,7 +12,7 @@ import pytest
 import requests
 
 import kerazoo
-from kerazoo import registry
+from kerazoo import files, registry
 from kerazoo.datasets import cache
 from kerazoo.datasets import tfds as through_tfds
 from kerazoo.datasets.digits import enlarge
@@ -33,6 +33,27 @@ def test_second_load_comes_from_the_cache(home, monkeypatch):
     np.testing.assert_array_equal(first.test.x, second.test.x)
     x, y = second.train
     assert len(x) == len(y) == len(second.train) == 1077
+
+
+def test_writing_into_loaded_arrays_leaves_the_cache_alone(home):
+    kerazoo.load_data("digits")
+    mine = kerazoo.load_data("digits").train.x
+    mine[:] = 255 - mine
+    np.testing.assert_array_equal(kerazoo.load_data("digits").train.x, 255 - mine)
+
+
+def test_mapped_arrays_are_what_is_read(tmp_path):
+    kinds = ["?", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8", "c8"]
+    arrays = {kind: np.arange(6).reshape(3, 2).astype(kind) for kind in kinds}
+    arrays["none"] = np.zeros((0, 4), "f4")
+    files.write_arrays(tmp_path / "a", arrays, {"said": "so"})
+    (mapped, about), (read, _) = files.map_arrays(tmp_path / "a"), files.read_arrays(tmp_path / "a")
+    assert about == {"said": "so"} and mapped.keys() == read.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert (
+            mapped[name].dtype == read[name].dtype == array.dtype and mapped[name].flags.writeable
+        )
+        np.testing.assert_array_equal(mapped[name], array)
 
 
 @pytest.mark.parametrize("damage", ["alter", "truncate", "empty", "other data", "no file"])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kerazoo import fingerprint, registry
 from kerazoo.datasets.windows import windows_of
 from kerazoo.errors import KerazooError
-from kerazoo.files import read_arrays, write_arrays
+from kerazoo.files import map_arrays, write_arrays
 from kerazoo.spec import Data, Dataset, Split
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None
     try:
         if not path.exists():
             return None
-        arrays, about = read_arrays(path)
+        arrays, about = map_arrays(path)
         found = fingerprint.of_arrays(arrays)
         if found != (about["sha256"] if info.measured_on else info.sha256):
             raise ValueError("its checksum differs")
