@@ -15,7 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from kerazoo import evidence, reference_table, registry, tables
+from kerazoo import caveats, evidence, reference_table, registry, tables
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import TIERS, Entry
@@ -105,12 +105,12 @@ def zoo_table() -> str:
     for name in registry.list_entries():
         row = tables.entry_row(registry.get_entry(name))
         measure = metric(row["metric"])
-        naive = tables.best_baseline(row)
+        naive = caveats.best_naive(row["baselines"], measure)
         cells = [
             f"`{name}`",
             f"{measure.short or measure.title} {measure.arrow}",
             measure.with_spread(row["mean"], row["std"], row["n"]),
-            "–" if naive is None else f"{measure.show(naive[1])} ({naive[0]})",
+            "–" if naive is None else f"{measure.show(naive[1])} ({caveats.plain(naive[0])})",
             ", ".join(
                 f"{measure.show(v)} ({k.replace('_', ' ')})" for k, v in row["limits"].items()
             ),

@@ -6,6 +6,7 @@ All of it is derived from recorded data; nobody types it. Standard library only.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from decimal import Decimal
 
 from kerazoo import registry
@@ -19,13 +20,13 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def best_naive(reference: Reference, measure: Metric) -> tuple[str, float] | None:
+def best_naive(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:
     """The best naive model and its figure in the main metric; None if none was measured."""
-    if not reference.baselines:
+    if not baselines:
         return None
     choose = max if measure.higher_is_better else min
-    name = choose(reference.baselines, key=reference.baselines.__getitem__)
-    return name, reference.baselines[name]
+    name = choose(baselines, key=baselines.__getitem__)
+    return name, baselines[name]
 
 
 def loses_to(published: Published, recorded: Evidence) -> dict[str, float]:
@@ -106,7 +107,7 @@ def out_of_date(tier: str, reasons: list[str]) -> str:
 
 
 def _loses(reference: Reference, measure: Metric, opening: str) -> list[str]:
-    naive = best_naive(reference, measure)
+    naive = best_naive(reference.baselines, measure)
     if naive is None or measure.is_better(reference.mean, naive[1]):
         return []
     return [
@@ -117,7 +118,7 @@ def _loses(reference: Reference, measure: Metric, opening: str) -> list[str]:
 
 def _of_reference(entry: Entry, full: Reference, measure: Metric) -> list[str]:
     said = []
-    naive = best_naive(full, measure)
+    naive = best_naive(full.baselines, measure)
     said += _loses(full, measure, "Does not beat")
     count = "one seed" if full.n == 1 else f"n = {full.n} seeds"
     said.append(

@@ -65,15 +65,6 @@ def _time(seconds: float | None) -> str:
     return "–" if seconds is None else duration(seconds)
 
 
-def best_baseline(row: dict[str, Any]) -> tuple[str, float] | None:
-    """The best naive model of an entry's row, and its figure; None if none was measured."""
-    if not row["baselines"]:
-        return None
-    choose = max if row["higher_is_better"] else min
-    name = choose(row["baselines"], key=row["baselines"].__getitem__)
-    return name.replace("_", " "), row["baselines"][name]
-
-
 def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
     """The zoo: one row per entry."""
     from rich import box
@@ -94,7 +85,7 @@ def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         measure = metric(row["metric"])
-        naive = best_baseline(row)
+        naive = caveats.best_naive(row["baselines"], measure)
         measured = row["mean"] is not None
         table.add_row(
             row["entry"],

@@ -95,7 +95,7 @@ class Report:
         Truly: by more than so many runs scatter. The floor may be wider than that, and must not
         let a model pass that is no better than a naive one.
         """
-        naive = best_naive(self.reference, self.measure)
+        naive = best_naive(self.reference.baselines, self.measure)
         if naive is None or not self.measure.is_better(self.reference.mean, naive[1]):
             return None
         scatter = prediction_margin(self.reference, len(self.runs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerazoo import caveats, reference_table, tables
+from kerazoo import caveats, reference_table
 from kerazoo.card.markup import Markup, escape, table, tag
 from kerazoo.evaluation import dot_plot
 from kerazoo.evidence import Evidence, Reference
@@ -23,11 +23,12 @@ def headline(content: dict[str, Any], measure: Metric) -> str:
     else:
         shown = measure.with_spread(content["mean"], content["std"], content["n"])
         figure = tag("p", Markup(f"{tag('strong', shown)} test {escape(measure.title)}"), "figure")
-        naive = tables.best_baseline(content)
+        naive = caveats.best_naive(content["baselines"], measure)
         if naive:
             beats = measure.is_better(content["mean"], naive[1])
             facts.append(
-                f"{'beats' if beats else 'does NOT beat'} its best naive baseline, {naive[0]} "
+                f"{'beats' if beats else 'does NOT beat'} its best naive baseline, "
+                f"{caveats.plain(naive[0])} "
                 f"({measure.show(naive[1])})"
             )
     return f"{figure}\n{tag('p', ' · '.join(facts), 'facts')}"
