@@ -388,6 +388,8 @@ def _write_table(options: argparse.Namespace, predictions: TablePredictions) -> 
     path = Path(options.out or f"{Path(options.inputs[0]).stem}-{KINDS[predictions.kind]}.csv")
     if options.out is None and path.exists():
         raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
+    if path.exists() and path.samefile(options.inputs[0]):
+        raise KerazooError(f"{path} is the file that is read; name another with --out FILE.")
     write_csv(predictions, path)
     if options.json:
         _print_json(options, {**predictions.as_json(), "path": str(path)})

@@ -183,8 +183,7 @@ def finetune(
     model = registry.get_model(name)
     fresh = weights == "auto" and is_best_learnt_anew(model, data)
     source = source_of(model, None if fresh else weights)
-    if freeze and source is None:
-        raise KerazooError("freeze keeps trained layers as they are, but there are none to keep.")
+    _refuse_head_settings(source, freeze, settings or {})
     asked = Asked(
         target=tuple(target) if isinstance(target, (list, tuple)) else target,
         text=text, task=task, time=time, horizon=horizon, lookback=lookback, gaps=gaps,
@@ -193,10 +192,7 @@ def finetune(
     )  # fmt: skip
     run.require_seed(seed)
     require_engine(engine)
-    if resume and out is None:
-        raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
-    if out is not None and not resume:
-        run.refuse_used(Path(out))  # before the data is read
+    _refuse_folder(out, resume, data)  # before the data is read
     tell = _tell if progress else _say_nothing
     start = registry.get_dataset(source.dataset) if source else None
     own = read(model, data, asked, start, test=test, tell=tell)
@@ -240,6 +236,33 @@ def finetune(
     write_comparison(folder, rows, done)
     card.write(folder, own, rows, done, transferred)
     return FineTuned(done, rows, own.found, own.warnings, card.use(own, done))
+
+
+def _refuse_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:
+    """Raise KerazooError for wishes about the new last layer where there will be none."""
+    heads = [*(["freeze"] if freeze else []), *(k for k in settings if k.startswith("head_"))]
+    if not heads:
+        return
+    if source is None:
+        raise KerazooError(f"{heads[0]}: there are no trained layers that a new one is put upon.")
+    if registry.task_of(source) == "generation":
+        raise KerazooError(f"{heads[0]}: a generator of pictures has no new last layer.")
+
+
+def _refuse_folder(out: str | Path | None, resume: bool, data: Any) -> None:
+    """Raise KerazooError for a run folder that is in use, or lies among the user's pictures."""
+    if resume and out is None:
+        raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
+    if out is not None and not resume:
+        run.refuse_used(Path(out))
+    out = out if out is not None else run.RUNS
+    if not isinstance(data, (str, os.PathLike)) or not Path(data).is_dir():
+        return
+    if Path(out).resolve().is_relative_to(Path(data).resolve()):
+        raise KerazooError(
+            f"the run folder {os.fspath(out)} lies in the data folder {os.fspath(data)}, where its "
+            "pictures would count as data; give --out another folder."
+        )
 
 
 def nearest_entry(model: Model, own: Own) -> Entry:
@@ -311,6 +334,11 @@ def prepare_job(
         **own.options,  # what the data says goes before what the entry has
     }
     options = {k: v for k, v in options.items() if k in building.options_of(model)}
+    if info.task == "classification" and "classes" not in building.options_of(model):
+        raise KerazooError(
+            f"{model.name} predicts numbers, but {info.name} holds classes. Take a model of "
+            "classes, such as mlp; or --task regression, if they are numbers."
+        )
     net = building.call_factory(model, options)
     head: tuple[str, ...] = ()
     transferred = None

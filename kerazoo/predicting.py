@@ -234,7 +234,7 @@ def _prepare_text(known: Predictor, given: Any) -> _Prepared:
     assert known.vocabulary is not None
     ids = text.encode([raw], known.vocabulary, length)[0]
     if (ids <= text.UNKNOWN).all():
-        raise KerazooError("the text holds no word that the model knows; it knows English reviews.")
+        raise KerazooError("the text holds no word that the model knows from its training texts.")
     note = ""
     if len(tokens) > length:
         note = f"only {text.KEPT} {length} of its {len(tokens):,} words are read"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_text
-from kerazoo.own.csv_file import FIRST_LINE, is_missing, read_frame
+from kerazoo.own.csv_file import FIRST_LINE, as_numbers, is_missing, read_frame
 from kerazoo.own.data import inner_model, listed
 from kerazoo.own.table import Column, columns_from, encode, texts_of
 from kerazoo.training import engine, run
@@ -112,6 +112,13 @@ def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> li
                 notes.append(
                     f"{c.name}: {int(missing.sum())} value(s) are missing (line {line}), which "
                     "never was so in training; the mean stands for them"
+                )
+            read = as_numbers(frame[c.name], c.name)
+            if read is not None and read[1]:
+                first = read[1][0]
+                notes.append(
+                    f"{c.name}: {len(read[1])} value(s) are no number, so missing (line "
+                    f"{first + FIRST_LINE}: {frame[c.name].iloc[first]!r})"
                 )
             continue
         texts = texts_of(frame[c.name])

@@ -275,6 +275,21 @@ def test_a_table_of_numbers_from_a_frame(in_tmp):
         kerazoo.evaluate(done.path)
 
 
+def test_a_table_of_very_few_rows_has_a_figure_and_its_error(in_tmp):
+    """Resamples of two test rows often hold one value only, on which no R² can be measured."""
+    frame = pd.DataFrame({"a": np.arange(12.0) ** 2, "b": np.arange(12.0)[::-1] * 0.5})
+    done = kerazoo.finetune("mlp", frame, target="b", task="regression", out="run", **FAST)
+    assert done.metrics["examples"] == 2 and np.isfinite(done.metrics["standard_error"])
+
+
+def test_a_series_that_stands_still_in_the_end_is_measured(in_tmp):
+    values = np.r_[np.sin(np.arange(160)), np.full(60, 0.5)]
+    frame = pd.DataFrame({"x": values})
+    done = kerazoo.finetune("stacked_lstm", frame, target="x", horizon=2, out="run", **FAST)
+    assert "nrmse" not in done.metrics["also"] and np.isfinite(done.metrics["value"])
+    assert any("never changes in the test split" in w for w in done.warnings)
+
+
 def test_targets_of_any_size_are_learnt_in_their_own_units(in_tmp):
     random = np.random.RandomState(0)
     x = random.uniform(-1, 1, (300, 3))
@@ -362,9 +377,10 @@ def test_texts_learn_from_the_zoos_weights(in_tmp):
 
 
 def test_a_generator_learns_a_folder_of_pictures(in_tmp):
+    (in_tmp / "pictures").mkdir()
     for i, x in enumerate(kerazoo.load_data("digits").train.x[:120]):
-        Image.fromarray(x.squeeze(-1)).save(in_tmp / f"{i}.png")
-    done = kerazoo.finetune("dcgan", in_tmp, weights="digits", scratch=False, out="run", **FAST)
+        Image.fromarray(x.squeeze(-1)).save(in_tmp / "pictures" / f"{i}.png")
+    done = kerazoo.finetune("dcgan", "pictures", weights="digits", scratch=False, out="run", **FAST)
     names = [row.name for row in done.comparison]
     assert names == ["independent pixels", "real against real", "fine-tuned"]
     assert done.comparison[2].value < done.comparison[0].value
@@ -395,9 +411,14 @@ def test_a_fine_tuned_model_is_exported_and_certified(tuned):
         (("text_cnn", "{folder}"), "takes a CSV file of texts"),
         (("mlp", "{wine}"), "--target"),
         (("mlp", "{wine}", "--target", "cultivar", "--horizon", "3"), "--horizon goes with"),
+        (("mlp", "wines.csv", "--target", "cultivar"), "no file or folder wines.csv"),
         (("stacked_lstm", "{wine}", "--target", "ash"), "--horizon"),
         (("mnist_cnn", "{folder}", "--weights", "imagenet"), "unknown weights"),
-        (("mnist_cnn", "{folder}", "--weights", "none", "--freeze"), "none to keep"),
+        (("mnist_cnn", "{folder}", "--weights", "none", "--freeze"), "no trained layers"),
+        (("mnist_cnn", "{folder}", "--weights", "none", "--set", "head_epochs=1"), "no trained"),
+        (("dcgan", "{folder}", "--weights", "digits", "--freeze"), "no new last layer"),
+        (("mnist_cnn", "{folder}", "--out", "{folder}/run"), "lies in the data folder"),
+        (("linear_regression", "{wine}", "--target", "cultivar"), "predicts numbers"),
         (("mnist_cnn", "{folder}", "--size", "0"), "size"),
         (("mnist_cnn", "{folder}", "--size", "3"), "cannot be built"),
         (("mnist_cnn", "{folder}", "--epochs", "0"), "epochs"),
@@ -446,5 +467,11 @@ def test_a_table_is_predicted_to_a_file_that_is_never_overwritten_unasked(comman
     status, _, error = command("predict", "run", wine)
     assert status == 2
     assert "exists" in error
+    status, _, error = command("predict", "run", wine, "--out", wine)
+    assert status == 2 and "is the file that is read" in error
+    broken = pd.read_csv(wine).astype(str)
+    broken.loc[3, broken.columns[1]] = "1.2.3"
+    broken.to_csv("broken.csv", index=False)
+    assert "line 5: '1.2.3'" in command("predict", "run", "broken.csv")[2]
     assert command("predict", "run", wine, "--out", "other.csv")[0] == 0
     assert Path("other.csv").read_text(encoding="utf-8") == first

@@ -93,12 +93,16 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path):
     (cat / "half.png").write_bytes(whole[: len(whole) // 2])
     (cat / "notes.txt").write_text("not a picture by its name, so not even a problem")
     (cat / ".hidden.png").write_bytes(b"")
+    (cat / "phone.heic").write_bytes(b"a kind that Pillow alone does not read")
+    (cat / "more").mkdir()
     (folder / ".cache").mkdir()
     own = read(folder)
     assert "24 pictures" in own.found[0]
     (problem,) = [w for w in own.warnings if "cannot be read" in w]
     assert problem.startswith("3 files")
     assert all(name in problem for name in ("zero.png", "no picture.jpg", "half.png"))
+    for kind in ("1 .txt files", "1 .heic files", "1 folders in a class"):
+        assert kind in problem
 
 
 def test_every_kind_of_picture_is_read(tmp_path):

@@ -73,6 +73,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
         (b"a,,c\n1,2,3\n4,5,6\n", "column 2 has no name"),
         (b"abc\n1\n2\n", "one column only"),
         (b"a,b\n1,2\n3,4,5\n6,7\n", "line 3"),
+        (b"price,qty\n1,5,3\n2,5,4\n3,5,9\n", "line 2: 3 fields, .* 2 columns"),
         ("a,b\nä,1\nö,2\n".encode("latin-1"), "UTF-8"),
         (b"a,b\n\0\0,1\n1,2\n", "zero bytes"),
     ],
@@ -109,6 +110,8 @@ def frame(**columns):
         ({"y": [*np.arange(0.5, 59.5), np.inf]}, "y", "line 61: the value is infinite"),
         ({"a": [np.inf, *range(59)]}, "y", "column 'a', line 2: the value is infinite"),
         ({"y": [*[np.nan] * 55, 1.5, 2.5, 3.5, 4.5, 5.5]}, "y", "it takes 10"),
+        ({"y": [*map(str, np.arange(0.5, 59.5)), "abc"]}, "y", "line 61: 'abc' in the target 'y'"),
+        ({"y": np.r_[5.5, 6.5, np.zeros(58)]}, "y", "0 in every row of the test split"),
     ],
 )
 def test_targets_and_values_that_nothing_can_be_learnt_from(columns, target, says):
@@ -202,6 +205,13 @@ def test_means_are_those_of_the_training_rows_alone():
     assert b.mean != pytest.approx(raw["b"].mean())
 
 
+def test_none_may_be_a_class_and_other_words_for_nothing_are_said():
+    y = [*["none"] * 30, *["dent"] * 20, *["?"] * 10]
+    own = table_from(frame(y=y), Asked(target="y"))
+    assert own.data.info.labels == ("dent", "none")
+    assert any("10 rows have no y (they hold '?')" in w for w in own.warnings)
+
+
 def hours(n=400, **columns):
     t = np.arange(n)
     plain = {
@@ -234,6 +244,37 @@ def test_steps_of_the_calendar_are_regular(freq):
     assert own.data.series.windows.season == season  # of those no longer than the look-back
 
 
+@pytest.mark.parametrize(
+    ("freq", "written", "step", "season"),
+    [
+        ("D", "%d/%m/%Y", "day", 7),  # 13/01/2024 cannot be read otherwise
+        ("D", "%m/%d/%Y", "day", 7),
+        ("B", "%Y-%m-%d", "business day", 5),
+        ("h", "%d.%m.%Y %H:%M", "hour", 24),
+    ],
+)
+def test_dates_as_they_are_written_in_europe_and_america(freq, written, step, season):
+    when = pd.date_range("2024-01-01", periods=400, freq=freq)
+    own = series_from(hours(when=when.strftime(written)), ASKED)
+    assert own.treatment["step"] == step and own.data.series.windows.season == season
+    assert "from 2024-01-01T00:00:00" in own.found[0] and str(when[-1].date()) in own.found[0]
+
+
+def test_dates_that_can_be_read_in_two_ways_are_refused():
+    when = pd.date_range("2024-01-01", periods=12, freq="MS").strftime("%d/%m/%Y")
+    with pytest.raises(KerazooError, match="2024-01-12 or 2024-12-01; write dates as 2024-12-01"):
+        series_from(hours(12, when=when), Asked(target="price", horizon=1, lookback=2))
+
+
+def test_the_dates_of_an_index_are_a_column():
+    plain = hours(when=pd.date_range("2024-01-01", periods=400, freq="h"))
+    own = series_from(plain.set_index("when"), ASKED)
+    assert own.data.sha256 == series_from(plain, ASKED).data.sha256
+    assert own.treatment["time"] == "when"
+    unnamed = plain.set_index(plain["when"].dt.to_period("h").rename(None)).drop(columns="when")
+    assert series_from(unnamed, ASKED).treatment["time"] == "date"
+
+
 def drop(frame, *rows):
     return frame.drop(index=list(rows)).reset_index(drop=True)
 
@@ -262,6 +303,7 @@ def test_gaps_are_refused_or_filled_as_asked():
         (lambda f: f, {"horizon": 0}, "horizon is 0"),
         (lambda f: f, {"horizon": 500}, "needs? .*values|longer than"),
         (lambda f: f, {"lookback": 500}, "need 506 values"),
+        (lambda f: f, {"lookback": 0}, "look-back is 0"),
         (lambda f: f, {"time": "date"}, "unknown the time column"),
         (lambda f: f, {"time": "load"}, "dates must rise|is no date"),
         (lambda f: f, {"gaps": "drop"}, "interpolate"),
@@ -338,6 +380,7 @@ def test_texts_get_a_vocabulary_of_the_training_texts():
         ({"target": "body"}, lambda f: f, "both 'body'"),
         ({}, lambda f: f.assign(body="..."), "hold no word"),
         ({}, lambda f: f.assign(label="x"), "every row"),
+        ({}, lambda f: f.assign(label=f.label.where(f.index < 14)), "have no 'label'"),
     ],
 )
 def test_texts_that_nothing_can_be_learnt_from(asked, change, says):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 DELIMITERS = ",;\t|"
 FIRST_LINE = 2  # of the rows: the header is line 1
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+# Of these two may be names of a class too: "none" of the defects, "-" of the signs.
+NO_VALUE_OR_A_CLASS = ("none", "-")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # how people write it, any case
 MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be read as one
 
@@ -36,7 +39,7 @@ def read_frame(source: str | os.PathLike[str] | pd.DataFrame, least: int = 2) ->
     import pandas as pd
 
     if isinstance(source, pd.DataFrame):
-        frame = source.reset_index(drop=True)
+        frame = _with_dates_as_column(source)
         frame.columns = [str(c) for c in frame.columns]
         _check_names("the DataFrame", list(frame.columns))
     else:
@@ -80,24 +83,51 @@ def _read_file(path: Path) -> pd.DataFrame:
     counts = bool(header) and not header[0]  # as pandas writes its index
     _check_names(str(path), header[1:] if counts else header)
     try:
-        frame = pd.read_csv(
-            path,
-            sep=delimiter,
-            encoding="utf-8-sig",
-            dtype=str,
-            keep_default_na=False,
-            header=0,
-            names=header,
-            index_col=False,
-            skipinitialspace=True,
-            on_bad_lines="error",
-        )
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():  # of a field too many, which would be dropped
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                sep=delimiter,
+                encoding="utf-8-sig",
+                dtype=str,
+                keep_default_na=False,
+                header=0,
+                names=header,
+                index_col=False,
+                skipinitialspace=True,
+                on_bad_lines="error",
+            )
+    except pd.errors.ParserWarning:
+        raise KerazooError(_too_many_fields(path, head, delimiter, len(header))) from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
         message = first_line(error).removeprefix("Error tokenizing data. C error: ")
         raise KerazooError(f"{path} cannot be read as CSV: {message}.") from None
     if counts:
         frame = frame.iloc[:, 1:]
     return frame.fillna("")  # a short line: what is not there is missing
+
+
+def _with_dates_as_column(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy whose rows are counted; an index of dates, as series have it, becomes a column."""
+    import pandas as pd
+
+    if isinstance(frame.index, pd.PeriodIndex):
+        frame = frame.set_axis(frame.index.to_timestamp().rename(frame.index.name))
+    if not isinstance(frame.index, pd.DatetimeIndex):
+        return frame.reset_index(drop=True)
+    name = frame.index.name or "date"
+    return frame.rename_axis(name).reset_index(drop=name in frame.columns)
+
+
+def _too_many_fields(path: Path, head: str, delimiter: str, most: int) -> str:
+    """Which line has more fields than the header."""
+    rows = csv.reader(head.splitlines(), delimiter=delimiter)
+    line, n = next(((i, len(row)) for i, row in enumerate(rows, 1) if len(row) > most), (0, 0))
+    where = f"{path}, line {line}: {n} fields" if line else f"{path}: a line has more fields"
+    return (
+        f"{where}, but the header names {most} columns. A value that holds the delimiter "
+        f"({delimiter!r}), such as a decimal comma, must stand in quotation marks."
+    )
 
 
 def _delimiter(head: str) -> str:
@@ -143,11 +173,16 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     return name
 
 
-def is_missing(values: pd.Series) -> Any:
-    """Which values are missing, bool ``(n,)``: empty, NaN or one of the usual words for it."""
+def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
+    """Which values are missing, bool ``(n,)``: empty, NaN or one of the usual words for it.
+
+    Args:
+        values: a column.
+        but: words that are values here.
+    """
     if values.dtype == object or str(values.dtype) in ("str", "string", "category"):
         text = values.astype(str).str.strip().str.lower()
-        return (values.isna() | text.isin(MISSING)).to_numpy()
+        return (values.isna() | text.isin([m for m in MISSING if m not in but])).to_numpy()
     return values.isna().to_numpy()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class PictureFolder:
         modes: how many files have each of Pillow's modes.
         inverted: of how many pictures dark and light were exchanged.
         problems: what could not be read, with its reason.
+        aside: what was not looked at, by kind: ``.heic files``, ``folders in a class``.
     """
 
     x: np.ndarray
@@ -49,6 +50,7 @@ class PictureFolder:
     modes: dict[str, int]
     inverted: int
     problems: list[str] = field(default_factory=list)
+    aside: Counter[str] = field(default_factory=Counter)
 
 
 def classes_from_folder(
@@ -77,8 +79,8 @@ def classes_from_folder(
         KerazooError: no folder, fewer than two classes, classes that differ between the splits,
             a class with fewer than three readable pictures, or pictures one level too deep.
     """
-    files, labels = _files(folder)
-    read = _read(files, labels, shape, light_on_dark, invert, tell)
+    files, labels, aside = _files(folder)
+    read = replace(_read(files, labels, shape, light_on_dark, invert, tell), aside=aside)
     _refuse_small_classes(folder, read)
     splits = _splits(read)
     info = own_dataset(
@@ -112,7 +114,8 @@ def pictures_from_folder(
     _require_folder(folder)
     found = [p for p in sorted(folder.rglob("*")) if p.is_file() and _is_visible(p, folder)]
     files = [("", 0, p) for p in found if _may_be_picture(p)]
-    read = _read(files, ("picture",), shape, False, "no", tell)
+    aside = Counter(_kind(p) for p in found if not _may_be_picture(p))
+    read = replace(_read(files, ("picture",), shape, False, "no", tell), aside=aside)
     if len(read.x) < 100:
         raise KerazooError(
             f"{folder} has {len(read.x)} readable pictures; to learn to draw them takes 100 or "
@@ -170,8 +173,10 @@ def _subfolders(folder: Path) -> list[Path]:
     return [p for p in _entries(folder) if p.is_dir()]
 
 
-def _files(folder: Path) -> tuple[list[tuple[str, int, Path]], tuple[str, ...]]:
-    """(split, class, path) of every picture file, and the classes."""
+def _files(
+    folder: Path,
+) -> tuple[list[tuple[str, int, Path]], tuple[str, ...], Counter[str]]:
+    """(split, class, path) of every picture file, the classes, and what lies beside them."""
     _require_folder(folder)
     named = _split_folders(folder)
     roots = named or {"": folder}
@@ -197,7 +202,21 @@ def _files(folder: Path) -> tuple[list[tuple[str, int, Path]], tuple[str, ...]]:
         for number, label in enumerate(labels)
         for path in _pictures_of_class(root / label)
     ]
-    return files, labels
+    pictures = {path for *_, path in files}
+    aside = Counter(
+        _kind(path)
+        for root in roots.values()
+        for label in labels
+        for path in _entries(root / label)
+        if path not in pictures
+    )
+    return files, labels, aside
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "folders in a class"
+    return f"{path.suffix.lower()} files" if path.suffix else "files without an ending"
 
 
 def _split_folders(folder: Path) -> dict[str, Path]:
@@ -350,7 +369,7 @@ def _warnings(read: PictureFolder, data: Data) -> tuple[str, ...]:
     import numpy as np
 
     lines = []
-    if read.problems:
+    if read.problems or read.aside:
         lines.append(_problem_line(read))
     counts = np.bincount(read.y, minlength=len(read.labels))
     if counts.max() >= 3 * counts.min():
@@ -375,9 +394,15 @@ def _shared(train: np.ndarray, test: np.ndarray) -> int:
 
 
 def _problem_line(read: PictureFolder) -> str:
-    if not read.problems:
-        return ""
-    return f"{len(read.problems):,} files cannot be read and are left out: {listed(read.problems)}"
+    """What was left out and why; empty if nothing was."""
+    said = []
+    if read.problems:
+        n = len(read.problems)
+        said.append(f"{n:,} files cannot be read and are left out: {listed(read.problems)}")
+    if read.aside:
+        kinds = [f"{n:,} {kind}" for kind, n in read.aside.most_common()]
+        said.append(f"not looked at, for they are no kind of picture that is read: {listed(kinds)}")
+    return "; ".join(said)
 
 
 def _pictures(n: int) -> str:

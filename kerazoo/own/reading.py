@@ -102,6 +102,8 @@ def read(
         KerazooError: the source is nothing that the model can learn from, or cannot be read.
     """
     kinds = kinds_of(model)
+    if isinstance(source, (str, os.PathLike)) and not Path(source).exists():
+        raise KerazooError(f"there is no file or folder {os.fspath(source)}.")
     table = is_frame(source) or _is_file(source)
     _refuse_deaf_ears(asked, [k for k in kinds if (k in TABLES) == table] or kinds)
     if test is not None and (table or isinstance(source, (str, os.PathLike))):
@@ -153,8 +155,6 @@ def _read_folder(
 ) -> Own:
     from kerazoo.own.folder import classes_from_folder, pictures_from_folder
 
-    if not folder.exists():
-        raise KerazooError(f"there is no file or folder {folder}.")
     dataset = start or registry.get_dataset(model.main.dataset)
     if not {"pictures", "drawing"} & set(kinds):
         raise _wrong(model, kinds, f"the folder {folder}")

@@ -72,6 +72,8 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
             dates that are out of order, double or irregular; a value that is missing (unless
             ``asked.gaps`` is ``interpolate``) or no number; a constant target; too short a series.
     """
+    import numpy as np
+
     frame = read_frame(source)
     where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
     names = asked.target if isinstance(asked.target, tuple) else (asked.target,)
@@ -86,6 +88,9 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     unused = len(values) - sum(sizes.values())
     if unused:
         notes.append(f"the last {unused:,} steps are not used, as --split says")
+    for name, n in (("horizon", asked.horizon), ("look-back", asked.lookback)):
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+            raise KerazooError(f"the {name} is {n!r}; give a whole number from 1 up.")
     lookback = asked.lookback or _lookback(sizes["train"], asked.horizon)
     windows = Windows(
         lookback=lookback,
@@ -104,6 +109,9 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
         source=where,
     )
     stretches = in_order(values, sizes)
+    for place, name in enumerate(targets):
+        if np.ptp(stretches["test"][:, place]) == 0:
+            notes.append(f"{name!r} never changes in the test split; its figures say little")
     _refuse_constant(stretches["train"], targets, where)
     splits, series = windows_of(info, stretches, None, None)
     sha256 = fingerprint.of_arrays(stretches)
@@ -146,7 +154,7 @@ def times_of(
     name = column(frame, asked, "the time column (--time)") if asked else _find(frame, targets)
     if name is None:
         return Times(None), None
-    dates = _dates(frame[name])
+    dates = _dates(frame[name], f"{where}, column {name!r}")
     wrong = dates.isna().to_numpy().nonzero()[0]
     if len(wrong):
         line = int(wrong[0]) + FIRST_LINE
@@ -186,16 +194,43 @@ def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
     return None
 
 
-def _dates(values: pd.Series) -> pd.Series:
+def _dates(values: pd.Series, where: str = "") -> pd.Series:
+    """A column as dates, NaT where it holds none; the day may come before the month.
+
+    Raises:
+        KerazooError: ``where`` is given, and the dates can be read in two ways.
+    """
+    month_first, day_first = _parsed(values, False), _parsed(values, True)
+    if month_first.equals(day_first):
+        return month_first
+    unread = [int(dates.isna().sum()) for dates in (month_first, day_first)]
+    if unread[0] != unread[1]:
+        return month_first if unread[0] < unread[1] else day_first
+    regular = [_is_regular(dates) for dates in (month_first, day_first)]
+    if where and regular[0] == regular[1]:
+        raise KerazooError(
+            f"{where}: {values.iloc[-1]!r} may be {month_first.iloc[-1]:%Y-%m-%d} or "
+            f"{day_first.iloc[-1]:%Y-%m-%d}; write dates as {day_first.iloc[-1]:%Y-%m-%d}."
+        )
+    return month_first if regular[0] else day_first
+
+
+def _is_regular(dates: pd.Series) -> bool:
+    import pandas as pd
+
+    return bool(dates.notna().all()) and frequency_of(pd.DatetimeIndex(dates)) is not None
+
+
+def _parsed(values: pd.Series, day_first: bool) -> pd.Series:
     import warnings
 
     import pandas as pd
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it guesses the format
-        dates = pd.to_datetime(values, errors="coerce", utc=False)
+        dates = pd.to_datetime(values, errors="coerce", utc=False, dayfirst=day_first)
     return pd.Series(dates) if str(dates.dtype).startswith("datetime") else pd.to_datetime(
-        values, errors="coerce", utc=True
+        values, errors="coerce", utc=True, dayfirst=day_first
     )  # fmt: skip
 
 
@@ -204,9 +239,11 @@ def _step(index: pd.DatetimeIndex) -> tuple[str, int | None]:
     import pandas as pd
 
     seconds = round(pd.Series(index).diff().median().total_seconds())
+    frequency = frequency_of(index)
+    if frequency == "B":
+        return "business day", 5
     if seconds in STEPS:
         return STEPS[seconds]
-    frequency = frequency_of(index)
     for letter, named in CALENDAR.items():
         if frequency and frequency.startswith(letter):
             return named

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.own.csv_file import FIRST_LINE, as_numbers, column, is_missing, read_frame
+from kerazoo.own.csv_file import (
+    FIRST_LINE,
+    NO_VALUE_OR_A_CLASS,
+    as_numbers,
+    column,
+    is_missing,
+    read_frame,
+)
 from kerazoo.own.data import (
     Asked,
     Own,
@@ -26,6 +33,7 @@ from kerazoo.own.data import (
     sizes_line,
     take,
 )
+from kerazoo.tasks import regression
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,10 +118,14 @@ def table_from(source: Any, asked: Asked) -> Own:
         targets=() if classes else target.names,
         source=where,
     )
+    if not classes:
+        regression.refuse_constant(y[indices["test"]], target.names, where)
     data = as_data(info, take(x, y, indices))
     unknown_rows = int((~target.known).sum())
     if unknown_rows:
-        warnings.append(f"{unknown_rows:,} rows have no {listed(targets)} and are left out")
+        words = sorted({str(t) for t in frame[targets[0]][~target.known]} - {"", "nan", "None"})
+        held = f" (they hold {listed([repr(w) for w in words])})" if words else ""
+        warnings.append(f"{unknown_rows:,} rows have no {listed(targets)}{held} and are left out")
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
     if classes:
@@ -159,7 +171,8 @@ def _target(frame: pd.DataFrame, names: list[str], asked: Asked, where: str) -> 
     known = numbers[0][~np.isnan(numbers[0])]
     different = len(np.unique(known))
     whole = bool((known == known.round()).all())
-    if numbers[1] or (whole and different <= min(MOST_CLASSES, max(2, len(known) // 5))):
+    few = different <= min(MOST_CLASSES, max(2, len(known) // 5))
+    if few and (whole or numbers[1]):
         why = f"{different} different whole numbers; --task regression takes them as numbers"
         return class_target(values, name, where, why)
     why = f"{different} different numbers; --task classification takes them as classes"
@@ -170,7 +183,7 @@ def class_target(values: pd.Series, name: str, where: str, why: str = "") -> Tar
     """A target of classes; raises KerazooError if a class is too rare or there is but one."""
     import numpy as np
 
-    known = ~is_missing(values)
+    known = ~is_missing(values, but=NO_VALUE_OR_A_CLASS)
     text = values.astype(str).str.strip().to_numpy()
     counts = Counter(text[known].tolist())
     if len(counts) < 2:

@@ -62,6 +62,11 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None) -> Own:
     texts = frame[name].astype(str).to_numpy(dtype=object)
     empty = np.array([not text.tokens_of(t) for t in texts]) | is_missing(frame[name])
     kept = target.known & ~empty
+    if target.known.sum() < kept.size / 2:
+        raise KerazooError(
+            f"{where}: {int((~target.known).sum()):,} of {kept.size:,} texts have no {label!r}. Is "
+            "it the right column?"
+        )
     if kept.sum() < kept.size / 2:
         raise KerazooError(
             f"{where}: {int(empty.sum()):,} of {kept.size:,} texts in {name!r} hold no word. Is it "

@@ -46,6 +46,8 @@ def check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None
     if not np.isfinite(x).all():
         row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
         raise KerazooError(f"{where}: row {row} holds a value that is NaN or infinite.")
+    if split == "test" and info.metric == "nrmse" and x.min() == x.max():
+        raise KerazooError(f"{where}: all values are {x.min():g}, on which NRMSE has no meaning.")
 
 
 def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -96,7 +98,7 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
     ``mse`` and ``mae`` are of values standardised with the training split's mean and standard
     deviation, the mean over windows, horizon and targets; ``mse_natural`` and ``mae_natural`` of
     natural units; ``nrmse`` is the root mean squared error over the standard deviation of the
-    true test values.
+    true test values, and left out where these are all the same.
     """
     import numpy as np
 
@@ -105,13 +107,15 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
     wrong = predicted.astype(np.float64) - true
     natural = wrong * target_scale(data)
     mse = float((wrong**2).mean())
-    return {
+    found = {
         "mse": mse,
         "mae": float(np.abs(wrong).mean()),
         "mse_natural": float((natural**2).mean()),
         "mae_natural": float(np.abs(natural).mean()),
-        "nrmse": float(np.sqrt(mse) / true.std()),
     }
+    if true.min() < true.max():
+        found["nrmse"] = float(np.sqrt(mse) / true.std())
+    return found
 
 
 def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:

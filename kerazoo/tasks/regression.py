@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,18 @@ def check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise KerazooError(f"{where}: there are values that are NaN or infinite.")
+    if split == "test":
+        refuse_constant(y, info.targets, where)
+
+
+def refuse_constant(y: np.ndarray, names: Sequence[str], where: str) -> None:
+    """Raise KerazooError for test targets ``(n, outputs)`` of which one is always the same."""
+    for name, values in zip(names, y.T, strict=True):
+        if values.min() == values.max():
+            raise KerazooError(
+                f"{where}: the target {name!r} is {values[0]:g} in every row of the test split; "
+                "no R² can be measured on that. It takes more rows, or rows that differ."
+            )
 
 
 def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -81,15 +94,16 @@ def at_epoch(folder: Path, model: keras.Model, epoch: int, epochs: int) -> None:
 def measure(model: keras.Model, data: Data) -> Outcome:
     """R² on the test split (of several targets: the mean of theirs) and the mean squared error.
 
-    The standard error of R² is that of 200 bootstrap resamples of the test rows, seed 0.
+    The standard error of R² is that of 200 bootstrap resamples of the test rows, seed 0; of very
+    few rows a resample may hold one value only, which has no R² and does not count.
     """
     import numpy as np
 
     predicted = engine.predict(model, data.test.x).astype(np.float64)
     true = data.test.y.astype(np.float64)
     random = np.random.RandomState(0)
-    draws = (random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS))
-    again = [r_squared(true[i], predicted[i]) for i in draws]
+    draws = [random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS)]
+    again = [r_squared(true[i], predicted[i]) for i in draws if np.ptp(true[i], axis=0).all()]
     return Outcome(
         metric="r2",
         value=r_squared(true, predicted),

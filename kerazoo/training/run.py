@@ -43,6 +43,7 @@ from kerazoo.spec import Entry
 from kerazoo.training.job import Job
 
 FORMAT = 1
+RUNS = "runs"  # the folder below the current one in which run folders are made
 VOCABULARY = "vocabulary.txt.xz"
 
 
@@ -81,7 +82,7 @@ class Run:
 
 def default_folder(entry: Entry, tier: str, seed: int) -> Path:
     """``runs/<entry>/<time>-<tier>-seed<seed>`` below the current folder."""
-    return Path("runs") / entry.name / f"{stamp()}-{tier}-seed{seed}"
+    return Path(RUNS) / entry.name / f"{stamp()}-{tier}-seed{seed}"
 
 
 def stamp() -> str:
