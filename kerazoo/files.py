@@ -118,8 +118,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically as UTF-8."""
-    write_bytes(path, text.encode())
+    """Write a text file atomically as UTF-8; what is no text (odd file names) is escaped."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -136,7 +136,7 @@ def sha256_of_file(path: Path) -> str:
 def sha256_of_json(content: Any) -> str:
     """SHA-256 of a JSON value in its canonical form (sorted keys, no spaces)."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical.encode(errors="backslashreplace")).hexdigest()
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> None:

@@ -205,6 +205,7 @@ def finetune(
     # Absolute, so that `evaluate` and `export` find the data again from any folder.
     path = os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
     about = {"path": path, "asked": asdict(asked), "treatment": dict(own.treatment)}
+    about["read_for"] = source.name if source else None
 
     def job(source: Entry | None) -> tuple[Job, Transfer | None]:
         ready = prepare_job(model, base, source, own, plain, changes, freeze, seed, about)

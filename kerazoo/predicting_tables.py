@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_text
-from kerazoo.own.csv_file import FIRST_LINE, as_numbers, is_missing, read_frame
+from kerazoo.own.csv_file import as_numbers, is_missing, read_frame
 from kerazoo.own.data import inner_model, listed
 from kerazoo.own.table import Column, columns_from, encode, texts_of
 from kerazoo.training import engine, run
@@ -108,7 +108,7 @@ def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> li
         missing = is_missing(frame[c.name])
         if c.categories is None:
             if missing.any() and not c.missing:
-                line = int(missing.nonzero()[0][0]) + FIRST_LINE
+                line = frame.index[missing.nonzero()[0][0]]
                 notes.append(
                     f"{c.name}: {int(missing.sum())} value(s) are missing (line {line}), which "
                     "never was so in training; the mean stands for them"
@@ -118,7 +118,7 @@ def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> li
                 first = read[1][0]
                 notes.append(
                     f"{c.name}: {len(read[1])} value(s) are no number, so missing (line "
-                    f"{first + FIRST_LINE}: {frame[c.name].iloc[first]!r})"
+                    f"{frame.index[first]}: {frame[c.name].iloc[first]!r})"
                 )
             continue
         texts = texts_of(frame[c.name])
@@ -126,7 +126,7 @@ def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> li
         if unseen:
             notes.append(
                 f"{c.name}: {len(unseen)} value(s) were not seen in training (line "
-                f"{unseen[0] + FIRST_LINE}: {texts[unseen[0]]!r}); they count as other"
+                f"{frame.index[unseen[0]]}: {texts[unseen[0]]!r}); they count as other"
             )
     return notes
 
@@ -144,13 +144,11 @@ def _forecast(
         if name not in frame.columns:
             raise KerazooError(f"{where} has no column {name!r}; the model was trained with it.")
     interpolate = treatment["gaps"] == "interpolate"
+    if not interpolate:
+        _require_steps(len(frame), lookback, where)
     times, dates = times_of(frame, treatment["time"], targets, where)
     values, notes = values_of(frame, targets, dates, interpolate, where)
-    if len(values) < lookback:
-        raise KerazooError(
-            f"{where} has {len(values):,} steps; the model looks back {lookback:,}. Give at least "
-            "so many."
-        )
+    _require_steps(len(values), lookback, where)
     if times.step != treatment["step"]:
         raise KerazooError(
             f"{where}: a step is one {times.step}, but the model was trained on steps of one "
@@ -165,6 +163,13 @@ def _forecast(
         step = frequency_of(dates[-50:]) or pd.Series(dates).diff().median()
         ahead = {treatment["time"]: pd.date_range(dates[-1], periods=len(said) + 1, freq=step)[1:]}
     return TablePredictions(pd.DataFrame({**ahead, **table}), tuple(notes), "series")
+
+
+def _require_steps(n: int, lookback: int, where: str) -> None:
+    if n < lookback:
+        raise KerazooError(
+            f"{where} has {n:,} steps; the model looks back {lookback:,}. Give at least so many."
+        )
 
 
 def write_csv(predictions: TablePredictions, path: Path) -> None:

@@ -20,6 +20,9 @@ from sklearn import datasets as sklearn_datasets
 import kerazoo
 from kerazoo import registry, transfer
 from kerazoo.errors import KerazooError
+from kerazoo.evaluation import figures
+from kerazoo.evaluation.classification_figures import confusion_matrix
+from kerazoo.evaluation.scores import Scores
 from kerazoo.training import loop
 
 FAST = {"epochs": 2, "progress": False}
@@ -84,6 +87,8 @@ def test_it_predicts_files_as_it_was_trained(tuned, digits_folder):
 def test_it_is_measured_again_from_the_folder_and_a_change_is_noticed(tuned, digits_folder):
     again = kerazoo.evaluate(tuned.path)
     assert again.same
+    # Read as for the weights that the other run started from: dark and light exchanged.
+    assert kerazoo.evaluate(tuned.path / "scratch").same
     extra = digits_folder / "one" / "extra.png"
     Image.new("L", (9, 9)).save(extra)
     try:
@@ -357,6 +362,15 @@ def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
     (in_tmp / "elsewhere").mkdir()
     monkeypatch.chdir(in_tmp / "elsewhere")
     assert kerazoo.evaluate(folder).same  # the file was named from another folder
+
+
+def test_pictures_show_names_as_they_are_and_many_classes_without_names(tmp_path):
+    names = ("$5% - $10%", "a_$b_$", "$^$")
+    right = Scores(np.eye(3, dtype="float32"), np.arange(3))
+    figures.save(confusion_matrix("$1", right, names), tmp_path / "few.png")
+    many = Scores(np.eye(1500, dtype="float32"), np.arange(1500))
+    figure = confusion_matrix("many", many, tuple(map(str, range(1500))))
+    assert max(figure.get_size_inches()) < 30 and len(figure.axes[0].get_xticks()) < 100
 
 
 def test_texts_learn_from_the_zoos_weights(in_tmp):

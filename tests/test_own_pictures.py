@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kerazoo.datasets import pictures
 from kerazoo.errors import KerazooError
@@ -276,3 +278,29 @@ def test_tensorflow_datasets_batched_or_not():
 def test_arrays_that_nothing_can_be_learnt_from(change, says):
     with pytest.raises(KerazooError, match=says):
         pictures_from_arrays(change(*arrays()))
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    folder = fill(tmp_path)
+    try:
+        (folder / "cat").rename(folder / os.fsdecode(b"caf\xe9"))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(KerazooError, match="rename it"):
+        read(folder)
+
+
+def test_whatever_a_reader_of_pictures_raises_names_the_file(tmp_path, monkeypatch):
+    def odd(*_):
+        raise struct.error("required argument is not an integer")
+
+    folder = fill(tmp_path)
+    monkeypatch.setattr(ImageOps, "exif_transpose", odd)
+    with pytest.raises(KerazooError, match=r"0\.png cannot be read: required argument"):
+        read(folder)
+
+
+@pytest.mark.parametrize("labels", [["a", "b", None] * 4, ["a", "b", float("nan")] * 4])
+def test_a_missing_label_is_said(labels):
+    with pytest.raises(KerazooError, match="no label at place 2"):
+        pictures_from_arrays((np.zeros((12, 8, 8), "uint8"), np.array(labels, dtype=object)))

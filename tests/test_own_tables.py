@@ -13,10 +13,10 @@ from conftest import real_data_missing
 import kerazoo
 from kerazoo.datasets import brought, etth1, text
 from kerazoo.errors import KerazooError
-from kerazoo.own.csv_file import read_frame
+from kerazoo.own.csv_file import as_numbers, read_frame
 from kerazoo.own.data import Asked
-from kerazoo.own.series import in_natural_units, series_from
-from kerazoo.own.table import columns_from, encode, table_from
+from kerazoo.own.series import in_natural_units, series_from, times_of
+from kerazoo.own.table import columns_from, encode, table_from, takes_rows
 from kerazoo.own.texts import texts_from, write_strings
 
 
@@ -85,6 +85,30 @@ def test_files_that_are_no_table(tmp_path, content, says):
         read_frame(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ('id,price\na,"1,234"\nb,"2,500"\nc,950\nd,"12,300"\n', [1234, 2500, 950, 12300]),
+        ('id,price\na,"1,5"\nb,"2,25"\nc,3\n', [1.5, 2.25, 3]),
+        ("id;price\na;1,234\nb;2\nc;3\nd;4\n", [1.234, 2, 3, 4]),
+        ("id;price\na;1.234,5\nb;2.000\nc;7,5\n", [1234.5, 2000, 7.5]),
+        ("id;price\na;1,234,567\nb;2\n", [1234567, 2]),
+        ("\n\nid,price\na,1\n\nb,2\n", [1, 2]),
+    ],
+)
+def test_marks_between_thousands_and_decimal_commas(tmp_path, content, values):
+    rows = read_frame(write(tmp_path / "prices.csv", content))
+    assert as_numbers(rows["price"], "here")[0].tolist() == values
+    lines = content.splitlines()
+    assert [lines[line - 1][0] for line in rows.index] == list(rows["id"]), "the index is the line"
+
+
+def test_a_header_of_any_length(tmp_path):
+    rows = [[f"gene_number_{i}" for i in range(9_000)], ["1"] * 9_000, ["2"] * 9_000]
+    path = write(tmp_path / "wide.csv", "\n".join(map(",".join, rows)))
+    assert read_frame(path).shape == (2, 9_000)
+
+
 def frame(**columns):
     n = 60
     random = np.random.RandomState(0)
@@ -111,6 +135,13 @@ def frame(**columns):
         ({"a": [np.inf, *range(59)]}, "y", "column 'a', line 2: the value is infinite"),
         ({"y": [*[np.nan] * 55, 1.5, 2.5, 3.5, 4.5, 5.5]}, "y", "it takes 10"),
         ({"y": [*map(str, np.arange(0.5, 59.5)), "abc"]}, "y", "line 61: 'abc' in the target 'y'"),
+        (
+            {"y": [*[""] * 5, *map(str, np.arange(0.5, 55.5))], "a": [*range(59), np.inf]},
+            "y",
+            "column 'a', line 61",
+        ),
+        ({"a": [1e39, *range(59)]}, "y", "line 2: the value is too large"),
+        ({}, ("a", "a"), "'a' is given twice"),
         ({"y": np.r_[5.5, 6.5, np.zeros(58)]}, "y", "0 in every row of the test split"),
     ],
 )
@@ -134,6 +165,26 @@ def test_the_task_is_told_by_the_target_and_said(y, task):
     own = table_from(frame(y=y), Asked(target="y"))
     assert own.data.info.task == task
     assert ("classes" if task == "classification" else "regression") in own.found[1]
+
+
+def test_truth_is_a_number_in_a_file_and_in_a_frame_alike(tmp_path):
+    rows = frame(sunny=np.arange(60) % 3 == 0)
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    asked = Asked(target="y")
+    assert columns_from(table_from(rows, asked).treatment) == columns_from(
+        table_from(tmp_path / "t.csv", asked).treatment
+    )
+    maybe = frame(sunny=pd.array([True, None, False] * 20, dtype="boolean"))
+    assert any(c.missing for c in columns_from(table_from(maybe, asked).treatment))
+
+
+def test_a_wish_for_classes_is_not_ignored():
+    for asked, says in (
+        (Asked(target=("y", "kind"), task="classification"), "classes are one target"),
+        (Asked(target="y", task="clasification"), "choose 'classification'"),
+    ):
+        with pytest.raises(KerazooError, match=says):
+            table_from(frame(), asked)
 
 
 def test_the_task_can_be_said():
@@ -164,6 +215,20 @@ def test_few_values_that_are_no_numbers_are_missing_and_said():
     b = [*map(str, range(58)), "n/a", "broken"]
     own = table_from(frame(b=b), Asked(target="y"))
     assert any("line 61: 'broken'" in w for w in own.warnings)
+
+
+def test_columns_may_be_called_as_layers_are():
+    rows = frame().rename(columns={"a": "features", "b": "mlp"})
+    own = table_from(rows, Asked(target="y"))
+    core = kerazoo.build("mlp", input_shape=own.data.info.input_shape, outputs=1)
+    assert set(takes_rows(core, columns_from(own.treatment)).input) == {"features_", "mlp_", "kind"}
+
+
+def test_a_prediction_names_the_value_that_is_no_number():
+    columns = columns_from(table_from(frame(), Asked(target="y")).treatment)
+    new = read_frame(pd.DataFrame({"a": ["1.5", "2.0", "abc"], "b": 1, "kind": "x"}), least=1)
+    with pytest.raises(KerazooError, match="line 4 holds 'abc'"):
+        encode(new, columns, "new.csv")
 
 
 def test_the_saved_model_reads_raw_rows_as_the_training_did():
@@ -262,17 +327,52 @@ def test_dates_as_they_are_written_in_europe_and_america(freq, written, step, se
 
 def test_dates_that_can_be_read_in_two_ways_are_refused():
     when = pd.date_range("2024-01-01", periods=12, freq="MS").strftime("%d/%m/%Y")
-    with pytest.raises(KerazooError, match="2024-01-12 or 2024-12-01; write dates as 2024-12-01"):
+    with pytest.raises(KerazooError, match=r"line 3: .* 2024-01-02 or 2024-02-01; .* year"):
         series_from(hours(12, when=when), Asked(target="price", horizon=1, lookback=2))
 
 
-def test_the_dates_of_an_index_are_a_column():
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_dates_with_the_year_first_are_never_guessed_at(n):
+    """Also of files as short as what is predicted from, and of the first days of months."""
+    for when in (
+        pd.date_range("2024-01-01", periods=n, freq="MS"),
+        pd.date_range("2024-01-01", periods=n, freq="B"),
+        pd.DatetimeIndex([f"2024-{month:02}-05" for month in range(1, n + 1)]),
+    ):
+        rows = pd.DataFrame({"when": when.strftime("%Y-%m-%d"), "x": np.arange(n) + 0.5})
+        times, dates = times_of(rows, None, ["x"], "here")
+        assert times.column == "when" and list(dates) == list(when)
+
+
+def test_a_gap_is_filled_among_days_that_could_be_months():
+    when = pd.date_range("2024-03-01", periods=96, freq="h").astype(str)
+    asked = Asked(target="price", horizon=1, lookback=4, gaps="interpolate")
+    own = series_from(drop(hours(96, when=when), 40), asked)
+    assert any("1 missing steps" in w for w in own.warnings)
+
+
+def test_dates_across_a_change_of_the_clock_are_read():
+    when = pd.date_range("2024-03-29", periods=400, freq="h", tz="Europe/Berlin").astype(str)
+    own = series_from(hours(when=when), ASKED)
+    assert own.treatment["step"] == "hour"
+
+
+def test_a_blank_date_is_said_wherever_it_stands():
+    rows = hours()
+    with pytest.raises(KerazooError, match="line 7: '' in column 'when' is no date"):
+        series_from(rows.assign(when=rows.when.where(rows.index != 5, "")), ASKED)
+
+
+def test_the_dates_of_an_index_are_a_column(tmp_path):
     plain = hours(when=pd.date_range("2024-01-01", periods=400, freq="h"))
     own = series_from(plain.set_index("when"), ASKED)
     assert own.data.sha256 == series_from(plain, ASKED).data.sha256
     assert own.treatment["time"] == "when"
     unnamed = plain.set_index(plain["when"].dt.to_period("h").rename(None)).drop(columns="when")
     assert series_from(unnamed, ASKED).treatment["time"] == "date"
+    plain.set_index("when").rename_axis(None).to_csv(tmp_path / "index.csv")
+    written = series_from(tmp_path / "index.csv", ASKED)
+    assert written.treatment["time"] == "date" and written.data.sha256 == own.data.sha256
 
 
 def drop(frame, *rows):
@@ -370,6 +470,14 @@ def test_texts_get_a_vocabulary_of_the_training_texts():
         "lovely", "great", "warm", "dull", "poor", "grey",
     }  # fmt: skip
     assert own.data.info.labels == ("bad", "good")
+
+
+def test_a_class_without_words_is_none(tmp_path):
+    rows = reviews()
+    rows["label"] = rows["label"].where(rows.index > 1, "m")
+    rows["body"] = rows["body"].where(rows.index != 0, "...")
+    with pytest.raises(KerazooError, match="'m'"):
+        texts_from(rows, Asked(text="body", target="label"), None)
 
 
 @pytest.mark.parametrize(

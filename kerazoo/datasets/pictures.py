@@ -80,7 +80,9 @@ def read_picture(
             f"{path} is too large: more than {MAX_PIXELS // 10**6} million pixels are refused. "
             "Make it smaller first."
         ) from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers of forty formats raise what they please
         raise KerazooError(f"{path} cannot be read: {error}.") from error
 
     turned = invert == "yes" or (

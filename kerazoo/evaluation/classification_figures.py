@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kerazoo.evaluation.figures import new_figure, show_picture
+from kerazoo.evaluation.figures import literal, new_figure, show_picture
 from kerazoo.evaluation.scores import Scores
 from kerazoo.spec import Data
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MISTAKES = 24
+MOST_NAMED = 60  # classes, beyond which the matrix does not grow and names none
 
 
 def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Figure:
@@ -22,7 +23,8 @@ def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Fig
     n = len(labels)
     mistakes = counts.astype(float)
     np.fill_diagonal(mistakes, 0)
-    side = 2.2 + 0.42 * max(n, 4)
+    labels = tuple(map(literal, labels))
+    side = 2.2 + 0.42 * min(max(n, 4), MOST_NAMED)
     figure = new_figure(side, side)
     axes = figure.add_subplot()
     axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(mistakes.max() * 1.5, 1))
@@ -36,8 +38,9 @@ def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Fig
                         j, i, str(counts[i, j]), ha="center", va="center", fontsize=size,
                         fontweight=weight,
                     )  # fmt: skip
-    axes.set_xticks(range(n), labels, rotation=0 if max(map(len, labels)) < 3 else 90)
-    axes.set_yticks(range(n), labels)
+    if n <= MOST_NAMED:
+        axes.set_xticks(range(n), labels, rotation=0 if max(map(len, labels)) < 3 else 90)
+        axes.set_yticks(range(n), labels)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     wrong = int(counts.sum() - np.trace(counts))
@@ -55,7 +58,7 @@ def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
     columns = max(1, min(8, len(worst)))
     rows = max(1, -(-len(worst) // columns))
     figure = new_figure(max(columns * 1.25, 5), rows * 1.7 + 0.6)  # 5: the title needs it
-    names = data.info.labels
+    names = [literal(label) for label in data.info.labels]
     for place, index in enumerate(worst, start=1):
         axes = figure.add_subplot(rows, columns, place)
         show_picture(axes, data.test.x[index])

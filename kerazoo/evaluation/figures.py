@@ -87,6 +87,11 @@ def tidy(axes: Any) -> None:
     axes.grid(alpha=0.25)
 
 
+def literal(text: str) -> str:
+    """A user's text as it is: matplotlib takes what stands between two dollars as a formula."""
+    return text.replace("$", r"\$")
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically."""
     picture = io.BytesIO()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.evaluation.figures import BLUE, GREEN, GREY, ORANGE, new_figure, tidy
+from kerazoo.evaluation.figures import BLUE, GREEN, GREY, ORANGE, literal, new_figure, tidy
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def forecasts(
             for values, style in lines:
                 axes.plot(ahead, values[index, :, target] * std + mean, **style)
             axes.axvline(0.5, color=GREY, lw=0.6)
-            axes.set_title(f"{data.info.targets[target]}, test window {index}", fontsize=9)
+            axes.set_title(f"{literal(data.info.targets[target])}, test window {index}", fontsize=9)
             if row == len(shown) - 1:
                 axes.set_xlabel(f"{windows.step}s from the last value seen")
             tidy(axes)
@@ -86,7 +86,7 @@ def _one_step(
     upper.plot(true, color="black", lw=1.4, label="truth")
     upper.plot(natural(predicted), color=ORANGE, lw=1.2, label="forecast")
     upper.plot(natural(naive["linear"]), color=GREEN, lw=0.8, ls="--", label="linear")
-    upper.set_ylabel(data.info.targets[0])
+    upper.set_ylabel(literal(data.info.targets[0]))
     lower.plot(natural(naive["linear"]) - true, color=GREEN, lw=0.8, ls="--", label="linear")
     lower.plot(natural(predicted) - true, color=BLUE, lw=1, label="forecast")
     lower.set_ylabel("error")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kerazoo.evaluation.figures import BLUE, GREY, new_figure, tidy
+from kerazoo.evaluation.figures import BLUE, GREY, literal, new_figure, tidy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +26,8 @@ def predicted_against_true(
         low = min(true[:, index].min(), predicted[:, index].min())
         high = max(true[:, index].max(), predicted[:, index].max())
         axes.plot([low, high], [low, high], color=GREY, lw=1)
-        axes.set_xlabel(f"true {name}")
-        axes.set_ylabel(f"predicted {name}")
+        axes.set_xlabel(f"true {literal(name)}")
+        axes.set_ylabel(f"predicted {literal(name)}")
         tidy(axes)
     figure.suptitle(title)
     return figure

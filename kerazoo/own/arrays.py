@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +140,13 @@ def _labels(y: np.ndarray) -> np.ndarray:
             f"y has shape {y.shape}; give one label per picture, (n,). Of one-hot rows take "
             "y.argmax(axis=1)."
         )
+    import numpy as np
+
+    gone = [v is None or (isinstance(v, float) and math.isnan(v)) for v in y.tolist()]
+    if any(gone):
+        raise KerazooError(f"y holds no label at place {gone.index(True)}; leave that one out.")
     if y.dtype.kind == "f":
-        if not (y == y.round()).all():
+        if not np.isfinite(y).all() or not (y == y.round()).all():
             raise KerazooError("y holds numbers that are not whole; classes are whole or names.")
         y = y.astype("int64")
     if y.dtype.kind == "S":

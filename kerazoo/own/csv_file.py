@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -17,8 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DELIMITERS = ",;\t|"
-FIRST_LINE = 2  # of the rows: the header is line 1
-_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
+_DECIMAL_COMMA = r"[-+]?\d+,\d+"  # 1234,5
+_GROUPED_BY_COMMAS = r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"  # 1,234.5
+_GROUPED_BY_DOTS = r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d+)?"  # 1.234,5
 # Of these two may be names of a class too: "none" of the defects, "-" of the signs.
 NO_VALUE_OR_A_CLASS = ("none", "-")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # how people write it, any case
@@ -28,9 +29,10 @@ MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be rea
 def read_frame(source: str | os.PathLike[str] | pd.DataFrame, least: int = 2) -> pd.DataFrame:
     """The rows of a CSV file or DataFrame; text stays text, so that each column is judged later.
 
-    The delimiter (comma, semicolon, tab or bar) and a decimal comma are found by themselves; a
-    byte order mark is skipped; a first column without a name that only counts the rows is left
-    out.
+    The delimiter (comma, semicolon, tab or bar), a decimal comma and marks between thousands are
+    found by themselves; a byte order mark and empty lines are skipped; a first column without a
+    name that only tells the rows apart is left out. The index of what is returned is the line of
+    each row.
 
     Raises:
         KerazooError: no file, an empty one, no text in UTF-8, no header, two columns of one name,
@@ -42,6 +44,8 @@ def read_frame(source: str | os.PathLike[str] | pd.DataFrame, least: int = 2) ->
         frame = _with_dates_as_column(source)
         frame.columns = [str(c) for c in frame.columns]
         _check_names("the DataFrame", list(frame.columns))
+        frame.index = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame))
+        _write_points(frame, decimal_comma=False)
     else:
         frame = _read_file(Path(source))
     if len(frame) < least:
@@ -67,9 +71,11 @@ def _read_file(path: Path) -> pd.DataFrame:
         raise KerazooError(f"{path} is empty.")
     if "\0" in head:
         raise KerazooError(f"{path} holds zero bytes; it is no CSV file.")
-    delimiter = _delimiter(head)
-    header = next(csv.reader(head.splitlines(), delimiter=delimiter))
-    header = [name.strip() for name in header]
+    try:
+        delimiter = _delimiter(head)
+        header, before = _header(path, delimiter)
+    except csv.Error as error:
+        raise KerazooError(f"{path} cannot be read as CSV: {error}.") from None
     if len(header) < 2:
         raise KerazooError(
             f"{path} has one column only ({header[0][:40]!r}); columns are told by comma, "
@@ -80,8 +86,8 @@ def _read_file(path: Path) -> pd.DataFrame:
             f"{path} has no header: its first line, {', '.join(header[:4])} …, holds numbers. Add "
             "a first line with the names of the columns."
         )
-    counts = bool(header) and not header[0]  # as pandas writes its index
-    _check_names(str(path), header[1:] if counts else header)
+    indexed = not header[0]  # as pandas writes its index
+    _check_names(str(path), header[1:] if indexed else header)
     try:
         with warnings.catch_warnings():  # of a field too many, which would be dropped
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -94,6 +100,8 @@ def _read_file(path: Path) -> pd.DataFrame:
                 header=0,
                 names=header,
                 index_col=False,
+                skiprows=before,
+                skip_blank_lines=False,  # they count, so that a row's line is known
                 skipinitialspace=True,
                 on_bad_lines="error",
             )
@@ -102,9 +110,63 @@ def _read_file(path: Path) -> pd.DataFrame:
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         message = first_line(error).removeprefix("Error tokenizing data. C error: ")
         raise KerazooError(f"{path} cannot be read as CSV: {message}.") from None
-    if counts:
-        frame = frame.iloc[:, 1:]
-    return frame.fillna("")  # a short line: what is not there is missing
+    frame = frame.fillna("")  # a short line: what is not there is missing
+    frame.index = pd.RangeIndex(before + 2, before + 2 + len(frame))
+    frame = frame[(frame != "").any(axis=1)]
+    _write_points(frame, decimal_comma=delimiter != ",")
+    return _with_index_named(frame) if indexed else frame
+
+
+def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
+    """The names in the first line that is not empty, and how many lines stand before it."""
+    before = 0
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = csv.reader(file, delimiter=delimiter)
+        for row in rows:
+            if any(name.strip() for name in row):
+                return [name.strip() for name in row], before
+            before = rows.line_num
+    return [""], before
+
+
+def _with_index_named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without the first column, which has no name, if it only tells the rows apart."""
+    values = frame.iloc[:, 0]
+    read = as_numbers(values, "the first column")
+    if read is not None and not read[1] and (read[0] % 1 == 0).all() and values.is_unique:
+        return frame.iloc[:, 1:]
+    name = "date" if read is None else "index"
+    while name in frame.columns:
+        name += "_"
+    return frame.set_axis([name, *frame.columns[1:]], axis=1)
+
+
+def _write_points(frame: pd.DataFrame, *, decimal_comma: bool) -> None:
+    """In place: numbers with a decimal comma, or marks between thousands, as Python has them.
+
+    Where all that holds a comma can be read both ways (``1,234``), the file's delimiter tells.
+    """
+    for name in frame.columns:
+        values = frame[name]
+        if not _is_text(values):
+            continue
+        text = values.astype(str).str.strip()
+        commas = text[text.str.contains(",", regex=False)]
+        if commas.empty:
+            continue
+
+        def all_are(pattern: str, commas: pd.Series = commas) -> bool:
+            return bool(commas.str.fullmatch(pattern).all())
+
+        decimals, grouped = all_are(_DECIMAL_COMMA), all_are(_GROUPED_BY_COMMAS)
+        if grouped and not (decimals and decimal_comma):
+            frame.loc[commas.index, name] = commas.str.replace(",", "", regex=False)
+        elif decimals:
+            frame.loc[commas.index, name] = commas.str.replace(",", ".", regex=False)
+        elif all_are(f"{_DECIMAL_COMMA}|{_GROUPED_BY_DOTS}"):
+            marked = text[text.str.fullmatch(f"{_DECIMAL_COMMA}|{_GROUPED_BY_DOTS}")]
+            points = marked.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+            frame.loc[marked.index, name] = points
 
 
 def _with_dates_as_column(frame: pd.DataFrame) -> pd.DataFrame:
@@ -173,6 +235,10 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     return name
 
 
+def _is_text(values: pd.Series) -> bool:
+    return values.dtype == object or str(values.dtype) in ("str", "string", "category")
+
+
 def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
     """Which values are missing, bool ``(n,)``: empty, NaN or one of the usual words for it.
 
@@ -180,7 +246,7 @@ def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
         values: a column.
         but: words that are values here.
     """
-    if values.dtype == object or str(values.dtype) in ("str", "string", "category"):
+    if _is_text(values):
         text = values.astype(str).str.strip().str.lower()
         return (values.isna() | text.isin([m for m in MISSING if m not in but])).to_numpy()
     return values.isna().to_numpy()
@@ -189,31 +255,52 @@ def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
 def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
     """A column as float64 ``(n,)``, NaN where it is missing; None if it is not of numbers.
 
-    Beside it the rows whose value is there, but no number (few, else it is not of numbers).
+    Beside it the places of the rows whose value is there, but no number (few, else it is not of
+    numbers). ``true`` and ``false`` are 1 and 0.
 
     Raises:
-        KerazooError: a value is infinite.
+        KerazooError: a value is infinite, or too large for float32.
     """
     import numpy as np
     import pandas as pd
 
     missing = is_missing(values)
     if pd.api.types.is_bool_dtype(values.dtype):
-        return values.to_numpy().astype(np.float64), []
+        return values.to_numpy(dtype=np.float64, na_value=np.nan), []
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
         text = values.astype(str).str.strip()
-        there = text[~missing]
-        if len(there) and there.str.fullmatch(_DECIMAL_COMMA.pattern).mean() > 0.5:
-            text = text.str.replace(",", ".", regex=False)
+        truth = text.str.lower()
+        if truth[~missing].isin(["true", "false"]).all():
+            text = truth.replace({"true": "1", "false": "0"})
         numbers = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, copy=True)
         numbers[missing] = np.nan
-    if np.isinf(numbers).any():
-        row = int(np.flatnonzero(np.isinf(numbers))[0])
-        raise KerazooError(f"{where}, line {row + FIRST_LINE}: the value is infinite.")
+    huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
+    if len(huge):
+        what = "infinite" if np.isinf(numbers[huge[0]]) else "too large for float32"
+        raise KerazooError(f"{where}, line {values.index[huge[0]]}: the value is {what}.")
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     known = int((~missing).sum())
     if not known or len(wrong) > (1 - MOSTLY) * known:
         return None
     return numbers, wrong.tolist()
+
+
+def first_no_number(values: pd.Series) -> int:
+    """The place of the first value that is there, but no number."""
+    import numpy as np
+    import pandas as pd
+
+    numbers = pd.to_numeric(values.astype(str).str.strip(), errors="coerce").isna().to_numpy()
+    return int(np.flatnonzero(numbers & ~is_missing(values))[0])
+
+
+def target_columns(frame: pd.DataFrame, asked: str | tuple[str, ...] | None) -> list[str]:
+    """The targets that the user names; raises KerazooError for one not there, or there twice."""
+    names = asked if isinstance(asked, tuple) else (asked,)
+    targets = [column(frame, name, "the target (--target)") for name in names]
+    twice = [name for name, n in Counter(targets).items() if n > 1]
+    if twice:
+        raise KerazooError(f"the target {twice[0]!r} is given twice.")
+    return targets

@@ -188,6 +188,11 @@ def _files(
             f"{where} has {'one folder' if labels else 'no folder'} in it; a class is a folder of "
             f"pictures, and it takes two or more: {where}/cat/…, {where}/dog/…"
         )
+    for label in labels:
+        if not label.isprintable():
+            raise KerazooError(
+                f"{folder}: the name of the folder {label!r} cannot be written as text; rename it."
+            )
     for split, names in classes.items():
         missing = sorted(set(labels) - set(names))
         if missing:

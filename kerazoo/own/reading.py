@@ -134,8 +134,9 @@ def reread(config: Mapping[str, Any], folder: Path) -> Own:
     given: dict[str, Any] = about["asked"]
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     asked = Asked(**given)
-    start = config.get("start")
-    entry = registry.get_entry(start["entry"]) if start else None
+    start = config.get("start")  # of a run from before this was written down by itself
+    read_for = about.get("read_for", start["entry"] if start else None)
+    entry = registry.get_entry(read_for) if read_for else None
     dataset = registry.get_dataset(entry.dataset) if entry else None
     model = registry.get_model(about["model"])
     return read(model, about["path"], asked, dataset, tell=lambda line: None)

@@ -11,7 +11,15 @@ from kerazoo._lazy import keras
 from kerazoo.datasets.splitting import in_order
 from kerazoo.datasets.windows import windows_of
 from kerazoo.errors import KerazooError
-from kerazoo.own.csv_file import FIRST_LINE, as_numbers, column, is_missing, read_frame
+from kerazoo.own.csv_file import (
+    MOSTLY,
+    as_numbers,
+    column,
+    first_no_number,
+    is_missing,
+    read_frame,
+    target_columns,
+)
 from kerazoo.own.data import Asked, Own, inner_model, listed, name_of, own_dataset
 from kerazoo.spec import Data, Windows
 
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+_YEAR_FIRST = r"\s*\d{4}\D"
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
 MOST_SEGMENTS = 4  # at least so many steps of the LSTM, where the look-back can be divided
@@ -76,8 +85,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
 
     frame = read_frame(source)
     where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
-    names = asked.target if isinstance(asked.target, tuple) else (asked.target,)
-    targets = [column(frame, n, "the target (--target)") for n in names]
+    targets = target_columns(frame, asked.target)
     if asked.horizon is None:
         raise KerazooError("the horizon is not said: how many steps to forecast? (--horizon N)")
     if asked.gaps not in ("refuse", "interpolate"):
@@ -157,9 +165,9 @@ def times_of(
     dates = _dates(frame[name], f"{where}, column {name!r}")
     wrong = dates.isna().to_numpy().nonzero()[0]
     if len(wrong):
-        line = int(wrong[0]) + FIRST_LINE
         raise KerazooError(
-            f"{where}, line {line}: {frame[name].iloc[wrong[0]]!r} in column {name!r} is no date."
+            f"{where}, line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r} in column "
+            f"{name!r} is no date."
         )
     steps = dates.diff().iloc[1:]
     for bad, what in ((steps.dt.total_seconds() == 0, "again"), (steps.dt.days < 0, "after")):
@@ -171,7 +179,7 @@ def times_of(
                 f"{dates.iloc[row]} comes after {late}"
             )  # fmt: skip
             raise KerazooError(
-                f"{where}, line {row + FIRST_LINE}: {said}; dates must rise. Sort the rows by time "
+                f"{where}, line {frame.index[row]}: {said}; dates must rise. Sort the rows by time "
                 "and keep one of each."
             )
     import pandas as pd
@@ -189,8 +197,9 @@ def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
         values = frame[name]
         if str(values.dtype).startswith("datetime"):
             return name
-        if as_numbers(values, name) is None and _dates(values.iloc[:100]).notna().all():
-            return name
+        first = values[~is_missing(values)].iloc[:100]
+        if as_numbers(values, name) is None and _dates(first).notna().mean() >= MOSTLY:
+            return name  # whatever is no date in it will be said
     return None
 
 
@@ -200,17 +209,22 @@ def _dates(values: pd.Series, where: str = "") -> pd.Series:
     Raises:
         KerazooError: ``where`` is given, and the dates can be read in two ways.
     """
-    month_first, day_first = _parsed(values, False), _parsed(values, True)
+    month_first = _parsed(values, False)
+    if values[~is_missing(values)].astype(str).str.match(_YEAR_FIRST).all():
+        return month_first
+    day_first = _parsed(values, True)
     if month_first.equals(day_first):
         return month_first
     unread = [int(dates.isna().sum()) for dates in (month_first, day_first)]
     if unread[0] != unread[1]:
         return month_first if unread[0] < unread[1] else day_first
     regular = [_is_regular(dates) for dates in (month_first, day_first)]
-    if where and regular[0] == regular[1]:
+    if where and not unread[0] and regular[0] == regular[1]:
+        row = int((month_first != day_first).to_numpy().nonzero()[0][0])
+        one, other = (f"{dates.iloc[row]:%Y-%m-%d}" for dates in (month_first, day_first))
         raise KerazooError(
-            f"{where}: {values.iloc[-1]!r} may be {month_first.iloc[-1]:%Y-%m-%d} or "
-            f"{day_first.iloc[-1]:%Y-%m-%d}; write dates as {day_first.iloc[-1]:%Y-%m-%d}."
+            f"{where}, line {values.index[row]}: {values.iloc[row]!r} may be {one} or {other}; "
+            "write the year first."
         )
     return month_first if regular[0] else day_first
 
@@ -228,7 +242,10 @@ def _parsed(values: pd.Series, day_first: bool) -> pd.Series:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it guesses the format
-        dates = pd.to_datetime(values, errors="coerce", utc=False, dayfirst=day_first)
+        try:
+            dates = pd.to_datetime(values, errors="coerce", utc=False, dayfirst=day_first)
+        except ValueError:  # more than one time zone, as around a change of the clock
+            dates = pd.to_datetime(values, errors="coerce", utc=True, dayfirst=day_first)
     return pd.Series(dates) if str(dates.dtype).startswith("datetime") else pd.to_datetime(
         values, errors="coerce", utc=True, dayfirst=day_first
     )  # fmt: skip
@@ -238,6 +255,8 @@ def _step(index: pd.DatetimeIndex) -> tuple[str, int | None]:
     """The name of a step, and the period of the usual season in steps."""
     import pandas as pd
 
+    if len(index) < 2:
+        return "step", None
     seconds = round(pd.Series(index).diff().median().total_seconds())
     frequency = frequency_of(index)
     if frequency == "B":
@@ -289,11 +308,11 @@ def values_of(
     if missing.any() and not interpolate:
         row, place = (int(i) for i in np.argwhere(missing)[0])
         raise KerazooError(
-            f"{where}, line {row + FIRST_LINE}: {targets[place]!r} has no value ({missing.sum():,} "
+            f"{where}, line {frame.index[row]}: {targets[place]!r} has no value ({missing.sum():,} "
             "are missing in all); --gaps interpolate draws a straight line across."
         )
     if dates is not None:
-        table, added = _regular(table, dates, interpolate, where)
+        table, added = _regular(table, dates, interpolate, where, frame.index)
         if added:
             notes.append(f"{added:,} missing steps were filled by straight lines")
     if missing.any():
@@ -306,17 +325,18 @@ def values_of(
 def _numbers(frame: pd.DataFrame, name: str, where: str) -> np.ndarray:
     read = as_numbers(frame[name], f"{where}, column {name!r}")
     if read is None or read[1]:
-        there = (~is_missing(frame[name])).nonzero()[0]
-        row = read[1][0] if read else int(there[0]) if len(there) else 0
+        if is_missing(frame[name]).all():
+            raise KerazooError(f"{where}: the target {name!r} has no value at all.")
+        row = read[1][0] if read else first_no_number(frame[name])
         raise KerazooError(
-            f"{where}, line {row + FIRST_LINE}: {frame[name].iloc[row]!r} in the target {name!r} "
+            f"{where}, line {frame.index[row]}: {frame[name].iloc[row]!r} in the target {name!r} "
             "is no number."
         )
     return read[0]
 
 
 def _regular(
-    table: pd.DataFrame, dates: pd.DatetimeIndex, interpolate: bool, where: str
+    table: pd.DataFrame, dates: pd.DatetimeIndex, interpolate: bool, where: str, lines: pd.Index
 ) -> tuple[pd.DataFrame, int]:
     """The rows at regular times, and how many had to be added."""
     import pandas as pd
@@ -331,7 +351,7 @@ def _regular(
     row = int(odd[0]) + 1
     if not interpolate:
         raise KerazooError(
-            f"{where}, line {row + FIRST_LINE}: {dates[row]} follows {dates[row - 1]}, but a step "
+            f"{where}, line {lines[row]}: {dates[row]} follows {dates[row - 1]}, but a step "
             f"is {usual} ({len(odd):,} such places). --gaps interpolate fills missing steps by "
             "straight lines."
         )

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.own.csv_file import (
-    FIRST_LINE,
     NO_VALUE_OR_A_CLASS,
     as_numbers,
-    column,
+    first_no_number,
     is_missing,
     read_frame,
+    target_columns,
 )
 from kerazoo.own.data import (
     Asked,
@@ -92,10 +92,13 @@ def table_from(source: Any, asked: Asked) -> Own:
     """
     frame = read_frame(source)
     where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
-    names = asked.target if isinstance(asked.target, tuple) else (asked.target,)
-    targets = [column(frame, n, "the target (--target)") for n in names]
+    targets = target_columns(frame, asked.target)
+    if asked.task not in (None, "classification", "regression"):
+        raise KerazooError(f"task is {asked.task!r}; choose 'classification' or 'regression'.")
+    if asked.task == "classification" and len(targets) > 1:
+        raise KerazooError(f"classes are one target; {len(targets)} are given.")
     target = _target(frame, targets, asked, where)
-    rows = frame[target.known].reset_index(drop=True)
+    rows = frame[target.known]
     y = target.y[target.known]
     if len(rows) < FEWEST_ROWS:
         raise KerazooError(
@@ -104,8 +107,7 @@ def table_from(source: Any, asked: Asked) -> Own:
     classes = bool(target.labels)
     indices = shuffled_split(y if classes else y[:, 0], stratify=classes)
     inputs = rows.drop(columns=targets)
-    lines = (target.known.nonzero()[0] + FIRST_LINE).tolist()
-    columns, left_out, warnings = columns_of(inputs, indices["train"], where, lines)
+    columns, left_out, warnings = columns_of(inputs, indices["train"], where)
     if not columns:
         raise KerazooError(f"{where} has no column to learn from but {listed(left_out)}.")
     x = encode(inputs, columns, where)
@@ -225,7 +227,7 @@ def _numbers(frame: pd.DataFrame, names: list[str], where: str, why: str) -> Tar
             raise KerazooError(f"{where}: the target {name!r} does not hold numbers.")
         values, wrong = read
         if wrong:
-            line = wrong[0] + FIRST_LINE
+            line = frame.index[wrong[0]]
             raise KerazooError(
                 f"{where}, line {line}: {frame[name].iloc[wrong[0]]!r} in the target {name!r} is "
                 "no number."
@@ -239,13 +241,13 @@ def _numbers(frame: pd.DataFrame, names: list[str], where: str, why: str) -> Tar
 
 
 def columns_of(
-    frame: pd.DataFrame, train: np.ndarray, where: str, lines: list[int]
+    frame: pd.DataFrame, train: np.ndarray, where: str
 ) -> tuple[list[Column], list[str], list[str]]:
     """How each column becomes features, judged on the training rows: (columns, left out, notes)."""
     import numpy as np
 
     columns, left_out, notes = [], [], []
-    used: set[str] = set()
+    used = {"features", "mlp", OTHER}  # names of layers around the inputs
     for name in frame.columns:
         read = as_numbers(frame[name], f"{where}, column {name!r}")
         key = name.replace("/", "_")
@@ -263,7 +265,7 @@ def columns_of(
                 mean = float(known.mean())
                 columns.append(Column(name, key, None, mean, bool(np.isnan(values[train]).any())))
             if wrong:
-                first = f"line {lines[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
+                first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
                 notes.append(f"{name}: {len(wrong)} value(s) are no number, so missing ({first})")
             continue
         text = texts_of(frame[name])
@@ -331,10 +333,10 @@ def _encode_numbers(values: pd.Series, c: Column, where: str) -> np.ndarray:
     else:
         read = as_numbers(values, f"{where}, column {c.name!r}")
         if read is None:
-            line = int(np.flatnonzero(~missing)[0]) + FIRST_LINE
+            row = first_no_number(values)
             raise KerazooError(
-                f"{where}, column {c.name!r}: the model was trained with numbers here; line {line} "
-                f"holds {values.iloc[line - FIRST_LINE]!r}."
+                f"{where}, column {c.name!r}: the model was trained with numbers here; line "
+                f"{values.index[row]} holds {values.iloc[row]!r}."
             )
         numbers = read[0]
     gone = np.isnan(numbers)

@@ -58,21 +58,23 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None) -> Own:
     label = column(frame, asked.target, "the target (--target)")
     if label == name:
         raise KerazooError(f"text and target are both {name!r}; they must differ.")
-    target = class_target(frame[label], label, where)
-    texts = frame[name].astype(str).to_numpy(dtype=object)
-    empty = np.array([not text.tokens_of(t) for t in texts]) | is_missing(frame[name])
-    kept = target.known & ~empty
-    if target.known.sum() < kept.size / 2:
+    words = np.array([bool(text.tokens_of(str(t))) for t in frame[name]])
+    words &= ~is_missing(frame[name])
+    if words.sum() < words.size / 2:
         raise KerazooError(
-            f"{where}: {int((~target.known).sum()):,} of {kept.size:,} texts have no {label!r}. Is "
-            "it the right column?"
+            f"{where}: {int((~words).sum()):,} of {words.size:,} texts in {name!r} hold no word. "
+            "Is it the right column?"
         )
-    if kept.sum() < kept.size / 2:
+    # Of the rows with words only: a class of which none is left is none.
+    target = class_target(frame[label][words], label, where)
+    if target.known.sum() < words.sum() / 2:
         raise KerazooError(
-            f"{where}: {int(empty.sum()):,} of {kept.size:,} texts in {name!r} hold no word. Is it "
-            "the right column?"
+            f"{where}: {int((~target.known).sum()):,} of {words.sum():,} texts have no {label!r}. "
+            "Is it the right column?"
         )
-    y, texts = target.y[kept], texts[kept]
+    kept = words.copy()
+    kept[words] = target.known
+    y, texts = target.y[target.known], frame[name][kept].astype(str).to_numpy(dtype=object)
     indices = shuffled_split(y, stratify=True)
     path = start.vocabulary if start is not None else None
     if path is None:
