@@ -13,6 +13,10 @@ from kerazoo import __version__
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
+ENTRY = "a model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main dataset"
+SOURCE = "an entry, for its bundled weights, or the folder of a run of yours"
+SEED = "of the initial weights, the order of the data, dropout and augmentation (default: 0)"
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; ``command`` of what it gives is the one that was asked for."""
@@ -46,12 +50,18 @@ def parser() -> argparse.ArgumentParser:
 
 def _list(commands: Commands) -> None:
     command = commands.add_parser("list", help="entries with their recorded figures; datasets")
-    command.add_argument("pattern", nargs="?", default="*", metavar="PATTERN")
+    command.add_argument(
+        "pattern",
+        nargs="?",
+        default="*",
+        metavar="PATTERN",
+        help="such as '*@digits' (default: all)",
+    )
 
 
 def _show(commands: Commands) -> None:
     command = commands.add_parser("show", help="the model card of an entry")
-    command.add_argument("entry", metavar="ENTRY")
+    command.add_argument("entry", metavar="ENTRY", help=ENTRY)
     command.add_argument("--html", metavar="FILE", help="write the card as one HTML file")
     command.add_argument(
         "--run",
@@ -63,8 +73,8 @@ def _show(commands: Commands) -> None:
 
 def _train(commands: Commands) -> None:
     command = commands.add_parser("train", help="train an entry with its recipe")
-    command.add_argument("entry", metavar="ENTRY")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("entry", metavar="ENTRY", help=ENTRY)
+    command.add_argument("--seed", type=int, default=0, help=SEED)
     command.add_argument("--epochs", type=int, help="instead of the recipe's")
     command.add_argument("--tensorboard", action="store_true", help="write TensorBoard events")
     command.add_argument(
@@ -79,7 +89,7 @@ def _train(commands: Commands) -> None:
 
 def _finetune(commands: Commands) -> None:
     command = commands.add_parser("finetune", help="train a model on data of your own")
-    command.add_argument("model", metavar="MODEL")
+    command.add_argument("model", metavar="MODEL", help="such as mnist_cnn, mlp, stacked_lstm")
     command.add_argument("data", metavar="DATA", help="a folder of pictures, or a CSV file")
     command.add_argument(
         "--target",
@@ -111,7 +121,7 @@ def _finetune(commands: Commands) -> None:
         "--weights",
         default="auto",
         metavar="DATASET|none",
-        help="the trained weights to start from",
+        help="trained weights to start from (default: auto, the first entry's; none for tables)",
     )
     command.add_argument("--freeze", action="store_true", help="train the last layer only")
     command.add_argument("--balance", action="store_true", help="weigh all classes alike")
@@ -119,18 +129,20 @@ def _finetune(commands: Commands) -> None:
     command.add_argument("--no-scratch", action="store_true", help="leave out the comparison")
     command.add_argument("--epochs", type=int, metavar="N", help="default: by the size of the data")
     command.add_argument("--learning-rate", type=float, metavar="R", help="of the whole network")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=int, default=0, help=SEED)
     _recipe_and_folder(command)
 
 
 def _evaluate(commands: Commands) -> None:
     command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
-    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
 
 
 def _verify(commands: Commands) -> None:
     command = commands.add_parser("verify", help="train afresh, judge against the reference")
-    command.add_argument("entry", nargs="?", metavar="ENTRY", help="with --all: a PATTERN")
+    command.add_argument(
+        "entry", nargs="?", metavar="ENTRY", help=f"{ENTRY}; with --all a pattern, '*@digits'"
+    )
     command.add_argument("--all", action="store_true", help="every entry, then one table")
     command.add_argument("--offline", action="store_true", help="with --all: use no network")
     command.add_argument("--seeds", type=int, default=1, metavar="N", help="number of runs")
@@ -146,15 +158,15 @@ def _verify(commands: Commands) -> None:
 
 def _sample(commands: Commands) -> None:
     command = commands.add_parser("sample", help="pictures drawn by a trained generator")
-    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
     command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
 
 
 def _export(commands: Commands) -> None:
     command = commands.add_parser("export", help="trained weights in another format, certified")
-    command.add_argument("source", metavar="ENTRY|RUN")
+    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
     command.add_argument(
         "--format", required=True, metavar="FORMAT", help="keras, saved_model, onnx or litert"
     )
@@ -169,8 +181,10 @@ def _predict(commands: Commands) -> None:
     command = commands.add_parser(
         "predict", help="class of picture files or texts; a table or series with a model of yours"
     )
-    command.add_argument("source", metavar="ENTRY|RUN")
-    command.add_argument("inputs", nargs="+", metavar="FILE|TEXT|CSV")
+    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
+    command.add_argument(
+        "inputs", nargs="+", metavar="FILE|TEXT|CSV", help="picture files, texts or one CSV file"
+    )
     command.add_argument(
         "--invert",
         choices=("auto", "yes", "no"),
@@ -180,7 +194,12 @@ def _predict(commands: Commands) -> None:
 
 
 def _tier(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--tier", default="full", metavar="full|smoke")
+    command.add_argument(
+        "--tier",
+        default="full",
+        metavar="full|smoke",
+        help="the whole recipe, or one of under a minute (default: full)",
+    )
 
 
 def _recipe_and_folder(command: argparse.ArgumentParser) -> None:

@@ -76,9 +76,11 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
         said.append(f"{kind} on {dataset.measured_on}; other copies of the data may differ.")
     if entry.recipe.train_on == "train+validation":
         said.append(
-            "The recipe trains on train and validation together, once every choice was made on "
+            "The recipe trains on train and validation together, once it was chosen on "
             "validation; so no figure on unseen validation data stands beside the test figure."
         )
+    if entry.not_blind:
+        said.append(f"Not decided blind to the test split: {entry.not_blind}.")
     if recorded.weights is not None:
         said.append(
             f"The bundled weights are those of seed {recorded.weights.seed}, the first and not the "

@@ -69,6 +69,8 @@ class Entry:
         tolerance: how far below the reference's mean (or above, where less is better) a verdict may
             lie, in the metric's unit; instead of the sampling noise of the test split, where the
             right answer is known better than that.
+        not_blind: what about the recipe was decided with a figure of the test split in view; empty
+            where everything was decided on validation.
         unmeasured: why there is no reference; empty for an entry that has one.
         model: name of the model; filled in at registration.
     """
@@ -81,6 +83,7 @@ class Entry:
     seeds: int = 5
     task: Task | None = None
     tolerance: float | None = None
+    not_blind: str = ""
     unmeasured: str = ""
     model: str = ""
 

@@ -39,7 +39,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
         f"checkpoints, beside `fit` with the same engine settings on the same batches and nothing "
         f"else; {ROUNDS} interleaved processes each, medians of epochs 2 to 4.",
         "",
-        "| entry | kerazoo.train | bare loop | overhead |",
+        "| entry (examples an epoch) | kerazoo.train | bare loop | overhead |",
         "|---|---:|---:|---:|",
     ]
     for name, row in figures.items():
@@ -48,5 +48,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
         }
         more = measuring.ratio(times["kerazoo.train"], times["bare loop"]) - 1
         cells = [measuring.spread(times[who]) for who in ("kerazoo.train", "bare loop")]
-        table.append(f"| `{name}` | {' | '.join(cells)} | {100 * more:+.1f} % |")
+        table.append(
+            f"| `{name}` ({ENTRIES[name]:,}) | {' | '.join(cells)} | {100 * more:+.1f} % |"
+        )
     return table

@@ -117,18 +117,18 @@ def lines(figures: dict[str, Any]) -> list[str]:
         "## Training throughput",
         "",
         f"Examples per second after the first epoch, medians of {ROUNDS} interleaved processes "
-        f"(smallest to largest), {EPOCHS} epochs each; ratio: theirs in time divided by ours. "
+        f"(smallest to largest), {EPOCHS} epochs of a part of the data each; ratio: theirs in time divided by ours. "
         "kerazoo runs with checkpoints, checks and progress; no augmentation anywhere. First "
         "epoch: seconds more than a later one, for tracing and compilation.",
         "",
-        "| entry | kerazoo | plain Keras | ratio | PyTorch | ratio | first epoch: kerazoo, Keras, "
+        "| entry (examples an epoch) | kerazoo | plain Keras | ratio | PyTorch | ratio | first epoch: kerazoo, Keras, "
         "PyTorch |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, row in figures.items():
         n = row["examples"]
         ours = rate(n, row["kerazoo"])
-        cells = [f"`{name}`", measuring.spread(ours, "{:,.0f}")]
+        cells = [f"`{name}` ({n:,})", measuring.spread(ours, "{:,.0f}")]
         for peer in PEERS:
             theirs = rate(n, row.get(peer, []))
             cells += (

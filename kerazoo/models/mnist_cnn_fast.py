@@ -55,6 +55,7 @@ def block(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> 
                 train_on="train+validation",
             ),
             smoke={"epochs": 2, "train_examples": 20_000, "train_on": "train"},
+            not_blind="how far to shorten it, which two longer recipes had been measured for",
         ),
     ],
     citation=CITATION,

@@ -296,6 +296,8 @@ resnet8 = cifar_network(
         PAPER.replace(epochs=100, batch_size=64, augment_shift=0.0625),
         None,
         seeds=3,
+        not_blind="an earlier recipe had measured 84.31 % there, less than was wanted, before this "
+        "one was looked for on validation",
         unmeasured=UNDER_WAY,
         published=(MLPERF_TINY,),
     ),
