@@ -49,11 +49,14 @@ class Evaluation:
         return {**vars(self), "same": self.same}
 
 
-def evaluate(source: str | os.PathLike[str]) -> Evaluation:
+def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = None) -> Evaluation:
     """Measure an entry's trained weights, or a finished run, on its test split.
 
     Args:
         source: an entry (``"mnist_cnn@mnist"``), a model, or a run folder.
+        data: of a run that was fine-tuned on data given in code (or since moved): that data, as
+            it was given to ``finetune``.
+        test: likewise, if there was one.
 
     Returns:
         The measured and the recorded value.
@@ -63,7 +66,8 @@ def evaluate(source: str | os.PathLike[str]) -> Evaluation:
             the dataset cannot be loaded.
     """
     if is_run(source):
-        return _evaluate_run(Path(source))
+        return _evaluate_run(Path(source), data, test)
+    refuse_data(source, data, test)
     entry = registry.get_entry(os.fspath(source))
     model = building.build_for(entry)
     evidence.load_bundled_weights(model, entry)
@@ -71,6 +75,14 @@ def evaluate(source: str | os.PathLike[str]) -> Evaluation:
     assert recorded.weights is not None  # else load_bundled_weights had said so
     outcome = tasks.of(entry).measure(model, data_for(entry, entry.recipe))
     return _evaluation(entry.name, entry, outcome, recorded.weights.value)
+
+
+def refuse_data(source: str | os.PathLike[str], data: Any, test: Any) -> None:
+    """Raise KerazooError for data that is given where it is known which it is."""
+    if data is not None or test is not None:
+        raise KerazooError(
+            f"data= and test= go with the run of a fine-tuning; {os.fspath(source)} has its own."
+        )
 
 
 def _evaluation(source: str, entry: Entry, outcome: Outcome, recorded: float) -> Evaluation:
@@ -95,36 +107,35 @@ def is_run(source: str | os.PathLike[str]) -> bool:
     return Path(text).is_dir() and text.partition("@")[0] not in registry.list_models()
 
 
-def _evaluate_run(folder: Path) -> Evaluation:
+def _evaluate_run(folder: Path, data: Any, test: Any) -> Evaluation:
     if not folder.is_dir():
         raise KerazooError(f"there is no run folder {folder}.")
     finished = run.load(folder)
     if "own" in run.read_config(folder):
-        return _evaluate_own(folder, finished)
+        entry, own = own_of_run(folder, finished, data, test)
+        outcome = tasks.of(entry).measure(own.trained(finished.model), own.data)
+        return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+    refuse_data(folder, data, test)
     entry = registry.get_entry(finished.entry)
     outcome = tasks.of(entry).measure(finished.model, data_for(entry, finished.recipe))
     return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
 
 
-def _evaluate_own(folder: Path, finished: run.Run) -> Evaluation:
-    """Measure a fine-tuned model anew on the user's data, if that is still what it was."""
-    entry, own = own_of_run(folder, finished)
-    outcome = tasks.of(entry).measure(own.trained(finished.model), own.data)
-    return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
-
-
-def own_of_run(folder: Path, finished: run.Run) -> tuple[Entry, Own]:
-    """What a fine-tuned model is, and the user's data, read again.
+def own_of_run(
+    folder: Path, finished: run.Run, data: Any = None, test: Any = None
+) -> tuple[Entry, Own]:
+    """What a fine-tuned model is, and the user's data, read again or given again.
 
     Raises:
         KerazooError: the data was given in code, is no longer there, or was changed since.
     """
     config = run.read_config(folder)
-    own = reread(config, folder)
+    own = reread(config, folder, data, test)
     if own.data.sha256 != config["fingerprints"]["data"]:
+        which = "that is given" if data is not None else f"in {config['own']['path']}"
         raise KerazooError(
-            f"the data in {config['own']['path']} is not what the run in {folder} was trained on; "
-            "it was changed since. Fine-tune again to measure on it."
+            f"the data {which} is not what the run in {folder} was trained on; it was changed "
+            "since. Fine-tune again to measure on it."
         )
     entry = Entry(
         dataset=own.data.info.name,

@@ -27,7 +27,7 @@ from kerazoo.certifying import Certificate
 from kerazoo.composite import networks_of
 from kerazoo.datasets import text
 from kerazoo.errors import KerazooError, first_line
-from kerazoo.evaluating import is_run, own_of_run
+from kerazoo.evaluating import is_run, own_of_run, refuse_data
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
 from kerazoo.spec import Data, Entry
@@ -73,6 +73,8 @@ def export(
     *,
     rows: int = ROWS,
     force: bool = False,
+    data: Any = None,
+    test: Any = None,
 ) -> Certificate:
     """Export a trained model, read it back with the format's own runtime, and compare.
 
@@ -88,6 +90,8 @@ def export(
         rows: of a larger test split, how many of its examples are measured (drawn with seed 0). A
             generator is always measured by the whole protocol of its metric.
         force: replace an earlier export of kerazoo's in ``out``.
+        data: of a run that was fine-tuned on data given in code: that data, for the certificate.
+        test: likewise, if there was one.
 
     Returns:
         The certificate, which also lies beside the export. ``.passed`` is False where outputs or
@@ -103,7 +107,11 @@ def export(
         raise KerazooError(f"rows is {rows!r}; it must be a whole number from 1 up.")
     folder = Path(out) if out is not None else _default_folder(source, format)
     _refuse_taken(folder, force)
-    trained = _of_run(Path(source)) if is_run(source) else _of_entry(os.fspath(source))
+    if is_run(source):
+        trained = _of_run(Path(source), data, test)
+    else:
+        refuse_data(source, data, test)
+        trained = _of_entry(os.fspath(source))
     part, network = _exported_network(trained)
     reason = module.refusal(network)
     if reason:
@@ -170,13 +178,13 @@ def _of_entry(name: str) -> Trained:
     return Trained(entry.name, entry, model, data, text.read_vocabulary(known) if known else None)
 
 
-def _of_run(folder: Path) -> Trained:
+def _of_run(folder: Path, given: Any, test: Any) -> Trained:
     if not folder.is_dir():
         raise KerazooError(f"there is no run folder {folder}.")
     finished = run.load(folder)
     config = run.read_config(folder)
     if "own" in config:
-        entry, own = own_of_run(folder, finished)
+        entry, own = own_of_run(folder, finished, given, test)
         known = folder / run.VOCABULARY if own.data.info.vocabulary else None
         return Trained(
             str(folder),
@@ -186,6 +194,7 @@ def _of_run(folder: Path) -> Trained:
             text.read_vocabulary(known) if known else None,
             dict(own.treatment) if own.treatment["kind"] == "rows" else None,
         )
+    refuse_data(folder, given, test)
     entry = registry.get_entry(finished.entry)
     data = data_for(entry, finished.recipe)
     known = folder / run.VOCABULARY if data.info.vocabulary else None

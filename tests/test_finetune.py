@@ -276,8 +276,14 @@ def test_a_table_of_numbers_from_a_frame(in_tmp):
     assert by_name["from scratch"] == pytest.approx(by_name["least squares"], abs=0.02)
     said = kerazoo.predict(done.path, frame).frame
     assert np.corrcoef(said["target"], frame["target"])[0, 1] > 0.6
-    with pytest.raises(KerazooError, match="given in code"):
+    with pytest.raises(KerazooError, match="given in code; give it again"):
         kerazoo.evaluate(done.path)
+    assert kerazoo.evaluate(done.path, data=frame).same
+    assert kerazoo.export(done.path, "keras", data=frame).passed
+    with pytest.raises(KerazooError, match="the data that is given is not what"):
+        kerazoo.evaluate(done.path, data=frame[1:])
+    with pytest.raises(KerazooError, match="has its own"):
+        kerazoo.evaluate("linear_regression@diabetes", data=frame)
 
 
 def test_a_table_of_very_few_rows_has_a_figure_and_its_error(in_tmp):

@@ -119,17 +119,23 @@ def read(
     return pictures_from_arrays(source, test)
 
 
-def reread(config: Mapping[str, Any], folder: Path) -> Own:
+def reread(config: Mapping[str, Any], folder: Path, data: Any = None, test: Any = None) -> Own:
     """The data that the run in a folder was trained on, read again.
 
+    Args:
+        config: of the run.
+        folder: of the run.
+        data: as it was given to ``finetune``; by default the path that the run remembers.
+        test: likewise.
+
     Raises:
-        KerazooError: it was given in code, or is no longer there.
+        KerazooError: it was given in code and is not given again, or is no longer there.
     """
     about = config["own"]
-    if about["path"] is None:
+    if data is None and about["path"] is None:
         raise KerazooError(
-            f"the data of the run in {folder} was given in code; it cannot be read again. Its "
-            "figures stand in metrics.json."
+            f"the data of the run in {folder} was given in code; give it again, as data= (and "
+            "test= if there was one). The run's figures stand in metrics.json."
         )
     given: dict[str, Any] = about["asked"]
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
@@ -139,7 +145,8 @@ def reread(config: Mapping[str, Any], folder: Path) -> Own:
     entry = registry.get_entry(read_for) if read_for else None
     dataset = registry.get_dataset(entry.dataset) if entry else None
     model = registry.get_model(about["model"])
-    return read(model, about["path"], asked, dataset, tell=lambda line: None)
+    source = about["path"] if data is None else data
+    return read(model, source, asked, dataset, test, tell=lambda line: None)
 
 
 def _is_file(source: Any) -> bool:
