@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_text
-from kerazoo.own.csv_file import as_numbers, is_missing, read_frame
+from kerazoo.own.csv_file import NO_VALUE_OR_A_CLASS, as_numbers, is_missing, read_frame
 from kerazoo.own.data import inner_model, listed
 from kerazoo.own.table import Column, columns_from, encode, texts_of
 from kerazoo.training import engine, run
@@ -92,9 +92,38 @@ def _predict_rows(
     else:
         rows = engine.predict(core, x)
         said = {name: rows[:, i] for i, name in enumerate(names)}
-    return TablePredictions(
-        pd.DataFrame(said), tuple(_notes(frame, columns, names)), treatment["kind"]
-    )
+    predicted = pd.DataFrame(said)
+    notes = [*_notes(frame, columns, names), *_beside_the_truth(frame, predicted, names, labels)]
+    return TablePredictions(predicted, tuple(notes), treatment["kind"])
+
+
+def _beside_the_truth(
+    frame: pd.DataFrame, predicted: pd.DataFrame, targets: list[str], labels: list[str]
+) -> list[str]:
+    """How far the predictions agree with the targets, where the new rows hold them too."""
+    notes = []
+    for name in (t for t in targets if t in frame.columns):
+        known = ~is_missing(frame[name], but=NO_VALUE_OR_A_CLASS if labels else ())
+        if not known.any():
+            continue
+        if labels:
+            true = frame[name].astype(str).str.strip().to_numpy(dtype=object)
+            new = [i for i in known.nonzero()[0] if true[i] not in labels]
+            if new:
+                notes.append(
+                    f"{name}: {len(new)} value(s) are no class that the model knows (line "
+                    f"{frame.index[new[0]]}: {true[new[0]]!r})"
+                )
+            right = int((true == predicted[name].to_numpy())[known].sum())
+            notes.append(f"{name} is in the file: {right:,} of {known.sum():,} are predicted right")
+            continue
+        read = as_numbers(frame[name], name)
+        if read is not None:
+            error = abs(read[0] - predicted[name].to_numpy())[known & (read[0] == read[0])].mean()
+            notes.append(
+                f"{name} is in the file: the predictions are off by {error:.4g} on average"
+            )
+    return notes
 
 
 def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> list[str]:

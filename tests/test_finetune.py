@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,30 @@ def test_predicting_needs_no_card_and_no_labels_file(tuned, digits_folder, tmp_p
     (copy / "labels.json").unlink()
     file = next((digits_folder / "one").iterdir())
     assert kerazoo.predict(copy, [file])[0].label in ("one", "seven", "zero")
+
+
+def test_a_strangers_model_runs_no_code(tuned, digits_folder, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(tuned.path, folder)
+    touched = tmp_path / "touched"
+
+    def evil(x):
+        touched.touch()
+        return x
+
+    inputs = keras.Input((28, 28, 1))
+    evil_model = keras.Model(inputs, keras.layers.Lambda(evil, output_shape=(28, 28, 1))(inputs))
+    evil_model.save(folder / "model.keras")
+    touched.unlink(missing_ok=True)  # building it ran the function
+    file = next((digits_folder / "seven").iterdir())
+    for use in (
+        lambda: kerazoo.predict(folder, [file]),
+        lambda: kerazoo.evaluate(folder),
+        lambda: kerazoo.export(folder, "keras"),
+    ):
+        with pytest.raises(KerazooError, match="cannot be opened"):
+            use()
+    assert not touched.exists()
 
 
 def test_plain_keras_opens_the_model_without_kerazoo(tuned, tmp_path):
@@ -237,6 +262,11 @@ def test_a_table_of_classes(wine, in_tmp):
     assert [r.name for r in done.comparison] == ["majority class", "linear", "from scratch"]
     assert done.metrics["value"] > 0.9
     said = kerazoo.predict(done.path, wine)
+    assert any(
+        re.search(r"is in the file: 1\d\d of 178 are predicted right", n) for n in said.notes
+    )
+    other = pd.read_csv(wine).replace({"cultivar": {pd.read_csv(wine).cultivar[0]: "a new one"}})
+    assert any("(line 2: 'a new one')" in n for n in kerazoo.predict(done.path, other).notes)
     frame = pd.read_csv(wine)
     assert (said.frame["cultivar"] == frame["cultivar"]).mean() > 0.9
     chances = said.frame[[c for c in said.frame if c.startswith("p(")]]

@@ -270,7 +270,7 @@ def _load_network(path: Path) -> keras.Model:
     if not path.exists():
         raise KerazooError(f"{path} is missing; the run cannot be used without it.")
     try:
-        return keras.saving.load_model(path)
+        return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # zip, h5 and Keras raise many kinds for one cause: it is damaged
         raise KerazooError(f"{path} cannot be opened: {first_line(error)}") from error
 
