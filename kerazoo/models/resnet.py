@@ -295,7 +295,7 @@ resnet8 = cifar_network(
         # So small a network learns more from more steps and smaller shifts (benchmarks/TUNING.md).
         PAPER.replace(epochs=100, batch_size=64, augment_shift=0.0625),
         None,
-        seeds=3,
+        seeds=1,  # three, once a recipe reaches the 85 % of MLPerf Tiny on validation
         not_blind="an earlier recipe had measured 84.31 % there, less than was wanted, before this "
         "one was looked for on validation",
         published=(MLPERF_TINY,),
