@@ -99,6 +99,8 @@ def test_files_that_are_no_table(tmp_path, content, says):
 def test_marks_between_thousands_and_decimal_commas(tmp_path, content, values):
     rows = read_frame(write(tmp_path / "prices.csv", content))
     assert as_numbers(rows["price"], "here")[0].tolist() == values
+    few = rows.astype({"price": "category"})
+    assert as_numbers(read_frame(few)["price"], "here")[0].tolist() == values
     lines = content.splitlines()
     assert [lines[line - 1][0] for line in rows.index] == list(rows["id"]), "the index is the line"
 
@@ -218,10 +220,14 @@ def test_few_values_that_are_no_numbers_are_missing_and_said():
 
 
 def test_columns_may_be_called_as_layers_are():
-    rows = frame().rename(columns={"a": "features", "b": "mlp"})
+    rows = frame(b=[np.nan, *range(59)]).rename(columns={"a": "features", "b": "where"})
     own = table_from(rows, Asked(target="y"))
     core = kerazoo.build("mlp", input_shape=own.data.info.input_shape, outputs=1)
-    assert set(takes_rows(core, columns_from(own.treatment)).input) == {"features_", "mlp_", "kind"}
+    assert set(takes_rows(core, columns_from(own.treatment)).input) == {
+        "features_",
+        "where_",
+        "kind",
+    }
 
 
 def test_a_prediction_names_the_value_that_is_no_number():

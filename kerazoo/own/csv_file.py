@@ -112,7 +112,7 @@ def _read_file(path: Path) -> pd.DataFrame:
         raise KerazooError(f"{path} cannot be read as CSV: {message}.") from None
     frame = frame.fillna("")  # a short line: what is not there is missing
     frame.index = pd.RangeIndex(before + 2, before + 2 + len(frame))
-    frame = frame[(frame != "").any(axis=1)]
+    frame = frame[(frame != "").any(axis=1)].copy()
     _write_points(frame, decimal_comma=delimiter != ",")
     return _with_index_named(frame) if indexed else frame
 
@@ -154,6 +154,8 @@ def _write_points(frame: pd.DataFrame, *, decimal_comma: bool) -> None:
         commas = text[text.str.contains(",", regex=False)]
         if commas.empty:
             continue
+        if str(values.dtype) == "category":  # which would take no new values
+            frame[name] = values.astype(object)
 
         def all_are(pattern: str, commas: pd.Series = commas) -> bool:
             return bool(commas.str.fullmatch(pattern).all())

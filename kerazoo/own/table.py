@@ -45,6 +45,8 @@ HIDDEN = (64, 64)  # units of the dense stack
 LEAST = 3  # rows of a class: one for each split
 FEWEST_ROWS = 10
 OTHER = "[other]"  # whatever was not among the categories in training
+# Names of layers and operations beside the inputs; Keras wants all names to differ.
+TAKEN = ("features", "mlp", "linear_regression", "where", "isnan", "cast", "string_lookup")
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,7 @@ def columns_of(
     import numpy as np
 
     columns, left_out, notes = [], [], []
-    used = {"features", "mlp", OTHER}  # names of layers around the inputs
+    used = set(TAKEN)
     for name in frame.columns:
         read = as_numbers(frame[name], f"{where}, column {name!r}")
         key = name.replace("/", "_")
