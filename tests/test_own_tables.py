@@ -99,10 +99,14 @@ def test_files_that_are_no_table(tmp_path, content, says):
 def test_marks_between_thousands_and_decimal_commas(tmp_path, content, values):
     rows = read_frame(write(tmp_path / "prices.csv", content))
     assert as_numbers(rows["price"], "here")[0].tolist() == values
-    few = rows.astype({"price": "category"})
-    assert as_numbers(read_frame(few)["price"], "here")[0].tolist() == values
     lines = content.splitlines()
     assert [lines[line - 1][0] for line in rows.index] == list(rows["id"]), "the index is the line"
+
+
+def test_marks_in_a_column_of_categories_and_the_users_frame_stays():
+    given = pd.DataFrame({"price": pd.Categorical(["1,234", "5"]), "x": [1, 2]})
+    assert as_numbers(read_frame(given)["price"], "here")[0].tolist() == [1234, 5]
+    assert given["price"].tolist() == ["1,234", "5"]
 
 
 def test_a_header_of_any_length(tmp_path):
