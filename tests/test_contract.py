@@ -194,7 +194,12 @@ def test_smoke_tier_is_short(name):
     assert statistics.median(seconds) < 60 and max(seconds) < 75
 
 
-@pytest.mark.parametrize("name", MEASURED)
+SLOW = ("text_cnn@imdb", "text_lstm@imdb", "dcgan@mnist")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MEASURED]
+)
 def test_bundled_weights_measure_what_is_recorded(name):
     entry = registry.get_entry(name)
     needs_data(entry.dataset)

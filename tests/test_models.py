@@ -29,7 +29,7 @@ def test_cifar_resnets_have_the_published_size(depth, millions):
     assert len(kernels) == depth, "layers with weights"
 
 
-@pytest.mark.parametrize("depth", [8, 32, 110])
+@pytest.mark.parametrize("depth", [8, 32, pytest.param(110, marks=pytest.mark.slow)])
 def test_cifar_resnets_take_a_training_step(depth):
     model = kerazoo.build(f"resnet{depth}")
     model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)

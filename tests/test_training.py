@@ -43,6 +43,7 @@ def test_same_seed_gives_identical_weights_and_another_does_not(private_zoo, in_
     assert one.metrics["weights_sha256"] != other.metrics["weights_sha256"]
 
 
+@pytest.mark.slow
 def test_same_seed_on_digits_gives_identical_weights(in_tmp):
     few = {"settings": {"epochs": 2, "train_examples": 300}, **OPTIONS}
     runs = [kerazoo.train("mnist_cnn@digits", out=n, **few) for n in ("a", "b")]
@@ -66,6 +67,7 @@ def test_run_folder_holds_all_and_opens_in_plain_keras(private_zoo, in_tmp):
     assert kerazoo.evaluate(done.path).same
 
 
+@pytest.mark.slow
 def test_saved_model_opens_without_kerazoo(private_zoo, in_tmp):
     done = kerazoo.train("bar_net", epochs=1, out="run", **OPTIONS)
     code = (
@@ -134,6 +136,7 @@ def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypa
     assert kerazoo.evaluate("stopped").same, "the saved model is loaded as it was"
 
 
+@pytest.mark.slow
 def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
     """A smaller version of benchmarks/resume_kill.py: SIGKILL, then Ctrl-C, while it trains."""
 

@@ -139,6 +139,7 @@ def test_metrics_show_their_unit_and_know_the_better():
     assert mse.best([0.3, 0.1]) == 0.1 and accuracy.best([0.3, 0.1]) == 0.3
 
 
+@pytest.mark.slow
 def test_private_model_goes_through_build_train_evaluate_and_verify(private_zoo, in_tmp, capsys):
     """A user's module, nothing in kerazoo's own folders: the README's promise."""
     assert kerazoo.build("bar_net").output_shape == (None, 3)
@@ -200,7 +201,13 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("entry", EMBEDDED)
+# One of each task by default: what tells good from bad is the same for all of a task.
+QUICK = ("mlp@digits", "dcgan@digits", "stacked_lstm@sine", "linear_regression@diabetes")
+
+
+@pytest.mark.parametrize(
+    "entry", [e if e in QUICK else pytest.param(e, marks=pytest.mark.slow) for e in EMBEDDED]
+)
 def test_embedded_entry_with_broken_settings_fails(entry, in_tmp):
     recipe = registry.get_entry(entry).recipe_for("smoke")
     broken = BROKEN.get(entry, {"learning_rate": 100 * recipe.learning_rate})
