@@ -119,7 +119,8 @@ def lines(figures: dict[str, Any]) -> list[str]:
         f"Examples per second after the first epoch, medians of {ROUNDS} interleaved processes "
         f"(smallest to largest), {EPOCHS} epochs of a part of the data each; ratio: theirs in time "
         "divided by ours. kerazoo runs with checkpoints, checks and progress; no augmentation "
-        "anywhere. First epoch: seconds more than a later one, for tracing and compilation.",
+        "anywhere. First epoch: seconds more than a later one, for tracing and compilation. "
+        "`resnet8` was measured with its former shortcuts, option A, here and below.",
         "",
         "| entry (examples an epoch) | kerazoo | plain Keras | ratio | PyTorch | ratio "
         "| first epoch: kerazoo, Keras, PyTorch |",
