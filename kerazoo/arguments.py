@@ -99,6 +99,9 @@ def _finetune(commands: Commands) -> None:
     )
     command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
     command.add_argument(
+        "--test", metavar="FILE", help="of a table or texts: measure on these rows (default: a 5th)"
+    )
+    command.add_argument(
         "--task", choices=("classification", "regression"), help="of a table (default: told)"
     )
     command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")

@@ -186,6 +186,7 @@ def _finetune(options: argparse.Namespace) -> int:
         options.model,
         options.data,
         target=options.target if options.target is None else _one_or_all(options.target),
+        test=options.test,
         text=options.text,
         task=options.task,
         time=options.time,

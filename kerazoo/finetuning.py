@@ -17,7 +17,7 @@ from kerazoo.evaluation.figures import is_picture
 from kerazoo.metrics import metric
 from kerazoo.own import card
 from kerazoo.own.data import Asked, Own
-from kerazoo.own.reading import is_best_learnt_anew, read
+from kerazoo.own.reading import IN_CODE, in_memory, is_best_learnt_anew, read
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry, Model
 from kerazoo.training import run
@@ -139,10 +139,12 @@ def finetune(
     Args:
         name: a model, ``"mnist_cnn"``.
         data: a folder of pictures with a folder per class (or ``train/`` and ``test/`` of such
-            folders); ``(x, y)`` with pictures from 0 to 255 ``(n, height, width[, channels])``
-            and labels ``(n,)``; a ``tf.data.Dataset`` of such pairs; a CSV file or a pandas
-            DataFrame.
-        test: of arrays: the pair ``(x, y)`` to measure on; by default a fifth of ``data``.
+            folders); a CSV file or a pandas DataFrame; arrays ``(x, y)``: pictures from 0 to 255
+            ``(n, height, width[, channels])``, rows ``(n, columns)`` or texts ``(n,)``, with
+            labels ``(n,)`` or, of rows, numbers ``(n[, targets])``; a ``tf.data.Dataset`` of such
+            pairs.
+        test: of arrays and tables: the same kind of data to measure on; by default a fifth of
+            ``data``. A folder has ``train/`` and ``test/`` instead, a series ``split``.
         target: of a CSV file: the column (of a series also columns) to predict.
         text: of a text model: the column with the texts.
         time: of a series: the column with the dates; found by itself if there is one.
@@ -181,6 +183,10 @@ def finetune(
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
     model = registry.get_model(name)
+    run.require_seed(seed)
+    require_engine(engine)
+    _refuse_folder(out, resume, data)  # before the data is read
+    data = in_memory(model, data)
     fresh = weights == "auto" and is_best_learnt_anew(model, data)
     source = source_of(model, None if fresh else weights)
     _refuse_head_settings(source, freeze, settings or {})
@@ -190,9 +196,6 @@ def finetune(
         split=tuple(split) if split is not None else None,  # type: ignore[arg-type]
         size=size, invert=invert,
     )  # fmt: skip
-    run.require_seed(seed)
-    require_engine(engine)
-    _refuse_folder(out, resume, data)  # before the data is read
     tell = _tell if progress else _say_nothing
     start = registry.get_dataset(source.dataset) if source else None
     own = read(model, data, asked, start, test=test, tell=tell)
@@ -202,10 +205,13 @@ def finetune(
     if "optimizer" in changes and own.treatment["kind"] == "rows":
         changes.setdefault("weight_decay", 0.0)  # the default one is AdamW's
     plain = starting_recipe(base, own, augment=augment, balance=balance)
-    # Absolute, so that `evaluate` and `export` find the data again from any folder.
-    path = os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
-    about = {"path": path, "asked": asdict(asked), "treatment": dict(own.treatment)}
-    about["read_for"] = source.name if source else None
+    about = {
+        "path": _absolute(data),
+        "test": None if test is None else _absolute(test) or IN_CODE,
+        "asked": asdict(asked),
+        "treatment": dict(own.treatment),
+        "read_for": source.name if source else None,
+    }
 
     def job(source: Entry | None) -> tuple[Job, Transfer | None]:
         ready = prepare_job(model, base, source, own, plain, changes, freeze, seed, about)
@@ -264,6 +270,11 @@ def _refuse_folder(out: str | Path | None, resume: bool, data: Any) -> None:
             f"the run folder {os.fspath(out)} lies in the data folder {os.fspath(data)}, where its "
             "pictures would count as data; give --out another folder."
         )
+
+
+def _absolute(data: Any) -> str | None:
+    """A path as ``evaluate`` and ``export`` find it again from any folder; None of other data."""
+    return os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
 
 
 def nearest_entry(model: Model, own: Own) -> Entry:

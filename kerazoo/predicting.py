@@ -116,7 +116,8 @@ def predict(
             :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape), or
             arrays of raw pixels in the model's shape. For a model of text: the texts themselves,
             or paths (``pathlib.Path``, or the name of a file that exists) of UTF-8 files. For a
-            model that was fine-tuned on a table or a series: one CSV file, or a pandas DataFrame.
+            model that was fine-tuned on a table or a series: one CSV file, a pandas DataFrame, or
+            an array of rows ``(n, columns)``.
         invert: of picture files: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light; None
             does as the model was trained (of the zoo's own: ``"auto"``).
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_text
+from kerazoo.own.arrays import row_names
 from kerazoo.own.csv_file import NO_VALUE_OR_A_CLASS, as_numbers, is_missing, read_frame
 from kerazoo.own.data import inner_model, listed
 from kerazoo.own.table import Column, columns_from, encode, texts_of
@@ -17,6 +18,7 @@ from kerazoo.training.inference import probabilities
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
     import pandas as pd
 
 KINDS = {"rows": "predictions", "series": "forecast"}
@@ -52,7 +54,7 @@ def table_kind(config: dict[str, Any]) -> str | None:
 
 
 def predict_table(folder: Path, config: dict[str, Any], inputs: Any) -> TablePredictions:
-    """Predict for one CSV file or DataFrame with the model of a run.
+    """Predict for one CSV file, DataFrame or array of rows ``(n, columns)`` with a run's model.
 
     Raises:
         KerazooError: not one file; it cannot be read; a column that the model needs is missing or
@@ -64,6 +66,8 @@ def predict_table(folder: Path, config: dict[str, Any], inputs: Any) -> TablePre
                 f"the model in {folder} takes one CSV file; {len(inputs)} are given."
             )
         inputs = inputs[0]
+    if hasattr(inputs, "shape") and not hasattr(inputs, "columns"):
+        inputs = _frame(inputs)
     if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
         raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
     frame = read_frame(inputs, least=1)
@@ -73,6 +77,15 @@ def predict_table(folder: Path, config: dict[str, Any], inputs: Any) -> TablePre
     if treatment["kind"] == "series":
         return _forecast(model, treatment, frame, where)
     return _predict_rows(model, config, frame, where)
+
+
+def _frame(rows: np.ndarray) -> pd.DataFrame:
+    """An array of rows with the names that the columns of such arrays have in training."""
+    import pandas as pd
+
+    if rows.ndim != 2:
+        raise KerazooError(f"the rows have shape {rows.shape}; give (n, columns).")
+    return pd.DataFrame(rows, columns=row_names(rows.shape[1]))
 
 
 def _predict_rows(

@@ -189,24 +189,32 @@ def test_another_picture_size_keeps_the_layers_that_fit(digits_folder, in_tmp):
     assert done.model.input_shape == (None, 16, 16, 1)
 
 
-def test_the_same_command_gives_the_same_bits_and_resumes_to_them(
-    digits_folder, in_tmp, monkeypatch
-):
-    options = {"weights": "digits", "epochs": 4, "progress": False, "balance": True}
+class Killed(BaseException):
+    """Ends a training as a signal does, with nothing that catches it."""
 
-    class Killed(BaseException):
-        pass
 
-    def killed(self, net, epoch, begin=loop.Epochs.begin):
+@pytest.fixture
+def killed(monkeypatch):
+    """Runs something whose training ends at its third epoch."""
+
+    def begin(self, net, epoch, begin=loop.Epochs.begin):
         if epoch == 2:
             raise Killed
         begin(self, net, epoch)
 
+    def run(what):
+        with monkeypatch.context() as patch:
+            patch.setattr(loop.Epochs, "begin", begin)
+            with pytest.raises(Killed):
+                what()
+
+    return run
+
+
+def test_the_same_command_gives_the_same_bits_and_resumes_to_them(digits_folder, in_tmp, killed):
+    options = {"weights": "digits", "epochs": 4, "progress": False, "balance": True}
     whole = kerazoo.finetune("mnist_cnn_small", digits_folder, out="whole", **options)
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Epochs, "begin", killed)
-        with pytest.raises(Killed):
-            kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", **options)
+    killed(lambda: kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", **options))
     with pytest.raises(KerazooError, match="resume"):
         kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", **options)
     again = kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", resume=True, **options)
@@ -220,6 +228,55 @@ def test_the_same_command_gives_the_same_bits_and_resumes_to_them(
             resume=True,
             **{**options, "balance": False},
         )
+
+
+def a_table(wine):
+    return "mlp", wine, {"target": "cultivar"}
+
+
+def a_series(wine):
+    steps = np.arange(300)
+    price = np.sin(steps / 4) + np.random.RandomState(0).normal(size=300) / 9
+    data = pd.DataFrame({"step": steps, "price": price})
+    return "stacked_lstm", data, {"target": "price", "horizon": 6, "lookback": 24}
+
+
+def texts(wine):
+    words = ["good", "great", "bad", "poor"] * 9
+    data = pd.DataFrame({"body": [f"a {word} film" for word in words]})
+    data["label"] = [word in ("good", "great") for word in words]
+    wishes = {"text": "body", "target": "label", "weights": None}
+    return "text_cnn", data, wishes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [a_table, a_series, texts], ids=lambda make: make.__name__)
+def test_a_killed_training_on_a_table_resumes_to_the_same_bits(given, wine, in_tmp, killed):
+    name, data, wishes = given(wine)
+
+    def start(**options):
+        return kerazoo.finetune(name, data, epochs=4, progress=False, **wishes, **options)
+
+    whole = start(out="whole")
+    killed(lambda: start(out="run"))
+    again = start(out="run", resume=True)
+    assert again.history == whole.history
+    assert again.metrics == whole.metrics
+    for one, other in zip(again.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_augmentation_can_be_turned_off(digits_folder, in_tmp):
+    """Also in the comparison from scratch; it changes what is learnt, and nothing else."""
+    options = {"weights": "digits", "epochs": 2, "progress": False}
+    on = kerazoo.finetune("mnist_cnn", digits_folder, out="on", **options)
+    off = kerazoo.finetune("mnist_cnn", digits_folder, out="off", augment=False, **options)
+    assert on.run.recipe.augment_shift > 0
+    plain = on.run.recipe.replace(augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0)
+    assert off.run.recipe == plain
+    assert on.history[0]["loss"] != off.history[0]["loss"]
+    scratch = json.loads((off.path / "scratch" / "config.json").read_text())
+    assert scratch["recipe"]["augment_shift"] == 0
 
 
 def test_a_folder_of_real_photographs(real_data, in_tmp):
@@ -314,6 +371,59 @@ def test_a_table_of_numbers_from_a_frame(in_tmp):
         kerazoo.evaluate(done.path, data=frame[1:])
     with pytest.raises(KerazooError, match="has its own"):
         kerazoo.evaluate("linear_regression@diabetes", data=frame)
+
+
+@pytest.mark.parametrize("given", ["arrays", "tensorflow"])
+def test_rows_given_as_arrays_with_a_test_pair(in_tmp, given):
+    x, y = sklearn_datasets.load_iris(return_X_y=True)
+    data, test = (x[10:], y[10:]), (x[:10], y[:10])
+    if given == "tensorflow":
+        tf = pytest.importorskip("tensorflow")
+        data = tf.data.Dataset.from_tensor_slices(data).batch(16)
+    done = kerazoo.finetune("mlp", data, test=test, epochs=90, progress=False)
+    assert done.metrics["examples"] == 10
+    assert json.loads((done.path / "config.json").read_text())["start"] is None
+    said = kerazoo.predict(done.path, x)
+    assert (said.frame["y"].astype(int) == y).mean() > 0.9
+    with pytest.raises(KerazooError, match="give it again"):
+        kerazoo.evaluate(done.path)
+    assert kerazoo.evaluate(done.path, data=data, test=test).same
+    with pytest.raises(KerazooError, match="not what the run"):
+        kerazoo.evaluate(done.path, data=data)
+    with pytest.raises(KerazooError, match="rows have shape"):
+        kerazoo.predict(done.path, x[0])
+
+
+def test_wishes_and_models_that_arrays_do_not_go_with(in_tmp):
+    x, y = np.zeros((30, 4)), np.arange(30) % 3
+    for name, data, options, says in (
+        ("mlp", (x, y), {"target": "y"}, "--target goes with"),
+        ("mlp", (x.reshape(30, 2, 2), y), {"size": 9}, "--size goes with"),
+        ("stacked_lstm", (x, y), {}, "cannot learn from arrays"),
+        ("lenet5", (x, y), {}, "pictures have shape"),
+        ("mlp", x, {}, "give a pair"),
+        ("mlp", (x, y), {"test": x}, "give a pair"),
+    ):
+        with pytest.raises(KerazooError, match=says):
+            kerazoo.finetune(name, data, progress=False, **options)
+    assert not list(in_tmp.iterdir())
+
+
+def test_a_file_of_test_rows_is_remembered(wine, in_tmp):
+    rows = pd.read_csv(wine)
+    rows[::2].to_csv("train.csv", index=False)
+    rows[1::2].to_csv("test.csv", index=False)
+    done = kerazoo.finetune(
+        "mlp", "train.csv", test="test.csv", target="cultivar", scratch=False, epochs=3,
+        progress=False,
+    )  # fmt: skip
+    assert done.metrics["examples"] == len(rows) // 2
+    assert kerazoo.evaluate(done.path).same
+    rows[3::2].to_csv("test.csv", index=False)
+    with pytest.raises(KerazooError, match="was changed since"):
+        kerazoo.evaluate(done.path)
+    with pytest.raises(KerazooError, match="train/ and test/"):
+        kerazoo.finetune("mlp", wine.parent, test="test.csv", progress=False)
 
 
 def test_a_table_of_very_few_rows_has_a_figure_and_its_error(in_tmp):

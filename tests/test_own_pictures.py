@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from kerazoo.datasets import pictures
 from kerazoo.errors import KerazooError
-from kerazoo.own.arrays import pictures_from_arrays
+from kerazoo.own.arrays import frame_from_arrays, pair_of, pictures_from_arrays
 from kerazoo.own.folder import classes_from_folder
 
 SHAPE = (12, 10, 1)
@@ -258,6 +258,39 @@ def test_tensorflow_datasets_batched_or_not():
     assert pictures_from_arrays(whole.batch(7)).data.sha256 == wanted
     with pytest.raises(KerazooError, match="pairs"):
         pictures_from_arrays(tf.data.Dataset.from_tensor_slices(x))
+    with pytest.raises(KerazooError, match="is empty"):
+        pictures_from_arrays(whole.take(0))
+
+
+def test_tensorflow_datasets_without_end_are_refused(monkeypatch):
+    tf = pytest.importorskip("tensorflow")
+    x, y = arrays()
+    whole = tf.data.Dataset.from_tensor_slices((x, y))
+    with pytest.raises(KerazooError, match="repeats without end"):
+        pair_of(whole.repeat())
+    monkeypatch.setattr("kerazoo.own.arrays.MOST_BYTES", 10 * x.nbytes)
+    with pytest.raises(KerazooError, match="or does not end"):  # it does not know that itself
+        pair_of(whole.repeat().filter(lambda x, y: True))
+
+
+def test_rows_and_texts_given_as_arrays_become_a_table():
+    x = np.arange(12.0).reshape(4, 3)
+    rows = frame_from_arrays(x, np.array([1, 2, 3, 4])[:, None])
+    assert rows.columns.tolist() == ["x1", "x2", "x3", "y"]
+    assert rows["x2"].tolist() == [1, 4, 7, 10]
+    assert rows["y"].tolist() == [1, 2, 3, 4]
+    two = frame_from_arrays(x, np.ones((4, 2)))
+    assert two.columns.tolist()[-2:] == ["y1", "y2"]
+    texts = frame_from_arrays(np.array([b"a", "ä".encode()]), np.array([b"no", b"yes"]))
+    assert texts.to_dict("list") == {"text": ["a", "ä"], "y": ["no", "yes"]}
+    for rows, y, says in (
+        (x, np.eye(4), "one-hot"),
+        (x, np.ones((4, 2, 2)), "give .n,."),
+        (np.ones(4), np.ones(4), "texts are strings"),
+        (np.ones((4, 0)), np.ones(4), "rows of a table"),
+    ):
+        with pytest.raises(KerazooError, match=says):
+            frame_from_arrays(rows, y)
 
 
 @pytest.mark.parametrize(

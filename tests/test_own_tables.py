@@ -103,6 +103,14 @@ def test_marks_between_thousands_and_decimal_commas(tmp_path, content, values):
     assert [lines[line - 1][0] for line in rows.index] == list(rows["id"]), "the index is the line"
 
 
+def test_the_line_of_a_row_behind_values_of_several_lines(tmp_path):
+    content = '\nid,"price\nin euro",what\na,1,"two\nlines"\nb,2,"three\n\nlines"\n\nc,3,x\n'
+    rows = read_frame(write(tmp_path / "lines.csv", content))
+    assert rows.columns.tolist() == ["id", "price\nin euro", "what"]
+    lines = content.splitlines()
+    assert [lines[line - 1][0] for line in rows.index] == ["a", "b", "c"]
+
+
 def test_marks_in_a_column_of_categories_and_the_users_frame_stays():
     given = pd.DataFrame({"price": pd.Categorical(["1,234", "5"]), "x": [1, 2]})
     assert as_numbers(read_frame(given)["price"], "here")[0].tolist() == [1234, 5]
@@ -519,3 +527,44 @@ def test_the_file_of_strings_reads_as_the_training_did(tmp_path):
     said = ["Lovely, warm!", "dull", "poor " * 9 + "great, new words", "none known here"]
     wanted = model.predict(text.encode(said, tokens, 5), verbose=0)
     np.testing.assert_allclose(whole(tf.constant(said)), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["file", "frame"])
+def test_a_table_is_measured_on_test_rows_of_its_own(tmp_path, kind):
+    train, test = frame(y=["u", "v", "w"] * 20), frame(y=["v", "u", "w"] * 20).iloc[:10]
+    test = test[test.columns[::-1]]
+    sources = [train, test]
+    if kind == "file":
+        for i, rows in enumerate(sources):
+            rows.to_csv(tmp_path / f"{i}.csv", index=False)
+            sources[i] = tmp_path / f"{i}.csv"
+    own = table_from(sources[0], Asked(target="y"), sources[1])
+    assert own.data.test.y.tolist() == [1, 0, 2, 1, 0, 2, 1, 0, 2, 1]
+    assert own.data.test.x[:, 0] == pytest.approx(test["a"].to_numpy(), rel=1e-6)
+    assert len(own.data.train) + len(own.data.validation) == 60
+    assert "test as given" in own.found[-1]
+
+
+def test_test_rows_that_do_not_go_with_the_others_are_refused(tmp_path):
+    train, asked = frame(y=["u", "v"] * 30), Asked(target="y")
+    for change, says in (
+        ({"y": ["u", "new"] * 30}, "'new', which the training data does not"),
+        ({"y": [None] * 60}, "no row of the test data has a target"),
+        ({"extra": 1}, "'extra' only in one of them"),
+        ({"a": np.inf}, "line 2 of the test DataFrame: the value is infinite"),
+    ):
+        with pytest.raises(KerazooError, match=says):
+            table_from(train, asked, frame(**{"y": ["u", "v"] * 30, **change}))
+    with pytest.raises(KerazooError, match="give a CSV file or a DataFrame"):
+        table_from(train, asked, 5)
+    texts = pd.DataFrame({"t": ["good day", "bad night", "so so"] * 9, "c": ["a", "b", "c"] * 9})
+    own = texts_from(texts, Asked(text="t", target="c"), None, texts.iloc[:6])
+    assert own.data.test.y.tolist() == [0, 1, 2, 0, 1, 2]
+    with pytest.raises(KerazooError, match="no text of the test data"):
+        texts_from(texts, Asked(text="t", target="c"), None, texts.iloc[:1].assign(t="..."))
+
+
+def test_a_header_that_may_be_none_is_said():
+    rows = pd.DataFrame([[4.9, 3.0, "setosa"]] * 12, columns=["5.1", "3.5", "virginica"])
+    with pytest.raises(KerazooError, match="does the first line hold the names"):
+        table_from(rows, Asked(target="species"))

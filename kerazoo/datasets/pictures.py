@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 Invert = Literal["auto", "yes", "no"]
 MAX_PIXELS = 100_000_000  # more is a mistake or an attack, and needs a gigabyte to decode
+# From here on one at a time, whatever the number of threads: decoding takes up to 12 bytes a pixel.
+LARGE_PIXELS = 25_000_000
+_large = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,11 @@ def read_picture(
                 if opened.width * opened.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 size, mode = opened.size, opened.mode
-                picture = _eight_bits(ImageOps.exif_transpose(opened), shape[-1], path)
-                pixels = np.asarray(_fit(picture, shape[1], shape[0]))
+                large = opened.width * opened.height >= LARGE_PIXELS
+                with _large if large else contextlib.nullcontext():
+                    picture = _eight_bits(ImageOps.exif_transpose(opened), shape[-1], path)
+                    pixels = np.asarray(_fit(picture, shape[1], shape[0]))
+                    del picture  # before the next one is let in
     except KerazooError:
         raise
     except UnidentifiedImageError:

@@ -1,19 +1,23 @@
-"""Arrays given in code: ``(x, y)`` of NumPy arrays, or a ``tf.data.Dataset`` of such pairs."""
+"""Arrays given in code: ``(x, y)`` of NumPy arrays, or a ``tf.data.Dataset`` of such pairs.
+
+Of pictures; those of rows and of texts become a DataFrame, which the readers of tables take.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
-from kerazoo.own.data import Own, as_data, own_dataset, shuffled_split, sizes_line, take
-from kerazoo.spec import Split
+from kerazoo.own.data import Own, as_data, own_dataset, shuffled_split, split_line, take
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 LEAST = 3  # examples of a class: one for each split
+TEXT, TARGET = "text", "y"  # columns of the DataFrame that arrays become; of rows also x1, x2, …
+MOST_BYTES = 8 * 2**30  # of a tf.data.Dataset, which is held in memory; more may be endless
 
 
 def is_tensorflow_dataset(source: Any) -> bool:
@@ -27,14 +31,13 @@ def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
     """The arrays ``(x, y)`` of a pair or of a ``tf.data.Dataset``, batched or not.
 
     Raises:
-        KerazooError: it is neither, its elements are no pairs, or the lengths differ.
+        KerazooError: it is neither, its elements are no pairs, the lengths differ, or it does not
+            end.
     """
     import numpy as np
 
     if is_tensorflow_dataset(source):
-        parts = list(source.as_numpy_iterator())
-        if not parts or not isinstance(parts[0], tuple) or len(parts[0]) != 2:
-            raise KerazooError("the tf.data.Dataset must hold pairs (x, y), and at least one.")
+        parts = _pairs_in_memory(source)
         batched = np.ndim(parts[0][1]) > 0
         join = np.concatenate if batched else np.stack
         source = tuple(join([part[i] for part in parts]) for i in (0, 1))
@@ -49,6 +52,77 @@ def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(x) == 0:
         raise KerazooError("x and y are empty; give examples.")
     return x, y
+
+
+def _pairs_in_memory(source: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The elements of a ``tf.data.Dataset``, one after the other."""
+    import numpy as np
+
+    endless = "the tf.data.Dataset repeats without end; leave out .repeat(), or .take(n) of it."
+    if int(source.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
+        raise KerazooError(endless)
+    parts, size = [], 0
+    for part in source.as_numpy_iterator():
+        if not isinstance(part, tuple) or len(part) != 2:
+            raise KerazooError("the tf.data.Dataset must hold pairs (x, y).")
+        parts.append(part)
+        size += sum(np.asarray(p).nbytes for p in part)
+        if size > MOST_BYTES:
+            raise KerazooError(
+                f"the tf.data.Dataset holds more than {MOST_BYTES / 2**30:g} GiB, or does not end; "
+                ".take(n) examples of it."
+            )
+    if not parts:
+        raise KerazooError("the tf.data.Dataset is empty; give examples.")
+    return parts
+
+
+def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+    """Rows ``(n, columns)`` or texts ``(n,)`` with their targets, as a DataFrame.
+
+    The columns of rows are called ``x1``, ``x2``, …, that of texts ``text``; the target ``y``, or
+    ``y1``, ``y2``, … where ``y`` has several columns.
+
+    Raises:
+        KerazooError: other shapes, texts that are no strings, or one-hot rows as targets.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if x.ndim == 2 and x.dtype.kind in "biufO" and x.shape[1]:
+        columns: dict[str, Any] = {name: x[:, i] for i, name in enumerate(row_names(x.shape[1]))}
+    elif x.ndim == 1 and x.dtype.kind in "USO":
+        columns = {TEXT: _strings(x)}
+    else:
+        raise KerazooError(
+            f"x has shape {x.shape} and type {x.dtype}; rows of a table have shape (n, columns), "
+            "texts are strings (n,)."
+        )
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim == 1:
+        return pd.DataFrame({**columns, TARGET: _strings(y) if y.dtype.kind == "S" else y})
+    if y.ndim != 2:
+        raise KerazooError(f"y has shape {y.shape}; give (n,), or (n, targets) of numbers.")
+    if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+        raise KerazooError("y holds one-hot rows; give the classes, y.argmax(axis=1).")
+    return pd.DataFrame({**columns, **{name: y[:, i] for i, name in enumerate(targets_of(y))}})
+
+
+def row_names(n: int) -> list[str]:
+    """What the columns of rows without names are called: ``x1``, ``x2`` and so on."""
+    return [f"x{i}" for i in range(1, n + 1)]
+
+
+def targets_of(y: np.ndarray) -> str | tuple[str, ...]:
+    """The column, or columns, of the DataFrame that hold the target."""
+    if y.ndim < 2 or y.shape[1] == 1:
+        return TARGET
+    return tuple(f"{TARGET}{i}" for i in range(1, y.shape[1] + 1))
+
+
+def _strings(values: np.ndarray) -> list[Any]:
+    """Strings; of bytes, as TensorFlow has them, what they say in UTF-8."""
+    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values.tolist()]
 
 
 def pictures_from_arrays(source: Any, test: Any = None) -> Own:
@@ -71,21 +145,17 @@ def pictures_from_arrays(source: Any, test: Any = None) -> Own:
     labels, classes = np.unique(names, return_inverse=True)
     _refuse_small_classes(labels, classes)
     classes = classes.astype(np.int64)
-    indices = shuffled_split(classes, stratify=True)
+    held_out = None
     if test is not None:
         test_x, test_y = pair_of(test)
-        held_out = Split(_pixels(test_x), _known(_labels(test_y), labels))
-        if held_out.x.shape[1:] != x.shape[1:]:
+        test_x, test_y = _pixels(test_x), _known(_labels(test_y), labels)
+        if test_x.shape[1:] != x.shape[1:]:
             raise KerazooError(
-                f"the test pictures have shape {held_out.x.shape[1:]}, the others {x.shape[1:]}."
+                f"the test pictures have shape {test_x.shape[1:]}, the others {x.shape[1:]}."
             )
-        rest = np.sort(np.concatenate([indices["train"], indices["test"]]))
-        splits: Mapping[str, Split] = {
-            **take(x, classes, {"train": rest, "validation": indices["validation"]}),
-            "test": held_out,
-        }
-    else:
-        splits = take(x, classes, indices)
+        held_out = np.arange(len(x) + len(test_x)) >= len(x)
+        x, classes = np.concatenate([x, test_x]), np.concatenate([classes, test_y])
+    splits = take(x, classes, shuffled_split(classes, stratify=True, held_out=held_out))
     info = own_dataset(
         "arrays",
         "classification",
@@ -94,13 +164,12 @@ def pictures_from_arrays(source: Any, test: Any = None) -> Own:
         labels=tuple(map(str, labels)),
     )
     data = as_data(info, splits)
-    how = "test as given" if test is not None else "by a fixed seed, each class alike"
     return Own(
         data=data,
         found=(
             f"{len(x):,} pictures {x.shape[1]} × {x.shape[2]} × {x.shape[3]} of {len(labels)} "
             "classes",
-            f"split: {sizes_line(data)} ({how})",
+            split_line(data, stratified=True, given=test is not None),
         ),
         treatment={"kind": "pictures", "invert": "no"},
     )

@@ -54,6 +54,43 @@ def read_frame(source: str | os.PathLike[str] | pd.DataFrame, least: int = 2) ->
     return frame
 
 
+def read_with_test(
+    source: str | os.PathLike[str] | pd.DataFrame,
+    test: str | os.PathLike[str] | pd.DataFrame | None,
+) -> tuple[pd.DataFrame, Any]:
+    """The rows of a table, those of its test split behind the others, and which they are.
+
+    Args:
+        source: a CSV file or DataFrame.
+        test: likewise, the test split; None if there is none of its own.
+
+    Returns:
+        The rows, and bool ``(n,)``, True of the test split; None without ``test``.
+
+    Raises:
+        KerazooError: what :func:`read_frame` refuses, of either; a column is only in one of them.
+    """
+    import numpy as np
+    import pandas as pd
+
+    frame = read_frame(source)
+    if test is None:
+        return frame, None
+    if not isinstance(test, (str, os.PathLike, pd.DataFrame)):
+        raise KerazooError(f"test is {type(test).__name__}; give a CSV file or a DataFrame.")
+    more = read_frame(test, least=1)
+    where = "the test DataFrame" if isinstance(test, pd.DataFrame) else os.fspath(test)
+    if set(frame.columns) != set(more.columns):
+        odd = sorted(set(frame.columns) ^ set(more.columns))
+        raise KerazooError(
+            f"{where} has other columns than the training data: {listed([repr(c) for c in odd])} "
+            "only in one of them."
+        )
+    more.index = pd.Index([f"{line} of {where}" for line in more.index])
+    held_out = np.arange(len(frame) + len(more)) >= len(frame)
+    return pd.concat([frame, more[frame.columns]]), held_out
+
+
 def _read_file(path: Path) -> pd.DataFrame:
     import pandas as pd
 
@@ -73,7 +110,7 @@ def _read_file(path: Path) -> pd.DataFrame:
         raise KerazooError(f"{path} holds zero bytes; it is no CSV file.")
     try:
         delimiter = _delimiter(head)
-        header, before = _header(path, delimiter)
+        header, before, first = _header(path, delimiter)
     except csv.Error as error:
         raise KerazooError(f"{path} cannot be read as CSV: {error}.") from None
     if len(header) < 2:
@@ -111,22 +148,40 @@ def _read_file(path: Path) -> pd.DataFrame:
         message = first_line(error).removeprefix("Error tokenizing data. C error: ")
         raise KerazooError(f"{path} cannot be read as CSV: {message}.") from None
     frame = frame.fillna("")  # a short line: what is not there is missing
-    frame.index = pd.RangeIndex(before + 2, before + 2 + len(frame))
+    frame.index = pd.Index(_lines(path, frame, first))
     frame = frame[(frame != "").any(axis=1)].copy()
     _write_points(frame, decimal_comma=delimiter != ",")
     return _with_index_named(frame) if indexed else frame
 
 
-def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
-    """The names in the first line that is not empty, and how many lines stand before it."""
+def _lines(path: Path, frame: pd.DataFrame, first: int) -> Any:
+    """The line of the file in which each row begins, int64 ``(n,)``; a row may have several.
+
+    Args:
+        path: of the file.
+        frame: its rows.
+        first: the line of the first one.
+    """
+    import numpy as np
+
+    lines = np.arange(first, first + len(frame))
+    with open(path, "rb") as file:
+        if not any(b'"' in block for block in iter(lambda: file.read(2**20), b"")):
+            return lines
+    breaks = sum(frame[name].str.count("\n") for name in frame.columns).to_numpy(np.int64)
+    return lines + np.concatenate([[0], np.cumsum(breaks)[:-1]])
+
+
+def _header(path: Path, delimiter: str) -> tuple[list[str], int, int]:
+    """The names in the first line that is not empty, how many lines stand before, the next line."""
     before = 0
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file, delimiter=delimiter)
         for row in rows:
             if any(name.strip() for name in row):
-                return [name.strip() for name in row], before
+                return [name.strip() for name in row], before, rows.line_num + 1
             before = rows.line_num
-    return [""], before
+    return [""], before, before + 1
 
 
 def _with_index_named(frame: pd.DataFrame) -> pd.DataFrame:
@@ -233,7 +288,12 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     if name is None:
         raise KerazooError(f"{what} is not said; choose one of the columns {', '.join(names)}.")
     if name not in names:
-        raise unknown(what, name, names)
+        error = unknown(what, name, names)
+        if any(_is_number(n) for n in names):
+            raise KerazooError(
+                f"{error} Some of these are numbers: does the first line hold the names?"
+            )
+        raise error
     return name
 
 

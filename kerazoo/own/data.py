@@ -111,15 +111,27 @@ def as_data(info: Dataset, splits: Mapping[str, Split]) -> Data:
     return Data(splits["train"], splits["validation"], splits["test"], info, whole)
 
 
-def shuffled_split(y: np.ndarray, *, stratify: bool) -> dict[str, np.ndarray]:
+def shuffled_split(
+    y: np.ndarray, *, stratify: bool, held_out: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Indices of train, validation and test, by a fixed seed: int64 arrays, sorted.
 
     Args:
         y: the target of each example.
         stratify: keep the classes' shares in every split, with one of each class at least.
+        held_out: bool ``(n,)``: which examples are the test split; by default a fifth.
     """
     import numpy as np
 
+    if held_out is not None:
+        rest = np.flatnonzero(~held_out)
+        parts_of_rest = shuffled_split(y[rest], stratify=stratify)
+        train = np.sort(np.concatenate([parts_of_rest["train"], parts_of_rest["test"]]))
+        return {
+            "train": rest[train],
+            "validation": rest[parts_of_rest["validation"]],
+            "test": np.flatnonzero(held_out),
+        }
     random = np.random.RandomState(SPLIT_SEED)
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     groups = [np.flatnonzero(y == c) for c in np.unique(y)] if stratify else [np.arange(len(y))]
@@ -132,6 +144,18 @@ def shuffled_split(y: np.ndarray, *, stratify: bool) -> dict[str, np.ndarray]:
     return {name: np.sort(np.concatenate(p)) for name, p in parts.items()}
 
 
+def refuse_untrained_classes(
+    y: np.ndarray, indices: Mapping[str, np.ndarray], labels: tuple[str, ...], where: str
+) -> None:
+    """Raise KerazooError for a class that only the test split has."""
+    new = sorted(set(y[indices["test"]].tolist()) - set(y[indices["train"]].tolist()))
+    if new:
+        raise KerazooError(
+            f"{where}: the test data holds {listed([repr(labels[i]) for i in new])}, which the "
+            "training data does not."
+        )
+
+
 def take(x: np.ndarray, y: np.ndarray, indices: Mapping[str, np.ndarray]) -> dict[str, Split]:
     """The splits that indices choose."""
     return {name: Split(x[i], y[i]) for name, i in indices.items()}
@@ -141,6 +165,12 @@ def sizes_line(data: Data) -> str:
     """How many examples each split has."""
     parts = (("train", data.train), ("validation", data.validation), ("test", data.test))
     return ", ".join(f"{len(split):,} {name}" for name, split in parts)
+
+
+def split_line(data: Data, *, stratified: bool, given: bool) -> str:
+    """The sizes of the splits, and where they come from."""
+    seed = f"by a fixed seed{', each class alike' * stratified}"
+    return f"split: {sizes_line(data)} ({'test as given, the others ' * given}{seed})"
 
 
 def inner_model(model: keras.Model) -> keras.Model:

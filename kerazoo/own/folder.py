@@ -316,23 +316,12 @@ def _splits(read: PictureFolder) -> dict[str, Split]:
 
     of = np.array(read.split)
     there = set(read.split)
-    if there == {""}:
+    if there in ({""}, {"train"}):
         indices = shuffled_split(read.y, stratify=True)
     elif there == {"train", "validation", "test"}:
         indices = {name: np.flatnonzero(of == name) for name in there}
     else:
-        train = np.flatnonzero(of == "train")
-        parts = shuffled_split(read.y[train], stratify=True)
-        if there == {"train"}:
-            indices = {name: train[i] for name, i in parts.items()}
-        else:
-            held_out = (there - {"train"}).pop()
-            rest = np.sort(np.concatenate([parts["train"], parts["test"]]))
-            indices = {
-                "train": train[rest],
-                "validation": train[parts["validation"]],
-                "test": np.flatnonzero(of == held_out),
-            }
+        indices = shuffled_split(read.y, stratify=True, held_out=of != "train")
     return {name: Split(read.x[i], read.y[i]) for name, i in indices.items()}
 
 

@@ -22,10 +22,11 @@ TAKES: dict[Kind, str] = {
     "pictures": "a folder of pictures with a folder per class, or arrays (x, y)",
     "drawing": "a folder of pictures",
     "series": "a CSV file of a series, or a DataFrame, with target=",
-    "text": "a CSV file of texts, or a DataFrame, with text= and target=",
-    "rows": "a CSV file of a table, or a DataFrame, with target=",
+    "text": "a CSV file of texts, or a DataFrame, with text= and target=; or (texts, labels)",
+    "rows": "a CSV file of a table, or a DataFrame, with target=; or arrays (x, y) of rows",
 }
 TABLES = ("series", "text", "rows")
+IN_CODE = "given in code"  # what a run remembers of a test split that was no file
 LARGEST = 4096  # pixels a side that pictures may be brought to
 
 
@@ -62,21 +63,44 @@ def is_frame(source: Any) -> bool:
     return type(source).__name__ == "DataFrame" and hasattr(source, "columns")
 
 
-def _refuse_deaf_ears(asked: Asked, kinds: list[Kind]) -> None:
+def _refuse_deaf_ears(asked: Asked, heard: set[str], what: str) -> None:
     """Raise KerazooError for a wish that the data has no use for."""
-    heard = {name for kind in kinds for name in ASKED[kind]}
     for field in dataclasses.fields(Asked):
         if getattr(asked, field.name) != field.default and field.name not in heard:
             whose = [kind for kind in ASKED if field.name in ASKED[kind]]
-            raise KerazooError(
-                f"--{field.name} goes with {' or '.join(whose)}; this is {' or '.join(kinds)}."
-            )
+            raise KerazooError(f"--{field.name} goes with {' or '.join(whose)}; this is {what}.")
+
+
+def in_memory(model: Model, source: Any) -> Any:
+    """Arrays as a pair of NumPy's, whatever they came as; anything else as it is.
+
+    Raises:
+        KerazooError: the model takes no arrays, or what :func:`kerazoo.own.arrays.pair_of` says.
+    """
+    if is_frame(source) or isinstance(source, (str, os.PathLike)):
+        return source
+    kinds = kinds_of(model)
+    if not {"pictures", "rows", "text"} & set(kinds):
+        raise _wrong(model, kinds, "arrays")
+    from kerazoo.own.arrays import pair_of
+
+    return pair_of(source)
 
 
 def is_best_learnt_anew(model: Model, source: Any) -> bool:
-    """Whether trained weights are no start by themselves: what a column means is new each time."""
-    table = is_frame(source) or _is_file(source)
+    """Whether trained weights are no start by themselves: what a column means is new each time.
+
+    Args:
+        model: the model.
+        source: what :func:`in_memory` gives.
+    """
+    table = is_frame(source) or _is_file(source) or not _may_be_pictures(source)
     return table and "text" not in kinds_of(model)
+
+
+def _may_be_pictures(source: Any) -> bool:
+    """Whether it is no pair of arrays, or one of pictures."""
+    return not isinstance(source, tuple) or source[0].ndim > 2
 
 
 def read(
@@ -95,7 +119,7 @@ def read(
         asked: how the user wants it to be read.
         start: the dataset whose weights the training starts from, if any; its picture size and
             ground are kept.
-        test: of arrays only: the pair to measure on.
+        test: of arrays the pair, of tables the file or DataFrame to measure on.
         tell: is told how far a long reading is.
 
     Raises:
@@ -105,18 +129,16 @@ def read(
     if isinstance(source, (str, os.PathLike)) and not Path(source).exists():
         raise KerazooError(f"there is no file or folder {os.fspath(source)}.")
     table = is_frame(source) or _is_file(source)
-    _refuse_deaf_ears(asked, [k for k in kinds if (k in TABLES) == table] or kinds)
-    if test is not None and (table or isinstance(source, (str, os.PathLike))):
-        raise KerazooError("test= goes with arrays; a folder may have train/ and test/ instead.")
+    if not table and not isinstance(source, (str, os.PathLike)):
+        return _read_arrays(model, kinds, in_memory(model, source), asked, start, test)
+    kinds_here = [k for k in kinds if (k in TABLES) == table] or kinds
+    heard = {name for kind in kinds_here for name in ASKED[kind]}
+    _refuse_deaf_ears(asked, heard, " or ".join(kinds_here))
     if table:
-        return _read_table(model, kinds, source, asked, start)
-    if isinstance(source, (str, os.PathLike)):
-        return _read_folder(model, kinds, Path(source), asked, start, tell)
-    if "pictures" not in kinds:
-        raise _wrong(model, kinds, "arrays")
-    from kerazoo.own.arrays import pictures_from_arrays
-
-    return pictures_from_arrays(source, test)
+        return _read_table(model, kinds, source, asked, start, test)
+    if test is not None:
+        raise KerazooError("test goes with tables and arrays; give a folder with train/ and test/.")
+    return _read_folder(model, kinds, Path(source), asked, start, tell)
 
 
 def reread(config: Mapping[str, Any], folder: Path, data: Any = None, test: Any = None) -> Own:
@@ -132,7 +154,7 @@ def reread(config: Mapping[str, Any], folder: Path, data: Any = None, test: Any 
         KerazooError: it was given in code and is not given again, or is no longer there.
     """
     about = config["own"]
-    if data is None and about["path"] is None:
+    if data is None and (about["path"] is None or (about.get("test") == IN_CODE and test is None)):
         raise KerazooError(
             f"the data of the run in {folder} was given in code; give it again, as data= (and "
             "test= if there was one). The run's figures stand in metrics.json."
@@ -146,6 +168,7 @@ def reread(config: Mapping[str, Any], folder: Path, data: Any = None, test: Any 
     dataset = registry.get_dataset(entry.dataset) if entry else None
     model = registry.get_model(about["model"])
     source = about["path"] if data is None else data
+    test = about.get("test") if data is None and test is None else test
     return read(model, source, asked, dataset, test, tell=lambda line: None)
 
 
@@ -189,10 +212,30 @@ def _shape(shape: tuple[int, ...], asked: Asked) -> tuple[int, int, int]:
     return asked.size, asked.size, channels
 
 
+def _read_arrays(
+    model: Model, kinds: list[Kind], source: Any, asked: Asked, start: Dataset | None, test: Any
+) -> Own:
+    from kerazoo.own import arrays
+
+    x, y = source
+    rows = x.ndim == 2 and "rows" in kinds
+    _refuse_deaf_ears(asked, {"task"} if rows else set(), "arrays")
+    if "pictures" in kinds and not rows:
+        return arrays.pictures_from_arrays(source, test)
+    frame = arrays.frame_from_arrays(x, y)
+    if test is not None:
+        test = arrays.frame_from_arrays(*in_memory(model, test))
+    text = arrays.TEXT if arrays.TEXT in frame.columns else None
+    asked = dataclasses.replace(asked, target=arrays.targets_of(y), text=text)
+    return _read_table(model, kinds, frame, asked, start, test)
+
+
 def _read_table(
-    model: Model, kinds: list[Kind], source: Any, asked: Asked, start: Dataset | None
+    model: Model, kinds: list[Kind], source: Any, asked: Asked, start: Dataset | None, test: Any
 ) -> Own:
     if "series" in kinds:
+        if test is not None:
+            raise KerazooError("a series is split in time: its last steps are the test (--split).")
         from kerazoo.own.series import series_from
 
         options = model.entries[start.name].options if start is not None else {}
@@ -200,11 +243,11 @@ def _read_table(
     if "text" in kinds:
         from kerazoo.own.texts import texts_from
 
-        return texts_from(source, asked, start)
+        return texts_from(source, asked, start, test)
     if "rows" in kinds:
         from kerazoo.own.table import table_from
 
-        return table_from(source, asked)
+        return table_from(source, asked, test)
     raise _wrong(model, kinds, "a table")
 
 

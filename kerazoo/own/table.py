@@ -18,7 +18,7 @@ from kerazoo.own.csv_file import (
     as_numbers,
     first_no_number,
     is_missing,
-    read_frame,
+    read_with_test,
     target_columns,
 )
 from kerazoo.own.data import (
@@ -29,8 +29,9 @@ from kerazoo.own.data import (
     listed,
     name_of,
     own_dataset,
+    refuse_untrained_classes,
     shuffled_split,
-    sizes_line,
+    split_line,
     take,
 )
 from kerazoo.tasks import regression
@@ -85,14 +86,19 @@ class Target:
     why: str
 
 
-def table_from(source: Any, asked: Asked) -> Own:
+def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
     """Rows of a CSV file or DataFrame, encoded, split and ready to train on.
+
+    Args:
+        source: the file or DataFrame.
+        asked: ``.target`` names the columns to predict, ``.task`` says how.
+        test: likewise, the rows to measure on; by default a fifth of ``source``.
 
     Raises:
         KerazooError: what :func:`kerazoo.own.csv_file.read_frame` refuses; no target, or one that
             is constant or missing everywhere; no column to learn from; too few rows.
     """
-    frame = read_frame(source)
+    frame, held_out = read_with_test(source, test)
     where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
     targets = target_columns(frame, asked.target)
     if asked.task not in (None, "classification", "regression"):
@@ -107,7 +113,12 @@ def table_from(source: Any, asked: Asked) -> Own:
             f"{where} has {len(rows)} rows with a target; it takes {FEWEST_ROWS} or more."
         )
     classes = bool(target.labels)
-    indices = shuffled_split(y if classes else y[:, 0], stratify=classes)
+    held_out = None if held_out is None else held_out[target.known]
+    indices = shuffled_split(y if classes else y[:, 0], stratify=classes, held_out=held_out)
+    if classes:
+        refuse_untrained_classes(y, indices, target.labels, where)
+    if not len(indices["test"]):
+        raise KerazooError(f"{where}: no row of the test data has a target.")
     inputs = rows.drop(columns=targets)
     columns, left_out, warnings = columns_of(inputs, indices["train"], where)
     if not columns:
@@ -145,7 +156,7 @@ def table_from(source: Any, asked: Asked) -> Own:
         found=(
             f"{where}: {len(rows):,} rows; {_columns_line(columns)}",
             f"target {listed(targets)}: {target.why}",
-            f"split: {sizes_line(data)} (by a fixed seed{', each class alike' * classes})",
+            split_line(data, stratified=classes, given=held_out is not None),
         ),
         warnings=tuple(warnings),
         treatment={

@@ -12,7 +12,7 @@ from kerazoo.datasets import text
 from kerazoo.datasets.cache import home
 from kerazoo.errors import KerazooError
 from kerazoo.files import save_atomic, write_bytes
-from kerazoo.own.csv_file import column, is_missing, read_frame
+from kerazoo.own.csv_file import column, is_missing, read_with_test
 from kerazoo.own.data import (
     Asked,
     Own,
@@ -20,8 +20,9 @@ from kerazoo.own.data import (
     listed,
     name_of,
     own_dataset,
+    refuse_untrained_classes,
     shuffled_split,
-    sizes_line,
+    split_line,
     take,
 )
 from kerazoo.own.table import class_target
@@ -36,13 +37,14 @@ LEAST_KNOWN = 0.5  # share of the words that the given vocabulary should know
 STRINGS = "model_strings.keras"
 
 
-def texts_from(source: Any, asked: Asked, start: Dataset | None) -> Own:
+def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = None) -> Own:
     """Texts and classes of a CSV file or DataFrame, as token ids, split and ready to train on.
 
     Args:
         source: the file or DataFrame.
         asked: ``.text`` and ``.target`` name the columns.
         start: the dataset whose vocabulary is used; without it one is made of the training texts.
+        test: likewise, the texts to measure on; by default a fifth of ``source``.
 
     Raises:
         KerazooError: what :func:`kerazoo.own.csv_file.read_frame` refuses; no text or target
@@ -50,7 +52,7 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None) -> Own:
     """
     import numpy as np
 
-    frame = read_frame(source)
+    frame, held_out = read_with_test(source, test)
     where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
     name = column(frame, asked.text, "the column of texts (--text)")
     if isinstance(asked.target, tuple):
@@ -75,7 +77,11 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None) -> Own:
     kept = words.copy()
     kept[words] = target.known
     y, texts = target.y[target.known], frame[name][kept].astype(str).to_numpy(dtype=object)
-    indices = shuffled_split(y, stratify=True)
+    held_out = None if held_out is None else held_out[kept]
+    indices = shuffled_split(y, stratify=True, held_out=held_out)
+    refuse_untrained_classes(y, indices, target.labels, where)
+    if not len(indices["test"]):
+        raise KerazooError(f"{where}: no text of the test data has words and a class.")
     path = start.vocabulary if start is not None else None
     if path is None:
         path = _own_vocabulary(texts[indices["train"]])
@@ -96,7 +102,7 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None) -> Own:
         found=(
             f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {target.why}",
             f"{_vocabulary_line(x, tokens, start)}; {text.KEPT} {LENGTH} words of a text are read",
-            f"split: {sizes_line(data)} (by a fixed seed, each class alike)",
+            split_line(data, stratified=True, given=held_out is not None),
         ),
         warnings=_warnings(x, y, target.labels, kept, start),
         treatment={"kind": "text", "text": name, "targets": [label]},
