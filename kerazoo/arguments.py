@@ -193,7 +193,8 @@ def _predict(commands: Commands) -> None:
         choices=("auto", "yes", "no"),
         help="exchange dark and light (auto: where the model expects a dark ground)",
     )
-    command.add_argument("--out", metavar="FILE", help="of a table or series: the CSV to write")
+    command.add_argument("--text", metavar="COLUMN", help="of a CSV file of texts: their column")
+    command.add_argument("--out", metavar="FILE", help="of a CSV file: the one to write")
 
 
 def _tier(command: argparse.ArgumentParser) -> None:

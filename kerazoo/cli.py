@@ -361,7 +361,7 @@ def _predict(options: argparse.Namespace) -> int:
     from kerazoo.predicting import predict
     from kerazoo.predicting_tables import TablePredictions
 
-    predictions = predict(options.source, options.inputs, invert=options.invert)
+    predictions = predict(options.source, options.inputs, invert=options.invert, text=options.text)
     if isinstance(predictions, TablePredictions):
         return _write_table(options, predictions)
     if options.out is not None:

@@ -132,10 +132,13 @@ def own_of_run(
     config = run.read_config(folder)
     own = reread(config, folder, data, test)
     if own.data.sha256 != config["fingerprints"]["data"]:
-        which = "that is given" if data is not None else f"in {config['own']['path']}"
+        about = config["own"]
+        files = " and ".join(filter(None, (about["path"], about.get("test"))))
+        which = "that is given" if data is not None else f"in {files}"
+        order = " (or comes in another order each time, as a shuffled tf.data.Dataset does)"
         raise KerazooError(
             f"the data {which} is not what the run in {folder} was trained on; it was changed "
-            "since. Fine-tune again to measure on it."
+            f"since{order * (data is not None)}. Fine-tune again to measure on it."
         )
     entry = Entry(
         dataset=own.data.info.name,

@@ -31,6 +31,7 @@ from kerazoo.evaluating import is_run, own_of_run, refuse_data
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
 from kerazoo.spec import Data, Entry
+from kerazoo.tasks import regression
 from kerazoo.training import run
 from kerazoo.training.trainer import data_for
 
@@ -230,6 +231,8 @@ def _fill(
     data = trained.data
     if registry.task_of(trained.entry) != "generation":
         data = certifying.some_of(data, rows)
+    if registry.task_of(trained.entry) == "regression":
+        regression.refuse_constant(data.test.y, data.info.targets, f"{rows:,} rows")
     notes, runner, on_texts = _write_and_open(file, trained, network, module)
     _write_beside(aside, trained)
     try:

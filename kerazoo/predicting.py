@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import building, evidence, registry
-from kerazoo.datasets import text
+from kerazoo.datasets import text as texts
 from kerazoo.datasets.pictures import Invert, read_picture
 from kerazoo.errors import KerazooError
 from kerazoo.evaluating import is_run
 from kerazoo.evaluation.figures import is_picture
-from kerazoo.predicting_tables import TablePredictions, predict_table, table_kind
+from kerazoo.own.csv_file import column
+from kerazoo.own.data import listed
+from kerazoo.predicting_tables import (
+    TablePredictions,
+    beside_the_truth,
+    is_table,
+    predict_table,
+    read_inputs,
+    table_kind,
+)
 from kerazoo.training import run
 from kerazoo.training.inference import probabilities
 
@@ -60,6 +69,8 @@ class Predictor:
         light_on_dark: of pictures: it knows light strokes on a dark ground.
         vocabulary: of text: the tokens in the order of their ids; None for a model of pictures.
         invert: of pictures: what it does about dark and light unless it is told.
+        text: of a run on texts: the column that held them.
+        target: likewise, the one that held their classes.
     """
 
     model: keras.Model
@@ -67,11 +78,15 @@ class Predictor:
     light_on_dark: bool
     vocabulary: tuple[str, ...] | None
     invert: Invert = "auto"
+    text: str | None = None
+    target: str | None = None
 
     def __call__(self, inputs: Sequence[Any], *, invert: Invert | None = None) -> list[Prediction]:
         """Classify picture files, pictures as arrays, or texts; see :func:`predict`."""
         if isinstance(inputs, (str, bytes, os.PathLike)) or not len(inputs):
             raise KerazooError("predict needs a list of files or texts, with at least one.")
+        if invert is not None and self.vocabulary is not None:
+            raise KerazooError("invert goes with pictures; this model reads texts.")
         prepared: dict[int, _Prepared] = {}
         errors: dict[int, str] = {}
         for index, given in enumerate(inputs):
@@ -105,6 +120,7 @@ def predict(
     inputs: Any,
     *,
     invert: Invert | None = None,
+    text: str | None = None,
 ) -> list[Prediction] | TablePredictions:
     """Classify picture files or texts; predict for a table, or the next steps of a series.
 
@@ -115,25 +131,67 @@ def predict(
         inputs: for a model of pictures: files of any size and kind that Pillow reads (see
             :func:`kerazoo.datasets.pictures.read_picture` for how they are brought to shape), or
             arrays of raw pixels in the model's shape. For a model of text: the texts themselves,
-            or paths (``pathlib.Path``, or the name of a file that exists) of UTF-8 files. For a
-            model that was fine-tuned on a table or a series: one CSV file, a pandas DataFrame, or
-            an array of rows ``(n, columns)``.
+            or paths (``pathlib.Path``, or the name of a file that exists) of UTF-8 files, or a
+            CSV file or DataFrame with a column of texts. For a model that was fine-tuned on a
+            table or a series: one CSV file, a pandas DataFrame, or an array of rows
+            ``(n, columns)``.
         invert: of picture files: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light; None
             does as the model was trained (of the zoo's own: ``"auto"``).
+        text: of a table of texts: the column that holds them; by default the one of the training.
 
     Returns:
         One prediction per input, in order. An input that cannot be read has ``.error`` set; the
-        others are predicted all the same. Of a table or series: ``.frame``, a DataFrame.
+        others are predicted all the same. Of a table, of texts too, or a series: ``.frame``, a
+        DataFrame.
 
     Raises:
         KerazooError: no input given, no such entry or run, it classifies neither pictures nor
             text, or it has no trained weights.
     """
     if is_run(source) and (config := _run_config(source)) and table_kind(config):
+        for name, asked in (("invert", invert), ("text", text)):
+            if asked is not None:
+                raise KerazooError(f"{name} goes with pictures or texts; this model reads tables.")
         return predict_table(Path(source), config, inputs)
+    if is_table(inputs) and (known := predictor(source)).vocabulary is not None:
+        return _predict_table_of_texts(known, inputs, text, os.fspath(source))
+    if text is not None:
+        raise KerazooError("text names the column of a CSV file of texts; none is given.")
+    if hasattr(inputs, "columns"):
+        raise KerazooError(f"{os.fspath(source)} reads pictures; a DataFrame holds none.")
     if isinstance(inputs, (str, bytes, os.PathLike)) or not len(inputs):
         raise KerazooError("predict needs a list of files or texts, with at least one.")
     return predictor(source)(inputs, invert=invert)
+
+
+def _predict_table_of_texts(
+    known: Predictor, inputs: Any, text: str | None, source: str
+) -> TablePredictions:
+    """The class of each text of a table; none, and a note, where a text holds no known word."""
+    import pandas as pd
+
+    table = read_inputs(inputs, source)
+    name = column(table.frame, text or known.text, f"the column of texts in {table.where} (--text)")
+    target = known.target or "label"
+    said = known([_AsText(str(t)) for t in table.frame[name]])
+    columns: dict[str, list[Any]] = {target: [p.label for p in said]}
+    for label in known.labels:
+        columns[f"p({label})"] = [p.probabilities and p.probabilities[label] for p in said]
+    predicted = pd.DataFrame(columns)
+    notes = [
+        f"line {line}: {p.error}"
+        for line, p in zip(table.frame.index, said, strict=True)
+        if p.error
+    ]
+    if notes:
+        notes = [f"{len(notes):,} text(s) have no prediction: {listed(notes)}"]
+    if known.target:
+        notes += beside_the_truth(table.frame, predicted, [known.target], known.labels)
+    return TablePredictions(predicted, tuple(notes), "text")
+
+
+class _AsText(str):
+    """A text that is not looked up as the name of a file."""
 
 
 def _shown(given: Any) -> str:
@@ -166,12 +224,15 @@ def predictor(source: str | os.PathLike[str]) -> Predictor:
             raise KerazooError(f"the model in {folder} classifies nothing.")
         model = run.load_model(folder, config)
         own = folder / run.VOCABULARY
+        treatment = config.get("own", {}).get("treatment", {})
         found = Predictor(
             model,
             config["data"]["labels"],
             config["data"]["light_on_dark"],
-            text.read_vocabulary(own) if config["data"].get("text") else None,
-            config.get("own", {}).get("treatment", {}).get("invert", "auto"),
+            texts.read_vocabulary(own) if config["data"].get("text") else None,
+            treatment.get("invert", "auto"),
+            treatment.get("text"),
+            treatment.get("targets", [None])[0],
         )
     else:
         entry = registry.get_entry(os.fspath(source))
@@ -183,7 +244,7 @@ def predictor(source: str | os.PathLike[str]) -> Predictor:
         model = building.build_for(entry)
         evidence.load_bundled_weights(model, entry)
         dataset = registry.get_dataset(entry.dataset)
-        tokens = text.read_vocabulary(dataset.vocabulary) if dataset.vocabulary else None
+        tokens = texts.read_vocabulary(dataset.vocabulary) if dataset.vocabulary else None
         found = Predictor(model, list(dataset.labels), dataset.light_on_dark, tokens)
     shape = found.model.input_shape[1:]
     if found.vocabulary is None and not is_picture(shape):
@@ -228,23 +289,23 @@ def _pixels(given: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 def _prepare_text(known: Predictor, given: Any) -> _Prepared:
     raw = _text_of(given)
-    tokens = text.tokens_of(raw)
+    tokens = texts.tokens_of(raw)
     if not tokens:
         raise KerazooError("the text holds no word.")
     length = known.model.input_shape[1]
     assert known.vocabulary is not None
-    ids = text.encode([raw], known.vocabulary, length)[0]
-    if (ids <= text.UNKNOWN).all():
+    ids = texts.encode([raw], known.vocabulary, length)[0]
+    if (ids <= texts.UNKNOWN).all():
         raise KerazooError("the text holds no word that the model knows from its training texts.")
     note = ""
     if len(tokens) > length:
-        note = f"only {text.KEPT} {length} of its {len(tokens):,} words are read"
+        note = f"only {texts.KEPT} {length} of its {len(tokens):,} words are read"
     return _Prepared(ids, note)
 
 
 def _text_of(given: Any) -> str:
     """The text that was given, or that of the file that was named."""
-    if isinstance(given, str) and _names_a_file(given):
+    if isinstance(given, str) and not isinstance(given, _AsText) and _names_a_file(given):
         given = Path(given)
     if isinstance(given, os.PathLike):
         try:

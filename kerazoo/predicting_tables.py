@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_text
 from kerazoo.own.arrays import row_names
-from kerazoo.own.csv_file import NO_VALUE_OR_A_CLASS, as_numbers, is_missing, read_frame
+from kerazoo.own.csv_file import Table, as_numbers, is_missing, read_table
 from kerazoo.own.data import inner_model, listed
+from kerazoo.own.number_marks import Way
 from kerazoo.own.table import Column, columns_from, encode, texts_of
+from kerazoo.own.target import class_names
 from kerazoo.training import engine, run
 from kerazoo.training.inference import probabilities
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-KINDS = {"rows": "predictions", "series": "forecast"}
+KINDS = {"rows": "predictions", "text": "predictions", "series": "forecast"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class TablePredictions:
         frame: of a table one row per row of it, in order: the predicted target and, of classes,
             the probability of each; of a series the next steps, with their dates.
         notes: what was done to the input that its owner should know, a line each.
-        kind: ``rows`` or ``series``.
+        kind: ``rows``, ``text`` or ``series``.
     """
 
     frame: pd.DataFrame
@@ -50,7 +53,37 @@ class TablePredictions:
 def table_kind(config: dict[str, Any]) -> str | None:
     """``rows`` or ``series`` for the run of a table, None for another."""
     kind = config.get("own", {}).get("treatment", {}).get("kind")
-    return kind if kind in KINDS else None
+    return kind if kind in ("rows", "series") else None
+
+
+def is_table(inputs: Any) -> bool:
+    """Whether inputs are a DataFrame or one file of a table, by its name."""
+    if hasattr(inputs, "columns"):
+        return True
+    if isinstance(inputs, (list, tuple)) and len(inputs) == 1:
+        inputs = inputs[0]
+    return isinstance(inputs, (str, os.PathLike)) and os.fspath(inputs).lower().endswith(
+        (".csv", ".tsv")
+    )
+
+
+def read_inputs(inputs: Any, whose: str, ways: Mapping[str, Way] | None = None) -> Table:
+    """The one table that was given.
+
+    Args:
+        inputs: a CSV file, alone or in a list, a DataFrame, or an array of rows.
+        whose: how messages call the model.
+        ways: see :func:`kerazoo.own.csv_file.read_table`.
+    """
+    if isinstance(inputs, (list, tuple)):
+        if len(inputs) != 1:
+            raise KerazooError(f"{whose} takes one CSV file; {len(inputs)} are given.")
+        inputs = inputs[0]
+    if hasattr(inputs, "shape") and not hasattr(inputs, "columns"):
+        inputs = _frame(inputs)
+    if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
+        raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
+    return read_table(inputs, least=1, ways=ways)
 
 
 def predict_table(folder: Path, config: dict[str, Any], inputs: Any) -> TablePredictions:
@@ -60,23 +93,12 @@ def predict_table(folder: Path, config: dict[str, Any], inputs: Any) -> TablePre
         KerazooError: not one file; it cannot be read; a column that the model needs is missing or
             holds something else; a series is shorter than the look-back or irregular.
     """
-    if isinstance(inputs, (list, tuple)):
-        if len(inputs) != 1:
-            raise KerazooError(
-                f"the model in {folder} takes one CSV file; {len(inputs)} are given."
-            )
-        inputs = inputs[0]
-    if hasattr(inputs, "shape") and not hasattr(inputs, "columns"):
-        inputs = _frame(inputs)
-    if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
-        raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
-    frame = read_frame(inputs, least=1)
-    where = os.fspath(inputs) if isinstance(inputs, (str, os.PathLike)) else "the DataFrame"
-    model = run.load_model(folder, config)
     treatment = config["own"]["treatment"]
+    table = read_inputs(inputs, f"the model in {folder}", treatment.get("ways"))
+    model = run.load_model(folder, config)
     if treatment["kind"] == "series":
-        return _forecast(model, treatment, frame, where)
-    return _predict_rows(model, config, frame, where)
+        return _forecast(model, treatment, table.frame, table.where)
+    return _predict_rows(model, config, table.frame, table.where)
 
 
 def _frame(rows: np.ndarray) -> pd.DataFrame:
@@ -106,21 +128,20 @@ def _predict_rows(
         rows = engine.predict(core, x)
         said = {name: rows[:, i] for i, name in enumerate(names)}
     predicted = pd.DataFrame(said)
-    notes = [*_notes(frame, columns, names), *_beside_the_truth(frame, predicted, names, labels)]
+    notes = [*_notes(frame, columns, names), *beside_the_truth(frame, predicted, names, labels)]
     return TablePredictions(predicted, tuple(notes), treatment["kind"])
 
 
-def _beside_the_truth(
+def beside_the_truth(
     frame: pd.DataFrame, predicted: pd.DataFrame, targets: list[str], labels: list[str]
 ) -> list[str]:
     """How far the predictions agree with the targets, where the new rows hold them too."""
     notes = []
     for name in (t for t in targets if t in frame.columns):
-        known = ~is_missing(frame[name], but=NO_VALUE_OR_A_CLASS if labels else ())
-        if not known.any():
-            continue
         if labels:
-            true = frame[name].astype(str).str.strip().to_numpy(dtype=object)
+            true, known = class_names(frame[name])
+            if not known.any():
+                continue
             new = [i for i in known.nonzero()[0] if true[i] not in labels]
             if new:
                 notes.append(
@@ -130,12 +151,14 @@ def _beside_the_truth(
             right = int((true == predicted[name].to_numpy())[known].sum())
             notes.append(f"{name} is in the file: {right:,} of {known.sum():,} are predicted right")
             continue
-        read = as_numbers(frame[name], name)
-        if read is not None:
-            error = abs(read[0] - predicted[name].to_numpy())[known & (read[0] == read[0])].mean()
-            notes.append(
-                f"{name} is in the file: the predictions are off by {error:.4g} on average"
-            )
+        try:
+            read = as_numbers(frame[name], name)
+        except KerazooError as error:  # it is only compared with
+            notes.append(f"{name} is in the file, but is not compared with: {error}")
+            continue
+        if read is not None and (known := read[0] == read[0]).any():
+            off = abs(read[0] - predicted[name].to_numpy())[known].mean()
+            notes.append(f"{name} is in the file: the predictions are off by {off:.4g} on average")
     return notes
 
 

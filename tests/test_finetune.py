@@ -389,9 +389,15 @@ def test_rows_given_as_arrays_with_a_test_pair(in_tmp, given):
         kerazoo.evaluate(done.path)
     assert kerazoo.evaluate(done.path, data=data, test=test).same
     with pytest.raises(KerazooError, match="not what the run"):
-        kerazoo.evaluate(done.path, data=data)
+        kerazoo.evaluate(done.path, data=data, test=(x[:9], y[:9]))
     with pytest.raises(KerazooError, match="rows have shape"):
         kerazoo.predict(done.path, x[0])
+    with pytest.raises(KerazooError, match="not list"):
+        kerazoo.predict(done.path, [[1.0, 2.0]])
+    with pytest.raises(KerazooError, match="invert goes with pictures"):
+        kerazoo.predict(done.path, x, invert="yes")
+    with pytest.raises(KerazooError, match="give it too, as test="):
+        kerazoo.evaluate(done.path, data=data)
 
 
 def test_wishes_and_models_that_arrays_do_not_go_with(in_tmp):
@@ -403,6 +409,8 @@ def test_wishes_and_models_that_arrays_do_not_go_with(in_tmp):
         ("lenet5", (x, y), {}, "pictures have shape"),
         ("mlp", x, {}, "give a pair"),
         ("mlp", (x, y), {"test": x}, "give a pair"),
+        ("mlp", (x, y), {"test": "t.csv"}, "data is str; as arrays"),
+        ("mlp", (x, y), {"test": pd.DataFrame(x)}, "data is DataFrame; as arrays"),
     ):
         with pytest.raises(KerazooError, match=says):
             kerazoo.finetune(name, data, progress=False, **options)
@@ -531,6 +539,16 @@ def test_texts_learn_from_the_zoos_weights(in_tmp):
     )  # fmt: skip
     said = kerazoo.predict(done.path, ["an excellent film", "the worst"])
     assert [p.label for p in said] == ["good", "bad"]
+    table = kerazoo.predict(done.path, "reviews.csv")  # the column of texts is remembered
+    assert table.kind == "text" and len(table.frame) == len(rows)
+    right = int((table.frame["label"] == [c for _, c in rows]).sum())
+    assert table.notes == (f"label is in the file: {right} of {len(rows)} are predicted right",)
+    new = pd.DataFrame({"body": ["the worst", "...", "an excellent film"]})
+    table = kerazoo.predict(done.path, new)
+    assert table.frame["label"].fillna("").tolist() == ["bad", "", "good"]
+    assert "line 3: the text holds no word" in table.notes[0]
+    with pytest.raises(KerazooError, match="invert goes with pictures"):
+        kerazoo.predict(done.path, ["good"], invert="yes")
     assert (done.path / "vocabulary.txt.xz").exists()
     if keras.config.backend() == "tensorflow":
         assert (done.path / "model_strings.keras").exists()

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from kerazoo.datasets import pictures
 from kerazoo.errors import KerazooError
 from kerazoo.own.arrays import frame_from_arrays, pair_of, pictures_from_arrays
-from kerazoo.own.folder import classes_from_folder
+from kerazoo.own.folder import classes_from_folder, pictures_from_folder
 
 SHAPE = (12, 10, 1)
 
@@ -273,6 +273,63 @@ def test_tensorflow_datasets_without_end_are_refused(monkeypatch):
         pair_of(whole.repeat().filter(lambda x, y: True))
 
 
+@pytest.mark.parametrize("batch", [None, 7, 12])
+def test_tensorflow_datasets_of_any_targets_and_names(batch):
+    tf = pytest.importorskip("tensorflow")
+    x = np.arange(24.0).reshape(12, 2)
+    for y in (np.arange(12)[:, None], np.arange(24.0).reshape(12, 2), np.array(["ä", "ö"] * 6)):
+        whole = tf.data.Dataset.from_tensor_slices((x, y))
+        said = pair_of(whole if batch is None else whole.batch(batch))
+        assert said[0].tolist() == x.tolist()
+        assert said[1].tolist() == y.tolist()
+    texts = tf.data.Dataset.from_tensor_slices((["a b", "ü"], [0, 1])).batch(2)
+    assert pair_of(texts)[0].tolist() == ["a b", "ü"]
+
+
+def test_what_is_no_pair_of_arrays_is_said():
+    tf = pytest.importorskip("tensorflow")
+    pictures = [np.zeros((4, 4)), np.zeros((5, 5))]
+    ragged = tf.data.Dataset.from_generator(
+        lambda: ((p, 0) for p in pictures),
+        output_signature=(tf.TensorSpec((None, None)), tf.TensorSpec((), tf.int32)),
+    )
+    for data, says in (
+        ((pictures, [0, 1]), "parts of different shapes"),
+        (ragged, "parts of different shapes"),
+        (ragged.map(lambda x, y: (x[None], [y])), "differ in the shape"),
+        (tf.data.Dataset.from_tensor_slices(({"a": [1, 2]}, [0, 1])), "pairs .x, y. of arrays"),
+    ):
+        with pytest.raises(KerazooError, match=says):
+            pair_of(data)
+
+
+def test_texts_take_the_room_they_need():
+    texts = ["a"] * 1000 + ["b" * 100_000]
+    assert pair_of((texts, range(1001)))[0].dtype == object
+
+
+def test_notes_on_arrays():
+    x, _ = arrays()
+    own = pictures_from_arrays((x, np.minimum(np.arange(30) // 6, 1)), test=(x[:5], [0] * 5))
+    assert any("times as many pictures as '0'" in w for w in own.warnings)
+    assert any("5 pictures of the test split occur" in w for w in own.warnings)
+
+
+def test_pictures_to_draw_are_split_as_their_folders_say(tmp_path):
+    fill(tmp_path / "train", ("a", "b"), n=60)
+    fill(tmp_path / "test", ("a",), n=40)
+    picture(5).save(tmp_path / "loose.png")
+    own = pictures_from_folder(tmp_path, SHAPE, tell=lambda line: None)
+    assert len(own.data.test) == 40 and len(own.data.train) + len(own.data.validation) == 120
+    assert any("1 pictures outside the folders" in w for w in own.warnings)
+
+
+def test_pictures_beside_the_classes_are_said(tmp_path):
+    folder = fill(tmp_path)
+    picture(5).save(folder / "loose.png")
+    assert any("outside the folders of the classes" in w for w in read(folder).warnings)
+
+
 def test_rows_and_texts_given_as_arrays_become_a_table():
     x = np.arange(12.0).reshape(4, 3)
     rows = frame_from_arrays(x, np.array([1, 2, 3, 4])[:, None])
@@ -281,7 +338,7 @@ def test_rows_and_texts_given_as_arrays_become_a_table():
     assert rows["y"].tolist() == [1, 2, 3, 4]
     two = frame_from_arrays(x, np.ones((4, 2)))
     assert two.columns.tolist()[-2:] == ["y1", "y2"]
-    texts = frame_from_arrays(np.array([b"a", "ä".encode()]), np.array([b"no", b"yes"]))
+    texts = frame_from_arrays(*pair_of(([b"a", "ä".encode()], np.array([b"no", b"yes"]))))
     assert texts.to_dict("list") == {"text": ["a", "ä"], "y": ["no", "yes"]}
     for rows, y, says in (
         (x, np.eye(4), "one-hot"),

@@ -13,7 +13,7 @@ from conftest import real_data_missing
 import kerazoo
 from kerazoo.datasets import brought, etth1, text
 from kerazoo.errors import KerazooError
-from kerazoo.own.csv_file import as_numbers, read_frame
+from kerazoo.own.csv_file import as_numbers, read_table
 from kerazoo.own.data import Asked
 from kerazoo.own.series import in_natural_units, series_from, times_of
 from kerazoo.own.table import columns_from, encode, table_from, takes_rows
@@ -73,6 +73,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
         (b"a,,c\n1,2,3\n4,5,6\n", "column 2 has no name"),
         (b"abc\n1\n2\n", "one column only"),
         (b"a,b\n1,2\n3,4,5\n6,7\n", "line 3"),
+        (b'id,text\n1,"a\nb\nc"\n2,x\n3,y,z\n', "line 6: 3 fields"),
         (b"price,qty\n1,5,3\n2,5,4\n3,5,9\n", "line 2: 3 fields, .* 2 columns"),
         ("a,b\nä,1\nö,2\n".encode("latin-1"), "UTF-8"),
         (b"a,b\n\0\0,1\n1,2\n", "zero bytes"),
@@ -82,7 +83,7 @@ def test_files_that_are_no_table(tmp_path, content, says):
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
     with pytest.raises(KerazooError, match=says):
-        read_frame(path)
+        read_table(path)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_files_that_are_no_table(tmp_path, content, says):
     ],
 )
 def test_marks_between_thousands_and_decimal_commas(tmp_path, content, values):
-    rows = read_frame(write(tmp_path / "prices.csv", content))
+    rows = read_table(write(tmp_path / "prices.csv", content)).frame
     assert as_numbers(rows["price"], "here")[0].tolist() == values
     lines = content.splitlines()
     assert [lines[line - 1][0] for line in rows.index] == list(rows["id"]), "the index is the line"
@@ -105,7 +106,7 @@ def test_marks_between_thousands_and_decimal_commas(tmp_path, content, values):
 
 def test_the_line_of_a_row_behind_values_of_several_lines(tmp_path):
     content = '\nid,"price\nin euro",what\na,1,"two\nlines"\nb,2,"three\n\nlines"\n\nc,3,x\n'
-    rows = read_frame(write(tmp_path / "lines.csv", content))
+    rows = read_table(write(tmp_path / "lines.csv", content)).frame
     assert rows.columns.tolist() == ["id", "price\nin euro", "what"]
     lines = content.splitlines()
     assert [lines[line - 1][0] for line in rows.index] == ["a", "b", "c"]
@@ -113,14 +114,14 @@ def test_the_line_of_a_row_behind_values_of_several_lines(tmp_path):
 
 def test_marks_in_a_column_of_categories_and_the_users_frame_stays():
     given = pd.DataFrame({"price": pd.Categorical(["1,234", "5"]), "x": [1, 2]})
-    assert as_numbers(read_frame(given)["price"], "here")[0].tolist() == [1234, 5]
+    assert as_numbers(read_table(given).frame["price"], "here")[0].tolist() == [1234, 5]
     assert given["price"].tolist() == ["1,234", "5"]
 
 
 def test_a_header_of_any_length(tmp_path):
     rows = [[f"gene_number_{i}" for i in range(9_000)], ["1"] * 9_000, ["2"] * 9_000]
     path = write(tmp_path / "wide.csv", "\n".join(map(",".join, rows)))
-    assert read_frame(path).shape == (2, 9_000)
+    assert read_table(path).frame.shape == (2, 9_000)
 
 
 def frame(**columns):
@@ -244,7 +245,8 @@ def test_columns_may_be_called_as_layers_are():
 
 def test_a_prediction_names_the_value_that_is_no_number():
     columns = columns_from(table_from(frame(), Asked(target="y")).treatment)
-    new = read_frame(pd.DataFrame({"a": ["1.5", "2.0", "abc"], "b": 1, "kind": "x"}), least=1)
+    new = pd.DataFrame({"a": ["1.5", "2.0", "abc"], "b": 1, "kind": "x"})
+    new = read_table(new, least=1).frame
     with pytest.raises(KerazooError, match="line 4 holds 'abc'"):
         encode(new, columns, "new.csv")
 
@@ -548,15 +550,21 @@ def test_a_table_is_measured_on_test_rows_of_its_own(tmp_path, kind):
 def test_test_rows_that_do_not_go_with_the_others_are_refused(tmp_path):
     train, asked = frame(y=["u", "v"] * 30), Asked(target="y")
     for change, says in (
-        ({"y": ["u", "new"] * 30}, "'new', which the training data does not"),
+        ({"y": ["u", "new"] * 30}, "test DataFrame, line 3: 'new' is no class of 'y'"),
         ({"y": [None] * 60}, "no row of the test data has a target"),
-        ({"extra": 1}, "'extra' only in one of them"),
-        ({"a": np.inf}, "line 2 of the test DataFrame: the value is infinite"),
+        ({"a": np.inf}, "test DataFrame, column 'a', line 2: the value is infinite"),
+        ({"a": "big"}, "test DataFrame, column 'a': the model was trained with numbers here"),
     ):
         with pytest.raises(KerazooError, match=says):
             table_from(train, asked, frame(**{"y": ["u", "v"] * 30, **change}))
-    with pytest.raises(KerazooError, match="give a CSV file or a DataFrame"):
+    with pytest.raises(KerazooError, match="test DataFrame has no column 'a'"):
+        table_from(train, asked, train.drop(columns="a"))
+    with pytest.raises(KerazooError, match="the target in the test DataFrame"):
+        table_from(train, asked, train.drop(columns="y"))
+    with pytest.raises(KerazooError, match="a CSV file or a DataFrame, not int"):
         table_from(train, asked, 5)
+    with pytest.raises(KerazooError, match="'y' is 1 in every row of the test split"):
+        table_from(frame(), asked, frame(y=1.0))
     texts = pd.DataFrame({"t": ["good day", "bad night", "so so"] * 9, "c": ["a", "b", "c"] * 9})
     own = texts_from(texts, Asked(text="t", target="c"), None, texts.iloc[:6])
     assert own.data.test.y.tolist() == [0, 1, 2, 0, 1, 2]
@@ -568,3 +576,126 @@ def test_a_header_that_may_be_none_is_said():
     rows = pd.DataFrame([[4.9, 3.0, "setosa"]] * 12, columns=["5.1", "3.5", "virginica"])
     with pytest.raises(KerazooError, match="does the first line hold the names"):
         table_from(rows, Asked(target="species"))
+
+
+def test_nothing_is_learnt_from_test_rows():
+    """Neither what a column holds, nor its categories, means, classes or task."""
+    train = frame(y=np.arange(60) % 3, code=[str(i % 7) for i in range(60)], id=range(1, 61))
+    plain = table_from(train, Asked(target="y"))
+    odd = frame(y=1.0, code=["x7", "9", "9"] * 20, id=range(1, 61), a=1e6, kind="z")
+    with pytest.raises(KerazooError, match="'code': the model was trained with numbers"):
+        table_from(train, Asked(target="y"), odd.assign(code="x7"))
+    own = table_from(train, Asked(target="y"), odd)
+    assert own.data.info.labels == ("0", "1", "2")
+    assert own.data.test.y.tolist() == [1] * 60
+    names = [c["name"] for c in own.treatment["columns"]]
+    assert names == [c["name"] for c in plain.treatment["columns"]] == ["a", "b", "kind", "code"]
+    assert max(c["mean"] for c in own.treatment["columns"]) < 10
+    assert own.found[0].startswith("the DataFrame: 60 rows; ")
+    assert own.found[1] == "the test DataFrame: 60 rows to test on"
+    assert own.found[2].endswith("0 20; 1 20; 2 20")
+
+
+def test_a_column_that_counts_the_rows_is_no_feature_though_targets_are_missing():
+    y = ["u", "v"] * 30
+    rows = frame(id=range(1, 61), y=[*y[:3], None, *y[4:]])
+    own = table_from(rows, Asked(target="y"))
+    assert "id" not in [c["name"] for c in own.treatment["columns"]]
+    assert any("id (it only counts the rows)" in w for w in own.warnings)
+
+
+@pytest.mark.parametrize(
+    ("training", "later", "value"),
+    [
+        ("price;k\n1.234,50;a\n2.000;b\n7,5;a\n", "price;k\n2.000;a\n", 2000.0),
+        ('price,k\n"1,5",a\n"2,25",b\n"1,234",a\n', 'price,k\n"1,234",a\n', 1.234),
+        ('price,k\n"1,234.5",a\n"2,000",b\n5,a\n', "price;k\n1,234;a\n", 1234.0),
+    ],
+)
+def test_numbers_are_written_later_as_in_training(tmp_path, training, later, value):
+    known = read_table(write(tmp_path / "train.csv", training))
+    new = read_table(write(tmp_path / "new.csv", later), 1, known.ways)
+    assert as_numbers(new.frame["price"], "here")[0].tolist() == [value]
+
+
+def test_what_was_known_of_numbers_is_kept_with_the_model(tmp_path):
+    rows = "".join(f"{1 + i % 9}.{i:03},5;{'ab'[i % 2]}\n" for i in range(40))
+    own = table_from(write(tmp_path / "t.csv", "price;k\n" + rows), Asked(target="k"))
+    assert own.treatment["ways"] == {"price": "1.234,5"}
+    steps = "".join(f"{1 + i % 9}.{i:03},5;{i}\n" for i in range(100, 260))
+    series = write(tmp_path / "s.csv", "price;k\n" + steps)
+    own = series_from(series, Asked(target="price", horizon=2, lookback=4))
+    assert own.treatment["ways"] == {"price": "1.234,5"}
+
+
+def test_rows_of_delimiters_keep_their_place_but_not_at_the_end(tmp_path):
+    rows = read_table(write(tmp_path / "t.csv", "a,b\n1,2\n,\n\n3,4\n,\n,\n")).frame
+    assert rows.to_numpy().tolist() == [["1", "2"], ["", ""], ["3", "4"]]
+    assert rows.index.tolist() == [2, 3, 5]
+    content = "t,price\n" + "".join(",\n" if i == 9 else f"x,{i}\n" for i in range(60))
+    with pytest.raises(KerazooError, match="line 11: 'price' has no value"):
+        series_from(write(tmp_path / "s.csv", content), Asked(target="price", horizon=2))
+
+
+def test_an_index_that_repeats_is_left_out_and_one_of_texts_is_a_column(tmp_path):
+    part = frame(y=["u", "v"] * 30)
+    pd.concat([part[:30], part[:30]]).to_csv(tmp_path / "twice.csv")
+    assert "index" not in read_table(tmp_path / "twice.csv").frame.columns
+    dates = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    named = part.set_axis(dates.rename("day"))
+    assert read_table(named).frame.columns[0] == "day"
+    assert "id" not in read_table(part.rename_axis("id")).frame.columns
+
+
+def test_copies_in_the_test_split_are_said():
+    rows = frame(y=["u", "v"] * 30)
+    own = table_from(rows, Asked(target="y"), rows)
+    assert any("of the test split occur in the training split" in w for w in own.warnings)
+    assert not any("occur" in w for w in table_from(rows, Asked(target="y")).warnings)
+    texts = pd.DataFrame({"t": ["good day", "bad night"] * 15, "c": ["a", "b"] * 15})
+    own = texts_from(texts, Asked(text="t", target="c"), None)
+    assert any("6 texts of the test split occur" in w for w in own.warnings)
+
+
+@pytest.mark.parametrize("y", [["0", "1", "2"] * 15 + ["0.0", "1.0", "2.0"] * 5, [0, 1, 2.0] * 20])
+def test_a_class_written_in_two_ways_is_one(y):
+    own = table_from(frame(y=pd.Series(y).mask(pd.Series(range(60)) == 7)), Asked(target="y"))
+    assert own.data.info.labels == ("0", "1", "2")
+
+
+def test_a_category_may_be_called_as_what_is_none():
+    rows = frame(kind=["[other]", "x", "y"] * 20, y=["u", "v"] * 30)
+    own = table_from(rows, Asked(target="y"))
+    columns = columns_from(own.treatment)
+    core = keras.Sequential([keras.layers.Dense(2)])
+    core.build((None, own.data.train.x.shape[1]))
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("strings need TensorFlow")
+    model = takes_rows(core, columns)
+    raw = {c.input: rows[[c.name]].to_numpy() for c in columns}
+    raw = {k: v.astype("float32") if v.dtype != object else v for k, v in raw.items()}
+    features = keras.Model(model.inputs, model.get_layer("features").output)
+    import tensorflow as tf
+
+    said = features({k: tf.constant(v.tolist()) for k, v in raw.items()})
+    np.testing.assert_allclose(said, encode(rows, columns, "here"), rtol=1e-6)
+
+
+def test_years_are_dates_and_other_numbers_are_none():
+    rows = pd.DataFrame({"year": range(1800, 2000), "price": np.arange(200.0) % 7})
+    assert times_of(rows, "year", ["price"], "here")[0].step == "year"
+    with pytest.raises(KerazooError, match="is no date"):
+        times_of(rows.assign(year=range(10**6, 10**6 + 200)), "year", ["price"], "here")
+
+
+@pytest.mark.parametrize(
+    ("frequency", "step"), [("MS", "month"), ("ME", "month"), ("B", "business day")]
+)
+def test_a_gap_among_months_or_business_days_is_filled_by_their_calendar(frequency, step):
+    dates = pd.date_range("2015-01-01", periods=100, freq=frequency)
+    whole = pd.DataFrame({"date": dates, "price": np.arange(100.0)})
+    asked = Asked(target="price", horizon=2, lookback=4, gaps="interpolate")
+    own = series_from(whole.drop(index=[40, 41]), asked)
+    assert any("2 missing steps were filled" in w for w in own.warnings)
+    assert own.data.sha256 == series_from(whole, asked).data.sha256
+    assert f"a step is one {step}" in own.found[0]

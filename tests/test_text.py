@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import imdb, text
+from kerazoo.errors import KerazooError
 
 SAMPLES = [
     "What a film!<br /><br />It's GREAT -- isn't it?",
@@ -131,3 +133,18 @@ def test_predict_refuses_what_is_neither_picture_nor_text():
     for name in ("stacked_lstm@sine", "dcgan@digits", "linear_regression"):
         with pytest.raises(kerazoo.KerazooError, match="picture files and texts"):
             kerazoo.predict(name, ["x.png"])
+
+
+def test_predict_takes_a_table_of_texts(in_tmp, command):
+    reviews = pd.DataFrame({"review": ["a wonderful film", "awful and boring"], "n": [1, 2]})
+    reviews.to_csv("reviews.csv", index=False)
+    said = kerazoo.predict("text_cnn@imdb", reviews, text="review").frame
+    assert said["label"].tolist() == ["positive", "negative"]
+    status, _, _ = command("predict", "text_cnn@imdb", "reviews.csv", "--text", "review")
+    assert status == 0 and (in_tmp / "reviews-predictions.csv").exists()
+    with pytest.raises(KerazooError, match="choose one of the columns review, n"):
+        kerazoo.predict("text_cnn@imdb", reviews)
+    with pytest.raises(KerazooError, match="none is given"):
+        kerazoo.predict("text_cnn@imdb", ["a film"], text="review")
+    with pytest.raises(KerazooError, match="a DataFrame holds none"):
+        kerazoo.predict("mnist_cnn@digits", reviews)

@@ -6,10 +6,20 @@ Of pictures; those of rows and of texts become a DataFrame, which the readers of
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
-from kerazoo.own.data import Own, as_data, own_dataset, shuffled_split, split_line, take
+from kerazoo.own.data import (
+    Own,
+    as_data,
+    notes_on_classes,
+    notes_on_copies,
+    own_dataset,
+    shuffled_split,
+    split_line,
+    take,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +27,11 @@ if TYPE_CHECKING:
 
 LEAST = 3  # examples of a class: one for each split
 TEXT, TARGET = "text", "y"  # columns of the DataFrame that arrays become; of rows also x1, x2, …
-MOST_BYTES = 8 * 2**30  # of a tf.data.Dataset, which is held in memory; more may be endless
+# Of a tf.data.Dataset, which is held in memory; more may be endless. 100,000 elements of one
+# example take some 16 s to read.
+MOST_BYTES = 8 * 2**30
+MOST_ELEMENTS = 1_000_000
+ELEMENT_BYTES = 500  # of Python's objects around the values
 
 
 def is_tensorflow_dataset(source: Any) -> bool:
@@ -30,20 +44,17 @@ def is_tensorflow_dataset(source: Any) -> bool:
 def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
     """The arrays ``(x, y)`` of a pair or of a ``tf.data.Dataset``, batched or not.
 
-    Raises:
-        KerazooError: it is neither, its elements are no pairs, the lengths differ, or it does not
-            end.
-    """
-    import numpy as np
+    Strings are objects: an array of fixed width would be as wide as the longest everywhere.
 
+    Raises:
+        KerazooError: it is neither, its elements are no pairs, the lengths or shapes differ, or it
+            does not end.
+    """
     if is_tensorflow_dataset(source):
-        parts = _pairs_in_memory(source)
-        batched = np.ndim(parts[0][1]) > 0
-        join = np.concatenate if batched else np.stack
-        source = tuple(join([part[i] for part in parts]) for i in (0, 1))
+        source = _in_memory(source)
     if not isinstance(source, (tuple, list)) or len(source) != 2:
         raise KerazooError(f"data is {type(source).__name__}; as arrays give a pair (x, y).")
-    x, y = np.asarray(source[0]), np.asarray(source[1])
+    x, y = (_array(part, name) for part, name in zip(source, "xy", strict=True))
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise KerazooError(
             f"x has shape {x.shape} and y {y.shape}; they need one row per example, as many in "
@@ -54,27 +65,66 @@ def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _pairs_in_memory(source: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The elements of a ``tf.data.Dataset``, one after the other."""
+def _array(values: Any, name: str) -> np.ndarray:
     import numpy as np
 
-    endless = "the tf.data.Dataset repeats without end; leave out .repeat(), or .take(n) of it."
+    if isinstance(values, (list, tuple)) and values and isinstance(values[0], (str, bytes)):
+        values = np.array(values, dtype=object)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise KerazooError(
+            f"{name} is a list of parts of different shapes; all examples need the same."
+        ) from None
+    if array.dtype.kind in "SO" and any(isinstance(v, bytes) for v in array.flat):
+        said = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in array.flat]
+        array = np.array(said, dtype=object).reshape(array.shape)
+    return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _in_memory(source: Any) -> tuple[Any, Any]:
+    """All examples of a ``tf.data.Dataset``, which may be batched."""
+    import numpy as np
+
     if int(source.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
-        raise KerazooError(endless)
+        raise KerazooError(
+            "the tf.data.Dataset repeats without end; leave out .repeat(), or .take(n) of it."
+        )
     parts, size = [], 0
     for part in source.as_numpy_iterator():
-        if not isinstance(part, tuple) or len(part) != 2:
-            raise KerazooError("the tf.data.Dataset must hold pairs (x, y).")
+        if not isinstance(part, tuple) or len(part) != 2 or any(isinstance(p, dict) for p in part):
+            raise KerazooError("the tf.data.Dataset must hold pairs (x, y) of arrays.")
         parts.append(part)
-        size += sum(np.asarray(p).nbytes for p in part)
-        if size > MOST_BYTES:
+        size += ELEMENT_BYTES + sum(np.asarray(p).nbytes for p in part)
+        if size > MOST_BYTES or len(parts) > MOST_ELEMENTS:
             raise KerazooError(
-                f"the tf.data.Dataset holds more than {MOST_BYTES / 2**30:g} GiB, or does not end; "
-                ".take(n) examples of it."
+                f"the tf.data.Dataset does not end within {MOST_ELEMENTS:,} elements or "
+                f"{MOST_BYTES / 2**30:g} GiB; .take(n) of it, or .batch(n) it."
             )
     if not parts:
         raise KerazooError("the tf.data.Dataset is empty; give examples.")
-    return parts
+    if not _is_batched(source, parts):
+        return [p[0] for p in parts], [p[1] for p in parts]
+    try:
+        return tuple(np.concatenate([p[i] for p in parts]) for i in (0, 1))  # type: ignore[return-value]
+    except ValueError:
+        raise KerazooError(
+            "the batches of the tf.data.Dataset differ in the shape of their examples; all "
+            "examples need the same."
+        ) from None
+
+
+def _is_batched(source: Any, parts: list[tuple[Any, Any]]) -> bool:
+    """Whether each element holds several examples, as many in x as in y."""
+    import numpy as np
+
+    if not all(np.ndim(x) and np.ndim(y) and len(x) == len(y) for x, y in parts):
+        return False
+    # An example of k values with k targets looks the same; its shape is known beforehand.
+    shapes = [getattr(spec, "shape", None) for spec in source.element_spec]
+    known = all(s is not None and s.rank is not None and s[0] is not None for s in shapes)
+    x = parts[0][0]
+    return not known or np.ndim(x) > 1 or x.dtype.kind in "SO"
 
 
 def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
@@ -89,10 +139,10 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    if x.ndim == 2 and x.dtype.kind in "biufO" and x.shape[1]:
+    if x.ndim == 2 and x.shape[1]:
         columns: dict[str, Any] = {name: x[:, i] for i, name in enumerate(row_names(x.shape[1]))}
-    elif x.ndim == 1 and x.dtype.kind in "USO":
-        columns = {TEXT: _strings(x)}
+    elif x.ndim == 1 and x.dtype.kind == "O":
+        columns = {TEXT: x}
     else:
         raise KerazooError(
             f"x has shape {x.shape} and type {x.dtype}; rows of a table have shape (n, columns), "
@@ -100,7 +150,7 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
         )
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim == 1:
-        return pd.DataFrame({**columns, TARGET: _strings(y) if y.dtype.kind == "S" else y})
+        return pd.DataFrame({**columns, TARGET: y})
     if y.ndim != 2:
         raise KerazooError(f"y has shape {y.shape}; give (n,), or (n, targets) of numbers.")
     if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
@@ -118,11 +168,6 @@ def targets_of(y: np.ndarray) -> str | tuple[str, ...]:
     if y.ndim < 2 or y.shape[1] == 1:
         return TARGET
     return tuple(f"{TARGET}{i}" for i in range(1, y.shape[1] + 1))
-
-
-def _strings(values: np.ndarray) -> list[Any]:
-    """Strings; of bytes, as TensorFlow has them, what they say in UTF-8."""
-    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values.tolist()]
 
 
 def pictures_from_arrays(source: Any, test: Any = None) -> Own:
@@ -164,13 +209,19 @@ def pictures_from_arrays(source: Any, test: Any = None) -> Own:
         labels=tuple(map(str, labels)),
     )
     data = as_data(info, splits)
+    counts = Counter(labels[i] for i in splits["train"].y)
     return Own(
         data=data,
+        warnings=(
+            *notes_on_classes({str(c): n for c, n in counts.items()}, "pictures"),
+            *notes_on_copies(data, "picture"),
+        ),
         found=(
             f"{len(x):,} pictures {x.shape[1]} × {x.shape[2]} × {x.shape[3]} of {len(labels)} "
             "classes",
             split_line(data, stratified=True, given=test is not None),
         ),
+        test_given=test is not None,
         treatment={"kind": "pictures", "invert": "no"},
     )
 
@@ -218,8 +269,6 @@ def _labels(y: np.ndarray) -> np.ndarray:
         if not np.isfinite(y).all() or not (y == y.round()).all():
             raise KerazooError("y holds numbers that are not whole; classes are whole or names.")
         y = y.astype("int64")
-    if y.dtype.kind == "S":
-        y = y.astype("U")
     return y.astype(str) if y.dtype.kind == "O" else y
 
 

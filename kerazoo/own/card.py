@@ -116,7 +116,9 @@ def _takes(own: Own) -> str:
 def _limits(own: Own, done: Run) -> str:
     lines = [
         f"One run, seed {done.seed}: another seed gives another figure.",
-        "Measured on examples from the same source as it was trained on; other sources differ.",
+        "Measured on the test data that was given; data from elsewhere differs."
+        if own.test_given
+        else "Measured on examples from the same source as those of training; others differ.",
     ]
     if len(own.data.test) < 200:
         lines.append(

@@ -6,33 +6,59 @@ import csv
 import os
 import warnings
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.own.data import listed
+from kerazoo.own.number_marks import Way, is_text, way_of, without_marks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DELIMITERS = ",;\t|"
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
-_DECIMAL_COMMA = r"[-+]?\d+,\d+"  # 1234,5
-_GROUPED_BY_COMMAS = r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"  # 1,234.5
-_GROUPED_BY_DOTS = r"[-+]?\d{1,3}(?:\.\d{3})+(?:,\d+)?"  # 1.234,5
 # Of these two may be names of a class too: "none" of the defects, "-" of the signs.
 NO_VALUE_OR_A_CLASS = ("none", "-")
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # how people write it, any case
 MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be read as one
 
 
-def read_frame(source: str | os.PathLike[str] | pd.DataFrame, least: int = 2) -> pd.DataFrame:
-    """The rows of a CSV file or DataFrame; text stays text, so that each column is judged later.
+@dataclass(frozen=True)
+class Table:
+    """The rows of a CSV file or DataFrame.
+
+    Attributes:
+        frame: the rows; text stays text, so that each column is judged later. The index is the
+            line of each row.
+        ways: of the columns whose numbers have decimal commas or marks between thousands: how
+            they are written. In ``frame`` they are already as Python writes them.
+        where: how messages call it.
+    """
+
+    frame: pd.DataFrame
+    ways: dict[str, Way]
+    where: str
+
+
+def read_table(
+    source: str | os.PathLike[str] | pd.DataFrame,
+    least: int = 2,
+    ways: Mapping[str, Way] | None = None,
+) -> Table:
+    """Read a CSV file or DataFrame.
 
     The delimiter (comma, semicolon, tab or bar), a decimal comma and marks between thousands are
-    found by themselves; a byte order mark and empty lines are skipped; a first column without a
-    name that only tells the rows apart is left out. The index of what is returned is the line of
-    each row.
+    found by themselves; a byte order mark, empty lines, and rows without any value at the end are
+    skipped; a first column without a name that holds whole numbers, as pandas writes its index,
+    is left out.
+
+    Args:
+        source: the file or DataFrame.
+        least: rows that there must be.
+        ways: how the columns of the training data write their numbers; others are judged anew.
 
     Raises:
         KerazooError: no file, an empty one, no text in UTF-8, no header, two columns of one name,
@@ -41,57 +67,45 @@ def read_frame(source: str | os.PathLike[str] | pd.DataFrame, least: int = 2) ->
     import pandas as pd
 
     if isinstance(source, pd.DataFrame):
-        frame = _with_dates_as_column(source)
+        frame, where, decimal_comma = _with_index_as_column(source), "the DataFrame", False
         frame.columns = [str(c) for c in frame.columns]
-        _check_names("the DataFrame", list(frame.columns))
+        _check_names(where, list(frame.columns))
         frame.index = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame))
-        _write_points(frame, decimal_comma=False)
+    elif isinstance(source, (str, os.PathLike)):
+        where = os.fspath(source)
+        frame, decimal_comma = _read_file(Path(source))
     else:
-        frame = _read_file(Path(source))
+        raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
     if len(frame) < least:
-        where = "the DataFrame" if isinstance(source, pd.DataFrame) else os.fspath(source)
         raise KerazooError(f"{where} has {len(frame)} row(s) of data; it takes more.")
-    return frame
+    found = {c: w for c in frame.columns if (w := way_of(frame[c], decimal_comma=decimal_comma))}
+    found |= {name: way for name, way in (ways or {}).items() if name in frame.columns}
+    frame = without_marks(frame, found)
+    return Table(_without_index(frame), found, where)
 
 
-def read_with_test(
-    source: str | os.PathLike[str] | pd.DataFrame,
-    test: str | os.PathLike[str] | pd.DataFrame | None,
-) -> tuple[pd.DataFrame, Any]:
-    """The rows of a table, those of its test split behind the others, and which they are.
-
-    Args:
-        source: a CSV file or DataFrame.
-        test: likewise, the test split; None if there is none of its own.
-
-    Returns:
-        The rows, and bool ``(n,)``, True of the test split; None without ``test``.
-
-    Raises:
-        KerazooError: what :func:`read_frame` refuses, of either; a column is only in one of them.
-    """
-    import numpy as np
-    import pandas as pd
-
-    frame = read_frame(source)
-    if test is None:
-        return frame, None
-    if not isinstance(test, (str, os.PathLike, pd.DataFrame)):
-        raise KerazooError(f"test is {type(test).__name__}; give a CSV file or a DataFrame.")
-    more = read_frame(test, least=1)
-    where = "the test DataFrame" if isinstance(test, pd.DataFrame) else os.fspath(test)
-    if set(frame.columns) != set(more.columns):
-        odd = sorted(set(frame.columns) ^ set(more.columns))
-        raise KerazooError(
-            f"{where} has other columns than the training data: {listed([repr(c) for c in odd])} "
-            "only in one of them."
-        )
-    more.index = pd.Index([f"{line} of {where}" for line in more.index])
-    held_out = np.arange(len(frame) + len(more)) >= len(frame)
-    return pd.concat([frame, more[frame.columns]]), held_out
+def read_test(test: Any, train: Table) -> Table:
+    """Read rows that are only measured on; their numbers are written as in the training data."""
+    more = read_table(test, least=1, ways=train.ways)
+    name = "the test DataFrame" if more.where == "the DataFrame" else more.where
+    return replace(more, where=name)
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without the first column if it has no name and only tells the rows apart."""
+    if frame.columns[0]:
+        return frame
+    read = as_numbers(frame.iloc[:, 0], "the first column")
+    if read is not None and not read[1] and (read[0] % 1 == 0).all():
+        return frame.iloc[:, 1:]
+    name = "date" if read is None else "index"
+    while name in frame.columns:
+        name += "_"
+    return frame.set_axis([name, *frame.columns[1:]], axis=1)
+
+
+def _read_file(path: Path) -> tuple[pd.DataFrame, bool]:
+    """The rows of a CSV file, and whether a comma in them is more likely a decimal one."""
     import pandas as pd
 
     try:
@@ -143,15 +157,35 @@ def _read_file(path: Path) -> pd.DataFrame:
                 on_bad_lines="error",
             )
     except pd.errors.ParserWarning:
-        raise KerazooError(_too_many_fields(path, head, delimiter, len(header))) from None
+        raise KerazooError(_too_many_fields(path, delimiter, len(header))) from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        if "Expected" in str(error) and "saw" in str(error):  # fields; it counts rows, not lines
+            raise KerazooError(_too_many_fields(path, delimiter, len(header))) from None
         message = first_line(error).removeprefix("Error tokenizing data. C error: ")
         raise KerazooError(f"{path} cannot be read as CSV: {message}.") from None
     frame = frame.fillna("")  # a short line: what is not there is missing
     frame.index = pd.Index(_lines(path, frame, first))
-    frame = frame[(frame != "").any(axis=1)].copy()
-    _write_points(frame, decimal_comma=delimiter != ",")
-    return _with_index_named(frame) if indexed else frame
+    return frame[_is_row(path, frame)].copy(), delimiter != ","
+
+
+def _is_row(path: Path, frame: pd.DataFrame) -> Any:
+    """Which lines are rows, bool ``(n,)``.
+
+    Blank ones are not. Delimiters without any value hold their place among the others, but not at
+    the end, where spreadsheets leave them.
+    """
+    import itertools
+
+    filled = (frame != "").any(axis=1).to_numpy()
+    rows = filled.copy()
+    last = frame.index[filled][-1] if filled.any() else 0
+    empty = set(frame.index[~filled & (frame.index < last)])
+    if empty:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = itertools.islice(enumerate(file, start=1), last)
+            blank = {number for number, line in lines if number in empty and not line.strip()}
+        rows |= frame.index.isin(empty - blank)
+    return rows
 
 
 def _lines(path: Path, frame: pd.DataFrame, first: int) -> Any:
@@ -184,65 +218,34 @@ def _header(path: Path, delimiter: str) -> tuple[list[str], int, int]:
     return [""], before, before + 1
 
 
-def _with_index_named(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without the first column, which has no name, if it only tells the rows apart."""
-    values = frame.iloc[:, 0]
-    read = as_numbers(values, "the first column")
-    if read is not None and not read[1] and (read[0] % 1 == 0).all() and values.is_unique:
-        return frame.iloc[:, 1:]
-    name = "date" if read is None else "index"
-    while name in frame.columns:
-        name += "_"
-    return frame.set_axis([name, *frame.columns[1:]], axis=1)
+def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy whose rows are counted; an index of dates or of texts with a name becomes a column.
 
-
-def _write_points(frame: pd.DataFrame, *, decimal_comma: bool) -> None:
-    """In place: numbers with a decimal comma, or marks between thousands, as Python has them.
-
-    Where all that holds a comma can be read both ways (``1,234``), the file's delimiter tells.
+    Other indices tell the rows apart, and nobody who chose one means it to be learnt from.
     """
-    for name in frame.columns:
-        values = frame[name]
-        if not _is_text(values):
-            continue
-        text = values.astype(str).str.strip()
-        commas = text[text.str.contains(",", regex=False)]
-        if commas.empty:
-            continue
-        if str(values.dtype) == "category":  # which would take no new values
-            frame[name] = values.astype(object)
-
-        def all_are(pattern: str, commas: pd.Series = commas) -> bool:
-            return bool(commas.str.fullmatch(pattern).all())
-
-        decimals, grouped = all_are(_DECIMAL_COMMA), all_are(_GROUPED_BY_COMMAS)
-        if grouped and not (decimals and decimal_comma):
-            frame.loc[commas.index, name] = commas.str.replace(",", "", regex=False)
-        elif decimals:
-            frame.loc[commas.index, name] = commas.str.replace(",", ".", regex=False)
-        elif all_are(f"{_DECIMAL_COMMA}|{_GROUPED_BY_DOTS}"):
-            marked = text[text.str.fullmatch(f"{_DECIMAL_COMMA}|{_GROUPED_BY_DOTS}")]
-            points = marked.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-            frame.loc[marked.index, name] = points
-
-
-def _with_dates_as_column(frame: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose rows are counted; an index of dates, as series have it, becomes a column."""
     import pandas as pd
 
     if isinstance(frame.index, pd.PeriodIndex):
         frame = frame.set_axis(frame.index.to_timestamp().rename(frame.index.name))
-    if not isinstance(frame.index, pd.DatetimeIndex):
+    dates = isinstance(frame.index, pd.DatetimeIndex)
+    name = frame.index.name or ("date" if dates else None)
+    texts = frame.index.nlevels == 1 and is_text(frame.index.to_series())
+    if name is None or not (dates or texts):
         return frame.reset_index(drop=True)
-    name = frame.index.name or "date"
     return frame.rename_axis(name).reset_index(drop=name in frame.columns)
 
 
-def _too_many_fields(path: Path, head: str, delimiter: str, most: int) -> str:
+def _too_many_fields(path: Path, delimiter: str, most: int) -> str:
     """Which line has more fields than the header."""
-    rows = csv.reader(head.splitlines(), delimiter=delimiter)
-    line, n = next(((i, len(row)) for i, row in enumerate(rows, 1) if len(row) > most), (0, 0))
-    where = f"{path}, line {line}: {n} fields" if line else f"{path}: a line has more fields"
+    line, n = 1, 0
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+        for row in rows:
+            n = len(row)
+            if n > most:
+                break
+            line = rows.line_num + 1
+    where = f"{path}, line {line}: {n} fields" if n > most else f"{path}: a line has more fields"
     return (
         f"{where}, but the header names {most} columns. A value that holds the delimiter "
         f"({delimiter!r}), such as a decimal comma, must stand in quotation marks."
@@ -297,10 +300,6 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     return name
 
 
-def _is_text(values: pd.Series) -> bool:
-    return values.dtype == object or str(values.dtype) in ("str", "string", "category")
-
-
 def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
     """Which values are missing, bool ``(n,)``: empty, NaN or one of the usual words for it.
 
@@ -308,7 +307,7 @@ def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
         values: a column.
         but: words that are values here.
     """
-    if _is_text(values):
+    if is_text(values):
         text = values.astype(str).str.strip().str.lower()
         return (values.isna() | text.isin([m for m in MISSING if m not in but])).to_numpy()
     return values.isna().to_numpy()

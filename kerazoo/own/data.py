@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SPLIT_SEED = 0  # one split for every training seed, so that their figures compare
+IMBALANCED = 3  # times as many examples, from which on classes are said to differ in size
 TEST, VALIDATION = 0.2, 0.1  # of the examples, where the data does not come split
 
 
@@ -62,6 +63,7 @@ class Own:
         options: the factory's arguments that follow from the data beside the task's.
         delivered: makes the model that is saved from the one that is trained.
         trained: finds the one that was trained in the one that was saved.
+        test_given: the test split is what the user gave as such, not a part of the whole.
         extras: writes what else belongs into the run folder, given that and the model.
     """
 
@@ -72,6 +74,7 @@ class Own:
     options: Mapping[str, Any] = field(default_factory=dict)
     delivered: Callable[[keras.Model], keras.Model] = as_trained
     trained: Callable[[keras.Model], keras.Model] = as_trained
+    test_given: bool = False
     extras: Callable[[Path, keras.Model], None] = lambda folder, model: None
 
 
@@ -144,16 +147,37 @@ def shuffled_split(
     return {name: np.sort(np.concatenate(p)) for name, p in parts.items()}
 
 
-def refuse_untrained_classes(
-    y: np.ndarray, indices: Mapping[str, np.ndarray], labels: tuple[str, ...], where: str
-) -> None:
-    """Raise KerazooError for a class that only the test split has."""
-    new = sorted(set(y[indices["test"]].tolist()) - set(y[indices["train"]].tolist()))
-    if new:
-        raise KerazooError(
-            f"{where}: the test data holds {listed([repr(labels[i]) for i in new])}, which the "
-            "training data does not."
-        )
+def notes_on_classes(counts: Mapping[str, int], what: str) -> list[str]:
+    """A note where the classes differ much in size.
+
+    Args:
+        counts: examples of each class.
+        what: what an example is called, in the plural.
+    """
+    large, small = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    if counts[large] < IMBALANCED * counts[small]:
+        return []
+    return [
+        f"the classes differ in size: {large!r} has {counts[large] / counts[small]:.1f} times as "
+        f"many {what} as {small!r}; --balance weighs them alike"
+    ]
+
+
+def notes_on_copies(data: Data, what: str) -> list[str]:
+    """A note where examples of the test split occur in the training split too.
+
+    Args:
+        data: the splits.
+        what: what an example is called, in the singular.
+    """
+    known = {example.tobytes() for example in data.train.x}
+    n = sum(example.tobytes() in known for example in data.test.x)
+    if not n:
+        return []
+    return [
+        f"{n:,} {what}{'s' * (n > 1)} of the test split occur{'s' * (n == 1)} in the training "
+        "split too; where they are copies, the test figure flatters"
+    ]
 
 
 def take(x: np.ndarray, y: np.ndarray, indices: Mapping[str, np.ndarray]) -> dict[str, Split]:

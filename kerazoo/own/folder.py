@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.datasets.pictures import Invert, Picture, read_picture
 from kerazoo.errors import KerazooError
-from kerazoo.own.data import Own, as_data, listed, name_of, own_dataset, shuffled_split, sizes_line
+from kerazoo.own.data import (
+    Own,
+    as_data,
+    listed,
+    name_of,
+    notes_on_classes,
+    notes_on_copies,
+    own_dataset,
+    shuffled_split,
+    sizes_line,
+)
 from kerazoo.spec import Data, Split
 
 if TYPE_CHECKING:
@@ -106,23 +116,28 @@ def pictures_from_folder(
 ) -> Own:
     """All pictures of a folder and of the folders in it, without classes, to draw such pictures.
 
+    Folders ``train/``, ``validation/`` and ``test/`` are kept apart, as those of classes are.
+
     Raises:
         KerazooError: no folder, or fewer than 100 readable pictures.
     """
-    import numpy as np
-
     _require_folder(folder)
     found = [p for p in sorted(folder.rglob("*")) if p.is_file() and _is_visible(p, folder)]
-    files = [("", 0, p) for p in found if _may_be_picture(p)]
+    of = {root: split for split, root in _split_folders(folder, of_classes=False).items()}
+    split_of = {p: of.get(folder / p.relative_to(folder).parts[0], "") for p in found}
+    files = [(split_of[p], 0, p) for p in found if _may_be_picture(p) and (split_of[p] or not of)]
     aside = Counter(_kind(p) for p in found if not _may_be_picture(p))
+    aside["pictures outside the folders of the splits"] = sum(
+        _may_be_picture(p) for p in found if of and not split_of[p]
+    )
+    aside = +aside
     read = replace(_read(files, ("picture",), shape, False, "no", tell), aside=aside)
     if len(read.x) < 100:
         raise KerazooError(
             f"{folder} has {len(read.x)} readable pictures; to learn to draw them takes 100 or "
             f"more. {_problem_line(read)}".strip()
         )
-    indices = shuffled_split(np.zeros(len(read.x)), stratify=False)
-    splits = {name: Split(read.x[i], read.y[i]) for name, i in indices.items()}
+    splits = _splits(read, stratify=False)
     info = own_dataset(
         name_of(folder),
         "generation",
@@ -215,6 +230,9 @@ def _files(
         for path in _entries(root / label)
         if path not in pictures
     )
+    loose = [p for f in {folder, *roots.values()} for p in _entries(f) if not p.is_dir()]
+    aside["pictures outside the folders of the classes"] = sum(map(_may_be_picture, loose))
+    aside = +aside
     return files, labels, aside
 
 
@@ -224,8 +242,14 @@ def _kind(path: Path) -> str:
     return f"{path.suffix.lower()} files" if path.suffix else "files without an ending"
 
 
-def _split_folders(folder: Path) -> dict[str, Path]:
-    """The folders that name splits, if there is one for training."""
+def _split_folders(folder: Path, *, of_classes: bool = True) -> dict[str, Path]:
+    """The folders that name splits, if there is one for training.
+
+    Args:
+        folder: that they lie in.
+        of_classes: they must hold folders. ``{train, truck}`` may be two classes: splits hold
+            folders, classes hold pictures.
+    """
     found: dict[str, Path] = {}
     for path in _subfolders(folder):
         for split, names in SPLIT_NAMES.items():
@@ -237,8 +261,7 @@ def _split_folders(folder: Path) -> dict[str, Path]:
                 found[split] = path
     if "train" not in found:
         return {}
-    # {train, truck} may be two classes: splits hold folders, classes hold pictures.
-    if not all(_subfolders(path) for path in found.values()):
+    if of_classes and not all(_subfolders(path) for path in found.values()):
         return {}
     return {split: found[split] for split in SPLIT_NAMES if split in found}
 
@@ -310,18 +333,18 @@ def _refuse_small_classes(folder: Path, read: PictureFolder) -> None:
                 )
 
 
-def _splits(read: PictureFolder) -> dict[str, Split]:
+def _splits(read: PictureFolder, *, stratify: bool = True) -> dict[str, Split]:
     """The splits that the folders name, or by the fixed seed."""
     import numpy as np
 
     of = np.array(read.split)
     there = set(read.split)
     if there in ({""}, {"train"}):
-        indices = shuffled_split(read.y, stratify=True)
+        indices = shuffled_split(read.y, stratify=stratify)
     elif there == {"train", "validation", "test"}:
         indices = {name: np.flatnonzero(of == name) for name in there}
     else:
-        indices = shuffled_split(read.y, stratify=True, held_out=of != "train")
+        indices = shuffled_split(read.y, stratify=stratify, held_out=of != "train")
     return {name: Split(read.x[i], read.y[i]) for name, i in indices.items()}
 
 
@@ -351,7 +374,7 @@ def _found(read: PictureFolder, data: Data, folder: Path) -> tuple[str, ...]:
     elif there == {"train", "validation", "test"}:
         how = "as the folders say"
     elif there == {"train"}:
-        how = "of train/ by a fixed seed, each class alike"
+        how = "of train/ by a fixed seed" + ", each class alike" * (len(read.labels) > 1)
     else:
         held_out = (there - {"train"}).pop()
         how = f"test is {held_out}/, validation a tenth of train/ by a fixed seed"
@@ -365,26 +388,9 @@ def _warnings(read: PictureFolder, data: Data) -> tuple[str, ...]:
     lines = []
     if read.problems or read.aside:
         lines.append(_problem_line(read))
-    counts = np.bincount(read.y, minlength=len(read.labels))
-    if counts.max() >= 3 * counts.min():
-        large, small = read.labels[int(counts.argmax())], read.labels[int(counts.argmin())]
-        lines.append(
-            f"the classes differ in size: {large!r} has {counts.max() / counts.min():.1f} times as "
-            f"many pictures as {small!r}; --balance weighs them alike"
-        )
-    twice = _shared(data.train.x, data.test.x)
-    if twice:
-        lines.append(
-            f"{_pictures(twice)} of the test split occur{'s' if twice == 1 else ''} in the "
-            "training split too, so the test figure flatters"
-        )
-    return tuple(lines)
-
-
-def _shared(train: np.ndarray, test: np.ndarray) -> int:
-    """How many examples of ``test`` are exactly the same as one of ``train``."""
-    known = {picture.tobytes() for picture in train}
-    return sum(picture.tobytes() in known for picture in test)
+    counts = np.bincount(read.y, minlength=len(read.labels)).tolist()
+    lines += notes_on_classes(dict(zip(read.labels, counts, strict=True)), "pictures")
+    return (*lines, *notes_on_copies(data, "picture"))
 
 
 def _problem_line(read: PictureFolder) -> str:
@@ -395,7 +401,7 @@ def _problem_line(read: PictureFolder) -> str:
         said.append(f"{n:,} files cannot be read and are left out: {listed(read.problems)}")
     if read.aside:
         kinds = [f"{n:,} {kind}" for kind, n in read.aside.most_common()]
-        said.append(f"not looked at, for they are no kind of picture that is read: {listed(kinds)}")
+        said.append(f"not looked at: {listed(kinds)}")
     return "; ".join(said)
 
 

@@ -159,6 +159,10 @@ def reread(config: Mapping[str, Any], folder: Path, data: Any = None, test: Any 
             f"the data of the run in {folder} was given in code; give it again, as data= (and "
             "test= if there was one). The run's figures stand in metrics.json."
         )
+    if data is not None and about.get("test") is not None and test is None:
+        raise KerazooError(
+            f"the run in {folder} was measured on test data of its own; give it too, as test=."
+        )
     given: dict[str, Any] = about["asked"]
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     asked = Asked(**given)
@@ -224,7 +228,7 @@ def _read_arrays(
         return arrays.pictures_from_arrays(source, test)
     frame = arrays.frame_from_arrays(x, y)
     if test is not None:
-        test = arrays.frame_from_arrays(*in_memory(model, test))
+        test = arrays.frame_from_arrays(*arrays.pair_of(test))
     text = arrays.TEXT if arrays.TEXT in frame.columns else None
     asked = dataclasses.replace(asked, target=arrays.targets_of(y), text=text)
     return _read_table(model, kinds, frame, asked, start, test)

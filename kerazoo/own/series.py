@@ -17,7 +17,7 @@ from kerazoo.own.csv_file import (
     column,
     first_no_number,
     is_missing,
-    read_frame,
+    read_table,
     target_columns,
 )
 from kerazoo.own.data import Asked, Own, inner_model, listed, name_of, own_dataset
@@ -77,14 +77,14 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
             where it divides the look-back, or that LSTM would not fit.
 
     Raises:
-        KerazooError: what :func:`kerazoo.own.csv_file.read_frame` refuses; no target or horizon;
+        KerazooError: what :func:`kerazoo.own.csv_file.read_table` refuses; no target or horizon;
             dates that are out of order, double or irregular; a value that is missing (unless
             ``asked.gaps`` is ``interpolate``) or no number; a constant target; too short a series.
     """
     import numpy as np
 
-    frame = read_frame(source)
-    where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
+    table = read_table(source)
+    frame, where = table.frame, table.where
     targets = target_columns(frame, asked.target)
     if asked.horizon is None:
         raise KerazooError("the horizon is not said: how many steps to forecast? (--horizon N)")
@@ -139,6 +139,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
             "lookback": lookback,
             "horizon": asked.horizon,
             "gaps": asked.gaps,
+            "ways": {name: way for name, way in table.ways.items() if name in targets},
         },
         options={
             "input_shape": (lookback, len(targets)),
@@ -240,6 +241,9 @@ def _parsed(values: pd.Series, day_first: bool) -> pd.Series:
 
     import pandas as pd
 
+    if pd.api.types.is_numeric_dtype(values.dtype):  # years, or nothing that a date is
+        values = values.astype(str).str.replace(r"\.0$", "", regex=True)
+        values = values.where(values.str.fullmatch(r"\d{4}"), "")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it guesses the format
         try:
@@ -259,6 +263,8 @@ def _step(index: pd.DatetimeIndex) -> tuple[str, int | None]:
         return "step", None
     seconds = round(pd.Series(index).diff().median().total_seconds())
     frequency = frequency_of(index)
+    if frequency is None and (grid := _calendar_grid(index)) is not None:
+        frequency = frequency_of(grid)
     if frequency == "B":
         return "business day", 5
     if seconds in STEPS:
@@ -345,6 +351,8 @@ def _regular(
         return table, 0
     steps = pd.Series(dates).diff().iloc[1:]
     usual = steps.mode().iloc[0]
+    if interpolate and (grid := _calendar_grid(dates)) is not None:
+        return table.reindex(grid), len(grid) - len(dates)
     odd = (steps != usual).to_numpy().nonzero()[0]
     if not len(odd):
         return table, 0
@@ -363,6 +371,26 @@ def _regular(
             "bring the series to regular times first."
         )
     return table[~off].reindex(whole), len(whole) - int((~off).sum())
+
+
+def _calendar_grid(dates: pd.DatetimeIndex) -> pd.DatetimeIndex | None:
+    """All months, quarters, years or business days of the span, if all dates are of them.
+
+    The widest step that fits, so that months are not taken as business days; a business day only
+    where there are several in a week.
+    """
+    import pandas as pd
+
+    step = pd.Series(dates).diff().median()
+    if step < pd.Timedelta(days=1):
+        return None
+    of_months = ("YS", "YE", "QS", "QE", "MS", "ME")
+    for frequency in ("B",) if step < pd.Timedelta(days=3) else of_months:
+        offset = pd.tseries.frequencies.to_offset(frequency)
+        if all(offset.is_on_offset(date) for date in dates):
+            grid = pd.date_range(dates[0], dates[-1], freq=frequency)
+            return grid if dates.isin(grid).all() else None
+    return None
 
 
 def _sizes(n: int, asked: tuple[int, int, int] | None, where: str) -> dict[str, int]:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.own.csv_file import (
-    NO_VALUE_OR_A_CLASS,
+    Table,
     as_numbers,
     first_no_number,
     is_missing,
-    read_with_test,
-    target_columns,
+    read_table,
+    read_test,
 )
 from kerazoo.own.data import (
     Asked,
@@ -28,22 +28,23 @@ from kerazoo.own.data import (
     inner_model,
     listed,
     name_of,
+    notes_on_classes,
+    notes_on_copies,
     own_dataset,
-    refuse_untrained_classes,
     shuffled_split,
     split_line,
     take,
 )
+from kerazoo.own.target import Target, rows_without_target, target_like, target_of
+from kerazoo.spec import Split
 from kerazoo.tasks import regression
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-MOST_CLASSES = 20  # different whole numbers, up to which a target is a class
 MOST_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
-LEAST = 3  # rows of a class: one for each split
 FEWEST_ROWS = 10
 OTHER = "[other]"  # whatever was not among the categories in training
 # Names of layers and operations beside the inputs; Keras wants all names to differ.
@@ -75,94 +76,79 @@ class Column:
         return 1 + self.missing if self.categories is None else len(self.categories) + 1
 
 
-@dataclass(frozen=True)
-class Target:
-    """What is to be predicted, ``y`` by row, NaN or -1 where it is missing."""
-
-    names: tuple[str, ...]
-    labels: tuple[str, ...]
-    y: np.ndarray
-    known: np.ndarray
-    why: str
-
-
 def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
     """Rows of a CSV file or DataFrame, encoded, split and ready to train on.
 
     Args:
         source: the file or DataFrame.
         asked: ``.target`` names the columns to predict, ``.task`` says how.
-        test: likewise, the rows to measure on; by default a fifth of ``source``.
+        test: likewise, the rows to measure on, of which nothing is learnt; by default a fifth of
+            ``source``.
 
     Raises:
-        KerazooError: what :func:`kerazoo.own.csv_file.read_frame` refuses; no target, or one that
-            is constant or missing everywhere; no column to learn from; too few rows.
+        KerazooError: what :func:`kerazoo.own.csv_file.read_table` refuses; no target, or one that
+            is constant or missing everywhere; no column to learn from; too few rows; test rows
+            with other columns or classes.
     """
-    frame, held_out = read_with_test(source, test)
-    where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
-    targets = target_columns(frame, asked.target)
-    if asked.task not in (None, "classification", "regression"):
-        raise KerazooError(f"task is {asked.task!r}; choose 'classification' or 'regression'.")
-    if asked.task == "classification" and len(targets) > 1:
-        raise KerazooError(f"classes are one target; {len(targets)} are given.")
-    target = _target(frame, targets, asked, where)
-    rows = frame[target.known]
-    y = target.y[target.known]
+    import numpy as np
+
+    table = read_table(source)
+    frame, where = table.frame, table.where
+    target = target_of(frame, asked, where)
+    rows, y = frame[target.known], target.y[target.known]
     if len(rows) < FEWEST_ROWS:
         raise KerazooError(
             f"{where} has {len(rows)} rows with a target; it takes {FEWEST_ROWS} or more."
         )
-    classes = bool(target.labels)
-    held_out = None if held_out is None else held_out[target.known]
-    indices = shuffled_split(y if classes else y[:, 0], stratify=classes, held_out=held_out)
-    if classes:
-        refuse_untrained_classes(y, indices, target.labels, where)
-    if not len(indices["test"]):
-        raise KerazooError(f"{where}: no row of the test data has a target.")
-    inputs = rows.drop(columns=targets)
-    columns, left_out, warnings = columns_of(inputs, indices["train"], where)
+    classes, names = bool(target.labels), list(target.names)
+    indices = shuffled_split(
+        y if classes else y[:, 0],
+        stratify=classes,
+        held_out=None if test is None else np.zeros(len(y), bool),
+    )
+    inputs = rows.drop(columns=names)
+    counting = [c for c in inputs.columns if _counts_rows(frame[c], f"{where}, column {c!r}")]
+    columns, left_out, warnings = columns_of(inputs, counting, indices["train"], where)
     if not columns:
         raise KerazooError(f"{where} has no column to learn from but {listed(left_out)}.")
-    x = encode(inputs, columns, where)
+    splits = take(encode(inputs, columns, where), y, indices)
+    warnings = [*rows_without_target(frame, target), *warnings]
+    found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}"]
+    if test is not None:
+        more = read_test(test, table)
+        known, splits["test"] = _test_rows(more, columns, target)
+        found.append(f"{more.where}: {len(splits['test']):,} rows to test on")
+        warnings += rows_without_target(more.frame, known)
+    if left_out:
+        warnings.append(f"left out: {listed(left_out)}")
+    if not classes:
+        regression.refuse_constant(splits["test"].y, target.names, where)
     info = own_dataset(
         "table" if isinstance(source, type(frame)) else name_of(Path(source)),
         "classification" if classes else "regression",
         f"{len(rows):,} rows from {where}",
-        input_shape=(x.shape[1],),
+        input_shape=splits["train"].x.shape[1:],
         labels=target.labels,
         targets=() if classes else target.names,
         source=where,
     )
-    if not classes:
-        regression.refuse_constant(y[indices["test"]], target.names, where)
-    data = as_data(info, take(x, y, indices))
-    unknown_rows = int((~target.known).sum())
-    if unknown_rows:
-        words = sorted({str(t) for t in frame[targets[0]][~target.known]} - {"", "nan", "None"})
-        held = f" (they hold {listed([repr(w) for w in words])})" if words else ""
-        warnings.append(f"{unknown_rows:,} rows have no {listed(targets)}{held} and are left out")
-    if left_out:
-        warnings.append(f"left out: {listed(left_out)}")
+    data = as_data(info, splits)
     if classes:
-        counts = Counter(target.labels[i] for i in y)
-        (large, n), (small, m) = counts.most_common()[0], counts.most_common()[-1]
-        if n >= 3 * m:
-            warnings.append(
-                f"the classes differ in size: {large!r} has {n / m:.1f} times as many rows as "
-                f"{small!r}; --balance weighs them alike"
-            )
+        warnings += notes_on_classes(Counter(target.labels[i] for i in y.tolist()), "rows")
     return Own(
         data=data,
         found=(
-            f"{where}: {len(rows):,} rows; {_columns_line(columns)}",
-            f"target {listed(targets)}: {target.why}",
-            split_line(data, stratified=classes, given=held_out is not None),
+            *found,
+            f"target {listed(names)}: {target.why}",
+            split_line(data, stratified=classes, given=test is not None),
         ),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *notes_on_copies(data, "row")),
+        test_given=test is not None,
         treatment={
             "kind": "rows",
-            "targets": targets,
+            "targets": names,
             "columns": [asdict(c) for c in columns],
+            "ways": {name: way for name, way in table.ways.items() if name in frame.columns},
         },
         options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         delivered=lambda core: takes_rows(core, columns),
@@ -170,93 +156,26 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
     )
 
 
-def _target(frame: pd.DataFrame, names: list[str], asked: Asked, where: str) -> Target:
-    """A class or numbers, told by what the target holds unless the user says."""
-    import numpy as np
-
-    if len(names) > 1 or asked.task == "regression":
-        return _numbers(frame, names, where, "as asked" if asked.task else "several numbers")
-    name = names[0]
-    values = frame[name]
-    if asked.task == "classification":
-        return class_target(values, name, where, "as asked")
-    numbers = as_numbers(values, f"{where}, column {name!r}")
-    if numbers is None or str(values.dtype) == "bool":
-        return class_target(values, name, where, "they are no numbers")
-    known = numbers[0][~np.isnan(numbers[0])]
-    different = len(np.unique(known))
-    whole = bool((known == known.round()).all())
-    few = different <= min(MOST_CLASSES, max(2, len(known) // 5))
-    if few and (whole or numbers[1]):
-        why = f"{different} different whole numbers; --task regression takes them as numbers"
-        return class_target(values, name, where, why)
-    why = f"{different} different numbers; --task classification takes them as classes"
-    return _numbers(frame, names, where, why)
-
-
-def class_target(values: pd.Series, name: str, where: str, why: str = "") -> Target:
-    """A target of classes; raises KerazooError if a class is too rare or there is but one."""
-    import numpy as np
-
-    known = ~is_missing(values, but=NO_VALUE_OR_A_CLASS)
-    text = values.astype(str).str.strip().to_numpy()
-    counts = Counter(text[known].tolist())
-    if len(counts) < 2:
-        only = repr(next(iter(counts))) if counts else "nothing"
-        raise KerazooError(f"{where}: the target {name!r} is {only} in every row.")
-    if len(counts) > max(MOST_CLASSES, known.sum() // LEAST):
-        raise KerazooError(
-            f"{where}: the target {name!r} has {len(counts):,} different values in "
-            f"{known.sum():,} rows; classes must occur more often. Is it the right column?"
-        )
-    rare = [f"{label!r} ({n})" for label, n in counts.items() if n < LEAST]
-    if rare:
-        raise KerazooError(
-            f"{where}: the class {listed(rare)} of {name!r} occurs in fewer than {LEAST} rows, one "
-            "for each split. Leave these rows out, or join classes."
-        )
-    labels = tuple(sorted(counts, key=_number_first))
-    place = {label: i for i, label in enumerate(labels)}
-    y = np.array([place.get(t, -1) for t in text], dtype=np.int64)
-    each = listed([f"{label} {counts[label]:,}" for label in labels], 12)
-    return Target((name,), labels, y, known, f"{len(labels)} classes{why and f' ({why})'}: {each}")
-
-
-def _number_first(text: str) -> tuple[int, float, str]:
-    """Sorts numbers by value, then other names."""
-    try:
-        return (0, float(text), text)
-    except ValueError:
-        return (1, 0.0, text)
-
-
-def _numbers(frame: pd.DataFrame, names: list[str], where: str, why: str) -> Target:
-    import numpy as np
-
-    columns = []
-    for name in names:
-        read = as_numbers(frame[name], f"{where}, column {name!r}")
-        if read is None:
-            raise KerazooError(f"{where}: the target {name!r} does not hold numbers.")
-        values, wrong = read
-        if wrong:
-            line = frame.index[wrong[0]]
-            raise KerazooError(
-                f"{where}, line {line}: {frame[name].iloc[wrong[0]]!r} in the target {name!r} is "
-                "no number."
-            )
-        if np.nanmax(values) == np.nanmin(values):
-            raise KerazooError(f"{where}: the target {name!r} is {values[0]:g} in every row.")
-        columns.append(values)
-    y = np.stack(columns, axis=1).astype(np.float32)
-    known = np.asarray(~np.isnan(y).any(axis=1))
-    return Target(tuple(names), (), y, known, f"regression ({why})")
+def _test_rows(more: Table, columns: list[Column], target: Target) -> tuple[Target, Split]:
+    """The rows of a test table that have a target, and that target."""
+    theirs = target_like(target, more.frame, more.where)
+    if not theirs.known.any():
+        raise KerazooError(f"{more.where}: no row of the test data has a target.")
+    x = encode(more.frame[theirs.known], columns, more.where)
+    return theirs, Split(x, theirs.y[theirs.known])
 
 
 def columns_of(
-    frame: pd.DataFrame, train: np.ndarray, where: str
+    frame: pd.DataFrame, counting: list[str], train: np.ndarray, where: str
 ) -> tuple[list[Column], list[str], list[str]]:
-    """How each column becomes features, judged on the training rows: (columns, left out, notes)."""
+    """How each column becomes features, judged on the training rows: (columns, left out, notes).
+
+    Args:
+        frame: the rows.
+        counting: the columns that only count the rows of the table.
+        train: which rows are of the training split.
+        where: how messages call the table.
+    """
     import numpy as np
 
     columns, left_out, notes = [], [], []
@@ -272,7 +191,7 @@ def columns_of(
             known = values[train][~np.isnan(values[train])]
             if len(known) == 0 or known.min() == known.max():
                 left_out.append(f"{name} (constant)")
-            elif _counts_rows(values):
+            elif name in counting:
                 left_out.append(f"{name} (it only counts the rows)")
             else:
                 mean = float(known.mean())
@@ -296,12 +215,17 @@ def columns_of(
     return columns, left_out, notes
 
 
-def _counts_rows(values: np.ndarray) -> bool:
-    """Whether a column is 0, 1, 2, … or 1, 2, 3, … and so on."""
+def _counts_rows(values: pd.Series, where: str) -> bool:
+    """Whether a column is 0, 1, 2, … or 1, 2, 3, … and so on, in all rows of the table."""
     import numpy as np
 
-    return len(values) > FEWEST_ROWS and bool(
-        np.array_equal(values - values[0], np.arange(len(values))) and values[0] in (0, 1)
+    if len(values) <= FEWEST_ROWS:
+        return False
+    read = as_numbers(values, where)
+    if read is None:
+        return False
+    return read[0][0] in (0, 1) and bool(
+        np.array_equal(read[0] - read[0][0], np.arange(len(values)))
     )
 
 
@@ -373,11 +297,19 @@ def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
                 parts.append(keras.ops.cast(gone, "float32"))
         else:
             lookup = keras.layers.StringLookup(
-                vocabulary=list(c.categories), output_mode="one_hot", oov_token=OTHER
+                vocabulary=list(c.categories), output_mode="one_hot", oov_token=other_than(c)
             )
             parts.append(lookup(value))
     x = keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
     return keras.Model(inputs, core(x), name="takes_rows")
+
+
+def other_than(c: Column) -> str:
+    """A name for whatever is none of a column's categories, and itself none of them."""
+    name = OTHER
+    while name in (c.categories or ()):
+        name += "_"
+    return name
 
 
 def columns_from(treatment: dict[str, Any]) -> list[Column]:

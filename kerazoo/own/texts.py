@@ -12,24 +12,25 @@ from kerazoo.datasets import text
 from kerazoo.datasets.cache import home
 from kerazoo.errors import KerazooError
 from kerazoo.files import save_atomic, write_bytes
-from kerazoo.own.csv_file import column, is_missing, read_with_test
+from kerazoo.own.csv_file import column, is_missing, read_table, read_test
 from kerazoo.own.data import (
     Asked,
     Own,
     as_data,
-    listed,
     name_of,
+    notes_on_classes,
+    notes_on_copies,
     own_dataset,
-    refuse_untrained_classes,
     shuffled_split,
     split_line,
     take,
 )
-from kerazoo.own.table import class_target
-from kerazoo.spec import Dataset
+from kerazoo.own.target import class_target, target_like
+from kerazoo.spec import Dataset, Split
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 LENGTH = 400  # tokens that a model of the zoo reads
 VOCABULARY = 20_000  # most token ids of a vocabulary of the user's own
@@ -47,21 +48,20 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
         test: likewise, the texts to measure on; by default a fifth of ``source``.
 
     Raises:
-        KerazooError: what :func:`kerazoo.own.csv_file.read_frame` refuses; no text or target
+        KerazooError: what :func:`kerazoo.own.csv_file.read_table` refuses; no text or target
             column; a class in fewer than three rows; texts without words.
     """
     import numpy as np
 
-    frame, held_out = read_with_test(source, test)
-    where = "the DataFrame" if isinstance(source, type(frame)) else str(source)
+    table = read_table(source)
+    frame, where = table.frame, table.where
     name = column(frame, asked.text, "the column of texts (--text)")
     if isinstance(asked.target, tuple):
         raise KerazooError("texts have one target; give --target once.")
     label = column(frame, asked.target, "the target (--target)")
     if label == name:
         raise KerazooError(f"text and target are both {name!r}; they must differ.")
-    words = np.array([bool(text.tokens_of(str(t))) for t in frame[name]])
-    words &= ~is_missing(frame[name])
+    words = _with_words(frame[name])
     if words.sum() < words.size / 2:
         raise KerazooError(
             f"{where}: {int((~words).sum()):,} of {words.size:,} texts in {name!r} hold no word. "
@@ -74,19 +74,28 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
             f"{where}: {int((~target.known).sum()):,} of {words.sum():,} texts have no {label!r}. "
             "Is it the right column?"
         )
-    kept = words.copy()
-    kept[words] = target.known
-    y, texts = target.y[target.known], frame[name][kept].astype(str).to_numpy(dtype=object)
-    held_out = None if held_out is None else held_out[kept]
-    indices = shuffled_split(y, stratify=True, held_out=held_out)
-    refuse_untrained_classes(y, indices, target.labels, where)
-    if not len(indices["test"]):
-        raise KerazooError(f"{where}: no text of the test data has words and a class.")
+    y, texts = target.y[target.known], _texts(frame[name][words][target.known])
+    indices = shuffled_split(
+        y, stratify=True, held_out=None if test is None else np.zeros(len(y), bool)
+    )
     path = start.vocabulary if start is not None else None
     if path is None:
         path = _own_vocabulary(texts[indices["train"]])
     tokens = text.read_vocabulary(path)
     x = text.encode(texts, tokens, LENGTH)
+    splits, left = take(x, y, indices), len(frame) - len(y)
+    found = [f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {target.why}"]
+    if test is not None:
+        more = read_test(test, table)
+        column(more.frame, name, f"the column of texts in {more.where}")
+        rows = more.frame[_with_words(more.frame[name])]
+        theirs = target_like(target, rows, more.where)
+        if not theirs.known.any():
+            raise KerazooError(f"{more.where}: no text of the test data has words and a class.")
+        ids = text.encode(_texts(rows[name][theirs.known]), tokens, LENGTH)
+        splits["test"] = Split(ids, theirs.y[theirs.known])
+        left += len(more.frame) - len(ids)
+        found.append(f"{more.where}: {len(ids):,} texts to test on")
     info = own_dataset(
         "texts" if isinstance(source, type(frame)) else name_of(Path(source)),
         "classification",
@@ -96,18 +105,35 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
         vocabulary=path,
         source=where,
     )
-    data = as_data(info, take(x, y, indices))
+    data = as_data(info, splits)
     return Own(
         data=data,
         found=(
-            f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {target.why}",
+            *found,
             f"{_vocabulary_line(x, tokens, start)}; {text.KEPT} {LENGTH} words of a text are read",
-            split_line(data, stratified=True, given=held_out is not None),
+            split_line(data, stratified=True, given=test is not None),
         ),
-        warnings=_warnings(x, y, target.labels, kept, start),
+        warnings=(
+            *_warnings(x, left, start),
+            *notes_on_classes(Counter(target.labels[i] for i in y.tolist()), "texts"),
+            *notes_on_copies(data, "text"),
+        ),
+        test_given=test is not None,
         treatment={"kind": "text", "text": name, "targets": [label]},
         extras=lambda folder, model: write_strings(folder, model, tokens),
     )
+
+
+def _with_words(values: pd.Series) -> np.ndarray:
+    """Which texts are there and hold a word, bool ``(n,)``."""
+    import numpy as np
+
+    words = np.array([bool(text.tokens_of(str(t))) for t in values], dtype=bool)
+    return words & ~is_missing(values)
+
+
+def _texts(values: pd.Series) -> np.ndarray:
+    return values.astype(str).to_numpy(dtype=object)
 
 
 def _own_vocabulary(texts: np.ndarray) -> Path:
@@ -138,11 +164,8 @@ def _vocabulary_line(x: np.ndarray, tokens: tuple[str, ...], start: Dataset | No
     return f"vocabulary {whose}: {len(tokens):,} words, {_known(x):.0%} of those in the texts"
 
 
-def _warnings(
-    x: np.ndarray, y: np.ndarray, labels: tuple[str, ...], kept: np.ndarray, start: Dataset | None
-) -> tuple[str, ...]:
+def _warnings(x: np.ndarray, left: int, start: Dataset | None) -> list[str]:
     lines = []
-    left = int((~kept).sum())
     if left:
         lines.append(f"{left:,} rows have no text or no class and are left out")
     if start is not None and _known(x) < LEAST_KNOWN:
@@ -150,10 +173,7 @@ def _warnings(
             f"the vocabulary of {start.name} knows only {_known(x):.0%} of the words; another "
             "language? --weights none makes one of your texts"
         )
-    counts = Counter(labels[i] for i in y).most_common()
-    if counts[0][1] >= 3 * counts[-1][1]:
-        lines.append(f"the classes differ in size: {listed([f'{c} {n:,}' for c, n in counts])}")
-    return tuple(lines)
+    return lines
 
 
 def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> None:
