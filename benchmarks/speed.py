@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import statistics
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,7 +66,8 @@ def main() -> None:
             rows = dict(figures.get(name, {}).get("figures", {}))
             for row, measured in SECTIONS[name].measure(options.only):
                 rows[row] = measured
-                figures[name] = {"figures": rows, "machine": machine()}
+                known = figures.get(name, {}).get("measured", {})
+                figures[name] = {"figures": rows, "measured": {**known, row: machine()}}
                 write_json(FIGURES, figures)
     write_report(figures)
 
@@ -78,7 +80,24 @@ def machine() -> dict[str, Any]:
 
         versions["torch"] = metadata.version("torch")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {**versions, "threads": cores, "load": round(os.getloadavg()[0], 1)}
+    return {
+        **versions,
+        "threads": str(cores),
+        "day": time.strftime("%Y-%m-%d"),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def _measured_with(machines: list[dict[str, Any]]) -> str:
+    """What the rows of a section were measured with; a range, or all values, where they differ."""
+    said = []
+    for key in machines[0]:
+        values = sorted({m[key] for m in machines if key in m})
+        if len(values) > 1 and key in ("load", "day"):
+            said.append(f"{key} {values[0]} to {values[-1]}")
+        else:
+            said.append(f"{key} {' and '.join(map(str, values))}")
+    return f"Measured with {', '.join(said)}."
 
 
 def write_report(figures: dict[str, Any]) -> None:
@@ -88,10 +107,10 @@ def write_report(figures: dict[str, Any]) -> None:
         "",
         "Written by `python -m benchmarks.speed`. Times on a shared machine are noise, so every "
         "comparison is interleaved (A B A B …) and told as a ratio of medians; above 1 kerazoo is "
-        "faster. `load` is how many processes wanted the cores when the last row of a section was "
-        "measured: where it exceeds the threads, other work ran beside it. Rows can be measured "
-        "apart (`--only`), so two rows of a section may be of different hours; what stands in one "
-        "row is of the same one.",
+        "faster. `load` is how many processes wanted the cores when a row was finished: where it "
+        "exceeds the threads, other work ran beside it. Rows can be measured apart (`--only`), so "
+        "two rows of a section may be of different hours; what stands in one row is of the same "
+        "one.",
     ]
     pictures = HERE / "pictures"
     pictures.mkdir(exist_ok=True)
@@ -102,8 +121,7 @@ def write_report(figures: dict[str, Any]) -> None:
         if name not in figures:
             continue
         text += ["", *section.lines(figures[name]["figures"])]
-        where = figures[name]["machine"]
-        text += ["", f"Measured with {', '.join(f'{k} {v}' for k, v in where.items())}."]
+        text += ["", _measured_with(list(figures[name]["measured"].values()))]
     if "growth" in figures:
         growth.draw(figures["growth"]["figures"], pictures / "growth.png")
     if TRIED.exists():

@@ -61,8 +61,9 @@ def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
         try:
             aside.mkdir(parents=True)
             result = fill(aside)
-            for file in aside.rglob("*"):
-                _flush(file)
+            for file in (aside, *aside.rglob("*")):
+                if os.name == "posix" or file.is_file():  # Windows opens no folder
+                    _flush(file)
             _exchange(aside, path)
         finally:
             shutil.rmtree(aside, ignore_errors=True)

@@ -121,8 +121,8 @@ def _still_valid(
     before: Reference, stale: list[str], config: Mapping[str, Any], seeds: set[int]
 ) -> list[RecordedRun]:
     """The recorded runs that the fresh ones join: of the same training, in the same environment."""
-    here = (config["environment"], config["engine"])
-    if not stale and (before.environment, before.engine) == here:
+    there = {"threads": config["environment"]["threads"], **before.environment}  # once not noted
+    if not stale and (there, before.engine) == (config["environment"], config["engine"]):
         return [r for r in before.runs if r.seed not in seeds]
     why = "; ".join(stale) or "recorded with other versions, another engine or on another machine"
     print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import kerazoo
 from kerazoo.training import engine
-from kerazoo.training.work import multiply_adds
+from kerazoo.training.work import multiply_adds, training_multiply_adds
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,21 @@ from kerazoo.training.work import multiply_adds
 )
 def test_multiply_adds_of_a_layer(layers, wanted):
     assert multiply_adds(keras.Sequential(layers)) == wanted
+
+
+def test_multiply_adds_of_a_step_leave_out_the_gradient_of_raw_inputs():
+    layers = keras.layers
+    assert training_multiply_adds(keras.Sequential([keras.Input((5,)), layers.Dense(3)])) == 2 * 15
+    after = [keras.Input((5,)), layers.Rescaling(2.0), layers.Dense(3), layers.Dense(2)]
+    assert training_multiply_adds(keras.Sequential(after)) == 2 * 15 + 3 * 6
+    learnt = [keras.Input((9,)), layers.Embedding(10, 4), layers.Conv1D(2, 3)]
+    assert training_multiply_adds(keras.Sequential(learnt)) == 3 * 7 * 3 * 8
+    lstm = keras.Sequential([keras.Input((6, 3)), layers.LSTM(4)])
+    assert training_multiply_adds(lstm) == 6 * 4 * 4 * (2 * 3 + 3 * 4)
+    gan = kerazoo.build("dcgan")
+    judge, drawer = multiply_adds(gan.discriminator), multiply_adds(gan.generator)
+    first = 14 * 14 * 32 * 16  # of the discriminator: 4 × 4, to 32 maps of 14 × 14
+    assert training_multiply_adds(gan) == 8 * judge - 2 * first + 3 * drawer - 100 * 4 * 4 * 128
 
 
 def test_multiply_adds_of_a_residual_network():

@@ -269,7 +269,7 @@ def test_tensorflow_datasets_without_end_are_refused(monkeypatch):
     with pytest.raises(KerazooError, match="repeats without end"):
         pair_of(whole.repeat())
     monkeypatch.setattr("kerazoo.own.arrays.MOST_BYTES", 10 * x.nbytes)
-    with pytest.raises(KerazooError, match="or does not end"):  # it does not know that itself
+    with pytest.raises(KerazooError, match="does not end within"):  # it does not know that itself
         pair_of(whole.repeat().filter(lambda x, y: True))
 
 
@@ -312,7 +312,7 @@ def test_notes_on_arrays():
     x, _ = arrays()
     own = pictures_from_arrays((x, np.minimum(np.arange(30) // 6, 1)), test=(x[:5], [0] * 5))
     assert any("times as many pictures as '0'" in w for w in own.warnings)
-    assert any("5 pictures of the test split occur" in w for w in own.warnings)
+    assert any("pictures of the test split occur" in w for w in own.warnings)
 
 
 def test_pictures_to_draw_are_split_as_their_folders_say(tmp_path):

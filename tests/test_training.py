@@ -20,7 +20,7 @@ from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.recipe import Recipe
 from kerazoo.tasks import classification, judging
-from kerazoo.training import checkpoint, loop, trainer
+from kerazoo.training import checkpoint, engine, loop, trainer
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.batches import Batches
 from kerazoo.training.job import Job
@@ -134,6 +134,78 @@ def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypa
     resumed = kerazoo.train(name, out="stopped", resume=True, **options)
     assert outcome(resumed.path) == outcome(straight.path)
     assert kerazoo.evaluate("stopped").same, "the saved model is loaded as it was"
+
+
+TORCH = """
+import kerazoo
+from kerazoo.training import checkpoint
+options = {"settings": {"epochs": 3, "train_examples": 96}, "progress": False}
+options |= {"seed": 1, "checkpoint_seconds": 0.0}
+straight = kerazoo.train("mlp@digits", out="straight", **options)
+order = checkpoint.order_of_data
+def dies(n, seed, at):
+    if at == 2:
+        raise ZeroDivisionError
+    return order(n, seed, at)
+checkpoint.order_of_data = dies
+try:
+    kerazoo.train("mlp@digits", out="stopped", **options)
+except ZeroDivisionError:
+    checkpoint.order_of_data = order
+resumed = kerazoo.train("mlp@digits", out="stopped", resume=True, **options)
+assert resumed.history == straight.history
+assert resumed.metrics == straight.metrics
+print("same")
+"""
+
+
+@pytest.mark.slow
+def test_dropout_resumes_to_identical_weights_on_pytorch(in_tmp):
+    """There a Dropout draws from PyTorch's own generator, which no variable holds."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    said = subprocess.run(
+        [sys.executable, "-c", TORCH],
+        capture_output=True, text=True, check=False, env={**os.environ, "KERAS_BACKEND": "torch"},
+    )  # fmt: skip
+    assert said.stdout.strip().endswith("same"), said.stderr
+
+
+def test_a_limit_of_keras_on_every_training_is_refused(private_zoo, in_tmp):
+    if not hasattr(keras.config, "set_max_epochs"):
+        pytest.skip("this Keras has no such limit")
+    keras.config.set_max_epochs(1)
+    try:
+        with pytest.raises(KerazooError, match=r"KERAS_MAX_EPOCHS .1. ends every training early"):
+            kerazoo.train("bar_net", out="run", **OPTIONS)
+    finally:
+        keras.config.set_max_epochs(None)
+    assert len(kerazoo.train("bar_net", out="run", resume=True, **OPTIONS).history) == 6
+
+
+def test_a_run_on_another_number_of_threads_is_not_continued(private_zoo, in_tmp, monkeypatch):
+    """Sums of another order round otherwise, so it would not end with the same bits."""
+    kerazoo.train("bar_net", epochs=1, out="run", **OPTIONS)
+    again = {"epochs": 1, "out": "run", "resume": True, **OPTIONS}
+    kerazoo.train("bar_net", **again)
+    monkeypatch.setattr(engine, "threads", lambda: 77)
+    with pytest.raises(KerazooError, match=r"environment\.threads"):
+        kerazoo.train("bar_net", **again)
+    path = in_tmp / "run" / "config.json"
+    config = json.loads(path.read_text())
+    del config["environment"]["threads"]  # of a run from before it was noted
+    path.write_text(json.dumps(config))
+    kerazoo.train("bar_net", **again)
+
+
+def test_a_picture_of_an_epoch_is_there_before_the_epoch_counts(private_zoo, in_tmp, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        classification,
+        "at_epoch",
+        lambda folder, model, epoch, last: seen.append((epoch, epochs_kept(folder))),
+    )
+    kerazoo.train("bar_net", out="run", **OPTIONS)
+    assert seen == [(1, -1), *((epoch, epoch - 1) for epoch in range(2, 7))]
 
 
 @pytest.mark.slow

@@ -11,15 +11,28 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import kerazoo
 from benchmarks.peers.job import job_from_command_line, report
+from kerazoo.training import loop
 
 
 def main() -> None:
     """Train and report."""
     job = job_from_command_line()
+    seconds = []
+
+    def timed(*arguments: Any, fit: Callable[..., Any] = loop.fit, **options: Any) -> Any:
+        began = time.perf_counter()
+        state = fit(*arguments, **options)
+        seconds.append(time.perf_counter() - began)
+        return state
+
+    loop.fit = timed
     with tempfile.TemporaryDirectory() as folder:
         run = kerazoo.train(
             job.entry,
@@ -36,11 +49,11 @@ def main() -> None:
                 "train_on": "train+validation",  # no validation after each epoch
             },
             out=Path(folder) / "run",
-            progress=False,
+            progress=True,
             engine=job.options.get("engine", "auto"),
         )
         timing = json.loads((run.path / "timing.json").read_text(encoding="utf-8"))
-    report(timing["epochs"], run.history[-1]["loss"])
+    report(timing["epochs"], run.history[-1]["loss"], seconds=seconds[0])
 
 
 if __name__ == "__main__":

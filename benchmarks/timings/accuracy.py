@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -51,6 +52,11 @@ def reached(run: dict[str, Any]) -> float | None:
     return None
 
 
+def _epochs(run: dict[str, Any]) -> list[float]:
+    """Seconds of each epoch after the first."""
+    return [b - a for a, b in itertools.pairwise(run["seconds"])]
+
+
 def lines(figures: dict[str, Any]) -> list[str]:
     """The section of the report."""
     times = {who: [reached(f[who]) for f in figures.values()] for who in ("kerazoo", "keras.io")}
@@ -76,6 +82,11 @@ def lines(figures: dict[str, Any]) -> list[str]:
     if all(v is not None for values in times.values() for v in values):
         medians = {who: statistics.median(v for v in values if v) for who, values in times.items()}
         text.append(f"Ratio of the medians: **{medians['keras.io'] / medians['kerazoo']:.1f}**.")
+        epochs = sorted(s for f in figures.values() for s in _epochs(f["keras.io"]))
+        text.append(
+            f"An epoch of keras.io's took {statistics.median(epochs):.1f} s ({epochs[0]:.1f} to "
+            f"{epochs[-1]:.1f} s): where these lie far apart, other work ran on the machine."
+        )
     text.append(
         f"Test accuracy of kerazoo's runs at their end: {100 * statistics.fmean(ends):.2f} % "
         f"({100 * min(ends):.2f} to {100 * max(ends):.2f} %)."

@@ -16,6 +16,7 @@ ENTRY = "mnist_cnn_fast@mnist"
 WHOLE = 60_000
 SHARES = (16, 4, 1)
 BATCHES = (32, 128, 512)
+ROUNDS = 3
 
 
 def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
@@ -32,12 +33,17 @@ def measure(only: str | None = None) -> Iterator[tuple[str, Any]]:
                 ways[str(WHOLE // share)] = partial(
                     measuring.worker, "benchmarks.peers.kerazoo_train", job
                 )
-            yield str(batch), measuring.interleaved(ways, 1, f"growth, batch {batch}")
+            yield str(batch), measuring.interleaved(ways, ROUNDS, f"growth, batch {batch}")
 
 
-def seconds(run: dict[str, Any]) -> float:
-    """Of an epoch after the first."""
-    return statistics.median(run["epochs"][1:])
+def seconds(runs: list[dict[str, Any]]) -> list[float]:
+    """Of an epoch after the first, of each run."""
+    return [statistics.median(run["epochs"][1:]) for run in runs]
+
+
+def megabytes(runs: list[dict[str, Any]]) -> float:
+    """Peak memory of the process, median of the runs."""
+    return statistics.median(run["peak_mb"] for run in runs)
 
 
 def lines(figures: dict[str, Any]) -> list[str]:
@@ -46,15 +52,19 @@ def lines(figures: dict[str, Any]) -> list[str]:
     table = [
         "## Growth",
         "",
-        f"`{ENTRY}` without augmentation: seconds of an epoch after the first, and peak memory of "
-        "the whole process in MB, by number of pictures and batch size. (Every process reads all "
-        "of MNIST from the cache, whatever it trains on.)",
+        f"`{ENTRY}` without augmentation: seconds of an epoch after the first, medians of {ROUNDS} "
+        "interleaved processes (smallest to largest), and peak memory of the whole process in MB, "
+        "by number of pictures and batch size. (Every process reads all of MNIST from the cache, "
+        "whatever it trains on, and measures all test pictures in the end.)",
         "",
         f"| batch | {' | '.join(f'{int(s):,} pictures' for s in sizes)} |",
         "|---|" + "---:|" * len(sizes),
     ]
     for batch, row in figures.items():
-        cells = [f"{seconds(row[s][0]):.2f} s, {row[s][0]['peak_mb']:.0f} MB" for s in sizes]
+        cells = [
+            f"{measuring.spread(seconds(row[s]), '{:.2f}')} s, {megabytes(row[s]):.0f} MB"
+            for s in sizes
+        ]
         table.append(f"| {batch} | {' | '.join(cells)} |")
     return [*table, "", "![growth](pictures/growth.png)"]
 
@@ -69,10 +79,9 @@ def draw(figures: dict[str, Any], path: Path) -> None:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for batch, row in figures.items():
         sizes = sorted(int(s) for s in row)
-        left.plot(
-            sizes, [seconds(row[str(s)][0]) for s in sizes], marker="o", label=f"batch {batch}"
-        )
-        right.plot(sizes, [row[str(s)][0]["peak_mb"] for s in sizes], marker="o")
+        middle = [statistics.median(seconds(row[str(s)])) for s in sizes]
+        left.plot(sizes, middle, marker="o", label=f"batch {batch}")
+        right.plot(sizes, [megabytes(row[str(s)]) for s in sizes], marker="o")
     for axes, title in ((left, "seconds of an epoch"), (right, "peak memory, MB")):
         axes.set(xlabel="training pictures", title=title, ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)

@@ -24,7 +24,8 @@ class Batches:
         self.examples = len(arrays[0])
         self.batch_size = batch_size
         self._arrays = arrays
-        self._order = tf.Variable(tf.range(self.examples, dtype=tf.int64), trainable=False)
+        with tf.device("CPU:0"):  # where tf.data runs
+            self._order = tf.Variable(tf.range(self.examples, dtype=tf.int64), trainable=False)
 
     def in_order(self, order: np.ndarray) -> None:
         """Visit the examples in this order, int64 ``(n,)``, from the next iteration on."""
@@ -40,9 +41,11 @@ class Batches:
         import tensorflow as tf
 
         size = self.batch_size
-        tensors = [
-            tf.constant(a.astype(np.float32) if a.dtype == np.float64 else a) for a in self._arrays
-        ]
+        with tf.device("CPU:0"):
+            tensors = [
+                tf.constant(a.astype(np.float32) if a.dtype == np.float64 else a)
+                for a in self._arrays
+            ]
 
         def batch(number: Any) -> tuple[Any, ...]:
             # Rows are gathered batch by batch: a shuffled copy of the data is never made.

@@ -20,6 +20,7 @@ from kerazoo import fingerprint
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.files import read_arrays, sha256_of_json, write_arrays
+from kerazoo.training import engine
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,7 @@ def set_random_state(model: keras.Model, seed: int, epoch: int) -> None:
         # RandomState's stream is frozen, so the numbers are the same with every NumPy version.
         draw = np.random.RandomState([seed, epoch, 1, index]).randint(0, 2**31 - 1, size=2)
         state.assign(draw.astype(keras.backend.standardize_dtype(state.dtype)))
+    engine.seed_backend(int(np.random.RandomState([seed, epoch, 2]).randint(0, 2**31 - 1)))
 
 
 def order_of_data(n: int, seed: int, epoch: int) -> np.ndarray:

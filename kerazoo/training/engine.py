@@ -1,11 +1,13 @@
 """How this backend runs a model fastest. The user sets nothing.
 
-Every choice below was measured (benchmarks/SPEED.md has the tables); none changes a result beyond
-rounding. ``plain`` is Keras's own judgement in everything, to compare with and to fall back on.
+Every choice below was measured, on TensorFlow and the CPU (benchmarks/SPEED.md has the tables);
+other backends, and accelerators, are left as Keras has them. None changes a result beyond rounding.
+``plain`` is Keras's own judgement in everything, to compare with and to fall back on.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,9 +66,10 @@ def way_to_train(model: keras.Model, batch_size: int, name: str) -> Way:
         batch_size: examples in a step.
         name: ``auto``, or ``plain`` for Keras's own judgement in everything.
     """
-    if name == "plain" or keras.config.backend() != "tensorflow":
+    if name == "plain" or keras.config.backend() != "tensorflow" or _has_accelerator():
         # JAX without its compiler runs operation by operation, and PyTorch's compiler is better
-        # left to Keras's judgement: both are as Keras has them.
+        # left to Keras's judgement. On a GPU nothing was measured yet, and a loop that is written
+        # out would not be cuDNN's.
         return Way()
     work = 3 * batch_size * max(1, multiply_adds(model))
     steps = int(min(MOST_STEPS, max(1, WORK_OF_AN_EXECUTION // work)))
@@ -110,6 +113,34 @@ def compile_options() -> dict[str, Any]:
     if keras.config.backend() == "tensorflow" and not _has_accelerator():
         return {"jit_compile": False}
     return {}
+
+
+def threads() -> int:
+    """How many threads the backend computes one operation with; sums depend on it by rounding."""
+    backend = keras.config.backend()
+    if backend == "torch":
+        import torch
+
+        return torch.get_num_threads()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        chosen = tf.config.threading.get_intra_op_parallelism_threads()
+        if chosen:
+            return chosen
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def seed_backend(seed: int) -> None:
+    """Seed the random numbers that a backend draws past Keras's seed generators.
+
+    On PyTorch a Dropout without a seed of its own draws from PyTorch's global generator.
+    """
+    if keras.config.backend() == "torch":
+        import torch
+
+        torch.manual_seed(seed)
 
 
 def predict(model: keras.Model, x: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kerazoo import tasks
 from kerazoo._lazy import keras
-from kerazoo.errors import Diverged
+from kerazoo.errors import Diverged, KerazooError
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Split
 from kerazoo.training import checkpoint, engine, run
@@ -57,6 +57,7 @@ def fit(
         Diverged: the training failed; the last good state is kept.
         KeyboardInterrupt: the last finished epoch is on disk.
     """
+    _refuse_limits()
     recipe = job.recipe
     began = time.monotonic()
     split = training_split(job.data, recipe)
@@ -99,7 +100,19 @@ def fit(
         bar.close()
         epochs.close()
     assert keeper.state is not None  # a recipe has an epoch
+    assert keeper.state.epochs == recipe.epochs
     return keeper.state
+
+
+def _refuse_limits() -> None:
+    """Raise KerazooError where Keras is told to stop short of what a recipe says."""
+    for name in ("max_epochs", "max_steps_per_epoch"):  # since Keras 3.11
+        limit = getattr(keras.config, name, lambda: None)()
+        if limit is not None:
+            raise KerazooError(
+                f"KERAS_{name.upper()} ({limit}) ends every training early, so that no figure "
+                f"would be of its recipe; unset it, or call keras.config.set_{name}(None)."
+            )
 
 
 @dataclass
@@ -143,8 +156,9 @@ class Epochs:
         what = task.trouble(row)
         if what is not None:
             raise Diverged(f"the training failed in epoch {epoch + 1}: {what}")
-        self.keeper.reached(state, last=epoch + 1 == last)
+        # Before the state is kept: an epoch that is on disk is not run again to draw it.
         task.at_epoch(self.folder, job.model, epoch + 1, last)
+        self.keeper.reached(state, last=epoch + 1 == last)
         self.bar.update(epoch, self.steps, row["loss"], end=True)
         if self.tensorboard:
             if self.logger is None:

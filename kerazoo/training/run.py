@@ -40,6 +40,7 @@ from kerazoo.errors import KerazooError, first_line
 from kerazoo.files import is_leftover, save_atomic, write_json, write_text
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry
+from kerazoo.training import engine
 from kerazoo.training.job import Job
 
 FORMAT = 1
@@ -103,6 +104,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
         "machine": f"{platform.system()} {platform.machine()}, {processor()}",
+        "threads": str(engine.threads()),
     }
 
 
@@ -140,6 +142,7 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
     defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
     before["recipe"] = {**defaults, **before["recipe"]}
     before.setdefault("engine", "plain")  # before there was another one
+    before["environment"].setdefault("threads", config["environment"]["threads"])  # not noted then
     differ = _differences(before, json.loads(json.dumps(config)))
     if differ:
         raise KerazooError(

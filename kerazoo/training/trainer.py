@@ -120,6 +120,7 @@ def train_job(
         )
     run.prepare(folder, run.config_of(job), resume=resume)
     if run.is_finished(folder):
+        (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)  # killed before it was gone
         return run.load(folder)
     try:
         state = loop.fit(
