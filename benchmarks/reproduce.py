@@ -16,9 +16,10 @@ import sys
 from pathlib import Path
 
 from kerazoo import caveats, evidence, reference_table, registry, tables
+from kerazoo.errors import KerazooError
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric, metric
-from kerazoo.spec import TIERS, Entry
+from kerazoo.spec import JUDGES, TIERS, Entry
 from kerazoo.verifying import verify
 
 ROOT = Path(__file__).parent.parent
@@ -41,23 +42,40 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     if not (options.tables_only or options.check):
-        for name in options.entries or registry.list_entries():
-            for tier in options.tier or TIERS:
-                entry = registry.get_entry(name)
-                if entry.unmeasured and not options.entries:
-                    continue
+        failed = record(options.entries, options.tier or list(TIERS), options.seeds, options.work)
+        write()
+        for line in failed:
+            print(f"not recorded: {line}", file=sys.stderr)
+        return 1 if failed else 0
+    return check() if options.check else write()
+
+
+def record(asked: list[str], tiers: list[str], seeds: int | None, work: Path) -> list[str]:
+    """Train and record; what could not be recorded, with the reason. Judges come first."""
+    judges = {by for _, by in JUDGES.values()}
+    names = sorted(asked or registry.list_entries(), key=lambda name: name not in judges)
+    failed = []
+    for name in names:
+        entry = registry.get_entry(name)
+        if entry.unmeasured and not asked:
+            continue
+        for tier in tiers:
+            try:
                 report = verify(
                     entry.name,
                     tier=tier,
-                    seeds=options.seeds or entry.seeds,
+                    seeds=seeds or entry.seeds,
                     record=True,
-                    out=options.work / f"{entry.name}-{tier}",
+                    out=work / f"{entry.name}-{tier}",
                     resume=True,
                 )
-                print(report.table, flush=True)
-                if tier == "full":
-                    _keep_pictures(report.runs[0].path, entry.name)
-    return check() if options.check else write()
+            except KerazooError as error:  # the others can be recorded all the same
+                failed.append(f"{entry.name}, {tier}: {error}")
+                continue
+            print(report.table, flush=True)
+            if tier == "full":
+                _keep_pictures(report.runs[0].path, entry.name)
+    return failed
 
 
 def _keep_pictures(run: Path, name: str) -> None:
@@ -147,7 +165,7 @@ def results() -> str:
 
 
 def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> list[str]:
-    """One tier of one entry: every run, then baselines and limits; the mean is in the heading."""
+    """One tier of one entry: every run, their mean, then baselines and limits."""
     columns = reference_table.columns(reference, measure)
     copy = registry.get_dataset(entry.dataset).measured_on
     lines = [
@@ -161,9 +179,8 @@ def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> lis
         "|---|" + "---:|" * (len(columns) - 1),
     ]
     for row in reference_table.rows(reference, measure):
-        if row.kind != "mean":
-            training = f" {row.training} |" if row.training else " |"
-            lines.append(f"| {' | '.join((row.title, *row.figures))} |{training}")
+        training = f" {row.training} |" if row.training else " |"
+        lines.append(f"| {' | '.join((row.title, *row.figures))} |{training}")
     return lines
 
 

@@ -78,6 +78,9 @@ def _train(commands: Commands) -> None:
     command.add_argument("--epochs", type=int, help="instead of the recipe's")
     command.add_argument("--tensorboard", action="store_true", help="write TensorBoard events")
     command.add_argument(
+        "--validate", action="store_true", help="measure on validation; the test split stays unread"
+    )
+    command.add_argument(
         "--checkpoint-seconds",
         type=float,
         metavar="T",

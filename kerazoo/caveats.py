@@ -6,13 +6,16 @@ All of it is derived from recorded data; nobody types it. Standard library only.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from kerazoo import registry
 from kerazoo.evidence import Evidence, Reference, judge_sha256, stale_reasons
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import Entry, Published
+
+EVEN = (0.05, 0.15)  # shares of a digit among samples that are taken as even
+ALIKE = 0.7  # of the distance between two real pictures; below, samples show too few kinds
 
 
 def plain(name: str) -> str:
@@ -57,6 +60,29 @@ def loses_sentence(published_metric: str, better: dict[str, float]) -> str:
     return f"loses to {named}" if named else ""
 
 
+def uneven(runs: Sequence[Mapping[str, float]]) -> list[str]:
+    """What is odd about samples of ten kinds: a kind that is rare or frequent, or too much alike.
+
+    Args:
+        runs: the other metrics of each run, see :func:`kerazoo.tasks.judging.figures`.
+    """
+    said = []
+    small = min((r["smallest_class"] for r in runs if "smallest_class" in r), default=EVEN[0])
+    large = max((r["largest_class"] for r in runs if "largest_class" in r), default=EVEN[1])
+    if small < EVEN[0] or large > EVEN[1]:
+        said.append(
+            f"The samples are uneven: of the ten digits one makes up {100 * small:.1f} % of a "
+            f"run's samples, one {100 * large:.1f} % (even would be 10 %)."
+        )
+    alike = min((r["diversity"] for r in runs if "diversity" in r), default=1.0)
+    if alike < ALIKE:
+        said.append(
+            f"The samples of a run are too much alike: two lie {alike:.2f} times as far apart as "
+            "two real pictures, which is a sign of mode collapse."
+        )
+    return said
+
+
 def caveats(entry: Entry, recorded: Evidence) -> list[str]:
     """What a reader of an entry's figures should know, one sentence or two each."""
     dataset = registry.get_dataset(entry.dataset)
@@ -76,15 +102,15 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
         said.append(f"{kind} on {dataset.measured_on}; other copies of the data may differ.")
     if entry.recipe.train_on == "train+validation":
         said.append(
-            "The recipe trains on train and validation together, once it was chosen on "
-            "validation; so no figure on unseen validation data stands beside the test figure."
+            "The recipe trains on train and validation together, so no figure on unseen validation "
+            "data stands beside the test figure (what was tried before: benchmarks/TUNING.md)."
         )
     if entry.not_blind:
         said.append(f"Not decided blind to the test split: {entry.not_blind}.")
     if recorded.weights is not None:
         said.append(
-            f"The bundled weights are those of seed {recorded.weights.seed}, the first and not the "
-            "best, stored as float16; they measure "
+            f"The bundled weights are those of seed {recorded.weights.seed}, the first, whatever "
+            "its figure, stored as float16; they measure "
             f"{recorded.measure.show(recorded.weights.value)}."
         )
     if not dataset.offline:
@@ -129,6 +155,7 @@ def _of_reference(entry: Entry, full: Reference, measure: Metric) -> list[str]:
     )
     if full.n < entry.seeds:
         said.append(f"The entry asks for {entry.seeds} seeds; {full.n} are recorded.")
+    said += uneven([r.also for r in full.runs])
     error = statistics.fmean(r.standard_error for r in full.runs)
     if error > 0:
         spread = ""

@@ -151,6 +151,7 @@ def _train(options: argparse.Namespace) -> int:
         resume=options.resume,
         engine=options.engine,
         tensorboard=options.tensorboard,
+        validate=options.validate,
         **chosen,
     )
     if options.json:
@@ -171,7 +172,8 @@ def _train(options: argparse.Namespace) -> int:
     measure = metric(metrics["metric"])
     _print(
         f"{done.entry} seed {done.seed}: {measure.title} {measure.show(metrics['value'])} on "
-        f"{metrics['examples']:,} test examples, {tables.duration(done.seconds)} of training",
+        f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
+        f"{tables.duration(done.seconds)} of training",
         *(f"{metric(name).title}: {metric(name).show(v)}" for name, v in metrics["also"].items()),
         *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
         *(f"picture:  {p}" for p in done.pictures),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class KerazooError(ValueError):
@@ -11,6 +12,10 @@ class KerazooError(ValueError):
 
     The command line prints it without a traceback and ends with exit status 2.
     """
+
+
+class NotAtHand(KerazooError):
+    """Data that is not on this machine and cannot be fetched, or a file that nobody brought."""
 
 
 class Diverged(KerazooError):
@@ -39,3 +44,17 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> Keraz
     guess = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     listed = f" Known: {', '.join(known)}." if known and not near else ""
     return KerazooError(f"unknown {kind} {name!r}.{guess}{listed}{' ' + hint if hint else ''}")
+
+
+def require_positive(whose: str, name: str, value: Any) -> None:
+    """Raise KerazooError unless an option is a whole number from 1 up."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise KerazooError(f"{whose}: {name}={value!r}; it must be a whole number from 1 up.")
+
+
+def require_rank(whose: str, shape: Sequence[int], *ranks: int) -> None:
+    """Raise KerazooError unless an ``input_shape`` has as many numbers as the model takes."""
+    if len(shape) not in ranks:
+        kinds = {1: "(columns,)", 3: "(height, width, channels)"}
+        wanted = " or ".join(kinds[rank] for rank in ranks)
+        raise KerazooError(f"{whose}: input_shape={tuple(shape)!r}; it takes {wanted}.")

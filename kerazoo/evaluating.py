@@ -11,10 +11,10 @@ from kerazoo import building, evidence, registry, tasks
 from kerazoo.errors import KerazooError
 from kerazoo.own.data import Own
 from kerazoo.own.reading import reread
-from kerazoo.spec import Entry
+from kerazoo.spec import Data, Entry
 from kerazoo.tasks.outcome import Outcome
 from kerazoo.training import run
-from kerazoo.training.trainer import data_for
+from kerazoo.training.trainer import data_for, on_validation
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,14 @@ def _evaluate_run(folder: Path, data: Any, test: Any) -> Evaluation:
         return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
     refuse_data(folder, data, test)
     entry = registry.get_entry(finished.entry)
-    outcome = tasks.of(entry).measure(finished.model, data_for(entry, finished.recipe))
+    outcome = tasks.of(entry).measure(finished.model, data_of_run(entry, finished))
     return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+
+
+def data_of_run(entry: Entry, finished: run.Run) -> Data:
+    """The data that a run of an entry was measured on, as its test split."""
+    data = data_for(entry, finished.recipe)
+    return on_validation(data) if finished.metrics.get("split") == "validation" else data
 
 
 def own_of_run(

@@ -27,7 +27,7 @@ from kerazoo.certifying import Certificate
 from kerazoo.composite import networks_of
 from kerazoo.datasets import text
 from kerazoo.errors import KerazooError, first_line
-from kerazoo.evaluating import is_run, own_of_run, refuse_data
+from kerazoo.evaluating import data_of_run, is_run, own_of_run, refuse_data
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
 from kerazoo.spec import Data, Entry
@@ -197,7 +197,7 @@ def _of_run(folder: Path, given: Any, test: Any) -> Trained:
         )
     refuse_data(folder, given, test)
     entry = registry.get_entry(finished.entry)
-    data = data_for(entry, finished.recipe)
+    data = data_of_run(entry, finished)
     known = folder / run.VOCABULARY if data.info.vocabulary else None
     return Trained(
         str(folder), entry, finished.model, data, text.read_vocabulary(known) if known else None

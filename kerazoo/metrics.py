@@ -6,6 +6,7 @@ Standard library only, since ``kerazoo list`` shows figures without Keras.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class Metric:
     def number(self, value: float) -> str:
         """A figure without its unit: ``99.45`` or ``0.0262``."""
         return f"{100 * value if self.percent else value:.{self.digits}f}"
+
+    def as_given(self, value: float) -> str:
+        """A figure of others with the digits that they gave, and its unit."""
+        digits = -int(Decimal(repr(value)).as_tuple().exponent)
+        if self.percent:
+            return f"{100 * value:.{max(0, digits - 2)}f} %"
+        return f"{value:.{max(0, digits)}f}"
 
     def with_spread(self, mean: float | None, std: float | None = None, n: int = 0) -> str:
         """A recorded mean, its spread and number of runs: ``99.45 ± 0.04 % (n = 5)``."""

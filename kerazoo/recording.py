@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, evidence, fingerprint, registry, tasks
+from kerazoo import building, evidence, fingerprint, recorded_pictures, registry, tasks
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.files import write_bytes
@@ -105,6 +105,7 @@ def record_reference(
             sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
         )
         write_bytes(evidence.weights_path(entry), content)
+        recorded_pictures.keep(entry, first.path)
     written = dataclasses.replace(
         recorded,
         metric=metric.name,

@@ -265,7 +265,7 @@ def _published_table(published: list[dict[str, Any]]) -> Table:
         said = caveats.loses_sentence(row["metric"], row["loses_to"])
         table.add_row(
             measure.title,
-            measure.show(row["value"]),
+            measure.as_given(row["value"]),
             Text(row["source"]),
             Text(row["conditions"]),
             *((said,) * loses),

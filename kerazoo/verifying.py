@@ -12,7 +12,7 @@ from typing import Any
 
 from kerazoo import building, evidence, fingerprint, registry
 from kerazoo._lazy import keras
-from kerazoo.caveats import best_naive, plain
+from kerazoo.caveats import best_naive, plain, uneven
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric
@@ -269,7 +269,11 @@ def verify(
         reference=reference,
         bound=worst_allowed(reference, len(fresh), metric_named(recorded.metric), entry.tolerance),
         problems=tuple(problems),
-        notes=(*notes, *_notes(fresh, reference, metric_named(recorded.metric))),
+        notes=(
+            *notes,
+            *_notes(fresh, reference, metric_named(recorded.metric)),
+            *uneven([r.metrics["also"] for r in runs if r]),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from kerazoo import evidence, registry
 from kerazoo.datasets import network
 from kerazoo.datasets.cache import load_data
-from kerazoo.errors import Interrupted, KerazooError
+from kerazoo.errors import Interrupted, KerazooError, NotAtHand
 from kerazoo.spec import Entry
 from kerazoo.training import run
 from kerazoo.verifying import Report, verify
@@ -127,6 +127,6 @@ def _why_skipped(entry: Entry, tier: str) -> str:
         return f"not measured yet{': ' + entry.unmeasured if entry.unmeasured else ''}"
     try:
         load_data(entry.dataset)
-    except KerazooError as error:
+    except NotAtHand as error:  # data that is there, but is not what it should be, is an error
         return str(error)
     return ""

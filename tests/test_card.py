@@ -10,9 +10,19 @@ from html.parser import HTMLParser
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kerazoo
-from kerazoo import building, card, caveats, evidence, reference_table, registry, tables
+from kerazoo import (
+    building,
+    card,
+    caveats,
+    evidence,
+    recorded_pictures,
+    reference_table,
+    registry,
+    tables,
+)
 from kerazoo.arguments import parser
 from kerazoo.composite import networks_of
 from kerazoo.evaluation import dot_plot, network_drawing
@@ -386,7 +396,60 @@ def test_pictures_of_a_run_are_on_the_card(finished_run, command, in_tmp):
     assert "epochs 1 in place of" in page.text, "it says that the recipe was changed"
     status, out, _ = command(*show, "card.html", "--json")
     assert status == 0 and json.loads(out)["path"] == "card.html"
-    assert "<img" not in (in_tmp / "card.html").read_text(encoding="utf-8")
+    source = (in_tmp / "card.html").read_text(encoding="utf-8")
+    kept = recorded_pictures.kept(registry.get_entry("mnist_cnn_small@digits"))
+    assert source.count("<img") == len(kept) > 1
+    assert "Of the recorded run of seed 0, tier full." in read(source).text
+
+
+def test_recorded_pictures_are_small_and_those_of_the_first_run(tmp_path, finished_run):
+    for name in registry.list_entries():
+        entry = registry.get_entry(name)
+        there = recorded_pictures.kept(entry)
+        assert bool(there) is not bool(entry.unmeasured), name
+        assert all(p.stat().st_size < 200_000 for p in there)
+        shown = registry.get_dataset(entry.dataset).licence
+        assert "not stated" not in shown or "worst_mistakes.png" not in {p.name for p in there}
+    weights = registry.get_model("mnist_cnn").evidence / "weights"
+    whole = [p for f in (weights, weights.parent / "references") for p in f.rglob("*.*")]
+    assert sum(p.stat().st_size for p in whole) < 19e6, "the wheel stays under 20 MB"
+
+
+def test_pictures_of_an_earlier_run_do_not_stay(tmp_path, finished_run, monkeypatch):
+    entry = registry.get_entry("mnist_cnn_small@digits")
+    monkeypatch.setattr(recorded_pictures, "folder_of", lambda entry: tmp_path)
+    (tmp_path / "old.png").write_bytes(b"x")
+    recorded_pictures.keep(entry, finished_run)
+    there = recorded_pictures.kept(entry)
+    assert {p.name for p in there} == {p.name for p in finished_run.glob("*.png")}
+    whole = sum(p.stat().st_size for p in finished_run.glob("*.png"))
+    assert sum(p.stat().st_size for p in there) < whole
+    with Image.open(there[0]) as picture:
+        assert picture.width <= recorded_pictures.WIDEST
+
+
+def test_a_published_figure_has_the_digits_that_it_was_given_with(command):
+    _, out, _ = command("show", "stacked_lstm@mackey_glass")
+    assert "0.00028" in out
+    assert metric("accuracy").as_given(0.9925) == "99.25 %"
+    assert metric("accuracy").as_given(0.85) == "85 %"
+    assert metric("mse").as_given(0.098) == "0.098"
+
+
+@pytest.mark.parametrize(
+    ("also", "says"),
+    [
+        ({"smallest_class": 0.04, "largest_class": 0.12, "diversity": 0.9}, ["uneven"]),
+        ({"smallest_class": 0.06, "largest_class": 0.2, "diversity": 0.9}, ["uneven"]),
+        ({"smallest_class": 0.06, "largest_class": 0.12, "diversity": 0.5}, ["collapse"]),
+        ({"smallest_class": 0.06, "largest_class": 0.12, "diversity": 0.9}, []),
+        ({"mae": 1.0}, []),
+    ],
+)
+def test_samples_that_are_uneven_or_alike_are_said(also, says):
+    said = caveats.uneven([{"smallest_class": 0.1, "largest_class": 0.1, "diversity": 1.0}, also])
+    assert len(said) == len(says)
+    assert all(word in line for word, line in zip(says, said, strict=True))
 
 
 def test_what_cannot_be_a_card_is_a_clear_error(finished_run, command, in_tmp):

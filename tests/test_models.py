@@ -127,7 +127,24 @@ def test_option_b_projects():
     assert f"{b:,} trainable" in kerazoo.models.resnet.resnet8.__doc__
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("dcgan", {"input_shape": (28, 28)}, "it takes .height, width, channels."),
+        ("dcgan", {"latent": 0}, "latent=0; it must be a whole number from 1 up"),
+        ("mlp", {"input_shape": (28, 28)}, r"it takes .columns,. or .height, width, channels."),
+        ("mlp", {"hidden": (8, 0)}, "hidden=0"),
+        ("linear_regression", {"input_shape": (3, 4)}, "it takes .columns,."),
+    ],
+)
+def test_options_that_no_model_can_be_built_of(name, options, says):
+    with pytest.raises(kerazoo.KerazooError, match=says):
+        kerazoo.build(name, **options)
+
+
 def test_residual_block_refuses_what_it_cannot_do():
+    with pytest.raises(kerazoo.KerazooError, match="stride=0"):
+        kerazoo.residual_block(keras.Input((8, 8, 16)), 16, stride=0)
     inputs = keras.Input((8, 8, 16))
     with pytest.raises(kerazoo.KerazooError, match="option='C'"):
         kerazoo.residual_block(inputs, 16, option="C")

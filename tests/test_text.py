@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import keras
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import imdb, text
 from kerazoo.errors import KerazooError
+from kerazoo.evaluation import linear_models
+from kerazoo.spec import Data, Split
 
 SAMPLES = [
     "What a film!<br /><br />It's GREAT -- isn't it?",
@@ -148,3 +152,37 @@ def test_predict_takes_a_table_of_texts(in_tmp, command):
         kerazoo.predict("text_cnn@imdb", ["a film"], text="review")
     with pytest.raises(KerazooError, match="a DataFrame holds none"):
         kerazoo.predict("mnist_cnn@digits", reviews)
+
+
+def test_the_linear_model_of_words_has_the_penalty_that_validates_best():
+    """Many rare words that say nothing: the weakest penalty learns them by heart."""
+    random = np.random.RandomState(0)
+
+    def split(n):
+        y = random.randint(0, 2, n)
+        x = random.randint(10, 5_000, (n, 60))
+        x[:, 0] = np.where(random.uniform(size=n) < 0.8, 2 + y, 3 - y)  # a word that says much
+        return Split(x.astype("int32"), y)
+
+    data = Data(split(600), split(300), split(2_000), None, "")
+    accuracy = linear_models.bag_of_words(data.train, data)
+    fixed = {}
+    for c in linear_models.WORD_CS:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(linear_models, "WORD_CS", (c,))
+            fixed[c] = linear_models.bag_of_words(data.train, data)
+    assert accuracy in fixed.values() and accuracy > fixed[1.0]
+
+
+def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
+    why = real_data_missing("imdb")
+    if why:
+        pytest.skip(why)
+    data = kerazoo.load_data("imdb")
+    train, validation, test = (
+        [x.tobytes() for x in s.x] for s in (data.train, data.validation, data.test)
+    )
+    assert len(set(train) & set(validation)) == 30
+    seen = set(train) | set(validation)
+    assert sum(x in seen for x in test) == 123
+    assert "123 test examples" in inspect.getdoc(imdb.imdb)

@@ -182,6 +182,33 @@ def test_a_limit_of_keras_on_every_training_is_refused(private_zoo, in_tmp):
     assert len(kerazoo.train("bar_net", out="run", resume=True, **OPTIONS).history) == 6
 
 
+def test_validate_leaves_the_test_split_unread(private_zoo, in_tmp, command):
+    data = kerazoo.load_data("bars")
+    done = kerazoo.train("bar_net", validate=True, out="run", **OPTIONS)
+    assert done.metrics["split"] == "validation"
+    assert done.metrics["examples"] == len(data.validation) != len(data.test)
+    said = done.model.predict(data.validation.x, verbose=0).argmax(1)
+    assert (
+        done.metrics["value"]
+        == (said == data.validation.y).mean()
+        == done.history[-1]["val_accuracy"]
+    )
+    assert not done.pictures
+    assert kerazoo.evaluate("run").same
+    with pytest.raises(KerazooError, match="add --set train_on=train"):
+        kerazoo.train("stacked_lstm@sine", settings={"train_on": "train+validation"}, validate=True)
+    asked = ("train", "linear_regression@diabetes", "--epochs", "1", "--validate")
+    status, out, _ = command(*asked, "--set", "train_on=train")
+    assert status == 0 and "88 validation examples" in out
+
+
+def test_validated_windows_are_those_of_the_validation_split(in_tmp):
+    data = kerazoo.load_data("sine")
+    asked = trainer.on_validation(data)
+    assert asked.test is data.validation
+    assert asked.series.starts["test"] is data.series.starts["validation"]
+
+
 def test_a_run_on_another_number_of_threads_is_not_continued(private_zoo, in_tmp, monkeypatch):
     """Sums of another order round otherwise, so it would not end with the same bits."""
     kerazoo.train("bar_net", epochs=1, out="run", **OPTIONS)

@@ -9,7 +9,7 @@ from conftest import record_once
 
 import kerazoo
 from kerazoo import registry, verifying_all
-from kerazoo.errors import Interrupted
+from kerazoo.errors import Interrupted, NotAtHand
 from kerazoo.verifying_all import verify_all
 
 
@@ -134,3 +134,19 @@ def test_verdicts_come_one_by_one(both_recorded):
     verdicts = verify_all("bar_net*", tier="smoke", progress=False)
     first = next(verdicts)
     assert first.entry == "bar_net@bars" and first.report.passed and first.seconds > 0
+
+
+def test_data_that_is_not_at_hand_is_skipped_but_wrong_data_is_an_error(
+    both_recorded, command, monkeypatch
+):
+    def load(error):
+        def load_data(name):
+            raise error
+
+        monkeypatch.setattr(verifying_all, "load_data", load_data)
+        return command("verify", "--all", "bar_net", "--tier", "smoke")
+
+    status, out, _ = load(NotAtHand("bars are not prepared on this machine"))
+    assert status == 2 and "bars are not prepared" in out
+    status, out, _ = load(kerazoo.KerazooError("bars.csv, line 7: a gap"))
+    assert status == 1 and "bars.csv, line 7" in out and "0 skipped" in out

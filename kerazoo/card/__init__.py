@@ -29,14 +29,15 @@ def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
     Args:
         entry: the entry.
         path: a file that ends in ``.html`` or ``.htm``; replaced if it exists.
-        run: the folder of a finished run of the entry, whose pictures the card shows.
+        run: the folder of a finished run of the entry, whose pictures the card shows; by default
+            those of the first recorded run, where they come with the package.
 
     Raises:
         KerazooError: another file name; a run that is not finished, damaged, or of another entry;
             the model cannot be built; or the file cannot be written. ``path`` is then as before.
     """
     check_path(path)
-    shown = None if run is None else pictures.pictures_of(run, entry)
+    shown = pictures.recorded_of(entry) if run is None else pictures.pictures_of(run, entry)
     write_text(path, page(entry, shown))
 
 

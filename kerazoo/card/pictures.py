@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerazoo import evidence, recorded_pictures
 from kerazoo.card.markup import tag
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
@@ -44,6 +45,16 @@ def section(run: RunPictures | None) -> str:
         for caption, content in run.pictures
     )
     return "\n".join([tag("p", run.said, "note"), *figures])
+
+
+def recorded_of(entry: Entry) -> RunPictures | None:
+    """The pictures of the recorded run whose weights come with the package; None without any."""
+    recorded = evidence.read(entry)
+    files = recorded_pictures.kept(entry)
+    if recorded.weights is None or not files:
+        return None
+    said = f"Of the recorded run of seed {recorded.weights.seed}, tier full."
+    return RunPictures(said, tuple((p.stem.replace("_", " "), _png(p)) for p in files))
 
 
 def pictures_of(folder: Path, entry: Entry) -> RunPictures:
@@ -85,7 +96,8 @@ def _of_run(entry: Entry, config: dict[str, Any], metrics: dict[str, Any]) -> st
     ]
     return (
         f"One run: seed {config['seed']}, tier {config['tier']}, {measure.title} "
-        f"{measure.show(metrics['value'])} on {metrics['examples']:,} test examples"
+        f"{measure.show(metrics['value'])} on {metrics['examples']:,} "
+        f"{metrics.get('split', 'test')} examples"
         + (f"; not with the recipe as it stands: {', '.join(changed)}" if changed else "")
         + "."
     )

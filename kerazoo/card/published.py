@@ -17,7 +17,7 @@ def section(content: dict[str, Any]) -> str:
         said = caveats.loses_sentence(p["metric"], p["loses_to"])
         verdict = tag("strong", said, "loses") if said else ""
         rows.append(
-            (measure.title, measure.show(p["value"]), p["source"], p["conditions"], verdict)
+            (measure.title, measure.as_given(p["value"]), p["source"], p["conditions"], verdict)
         )
     if not rows:
         return ""

@@ -35,7 +35,7 @@ def diabetes() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
     ``x`` is float32 ``(n, 10)`` in natural units (columns as named), ``y`` float32 ``(n, 1)``, a
     measure of progression from 25 to 346. There is no official split; ours is 266 train, 88
-    validation and 88 test, by a fixed seed. So few test rows make R² uncertain by about 0.08.
+    validation and 88 test, by a fixed seed. So few test rows make R² uncertain by about 0.1.
     """
     import numpy as np
     from sklearn.datasets import load_diabetes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from kerazoo._lazy import keras
 from kerazoo.datasets import brought
 from kerazoo.datasets.network import require_host
 from kerazoo.datasets.splitting import in_order
-from kerazoo.errors import KerazooError, first_line
+from kerazoo.errors import KerazooError, NotAtHand, first_line
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Windows
 
@@ -83,7 +84,7 @@ def _path() -> Path:
     """The file that the user has brought, else Keras's own copy, downloaded at need.
 
     Raises:
-        KerazooError: it is neither there nor to be downloaded.
+        NotAtHand: it is neither there nor to be downloaded.
     """
     own = brought.find(FILE)
     if own is not None:
@@ -99,7 +100,7 @@ def _path() -> Path:
     try:
         return Path(keras.utils.get_file(FILE, URL, file_hash=SHA256))
     except Exception as error:  # urllib raises many kinds
-        raise KerazooError(f"{FILE} cannot be had: {first_line(error)} {remedy}") from error
+        raise NotAtHand(f"{FILE} cannot be had: {first_line(error)} {remedy}") from error
 
 
 def read_csv(path: Path) -> np.ndarray:
@@ -141,10 +142,14 @@ def read_csv(path: Path) -> np.ndarray:
 
 def _row(path: Path, line: int, row: list[str]) -> tuple[datetime.datetime, list[float]]:
     try:
-        when = datetime.datetime.fromisoformat(row[0])
-        values = [float(value) for value in row[1:]]
-        if len(values) != len(COLUMNS):
+        if len(row) != len(COLUMNS) + 1:
             raise ValueError(f"{len(row)} columns instead of {len(COLUMNS) + 1}")
+        when = datetime.datetime.fromisoformat(row[0])
+        if when.tzinfo is not None:
+            raise ValueError(f"{row[0]!r} has a time zone; ETTh1's hours have none")
+        values = [float(value) for value in row[1:]]
+        if not all(map(math.isfinite, values)):
+            raise ValueError("a value is NaN or infinite")
     except (ValueError, IndexError) as error:
         raise KerazooError(f"{path}, line {line}: {error}.") from None
     return when, values

@@ -38,9 +38,10 @@ def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     Examples are int32 ``(n, 400)``: the last 400 tokens of a review, padded with 0 at the end; id
     1 is any token outside the vocabulary, which holds the 19,998 most frequent tokens of the
     training split and comes with kerazoo. Tokens: ASCII letters in lower case, ASCII punctuation
-    left out, split at blanks. Labels int64 ``(n,)``: 0 negative, 1 positive, as many of each.
-    20,000 train, 5,000 validation (carved from the original 25,000 by a fixed seed) and the
-    original 25,000 test.
+    left out, split at blanks. Labels int64 ``(n,)``: 0 negative, 1 positive, of the test split as
+    many of each. 20,000 train, 5,000 validation (carved from the original 25,000 by a fixed seed)
+    and the original 25,000 test. The original holds some reviews more than once: 123 test examples
+    (0.5 %) are the same as one of train or validation, and 30 are in both of those.
     """
     raw = texts()
     known = text.read_vocabulary(VOCABULARY)

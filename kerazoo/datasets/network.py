@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from kerazoo.errors import KerazooError
+from kerazoo.errors import NotAtHand
 
 PROBE_SECONDS = 5  # tensorflow-datasets itself retries a dead network for over three minutes
 _forbidden = False
 
 
 def require_host(host: str, what: str, remedy: str) -> None:
-    """Raise KerazooError at once, not after minutes of retries, where there is no network.
+    """Raise NotAtHand at once, not after minutes of retries, where there is no network.
 
     Args:
         host: a name, which is asked through https; or an address that begins with ``http://``.
@@ -22,14 +22,14 @@ def require_host(host: str, what: str, remedy: str) -> None:
     import requests
 
     if _forbidden:
-        raise KerazooError(
+        raise NotAtHand(
             f"{what} is not prepared on this machine, and offline was asked for. {remedy}"
         )
     try:
         address = host if "://" in host else f"https://{host}"
         requests.head(address, timeout=PROBE_SECONDS)
     except requests.RequestException as error:
-        raise KerazooError(
+        raise NotAtHand(
             f"{what} is not prepared on this machine and {host} cannot be reached "
             f"({type(error).__name__}). {remedy}"
         ) from error

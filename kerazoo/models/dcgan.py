@@ -10,6 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
+from kerazoo.errors import require_positive, require_rank
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry
@@ -246,8 +247,10 @@ def dcgan(
 
     As in the paper: strided and transposed convolutions and no pooling, batch normalisation but
     in the generator's output and the discriminator's input layer, ReLU and tanh in the generator,
-    LeakyReLU 0.2 in the discriminator, N(0, 0.02) initial weights; Adam 2e-4, β₁ 0.5. Smaller than
-    the paper's: three steps from 4 × 4 to 28 × 28, 537,250 parameters for both nets.
+    LeakyReLU 0.2 in the discriminator, N(0, 0.02) initial weights; Adam 2e-4, β₁ 0.5. Where it
+    differs: smaller, three steps from 4 × 4 to 28 × 28, 537,250 parameters for both nets; kernels
+    of 4 × 4 and not 5 × 5; latents of a normal distribution and not a uniform one; both nets are
+    updated in the same step and not in turn.
 
     ``model.fit(pictures)`` trains both after ``model.compile(keras.optimizers.Adam(2e-4,
     beta_1=0.5))``; ``model.generator`` and ``model.discriminator`` are functional models.
@@ -263,8 +266,15 @@ def dcgan(
         One ``keras.Model``; called with ``n`` rows it gives ``n`` new pictures, float32, 0 to
         255, ``(n, height, width, channels)``.
 
+    Raises:
+        KerazooError: ``input_shape`` is none of a picture, or an option no positive whole number.
+
     Source: Radford, Metz & Chintala 2016, sections 3 and 4.
     """
+    require_rank("dcgan", input_shape, 3)
+    sizes = {"latent": latent, "filters": filters, "kernel": kernel, "depth": depth}
+    for name, value in sizes.items():
+        require_positive("dcgan", name, value)
     return game()(
         generator(input_shape, latent, filters, kernel, depth),
         discriminator(input_shape, filters, kernel, depth),

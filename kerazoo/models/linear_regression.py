@@ -10,6 +10,7 @@ within 0.001 of their R².
 from __future__ import annotations
 
 from kerazoo._lazy import keras
+from kerazoo.errors import require_rank
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry
@@ -77,9 +78,13 @@ def linear_regression(
     Returns:
         A functional model from raw rows ``(n, columns)`` to float32 ``(n, outputs)``.
 
+    Raises:
+        KerazooError: ``input_shape`` is not of columns.
+
     Source: Hastie, Tibshirani & Friedman 2009, section 3.2 (the model and its closed form);
     stochastic gradient descent: Robbins & Monro 1951.
     """
+    require_rank("linear_regression", input_shape, 1)
     inputs = keras.Input(input_shape, name="columns")
     x = keras.layers.Normalization(name="normalization")(inputs) if standardise else inputs
     x = keras.layers.Dense(outputs, name="linear")(x)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError
+from kerazoo.errors import require_positive, require_rank
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -98,13 +98,14 @@ def mlp(
         A functional model to float32 ``(n, classes)`` or ``(n, outputs)``.
 
     Raises:
-        KerazooError: a hidden size is no positive whole number.
+        KerazooError: a hidden size is no positive whole number, or ``input_shape`` has two
+            numbers: pictures have a channel axis, ``(28, 28, 1)``.
 
     Source: Rumelhart, Hinton & Williams 1986; sizes: Keras 1 and 2, ``examples/mnist_mlp.py``.
     """
     for units in hidden:
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise KerazooError(f"mlp: hidden={hidden!r}; give positive whole numbers.")
+        require_positive("mlp", "hidden", units)
+    require_rank("mlp", input_shape, 1, 3)
     inputs = keras.Input(input_shape, name="pixels" if len(input_shape) == 3 else "columns")
     if len(input_shape) == 3:
         x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, require_positive
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -90,10 +90,13 @@ def residual_block(
         A Keras tensor ``(n, ceil(height / stride), ceil(width / stride), filters)``.
 
     Raises:
-        KerazooError: another option, or option A with fewer filters than channels.
+        KerazooError: another option, option A with fewer filters than channels, or filters or a
+            stride that is no positive whole number.
 
     Source: He et al. 2015, figure 2 and section 3.2 (the block), section 3.3 (options A and B).
     """
+    require_positive("residual_block", "filters", filters)
+    require_positive("residual_block", "stride", stride)
     if option not in ("A", "B"):
         raise KerazooError(f"residual_block: option={option!r}; choose 'A' or 'B'.")
     if option == "A" and filters < x.shape[-1]:

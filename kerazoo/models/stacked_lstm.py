@@ -45,6 +45,8 @@ def informer(table: str, *rows: tuple[str, float, float]) -> tuple[Published, ..
     )
 
 
+# The tolerances: 3 to 10 % of the figures. The test split's own error is wider (8 % of the oil
+# temperature's), but a fresh run is measured on the same windows as the reference.
 @register_model(
     entries=[
         Entry(
@@ -52,6 +54,9 @@ def informer(table: str, *rows: tuple[str, float, float]) -> tuple[Published, ..
             recipe=Recipe(epochs=8, batch_size=64, schedule="cosine", lookback=336),
             options={"segment": 48, "subtract_last": True, "dropout": 0.3},
             smoke={"epochs": 2},
+            tolerance=0.0013,
+            not_blind="it was known that an LSTM of the window less its last value had reached an "
+            "MSE of 0.0270, and linear models 0.0276 on 96 hours and 0.0262 on 336 less the last",
             published=informer(
                 "table 1, univariate", ("Informer", 0.098, 0.247), ("LSTMa", 0.114, 0.272)
             ),
@@ -69,6 +74,7 @@ def informer(table: str, *rows: tuple[str, float, float]) -> tuple[Published, ..
                 "linear_path": True,
             },
             smoke={"epochs": 2},
+            tolerance=0.0095,
             not_blind="a first recipe, without the linear path, had lost to ridge regression there "
             "before this one was looked for on validation",
             published=informer(
@@ -106,6 +112,7 @@ def informer(table: str, *rows: tuple[str, float, float]) -> tuple[Published, ..
             recipe=Recipe(epochs=20, batch_size=32, learning_rate=5e-3, schedule="cosine"),
             options={"segment": 8},
             smoke={"epochs": 6},
+            tolerance=0.005,
         ),
     ],
     citation=CITATION,

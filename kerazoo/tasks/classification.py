@@ -102,7 +102,7 @@ def baselines(train: Split, data: Data) -> Baselines:
     """Always the most frequent class; and a linear model of the raw values."""
     majority = linear_models.majority_class(train, data.test)
     if data.info.vocabulary is not None:
-        linear = linear_models.bag_of_words(train, data.test)
+        linear = linear_models.bag_of_words(train, data)
     else:
         linear = linear_models.logistic(train, data.test)
     return Baselines(

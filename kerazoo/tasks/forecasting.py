@@ -121,7 +121,8 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
 def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
     """Standard error of one of the error metrics, by name, over the windows of the test split.
 
-    It takes the windows as independent, though neighbours overlap.
+    Neighbouring windows overlap, and a series errs for a while where it errs at all. So it is that
+    of batch means: of stretches of about √n windows, and of the horizon at least.
     """
     import numpy as np
 
@@ -129,7 +130,11 @@ def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
     if name.endswith("_natural"):
         wrong = wrong * target_scale(data)
     each = np.abs(wrong) if name.startswith("mae") else wrong**2
-    mean, error = mean_and_error(each.mean(axis=(1, 2)))
+    each = each.mean(axis=(1, 2))
+    length = max(round(len(each) ** 0.5), predicted.shape[1])
+    stretches = np.array_split(each, max(2, len(each) // length)) if len(each) > 1 else [each]
+    _, error = mean_and_error([stretch.mean() for stretch in stretches])
+    mean = float(each.mean())
     if name == "nrmse":  # the square root of the mean squared error, over a constant
         scale = float(2 * np.sqrt(mean) * data.test.y.astype(np.float64).std())
         return error / scale if mean else 0.0

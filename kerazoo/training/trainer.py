@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def train(
     progress: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     engine: str = "auto",
+    validate: bool = False,
 ) -> Run:
     """Train an entry with its standard recipe and measure it on the test split.
 
@@ -54,13 +56,15 @@ def train(
         progress: show progress and time left on standard error.
         checkpoint_seconds: least time between two checkpoints; 0 writes one after every epoch.
         engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
+        validate: measure on the validation split, which the recipe then must not train on, and
+            leave the test split unread: for choosing between recipes. Draws no pictures.
 
     Returns:
         The finished run: ``.model``, ``.history``, ``.metrics``, ``.path``.
 
     Raises:
         KerazooError: unknown name, tier, engine or setting; a folder that is in use or cannot be
-            written.
+            written; ``validate`` of a recipe that trains on validation too.
         Diverged: the loss became NaN or infinite; the last good state is kept.
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
@@ -78,17 +82,23 @@ def train(
     if not resume:
         run.refuse_used(folder)  # before the data is loaded
 
+    if validate and recipe.train_on != "train":
+        raise KerazooError(
+            f"the recipe of {entry.name} trains on {recipe.train_on}, so nothing is left to "
+            "validate on; add --set train_on=train."
+        )
     data = data_for(entry, recipe)
     keras.utils.set_random_seed(seed)
     model = building.build_for(entry, recipe)
     job = Job(
         entry=entry,
         recipe=recipe,
-        data=data,
+        data=on_validation(data) if validate else data,
         model=model,
         seed=seed,
         tier=tier,
         engine=engine,
+        about={"split": "validation"} if validate else {},
     )
     return train_job(
         job,
@@ -145,6 +155,15 @@ def data_for(entry: Entry, recipe: Recipe) -> Data:
     return load_data(entry.dataset, lookback=recipe.lookback)
 
 
+def on_validation(data: Data) -> Data:
+    """The same data with the validation split in the place of the test split."""
+    series = data.series
+    if series is not None:
+        starts = {**series.starts, "test": series.starts["validation"]}
+        series = dataclasses.replace(series, starts=starts)
+    return dataclasses.replace(data, test=data.validation, series=series)
+
+
 def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
     """Measure the trained model on the test split and write the rest of the run folder."""
     config = run.read_config(folder)
@@ -152,6 +171,9 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
     outcome = task.measure(job.model, job.data)
     model = job.delivered(job.model)
     metrics = {**outcome.as_metrics(), "weights_sha256": fingerprint.of_weights(model)}
+    validated = job.about.get("split") == "validation"
+    if validated:
+        metrics["split"] = "validation"
     run.write_history(folder, state.history)
     run.save_model(model, folder)
     if info.labels:
@@ -160,7 +182,8 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
         write_bytes(folder / run.VOCABULARY, info.vocabulary.read_bytes())
     each = [round(s, 3) for s in state.epoch_seconds]
     write_json(folder / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
-    task.write_pictures(folder, job.entry.name, state.history, outcome, job.data)
+    if not validated:  # they say "test"
+        task.write_pictures(folder, job.entry.name, state.history, outcome, job.data)
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
     for leftover in filter(is_leftover, folder.iterdir()):
