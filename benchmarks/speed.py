@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.timings import (
     accuracy,
+    aims,
     growth,
     loading,
     measuring,
@@ -117,6 +118,7 @@ def write_report(figures: dict[str, Any]) -> None:
     if "throughput" in figures:
         draw(figures["throughput"]["figures"], pictures / "speed.png")
         text += ["", "![throughput beside plain Keras and PyTorch](pictures/speed.png)"]
+    text += ["", *aims.lines({name: known["figures"] for name, known in figures.items()})]
     for name, section in SECTIONS.items():
         if name not in figures:
             continue

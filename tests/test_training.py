@@ -182,6 +182,21 @@ def test_a_limit_of_keras_on_every_training_is_refused(private_zoo, in_tmp):
     assert len(kerazoo.train("bar_net", out="run", resume=True, **OPTIONS).history) == 6
 
 
+def test_two_processes_do_not_train_in_one_folder(private_zoo, in_tmp):
+    hold = "import pathlib, time; from kerazoo.training import run\n"
+    hold += "with run.held(pathlib.Path('run')): print('held', flush=True); time.sleep(600)"
+    other = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline().strip() == "held"
+        with pytest.raises(KerazooError, match="another process is training in run"):
+            kerazoo.train("bar_net", epochs=1, out="run", **OPTIONS)
+    finally:
+        other.kill()
+        other.communicate()
+    done = kerazoo.train("bar_net", epochs=1, out="run", **OPTIONS)  # a killed one holds nothing
+    assert not [p.name for p in done.path.iterdir() if p.name.startswith(".")]
+
+
 def test_validate_leaves_the_test_split_unread(private_zoo, in_tmp, command):
     data = kerazoo.load_data("bars")
     done = kerazoo.train("bar_net", validate=True, out="run", **OPTIONS)

@@ -121,8 +121,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
         f"Examples per second after the first epoch, medians of {ROUNDS} interleaved processes "
         f"(smallest to largest), {EPOCHS} epochs of a part of the data each; ratio: theirs in time "
         "divided by ours. kerazoo runs with checkpoints, checks and progress; no augmentation "
-        "anywhere. First epoch: seconds more than a later one, for tracing and compilation. "
-        "`resnet8` was measured with its former shortcuts, option A, here and below.",
+        "anywhere. First epoch: seconds more than a later one, for tracing and compilation.",
         "",
         "| entry (examples an epoch) | kerazoo | plain Keras | ratio | PyTorch | ratio "
         "| first epoch: kerazoo, Keras, PyTorch |",
@@ -165,11 +164,15 @@ def _share(figures: dict[str, Any]) -> list[str]:
         "|---|---:|---:|---:|---:|",
     ]
     for name, row in figures.items():
-        work = row["training_multiply_adds"]
-        speed = statistics.median(rate(row["examples"], row["kerazoo"])) * 2 * work
-        peak = statistics.median(row["peak"])
+        work, peak = row["training_multiply_adds"], statistics.median(row["peak"])
         table.append(
-            f"| `{name}` | {work / 1e6:.2f} M | {speed / 1e9:.0f} | "
-            f"{peak / 1e9:.0f} | {100 * speed / peak:.0f} % |"
+            f"| `{name}` | {work / 1e6:.2f} M | {share(row) * peak / 1e9:.0f} | "
+            f"{peak / 1e9:.0f} | {100 * share(row):.0f} % |"
         )
     return table
+
+
+def share(row: dict[str, Any]) -> float:
+    """Operations per second of kerazoo's training over the peak of matrix products."""
+    speed = statistics.median(rate(row["examples"], row["kerazoo"]))
+    return speed * 2 * row["training_multiply_adds"] / statistics.median(row["peak"])

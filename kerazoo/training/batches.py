@@ -19,12 +19,15 @@ class Batches:
 
     def __init__(self, arrays: Sequence[np.ndarray], batch_size: int):
         """Arrays of equal length: examples, and targets where there are any."""
+        import numpy as np
         import tensorflow as tf
 
         self.examples = len(arrays[0])
         self.batch_size = batch_size
-        self._arrays = arrays
         with tf.device("CPU:0"):  # where tf.data runs
+            self._tensors = [
+                tf.constant(a.astype(np.float32) if a.dtype == np.float64 else a) for a in arrays
+            ]
             self._order = tf.Variable(tf.range(self.examples, dtype=tf.int64), trainable=False)
 
     def in_order(self, order: np.ndarray) -> None:
@@ -37,20 +40,14 @@ class Batches:
         Its elements are tuples of one batch of each array, float64 as float32. The last batch is
         smaller if the batch size does not divide the number of examples.
         """
-        import numpy as np
         import tensorflow as tf
 
         size = self.batch_size
-        with tf.device("CPU:0"):
-            tensors = [
-                tf.constant(a.astype(np.float32) if a.dtype == np.float64 else a)
-                for a in self._arrays
-            ]
 
         def batch(number: Any) -> tuple[Any, ...]:
             # Rows are gathered batch by batch: a shuffled copy of the data is never made.
             rows = self._order[number * size : (number + 1) * size]
-            return tuple(tf.gather(t, rows) for t in tensors)
+            return tuple(tf.gather(t, rows) for t in self._tensors)
 
         steps = -(-self.examples // size)
         return tf.data.Dataset.range(steps).map(batch).prefetch(tf.data.AUTOTUNE)

@@ -21,6 +21,7 @@ two runs of one seed.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -28,10 +29,14 @@ import json
 import platform
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
@@ -46,6 +51,7 @@ from kerazoo.training.job import Job
 FORMAT = 1
 RUNS = "runs"  # the folder below the current one in which run folders are made
 VOCABULARY = "vocabulary.txt.xz"
+LOCK = ".part.lock"  # there while a process trains in the folder
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,38 @@ def require_seed(seed: Any) -> None:
     """Raise KerazooError unless a seed is one."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise KerazooError(f"seed is {seed!r}; it must be a whole number from 0 to 2**32 - 1.")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within, no other process can train in a run folder.
+
+    The system lets go of it when a process ends, however it does.
+
+    Raises:
+        KerazooError: another one does, or the folder cannot be written.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise KerazooError(
+            f"another process is training in {folder}; wait for it, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise KerazooError(
+            f"cannot write {folder}: {error.strerror or error}. Choose a folder that you may write "
+            "to and that has room."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with contextlib.suppress(OSError):  # not gone where another process has it open
+            (folder / LOCK).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is something in it, as there should be
+            folder.rmdir()
 
 
 def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:

@@ -128,19 +128,20 @@ def train_job(
             "the recipe's head_epochs train new last layers alone; this training has none (they "
             "are for fine-tuning)."
         )
-    run.prepare(folder, run.config_of(job), resume=resume)
-    if run.is_finished(folder):
-        (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)  # killed before it was gone
-        return run.load(folder)
     try:
-        state = loop.fit(
-            job,
-            folder,
-            tensorboard=tensorboard,
-            show=show,
-            checkpoint_seconds=checkpoint_seconds,
-        )
-        return _finish(job, state, folder)
+        with run.held(folder):
+            run.prepare(folder, run.config_of(job), resume=resume)
+            if run.is_finished(folder):
+                (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)  # killed before it was
+                return run.load(folder)
+            state = loop.fit(
+                job,
+                folder,
+                tensorboard=tensorboard,
+                show=show,
+                checkpoint_seconds=checkpoint_seconds,
+            )
+            return _finish(job, state, folder)
     except KeyboardInterrupt:
         kept = checkpoint.read(folder)
         raise Interrupted(
@@ -187,7 +188,8 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
     for leftover in filter(is_leftover, folder.iterdir()):
-        leftover.unlink(missing_ok=True)
+        if leftover.name != run.LOCK:
+            leftover.unlink(missing_ok=True)
     return Run(
         path=folder,
         model=model,
