@@ -158,8 +158,8 @@ def _share(figures: dict[str, Any]) -> list[str]:
         "",
         "Arithmetic of the layers' kernels in a training step (forward, gradients of weights, and "
         "of inputs where something learnt stands before; two operations a multiply-add), per "
-        "second, beside NumPy's float32 matrix product (3,000 × 3,000) in the same rounds. More than "
-        "100 %: oneDNN's convolutions get more out of this machine than OpenBLAS's products.",
+        "second, beside NumPy's float32 matrix product (3,000 × 3,000) in the same rounds. More "
+        "than 100 %: oneDNN's convolutions get more out of this machine than OpenBLAS's products.",
         "",
         "| entry | multiply-adds of a step, an example | GFLOP/s | peak, GFLOP/s | share |",
         "|---|---:|---:|---:|---:|",
