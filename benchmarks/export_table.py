@@ -1,55 +1,63 @@
 """Export every entry to every format, certify each, and write EXPORT.md.
 
-    python benchmarks/export_table.py                       everything that was not measured yet
+    python benchmarks/export_table.py                       what was not measured with these weights
     python benchmarks/export_table.py mlp@digits --again    measure these anew, then the table
     python benchmarks/export_table.py --table-only          only the table
 
-Certificates are kept in --work; the same command goes on where it was stopped.
+Certificates are kept in export.json; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import kerazoo
-from kerazoo import formats, registry, tables
+from kerazoo import evidence, formats, registry, tables
 from kerazoo.certifying import METRIC_TOLERANCE, OUTPUT_TOLERANCE
 from kerazoo.exporting import ROWS
+from kerazoo.files import write_json, write_text
 from kerazoo.metrics import metric
 
-ROOT = Path(__file__).parent.parent
-TABLE = ROOT / "benchmarks" / "EXPORT.md"
+HERE = Path(__file__).parent
+TABLE, RESULTS = HERE / "EXPORT.md", HERE / "export.json"
+Results = dict[str, dict[str, dict[str, Any]]]  # by entry and format
 
 
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("entries", nargs="*", metavar="ENTRY", help="default: all")
-    parser.add_argument("--work", type=Path, default=Path("runs/export"))
     parser.add_argument("--again", action="store_true", help="measure what is already there")
     parser.add_argument("--table-only", action="store_true")
     options = parser.parse_args()
+    results = read_results()
     if not options.table_only:
-        options.work.mkdir(parents=True, exist_ok=True)
         for entry in options.entries or registry.list_entries():
             for name in formats.names():
-                result = _result_path(options.work, entry, name)
-                if options.again or not result.exists():
-                    measured = _measure(entry, name, options.work)
-                    result.write_text(json.dumps(measured, indent=2), encoding="utf-8")
+                if options.again or not is_current(results, entry, name):
+                    measured = _measure(entry, name)
+                    results.setdefault(entry, {})[name] = measured
+                    write_json(RESULTS, results)
                     print(f"{entry} {name}: {_said(measured)}", flush=True)
-    TABLE.write_text(table(options.work), encoding="utf-8")
+    write_text(TABLE, table(results))
     print(f"wrote {TABLE}", file=sys.stderr)
     return 0
 
 
-def _result_path(work: Path, entry: str, name: str) -> Path:
-    return work / f"{entry}-{name}.json"
+def read_results() -> Results:
+    """What was measured."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
+def is_current(results: Results, entry: str, name: str) -> bool:
+    """Whether an export was measured, with the weights of today."""
+    weights = evidence.weights_sha256(registry.get_entry(entry))
+    return results.get(entry, {}).get(name, {}).get("weights") == weights
 
 
 def _said(result: dict[str, Any]) -> str:
@@ -58,22 +66,21 @@ def _said(result: dict[str, Any]) -> str:
     return "PASS" if result["passed"] else f"FAIL: {result['problems']}"
 
 
-def _measure(entry: str, name: str, work: Path) -> dict[str, Any]:
+def _measure(entry: str, name: str) -> dict[str, Any]:
     """The certificate of one export as JSON, or why there is none."""
     import keras
 
-    folder = work / "folder"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        certificate = kerazoo.export(entry, name, folder)
-    except kerazoo.KerazooError as error:
-        return {"refused": str(error)}
-    content = certificate.as_json()
-    if certificate.texts is not None:
-        content["reviews"] = _raw_reviews(certificate.path)
-    shutil.rmtree(folder)
+    weights = evidence.weights_sha256(registry.get_entry(entry))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            certificate = kerazoo.export(entry, name, Path(folder) / "export")
+        except kerazoo.KerazooError as error:
+            return {"weights": weights, "refused": str(error)}
+        content = {k: v for k, v in certificate.as_json().items() if k not in ("path", "files")}
+        if certificate.texts is not None:
+            content["reviews"] = _raw_reviews(certificate.path)
     keras.backend.clear_session()  # a hundred graphs in one process are too many
-    return content
+    return {"weights": weights, **content}
 
 
 def _raw_reviews(path: Path) -> dict[str, Any]:
@@ -95,13 +102,13 @@ def _raw_reviews(path: Path) -> dict[str, Any]:
     }
 
 
-def table(work: Path) -> str:
-    """EXPORT.md from the certificates in ``work``."""
+def table(measured: Results) -> str:
+    """EXPORT.md from the certificates."""
     results = {
-        (entry, name): json.loads(path.read_text(encoding="utf-8"))
+        (entry, name): measured[entry][name]
         for entry in registry.list_entries()
         for name in formats.names()
-        if (path := _result_path(work, entry, name)).exists()
+        if name in measured.get(entry, {})
     }
     done = {key: r for key, r in results.items() if "refused" not in r}
     lines = [

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 import kerazoo
+from kerazoo import evidence, registry
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_json, write_text
 from kerazoo.training.run import environment
@@ -35,6 +36,7 @@ FIGURES = HERE / "finetuning.json"
 REPORT = HERE / "FINETUNING.md"
 PICTURE = HERE / "pictures" / "finetuning-digits.png"
 GROUPS = ("digits", "tables", "photographs")
+STARTS = {"digits": "mnist_cnn@mnist", "photographs": "resnet8@cifar10"}  # trained weights
 SEEDS = 5
 COUNTS = (10, 50, None)  # pictures of each class; None: all that there are
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
@@ -60,13 +62,28 @@ def main() -> None:
         kept = {k: v for k, v in figures["runs"].items() if group_of(k) not in options.groups}
         figures["runs"] = kept
     if not options.report:
+        drop_stale(figures)
         for name, measure in cases(options.groups or GROUPS):
             if name not in figures["runs"]:
                 figures["runs"][name] = measure()
                 figures["environment"] = environment()
+                if (group := group_of(name)) in STARTS:
+                    figures.setdefault("weights", {})[group] = start_of(group)
                 write_json(FIGURES, figures)
                 print(name, figures["runs"][name], flush=True)
     write_report(figures)
+
+
+def start_of(group: str) -> str:
+    """The fingerprint of the trained weights that a group starts from."""
+    return evidence.weights_sha256(registry.get_entry(STARTS[group]))
+
+
+def drop_stale(figures: dict[str, Any]) -> None:
+    """Forget the runs that started from other weights than those of today."""
+    stale = [g for g in STARTS if figures.get("weights", {}).get(g) != start_of(g)]
+    kept = {k: v for k, v in figures["runs"].items() if group_of(k) not in stale}
+    figures["runs"] = kept
 
 
 def group_of(name: str) -> str:

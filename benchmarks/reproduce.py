@@ -43,7 +43,6 @@ def main() -> int:
     options = parser.parse_args()
     if not (options.tables_only or options.check):
         failed = record(options.entries, options.tier or list(TIERS), options.seeds, options.work)
-        write()
         for line in failed:
             print(f"not recorded: {line}", file=sys.stderr)
         return 1 if failed else 0
@@ -73,6 +72,7 @@ def record(asked: list[str], tiers: list[str], seeds: int | None, work: Path) ->
                 failed.append(f"{entry.name}, {tier}: {error}")
                 continue
             print(report.table, flush=True)
+            write()  # each time: what is recorded and what is shown are never apart
             if tier == "full":
                 _keep_pictures(report.runs[0].path, entry.name)
     return failed

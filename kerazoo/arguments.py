@@ -62,6 +62,7 @@ def _list(commands: Commands) -> None:
 def _show(commands: Commands) -> None:
     command = commands.add_parser("show", help="the model card of an entry")
     command.add_argument("entry", metavar="ENTRY", help=ENTRY)
+    command.add_argument("--layers", action="store_true", help="print the model's layers instead")
     command.add_argument("--html", metavar="FILE", help="write the card as one HTML file")
     command.add_argument(
         "--run",

@@ -182,23 +182,27 @@ class _Answering:
     def __init__(self, network: keras.Model, answer: Callable[[np.ndarray], np.ndarray]):
         self._network = network
         self._answer = answer
-        self.said: np.ndarray | None = None
+        self._parts: list[np.ndarray] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
-    def predict(self, x: np.ndarray, batch_size: int, verbose: int = 0) -> np.ndarray:
-        """Outputs, float32 ``(n, …)``, as of ``keras.Model.predict``."""
+    def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
+        """Outputs, float32 ``(n, …)``, as of ``keras.Model.predict_on_batch``."""
         import numpy as np
 
-        self.said = self._answer(x)
-        if not np.isfinite(self.said).all():
+        said = self._answer(x)
+        self._parts.append(said)
+        if not np.isfinite(said).all():
             raise _NotFiniteError
-        return self.said
+        return said
 
-    def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
-        """Outputs of few examples, as of ``keras.Model.predict_on_batch``."""
-        return self.predict(x, batch_size=len(x))
+    @property
+    def said(self) -> np.ndarray:
+        """All outputs that were asked for."""
+        import numpy as np
+
+        return np.concatenate(self._parts)
 
 
 def inputs_of(network: keras.Model, x: np.ndarray) -> np.ndarray:
@@ -236,7 +240,6 @@ def measure(
             outcome = tasks.of(entry).measure(whole, data)
         except _NotFiniteError:
             outcome = None
-        assert network_like.said is not None
         return outcome, network_like.said
 
     def against(said: np.ndarray, outcome: Any) -> tuple[float, float]:

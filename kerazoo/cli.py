@@ -109,12 +109,16 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    if options.layers and (options.html is not None or options.json):
+        raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
     if options.html is not None:
         return _write_card(options)
     if options.run_folder is not None:
         raise KerazooError("--run goes with --html FILE.")
     entry = registry.get_entry(options.entry)
-    if options.json:
+    if options.layers:
+        _print(*tables.layers_tables(entry))
+    elif options.json:
         _print_json(options, tables.card(entry))
     else:
         _print(*tables.card_parts(entry))
@@ -248,8 +252,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         measure = metric(result.metric)
         said = "as recorded" if result.same else f"recorded: {result.recorded!r}"
         _print(
-            f"{result.source}: {measure.title} {measure.show(result.value)} on "
-            f"{result.examples:,} test examples of {result.entry.split('@')[1]} ({said})",
+            f"{result.source}: {measure.title} {measure.show(result.value)} (standard error "
+            f"{measure.number(result.standard_error)}) on {result.examples:,} test examples of "
+            f"{result.entry.split('@')[1]} ({said})",
             *(f"{metric(m).title}: {metric(m).show(v)}" for m, v in result.also.items()),
         )
     return OK

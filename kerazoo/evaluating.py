@@ -27,6 +27,7 @@ class Evaluation:
         metric: such as ``accuracy``.
         value: measured now.
         recorded: of exactly these weights.
+        standard_error: of ``value``, as an estimate over the examples of the test split.
         examples: size of the test split.
         also: the other metrics, measured now.
     """
@@ -36,6 +37,7 @@ class Evaluation:
     metric: str
     value: float
     recorded: float
+    standard_error: float
     examples: int
     also: dict[str, float]
 
@@ -92,6 +94,7 @@ def _evaluation(source: str, entry: Entry, outcome: Outcome, recorded: float) ->
         metric=outcome.metric,
         value=outcome.value,
         recorded=recorded,
+        standard_error=outcome.standard_error,
         examples=outcome.examples,
         also=dict(outcome.also),
     )

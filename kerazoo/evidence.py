@@ -200,7 +200,12 @@ def judge_sha256(dataset: str, task: Task) -> str:
     """Fingerprint of the bundled weights that judge generated pictures; empty if none do."""
     if task != "generation" or dataset not in JUDGES:
         return ""
-    weights = read(registry.get_entry(JUDGES[dataset][1])).weights
+    return weights_sha256(registry.get_entry(JUDGES[dataset][1]))
+
+
+def weights_sha256(entry: Entry) -> str:
+    """Fingerprint of an entry's trained weights file; empty if it has none."""
+    weights = read(entry).weights
     return weights.sha256 if weights else ""
 
 

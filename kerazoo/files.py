@@ -44,7 +44,7 @@ def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
         if os.name == "posix":  # the rename itself must outlive a power cut
             _flush(path.parent)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
@@ -74,11 +74,12 @@ def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
         if os.name == "posix":
             _flush(path.parent)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     return result
 
 
-def _cannot_write(path: Path, error: OSError) -> KerazooError:
+def cannot_write(path: Path, error: OSError) -> KerazooError:
+    """The error for a file or folder that the system refuses to write."""
     return KerazooError(
         f"cannot write {path}: {error.strerror or error}. "
         "Choose a folder that you may write to and that has room."

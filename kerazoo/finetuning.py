@@ -14,6 +14,7 @@ from kerazoo._lazy import keras
 from kerazoo.comparison import Compared, compare, write_comparison
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.evaluation.figures import is_picture
+from kerazoo.files import write_text
 from kerazoo.metrics import metric
 from kerazoo.own import card
 from kerazoo.own.data import Asked, Own
@@ -39,6 +40,7 @@ SMALL_BATCH = 32
 DECAY = 1_000.0
 MOST_DECAY = 3.0
 LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
+LEFT_OUT = "left_out.txt"  # the files that could not be read
 SCRATCH = "scratch"  # folder of the same model from scratch, inside the run folder
 
 
@@ -52,6 +54,8 @@ class FineTuned:
             scratch.
         found: what was found in the data and how it was treated.
         warnings: what may be wrong with the data.
+        left_out: the files that could not be read, and why; also ``left_out.txt`` in the run
+            folder.
         use: a command that uses the model, to paste.
     """
 
@@ -59,6 +63,7 @@ class FineTuned:
     comparison: tuple[Compared, ...]
     found: tuple[str, ...]
     warnings: tuple[str, ...]
+    left_out: tuple[str, ...]
     use: str
 
     def as_json(self) -> dict[str, Any]:
@@ -71,6 +76,7 @@ class FineTuned:
             "comparison": [asdict(row) for row in self.comparison],
             "found": list(self.found),
             "warnings": list(self.warnings),
+            "left_out": list(self.left_out),
             "pictures": [str(p) for p in self.pictures],
             "use": self.use,
         }
@@ -229,6 +235,8 @@ def finetune(
     try:
         done = train_job(first, folder, resume=resume, show=progress)
         own.extras(folder, done.model)
+        if own.left_out:
+            write_text(folder / LEFT_OUT, "\n".join(own.left_out) + "\n")
         runs = {"from scratch" if transferred is None else "fine-tuned": done}
         if transferred is not None and scratch:
             tell("the same model from scratch, for the comparison")
@@ -242,7 +250,7 @@ def finetune(
     rows = compare(metric(done.metrics["metric"]), runs, naive)
     write_comparison(folder, rows, done)
     card.write(folder, own, rows, done, transferred)
-    return FineTuned(done, rows, own.found, own.warnings, card.use(own, done))
+    return FineTuned(done, rows, own.found, own.warnings, own.left_out, card.use(own, done))
 
 
 def _refuse_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:

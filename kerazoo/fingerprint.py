@@ -112,11 +112,17 @@ def _layer_class(described: dict[str, Any]) -> type | None:
     return kind if isinstance(kind, type) and issubclass(kind, keras.layers.Layer) else None
 
 
-def of_arrays(arrays: Mapping[str, np.ndarray]) -> str:
-    """Fingerprint of named arrays: names, dtypes, shapes and content, in the order of the names."""
+def of_arrays(arrays: Mapping[str, np.ndarray], digest: Any = None) -> str:
+    """Fingerprint of named arrays: names, dtypes, shapes and content, in the order of the names.
+
+    Args:
+        arrays: of any shapes.
+        digest: a new hash object with ``update`` and ``hexdigest``; by default SHA-256, which all
+            fingerprints are that are written down.
+    """
     import numpy as np
 
-    digest = hashlib.sha256()
+    digest = hashlib.sha256() if digest is None else digest
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
         little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,16 @@ from kerazoo.datasets.pictures import Invert, read_picture
 from kerazoo.errors import KerazooError
 from kerazoo.evaluating import is_run
 from kerazoo.evaluation.figures import is_picture
-from kerazoo.own.csv_file import column
+from kerazoo.own.csv_file import column, is_missing
 from kerazoo.own.data import listed
 from kerazoo.predicting_tables import (
     TablePredictions,
+    TablePredictor,
     beside_the_truth,
     is_table,
-    predict_table,
     read_inputs,
     table_kind,
+    table_predictor,
 )
 from kerazoo.training import run
 from kerazoo.training.inference import probabilities
@@ -87,14 +88,22 @@ class Predictor:
             raise KerazooError("predict needs a list of files or texts, with at least one.")
         if invert is not None and self.vocabulary is not None:
             raise KerazooError("invert goes with pictures; this model reads texts.")
+        if self.vocabulary is not None:
+            return self._each(inputs, lambda given: _prepare_text(self, _text_of(given)))
+        asked = invert or self.invert
+        return self._each(inputs, lambda given: _prepare_picture(self, given, asked))
+
+    def of_texts(self, given: Sequence[str]) -> list[Prediction]:
+        """Classify texts, of which none is taken for the name of a file."""
+        return self._each(given, lambda text: _prepare_text(self, text))
+
+    def _each(self, inputs: Sequence[Any], prepare: Callable[[Any], _Prepared]) -> list[Prediction]:
+        """What the model says of each input, or why it could not be prepared."""
         prepared: dict[int, _Prepared] = {}
         errors: dict[int, str] = {}
         for index, given in enumerate(inputs):
             try:
-                if self.vocabulary is not None:
-                    prepared[index] = _prepare_text(self, given)
-                else:
-                    prepared[index] = _prepare_picture(self, given, invert or self.invert)
+                prepared[index] = prepare(given)
             except KerazooError as error:
                 errors[index] = str(error)
         rows = _probabilities(self.model, [p.x for p in prepared.values()])
@@ -152,16 +161,21 @@ def predict(
         for name, asked in (("invert", invert), ("text", text)):
             if asked is not None:
                 raise KerazooError(f"{name} goes with pictures or texts; this model reads tables.")
-        return predict_table(Path(source), config, inputs)
-    if is_table(inputs) and (known := predictor(source)).vocabulary is not None:
+        return table_predictor(Path(source), config)(inputs)
+    known = _classifier(source)
+    if known.vocabulary is not None and is_table(inputs):
         return _predict_table_of_texts(known, inputs, text, os.fspath(source))
+    if known.vocabulary is not None and (files := [f for f in inputs if is_table(f)]):
+        raise KerazooError(
+            f"{os.fspath(files[0])} is a table; give one table of texts alone, or texts."
+        )
     if text is not None:
         raise KerazooError("text names the column of a CSV file of texts; none is given.")
     if hasattr(inputs, "columns"):
         raise KerazooError(f"{os.fspath(source)} reads pictures; a DataFrame holds none.")
     if isinstance(inputs, (str, bytes, os.PathLike)) or not len(inputs):
         raise KerazooError("predict needs a list of files or texts, with at least one.")
-    return predictor(source)(inputs, invert=invert)
+    return known(inputs, invert=invert)
 
 
 def _predict_table_of_texts(
@@ -173,7 +187,13 @@ def _predict_table_of_texts(
     table = read_inputs(inputs, source)
     name = column(table.frame, text or known.text, f"the column of texts in {table.where} (--text)")
     target = known.target or "label"
-    said = known([_AsText(str(t)) for t in table.frame[name]])
+    values = table.frame[name]
+    said = [
+        Prediction("", error="there is no text.") if missing else one
+        for one, missing in zip(
+            known.of_texts([str(value) for value in values]), is_missing(values), strict=True
+        )
+    ]
     columns: dict[str, list[Any]] = {target: [p.label for p in said]}
     for label in known.labels:
         columns[f"p({label})"] = [p.probabilities and p.probabilities[label] for p in said]
@@ -190,10 +210,6 @@ def _predict_table_of_texts(
     return TablePredictions(predicted, tuple(notes), "text")
 
 
-class _AsText(str):
-    """A text that is not looked up as the name of a file."""
-
-
 def _shown(given: Any) -> str:
     if hasattr(given, "shape"):
         return f"array {given.shape}"
@@ -207,16 +223,27 @@ def _run_config(source: str | os.PathLike[str]) -> dict[str, Any]:
     return run.read_config(folder)
 
 
-def predictor(source: str | os.PathLike[str]) -> Predictor:
-    """Load a trained classifier once, to predict with it many times.
+def predictor(source: str | os.PathLike[str]) -> Predictor | TablePredictor:
+    """Load a trained model once, to predict with it many times.
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run folder.
 
+    Returns:
+        For a model of pictures or texts what takes lists of them; for one that was fine-tuned on a
+        table or a series what takes a CSV file, DataFrame or array of rows.
+
     Raises:
-        KerazooError: no such entry or run, it classifies neither pictures nor text, or it has no
-            trained weights.
+        KerazooError: no such entry or run, it predicts none of these, or it has no trained
+            weights.
     """
+    if is_run(source) and (config := _run_config(source)) and table_kind(config):
+        return table_predictor(Path(source), config)
+    return _classifier(source)
+
+
+def _classifier(source: str | os.PathLike[str]) -> Predictor:
+    """The classifier of pictures or texts that an entry or a run has."""
     if is_run(source):
         folder = Path(source)
         config = _run_config(folder)
@@ -287,8 +314,13 @@ def _pixels(given: Any, shape: tuple[int, ...]) -> np.ndarray:
     return pixels
 
 
-def _prepare_text(known: Predictor, given: Any) -> _Prepared:
-    raw = _text_of(given)
+def _prepare_text(known: Predictor, raw: str) -> _Prepared:
+    if "\0" in raw:
+        raise KerazooError("it holds a zero byte, so it is no text.")
+    if len(raw) > MOST_CHARACTERS:
+        raise KerazooError(
+            f"the text has {len(raw):,} characters; more than {MOST_CHARACTERS:,} is no review."
+        )
     tokens = texts.tokens_of(raw)
     if not tokens:
         raise KerazooError("the text holds no word.")
@@ -305,19 +337,15 @@ def _prepare_text(known: Predictor, given: Any) -> _Prepared:
 
 def _text_of(given: Any) -> str:
     """The text that was given, or that of the file that was named."""
-    if isinstance(given, str) and not isinstance(given, _AsText) and _names_a_file(given):
+    if isinstance(given, str) and _names_a_file(given):
         given = Path(given)
     if isinstance(given, os.PathLike):
         try:
             given = Path(given).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise KerazooError(f"{os.fspath(given)} cannot be read as text: {error}.") from None
-    if not isinstance(given, str) or "\0" in given:
-        raise KerazooError(f"{type(given).__name__} with these contents is no text.")
-    if len(given) > MOST_CHARACTERS:
-        raise KerazooError(
-            f"the text has {len(given):,} characters; more than {MOST_CHARACTERS:,} is no review."
-        )
+    if not isinstance(given, str):
+        raise KerazooError(f"{type(given).__name__} is no text.")
     return given
 
 

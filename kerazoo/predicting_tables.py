@@ -13,7 +13,7 @@ from kerazoo.files import write_text
 from kerazoo.own.arrays import row_names
 from kerazoo.own.csv_file import Table, as_numbers, is_missing, read_table
 from kerazoo.own.data import inner_model, listed
-from kerazoo.own.number_marks import Way
+from kerazoo.own.number_marks import Marks
 from kerazoo.own.table import Column, columns_from, encode, texts_of
 from kerazoo.own.target import class_names
 from kerazoo.training import engine, run
@@ -67,13 +67,13 @@ def is_table(inputs: Any) -> bool:
     )
 
 
-def read_inputs(inputs: Any, whose: str, ways: Mapping[str, Way] | None = None) -> Table:
+def read_inputs(inputs: Any, whose: str, marks: Mapping[str, Marks] | None = None) -> Table:
     """The one table that was given.
 
     Args:
         inputs: a CSV file, alone or in a list, a DataFrame, or an array of rows.
         whose: how messages call the model.
-        ways: see :func:`kerazoo.own.csv_file.read_table`.
+        marks: see :func:`kerazoo.own.csv_file.read_table`.
     """
     if isinstance(inputs, (list, tuple)):
         if len(inputs) != 1:
@@ -83,22 +83,40 @@ def read_inputs(inputs: Any, whose: str, ways: Mapping[str, Way] | None = None) 
         inputs = _frame(inputs)
     if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
         raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
-    return read_table(inputs, least=1, ways=ways)
+    return read_table(inputs, least=1, marks=marks)
 
 
-def predict_table(folder: Path, config: dict[str, Any], inputs: Any) -> TablePredictions:
-    """Predict for one CSV file, DataFrame or array of rows ``(n, columns)`` with a run's model.
+@dataclass(frozen=True)
+class TablePredictor:
+    """A model that was fine-tuned on a table or a series and stays loaded.
 
-    Raises:
-        KerazooError: not one file; it cannot be read; a column that the model needs is missing or
-            holds something else; a series is shorter than the look-back or irregular.
+    Attributes:
+        model: the model.
+        config: of its run.
+        where: how messages call it.
     """
-    treatment = config["own"]["treatment"]
-    table = read_inputs(inputs, f"the model in {folder}", treatment.get("ways"))
-    model = run.load_model(folder, config)
-    if treatment["kind"] == "series":
-        return _forecast(model, treatment, table.frame, table.where)
-    return _predict_rows(model, config, table.frame, table.where)
+
+    model: keras.Model
+    config: dict[str, Any]
+    where: str
+
+    def __call__(self, inputs: Any) -> TablePredictions:
+        """Predict for one CSV file, DataFrame or array of rows ``(n, columns)``.
+
+        Raises:
+            KerazooError: not one file; it cannot be read; a column that the model needs is missing
+                or holds something else; a series is shorter than the look-back or irregular.
+        """
+        treatment = self.config["own"]["treatment"]
+        table = read_inputs(inputs, self.where, treatment["marks"])
+        if treatment["kind"] == "series":
+            return _forecast(self.model, treatment, table.frame, table.where)
+        return _predict_rows(self.model, self.config, table.frame, table.where)
+
+
+def table_predictor(folder: Path, config: dict[str, Any]) -> TablePredictor:
+    """The model of a run on a table or a series."""
+    return TablePredictor(run.load_model(folder, config), config, f"the model in {folder}")
 
 
 def _frame(rows: np.ndarray) -> pd.DataFrame:
@@ -211,7 +229,7 @@ def _forecast(
     interpolate = treatment["gaps"] == "interpolate"
     if not interpolate:
         _require_steps(len(frame), lookback, where)
-    times, dates = times_of(frame, treatment["time"], targets, where)
+    times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
     values, notes = values_of(frame, targets, dates, interpolate, where)
     _require_steps(len(values), lookback, where)
     if times.step != treatment["step"]:

@@ -194,10 +194,31 @@ def card_parts(entry: Entry) -> list[Any]:
         parts.append(Panel(Text(snippet["code"]), title=snippet["title"]))
     parts.append(Panel(Text("\n".join(f"– {c}" for c in content["caveats"])), title="limits"))
     parts.append(Panel(Text(content["citation"]), title="citation"))
+    name = content["entry"]
     parts.append(
-        f"Layers, a picture of the architecture: kerazoo show {content['entry']} --html card.html"
+        f"Layers: kerazoo show {name} --layers. Picture of the architecture: kerazoo show {name} "
+        "--html card.html"
     )
     return parts
+
+
+def layers_tables(entry: Entry) -> list[Table]:
+    """The layers of each network of an entry's model."""
+    from rich.table import Table
+
+    from kerazoo import building
+    from kerazoo.composite import networks_of
+    from kerazoo.evaluation import layer_table
+
+    tables = []
+    for network in networks_of(building.build_for(entry)).values():
+        title = f"{network.name}: {layer_table.title(network)}"
+        table = Table(*layer_table.COLUMNS, title=title, title_justify="left")
+        table.columns[-1].justify = "right"
+        for row in layer_table.rows(network):
+            table.add_row(*row)
+        tables.append(table)
+    return tables
 
 
 def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import statistics
 import sys
 from collections.abc import Mapping
@@ -343,7 +344,7 @@ def _one_run(
     except Interrupted:
         raise Interrupted(
             f"stopped in the run of seed {seed}; what is finished is kept. Go on with the same "
-            f"command, --out and --resume: --out {folder} --resume"
+            f"command, --out and --resume: --out {shlex.quote(str(folder))} --resume"
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -117,7 +118,8 @@ def verify_all(
             except Interrupted:
                 raise Interrupted(
                     f"stopped at {name}, {number} of {len(names)}; what is finished is kept. Go on "
-                    f"with the same command, --out and --resume: --out {folder} --resume"
+                    "with the same command, --out and --resume: "
+                    f"--out {shlex.quote(str(folder))} --resume"
                 ) from None
             yield Verdict(name, report, why, time.monotonic() - began, error)
 

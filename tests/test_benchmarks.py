@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import kerazoo
-from benchmarks import speed
+from benchmarks import export_table, finetuning, reproduce, speed
 from benchmarks.peers import bare_loop, plain_keras
 from benchmarks.peers.job import TrainingJob
 from benchmarks.timings import accuracy, throughput
-from kerazoo import building, registry
+from kerazoo import building, evidence, formats, registry, verifying
 
 ROOT = Path(__file__).parent.parent
 
@@ -94,3 +94,65 @@ def test_the_job_files_hold_what_kerazoo_trains_on(tmp_path):
     np.testing.assert_array_equal(x, data.train.x[:50])
     np.testing.assert_array_equal(y, data.train.y[:50])
     assert told.options["horizon"] == y.shape[1]
+
+
+EXPORTS = export_table.read_results()
+
+
+def test_export_md_is_what_the_certificates_give():
+    assert export_table.TABLE.read_text(encoding="utf-8") == export_table.table(EXPORTS)
+
+
+@pytest.mark.parametrize("name", registry.list_entries())
+def test_exports_were_certified_with_the_weights_of_today(name):
+    weights = evidence.read(registry.get_entry(name)).weights
+    for kind in formats.names():
+        assert export_table.is_current(EXPORTS, name, kind), f"export_table.py {name}"
+        result = EXPORTS[name][kind]
+        assert ("refused" in result) == (weights is None)
+        if weights is not None:
+            assert result["passed"]
+            if result["examples"] == result["test_examples"]:
+                assert result["before"] == pytest.approx(weights.value, rel=1e-6)
+
+
+def test_finetuning_md_is_what_the_figures_give(tmp_path, monkeypatch):
+    said = finetuning.REPORT.read_text(encoding="utf-8")
+    monkeypatch.setattr(finetuning, "REPORT", tmp_path / "FINETUNING.md")
+    monkeypatch.setattr(finetuning, "PICTURE", tmp_path / "digits.png")
+    figures = json.loads(finetuning.FIGURES.read_text(encoding="utf-8"))
+    finetuning.write_report(figures)
+    assert finetuning.REPORT.read_text(encoding="utf-8") == said
+    assert figures["weights"] == {group: finetuning.start_of(group) for group in finetuning.STARTS}
+
+
+def test_reproduce_records_what_it_can_and_goes_on_where_it_stopped(
+    private_zoo, in_tmp, monkeypatch
+):
+    written, trained = [], []
+    monkeypatch.setattr(reproduce, "write", lambda: written.append(1))
+    train = verifying.train
+
+    def stopped(entry, *args, seed, **options):
+        if seed == 1 and 1 not in trained:
+            trained.append(seed)
+            raise KeyboardInterrupt
+        trained.append(seed)
+        return train(entry, *args, seed=seed, **options)
+
+    monkeypatch.setattr(verifying, "train", stopped)
+    work = in_tmp / "work"
+    with pytest.raises(KeyboardInterrupt):
+        reproduce.record(["bar_net@bars"], ["smoke"], 2, work)
+    assert not written and not (private_zoo.parent / "references").exists()
+    monkeypatch.setenv("KERAZOO_DATA_DIR", str(in_tmp))
+    failed = reproduce.record(["mnist_cnn@fashion_mnist", "bar_net@bars"], ["smoke"], 2, work)
+    assert len(failed) == 1 and failed[0].startswith("mnist_cnn@fashion_mnist, smoke: ")
+    assert len(written) == 1, "the tables are written as soon as there is something new"
+    reference = evidence.read(registry.get_entry("bar_net@bars")).tiers["smoke"]
+    assert [run.seed for run in reference.runs] == [0, 1]
+    finished = work / "bar_net@bars-smoke"
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("metrics.json")}
+    assert len(before) == 2
+    assert not reproduce.record(["bar_net@bars"], ["smoke"], 2, work)
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob("metrics.json")} == before

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
+from blake3 import blake3
 
 import kerazoo
-from kerazoo import files, registry
+from kerazoo import files, fingerprint, registry
 from kerazoo.datasets import cache
 from kerazoo.datasets import tfds as through_tfds
 from kerazoo.datasets.digits import enlarge
@@ -59,7 +60,9 @@ def test_mapped_arrays_are_what_is_read(tmp_path):
         np.testing.assert_array_equal(mapped[name], array)
 
 
-@pytest.mark.parametrize("damage", ["alter", "truncate", "empty", "other data", "no file"])
+@pytest.mark.parametrize(
+    "damage", ["alter", "truncate", "empty", "other labels", "other data", "unchecked", "no file"]
+)
 def test_damaged_cache_is_made_again(home, damage, capsys):
     good = kerazoo.load_data("digits")
     path = home / "digits.safetensors"
@@ -67,14 +70,16 @@ def test_damaged_cache_is_made_again(home, damage, capsys):
     if damage == "alter":
         content[len(content) // 2] ^= 1
     path.write_bytes({"truncate": content[:1000], "empty": b""}.get(damage, content))
-    if damage == "other data":  # whole in itself, but not what the figures were measured on
-        from safetensors.numpy import load_file, save_file
-
-        from kerazoo import fingerprint
-
-        arrays = load_file(path)
-        arrays["test_y"] = arrays["test_y"][::-1].copy()
-        save_file(arrays, path, {"sha256": fingerprint.of_arrays(arrays)})
+    if damage in ("other labels", "other data", "unchecked"):
+        arrays, about = files.read_arrays(path)
+        if damage == "unchecked":
+            del about["blake3"]
+        else:
+            arrays["test_y"] = arrays["test_y"][::-1].copy()
+        if damage == "other data":  # whole in itself, but not what the figures were measured on
+            about = {"sha256": fingerprint.of_arrays(arrays)}
+            about["blake3"] = fingerprint.of_arrays(arrays, blake3())
+        files.write_arrays(path, arrays, about)
     if damage == "no file":
         path.unlink()
     again = kerazoo.load_data("digits")

@@ -510,6 +510,12 @@ def test_terminal_card_says_what_the_page_says(command):
     _, out, _ = command("show", "mnist_cnn@digits")
     for said in ("n = 5 seeds", "limits", "kerazoo verify mnist_cnn@digits", "kerazoo.build("):
         assert said in out
+    status, out, _ = command("show", "dcgan@digits", "--layers")
+    assert status == 0
+    for network in networks_of(building.build_for(registry.get_entry("dcgan@digits"))).values():
+        assert f"{len(network.layers)} layers, {network.count_params():,} parameters" in out
+        assert all(layer.name in out for layer in network.layers)
+    assert command("show", "dcgan@digits", "--layers", "--json")[0] == 2
     _, out, _ = command("show", "mnist_cnn@digits", "--json")
     content = json.loads(out)
     assert content["caveats"] and content["usage"] and content["published"] == []

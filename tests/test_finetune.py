@@ -496,7 +496,8 @@ def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
             "load": 5 + np.cos(t / 12 * np.pi),
         }
     )
-    frame.to_csv("series.csv", index=False)
+    written = "%d/%m/%Y %H:%M"
+    frame.to_csv("series.csv", index=False, date_format=written)
     done = kerazoo.finetune(
         "stacked_lstm", "series.csv", target=["price", "load"], horizon=6, lookback=24, epochs=15,
         progress=False,
@@ -508,6 +509,12 @@ def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
     assert said["when"].iloc[0] == pd.Timestamp("2024-01-21 20:00")
     wanted = 300 + 20 * np.sin(np.arange(500, 506) / 12 * np.pi)
     assert np.abs(said["price"] - wanted).max() < 15
+    day = frame[96:120].assign(when=lambda rows: rows.when.dt.strftime(written))  # 05/01/2024
+    known = kerazoo.predictor(done.path)  # stays loaded
+    ahead = known(day).frame
+    assert ahead["when"].iloc[0] == pd.Timestamp("2024-01-06")
+    pd.testing.assert_frame_equal(ahead, kerazoo.predict(done.path, day).frame)
+    assert known(frame).frame["when"].iloc[0] == pd.Timestamp("2024-01-21 20:00")
     with pytest.raises(KerazooError, match="has 20 steps; the model looks back 24"):
         kerazoo.predict(done.path, frame.iloc[:20])
     with pytest.raises(KerazooError, match="steps of one hour"):
@@ -620,13 +627,14 @@ def test_mistakes_are_said_with_status_2(command, digits_folder, wine, arguments
 def test_the_command_line_says_what_it_found_and_how_to_go_on(command, digits_folder):
     status, out, error = command(
         "finetune", "mnist_cnn_small", digits_folder, "--weights", "digits", "--epochs", "2",
-        "--no-scratch", "--out", "run",
+        "--no-scratch", "--out", "R&D",
     )  # fmt: skip
     assert status == 0
+    assert "kerazoo predict 'R&D' photo.jpg" in out
+    Path("R&D").rename("run")
     assert "60 pictures of 3 classes: one 20; seven 20; zero 20" in error
     assert "starts from the weights of mnist_cnn_small@digits" in error
     assert "fine-tuned" in out
-    assert "kerazoo predict run photo.jpg" in out
     file = str(next((digits_folder / "one").iterdir()))
     status, out, _ = command("predict", "run", file, "--json")
     assert status == 0

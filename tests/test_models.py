@@ -29,7 +29,9 @@ def test_cifar_resnets_have_the_published_size(depth, millions):
     assert len(kernels) == depth, "layers with weights"
 
 
-@pytest.mark.parametrize("depth", [8, 32, pytest.param(110, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "depth", [8, 20, *(pytest.param(d, marks=pytest.mark.slow) for d in (32, 44, 56, 110))]
+)
 def test_cifar_resnets_take_a_training_step(depth):
     model = kerazoo.build(f"resnet{depth}")
     model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)

@@ -100,9 +100,11 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path):
     (folder / ".cache").mkdir()
     own = read(folder)
     assert "24 pictures" in own.found[0]
+    assert len(own.left_out) == 3 and any("zero.png" in line for line in own.left_out)
     (problem,) = [w for w in own.warnings if "cannot be read" in w]
     assert problem.startswith("3 files")
     assert all(name in problem for name in ("zero.png", "no picture.jpg", "half.png"))
+    assert "left_out.txt" not in problem, "all are named"
     for kind in ("1 .txt files", "1 .heic files", "1 folders in a class"):
         assert kind in problem
 

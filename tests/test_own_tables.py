@@ -330,19 +330,56 @@ def test_steps_of_the_calendar_are_regular(freq):
 
 
 @pytest.mark.parametrize(
-    ("freq", "written", "step", "season"),
+    ("freq", "written", "step", "season", "day_first"),
     [
-        ("D", "%d/%m/%Y", "day", 7),  # 13/01/2024 cannot be read otherwise
-        ("D", "%m/%d/%Y", "day", 7),
-        ("B", "%Y-%m-%d", "business day", 5),
-        ("h", "%d.%m.%Y %H:%M", "hour", 24),
+        ("D", "%d/%m/%Y", "day", 7, True),  # 13/01/2024 cannot be read otherwise
+        ("D", "%m/%d/%Y", "day", 7, False),
+        ("B", "%Y-%m-%d", "business day", 5, None),
+        ("h", "%d.%m.%Y %H:%M", "hour", 24, True),
     ],
 )
-def test_dates_as_they_are_written_in_europe_and_america(freq, written, step, season):
+def test_dates_as_they_are_written_in_europe_and_america(freq, written, step, season, day_first):
     when = pd.date_range("2024-01-01", periods=400, freq=freq)
     own = series_from(hours(when=when.strftime(written)), ASKED)
     assert own.treatment["step"] == step and own.data.series.windows.season == season
+    assert own.treatment["day_first"] is day_first
     assert "from 2024-01-01T00:00:00" in own.found[0] and str(when[-1].date()) in own.found[0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_dates_of_a_new_file_are_read_as_in_training(known):
+    """The hours of one day do not tell the day from the month; the year first needs no telling."""
+    day = pd.date_range("2024-04-05" if known else "2024-05-04", periods=24, freq="h")
+    for written in ("%d/%m/%Y %H:%M" if known else "%m/%d/%Y %H:%M", "%Y-%m-%d %H:%M"):
+        rows = pd.DataFrame({"when": day.strftime(written), "x": np.arange(24) + 0.5})
+        assert list(times_of(rows, None, ["x"], "here", known)[1]) == list(day)
+    later = pd.date_range("2024-04-13", periods=24, freq="h")  # there is no 13th month
+    rows = pd.DataFrame({"when": later.strftime("%d/%m/%Y %H:%M"), "x": np.arange(24) + 0.5})
+    assert list(times_of(rows, None, ["x"], "here", known)[1]) == list(later)
+
+
+def test_a_horizon_fits_into_each_split_of_a_short_series():
+    own = series_from(hours(200), Asked(target="price", horizon=24))
+    assert own.found[1] == "split in time order: 136 train, 24 validation, 40 test"
+    with pytest.raises(KerazooError, match="has 90 steps, too few to learn and measure"):
+        series_from(hours(90), Asked(target="price", horizon=24))
+
+
+def test_infinite_is_a_word_among_words():
+    words = ["inf", "sup", "med"] * 20
+    own = table_from(frame(position=words), Asked(target="y"))
+    kept = next(c for c in own.treatment["columns"] if c["name"] == "position")
+    assert kept["categories"] == ("inf", "med", "sup")
+    assert table_from(frame(y=words), Asked(target="y")).data.info.labels == ("inf", "med", "sup")
+
+
+def test_numbers_taken_for_classes_say_what_else_they_may_be():
+    rooms = [1 + i % 8 for i in range(59)] + [12]
+    with pytest.raises(KerazooError, match=r"'12' .1. .* join classes. --task regression takes"):
+        table_from(frame(y=rooms), Asked(target="y"))
+    with pytest.raises(KerazooError) as error:
+        table_from(frame(y=rooms), Asked(target="y", task="classification"))
+    assert "regression" not in str(error.value)
 
 
 def test_dates_that_can_be_read_in_two_ways_are_refused():
@@ -421,7 +458,7 @@ def test_gaps_are_refused_or_filled_as_asked():
         (lambda f: f, {"target": None}, "choose one of the columns"),
         (lambda f: f, {"horizon": None}, "--horizon"),
         (lambda f: f, {"horizon": 0}, "horizon is 0"),
-        (lambda f: f, {"horizon": 500}, "needs? .*values|longer than"),
+        (lambda f: f, {"horizon": 500}, "has 400 steps, too few to learn"),
         (lambda f: f, {"lookback": 500}, "need 506 values"),
         (lambda f: f, {"lookback": 0}, "look-back is 0"),
         (lambda f: f, {"time": "date"}, "unknown the time column"),
@@ -434,7 +471,8 @@ def test_gaps_are_refused_or_filled_as_asked():
         (lambda f: f.assign(price=1.0), {}, "is 1 in the whole training split"),
         (lambda f: f.assign(price=f.price.astype(str).where(f.index != 7, "?!")), {}, "line 9"),
         (lambda f: f.assign(price=f.price.where(f.index != 7, np.inf)), {}, "infinite"),
-        (lambda f: f[:20], {}, "need 30 values"),
+        (lambda f: f[:20], {}, "too few to learn and measure forecasts of 6"),
+        (lambda f: f[:30], {}, "need 30 values"),
         (lambda f: f.assign(when=f.when.where(f.index != 3, "soon")), {"time": "when"}, "line 5"),
     ],
 )
@@ -614,18 +652,24 @@ def test_a_column_that_counts_the_rows_is_no_feature_though_targets_are_missing(
 )
 def test_numbers_are_written_later_as_in_training(tmp_path, training, later, value):
     known = read_table(write(tmp_path / "train.csv", training))
-    new = read_table(write(tmp_path / "new.csv", later), 1, known.ways)
+    new = read_table(write(tmp_path / "new.csv", later), 1, known.marks)
     assert as_numbers(new.frame["price"], "here")[0].tolist() == [value]
 
 
 def test_what_was_known_of_numbers_is_kept_with_the_model(tmp_path):
     rows = "".join(f"{1 + i % 9}.{i:03},5;{'ab'[i % 2]}\n" for i in range(40))
     own = table_from(write(tmp_path / "t.csv", "price;k\n" + rows), Asked(target="k"))
-    assert own.treatment["ways"] == {"price": "1.234,5"}
+    assert own.treatment["marks"] == {"price": "1.234,5"}
+    # In the test file alone 2.000 would be two.
+    later = write(tmp_path / "test.csv", "price;k\n2.000;a\n5.000;b\n")
+    test = table_from(tmp_path / "t.csv", Asked(target="k"), later).data.test.x
+    later.write_text("price;k\n2000;a\n5000;b\n", encoding="utf-8")
+    plain = table_from(tmp_path / "t.csv", Asked(target="k"), later).data.test.x
+    np.testing.assert_array_equal(test, plain)
     steps = "".join(f"{1 + i % 9}.{i:03},5;{i}\n" for i in range(100, 260))
     series = write(tmp_path / "s.csv", "price;k\n" + steps)
     own = series_from(series, Asked(target="price", horizon=2, lookback=4))
-    assert own.treatment["ways"] == {"price": "1.234,5"}
+    assert own.treatment["marks"] == {"price": "1.234,5"}
 
 
 def test_rows_of_delimiters_keep_their_place_but_not_at_the_end(tmp_path):

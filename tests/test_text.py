@@ -146,8 +146,18 @@ def test_predict_takes_a_table_of_texts(in_tmp, command):
     assert said["label"].tolist() == ["positive", "negative"]
     status, _, _ = command("predict", "text_cnn@imdb", "reviews.csv", "--text", "review")
     assert status == 0 and (in_tmp / "reviews-predictions.csv").exists()
+    (in_tmp / "awful.txt").write_text("a wonderful film", encoding="utf-8")
+    named = pd.DataFrame({"review": ["awful.txt"]})  # a text that is the name of a file
+    notes = kerazoo.predict("text_cnn@imdb", named, text="review").notes
+    assert "no word that the model knows" in notes[0], "the file must not be read"
     with pytest.raises(KerazooError, match="choose one of the columns review, n"):
         kerazoo.predict("text_cnn@imdb", reviews)
+    with pytest.raises(KerazooError, match=r"reviews.csv is a table; give one"):
+        kerazoo.predict("text_cnn@imdb", ["reviews.csv", "reviews.csv"])
+    gone = pd.DataFrame({"review": ["a wonderful film", None, "NA"]})
+    said = kerazoo.predict("text_cnn@imdb", gone, text="review")
+    assert said.frame["label"].fillna("").tolist() == ["positive", "", ""]
+    assert "2 text(s)" in said.notes[0] and "line 3: there is no text" in said.notes[0]
     with pytest.raises(KerazooError, match="none is given"):
         kerazoo.predict("text_cnn@imdb", ["a film"], text="review")
     with pytest.raises(KerazooError, match="a DataFrame holds none"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -603,6 +604,26 @@ def test_the_engine_changes_nothing_beyond_rounding(private_zoo, in_tmp, name):
         kerazoo.train(name, engine="fast")
 
 
+def test_fused_normalisation_changes_nothing_beyond_rounding(in_tmp):
+    """A whole network, few steps: what is rounded otherwise grows from step to step.
+
+    By plain gradient descent: Adam makes a whole step of the sign of a gradient that is nearly 0.
+    """
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("the operation is TensorFlow's")
+    name = "resnet_block@digits"
+    few = {"train_examples": 160, "optimizer": "sgd", "learning_rate": 0.01}
+    way = engine.way_to_train(kerazoo.build("resnet_block"), 32, "auto")
+    assert len(way.fuse) > 1, "else nothing is tested"
+    auto, plain = (
+        kerazoo.train(name, epochs=1, settings=few, out=e, engine=e, progress=False)
+        for e in ("auto", "plain")
+    )
+    assert auto.history[0]["loss"] == pytest.approx(plain.history[0]["loss"], rel=1e-4)
+    for ours, theirs in zip(auto.model.get_weights(), plain.model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
 def test_timing_has_every_epoch(private_zoo, in_tmp):
     done = kerazoo.train("bar_net", epochs=3, out="run", progress=False)
     timing = json.loads((done.path / "timing.json").read_text())
@@ -614,3 +635,25 @@ def test_head_epochs_without_a_head_are_refused(private_zoo, in_tmp):
     with pytest.raises(KerazooError, match="head_epochs"):
         kerazoo.train("bar_net", settings={"head_epochs": 1}, out="run", progress=False)
     assert not (in_tmp / "run").exists()
+
+
+def test_progress_never_passes_the_end(private_zoo, in_tmp, capsys, monkeypatch):
+    """Also where one execution of several steps is longer than an epoch."""
+    monkeypatch.setattr("kerazoo.training.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("kerazoo.training.progress.REFRESH_SECONDS", 0.0)
+    kerazoo.train("bar_net", out="run", epochs=3, progress=True)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "%" in line]
+    percents = [int(re.search(r"(\d+)%", line)[1]) for line in lines]
+    assert len(percents) >= 3 and percents == sorted(percents) and percents[-1] == 100
+    assert not any("-" in line for line in lines) and "left" not in lines[-1]
+
+
+def test_checkpoints_take_a_small_share_of_the_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "write", lambda *_: time.sleep(0.05))
+    state = checkpoint.Checkpoint(1, [1.0], [{"epoch": 1, "loss": 0.5}], [])
+    rare, each = (loop.Keeper(tmp_path, every) for every in (1.0, 0.0))
+    for keeper in (rare, each):
+        keeper.reached(state, last=True)
+        assert keeper.written == 1
+    assert rare.next_write >= time.monotonic() + 2.0, "0.05 s are a fiftieth of 2.5 s"
+    assert each.next_write <= time.monotonic(), "as asked, after every epoch"

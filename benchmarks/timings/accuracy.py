@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,20 @@ def reached(run: dict[str, Any]) -> float | None:
     return None
 
 
+def ratio(seeds: Mapping[str, Any]) -> float | None:
+    """The median time of keras.io's settings over ours; None: a training never had the accuracy."""
+    times = {who: [reached(row[who]) for row in seeds.values()] for who in ("kerazoo", "keras.io")}
+    known = {who: [v for v in values if v is not None] for who, values in times.items()}
+    if known != times:
+        return None
+    return measuring.ratio(known["keras.io"], known["kerazoo"])
+
+
+def ends(seeds: Mapping[str, Any]) -> list[float]:
+    """The test accuracy of each of our trainings at its end."""
+    return [row["kerazoo"]["accuracies"][-1] for row in seeds.values()]
+
+
 def _epochs(run: dict[str, Any]) -> list[float]:
     """Seconds of each epoch after the first."""
     return [b - a for a, b in itertools.pairwise(run["seconds"])]
@@ -60,7 +74,6 @@ def _epochs(run: dict[str, Any]) -> list[float]:
 def lines(figures: dict[str, Any]) -> list[str]:
     """The section of the report."""
     times = {who: [reached(f[who]) for f in figures.values()] for who in ("kerazoo", "keras.io")}
-    ends = [f["kerazoo"]["accuracies"][-1] for f in figures.values()]
     text = [
         "## Time to 99.0 % on MNIST",
         "",
@@ -79,16 +92,16 @@ def lines(figures: dict[str, Any]) -> list[str]:
         cells.append(f"{statistics.median(known):.1f} s" if len(known) == len(values) else "–")
         text.append(f"| {who} | {' | '.join(cells)} |")
     text.append("")
-    if all(v is not None for values in times.values() for v in values):
-        medians = {who: statistics.median(v for v in values if v) for who, values in times.items()}
-        text.append(f"Ratio of the medians: **{medians['keras.io'] / medians['kerazoo']:.1f}**.")
+    if (faster := ratio(figures)) is not None:
+        text.append(f"Ratio of the medians: **{faster:.1f}**.")
         epochs = sorted(s for f in figures.values() for s in _epochs(f["keras.io"]))
         text.append(
             f"An epoch of keras.io's took {statistics.median(epochs):.1f} s ({epochs[0]:.1f} to "
             f"{epochs[-1]:.1f} s): where these lie far apart, other work ran on the machine."
         )
+    last = ends(figures)
     text.append(
-        f"Test accuracy of kerazoo's runs at their end: {100 * statistics.fmean(ends):.2f} % "
-        f"({100 * min(ends):.2f} to {100 * max(ends):.2f} %)."
+        f"Test accuracy of kerazoo's runs at their end: {100 * statistics.fmean(last):.2f} % "
+        f"({100 * min(last):.2f} to {100 * max(last):.2f} %)."
     )
     return text

@@ -46,6 +46,17 @@ def megabytes(runs: list[dict[str, Any]]) -> float:
     return statistics.median(run["peak_mb"] for run in runs)
 
 
+def linearity(row: dict[str, list[dict[str, Any]]]) -> float:
+    """Seconds of an epoch a picture, with all pictures over with a quarter of them."""
+    each = {n: statistics.median(seconds(row[str(n)])) / n for n in (WHOLE, WHOLE // 4)}
+    return each[WHOLE] / each[WHOLE // 4]
+
+
+def memory_growth(row: dict[str, list[dict[str, Any]]]) -> float:
+    """Peak memory with all pictures over with a sixteenth of them."""
+    return megabytes(row[str(WHOLE)]) / megabytes(row[str(WHOLE // 16)])
+
+
 def lines(figures: dict[str, Any]) -> list[str]:
     """The section of the report."""
     sizes = [str(WHOLE // share) for share in SHARES]

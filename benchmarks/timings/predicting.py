@@ -12,9 +12,8 @@ import numpy as np
 
 import kerazoo
 from benchmarks.timings import measuring
-from kerazoo.training import engine
 
-ENTRIES = ("mnist_cnn@digits", "mlp@digits", "resnet_block@digits", "stacked_lstm@sine")
+ENTRIES = ("mnist_cnn@digits", "mlp@digits", "resnet_block@digits")
 WARM_UP, CALLS = 5, 200
 WAYS = ("kerazoo", "model.predict", "ONNX Runtime")
 
@@ -31,15 +30,15 @@ def _calls(name: str) -> dict[str, list[float]]:
 
     model, _, dataset = name.partition("@")
     network = kerazoo.build(model, weights=dataset)
-    lookback = {"lookback": network.input_shape[1]} if dataset == "sine" else {}
-    example = kerazoo.load_data(dataset, **lookback).test.x[:1]
+    example = kerazoo.load_data(dataset).test.x[:1]
+    known = kerazoo.predictor(name)
     with tempfile.TemporaryDirectory() as folder:
         done = kerazoo.export(name, "onnx", Path(folder) / "onnx")
         session = onnxruntime.InferenceSession(done.path, providers=["CPUExecutionProvider"])
         given = session.get_inputs()[0].name
         fed = example.astype(np.float32)
         calls: tuple[Callable[[], object], ...] = (
-            _ours(name, network, example),
+            lambda: known(list(example)),
             lambda: network.predict(example, verbose=0),
             lambda: session.run(None, {given: fed}),
         )
@@ -51,14 +50,6 @@ def _calls(name: str) -> dict[str, list[float]]:
                 if turn >= WARM_UP:
                     taken[way].append(1000 * (time.perf_counter() - began))
     return taken
-
-
-def _ours(name: str, network: object, example: np.ndarray) -> Callable[[], object]:
-    """The predictor of a classifier, with class and probability; of a forecaster the engine."""
-    if name.startswith("stacked_lstm"):
-        return lambda: engine.predict(network, example)
-    known = kerazoo.predictor(name)
-    return lambda: known(list(example))
 
 
 def lines(figures: dict[str, Any]) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerazoo.card.markup import Markup, folded, table, tag
 from kerazoo.composite import networks_of
-from kerazoo.evaluation import network_drawing
-from kerazoo.evaluation.architecture import graph_of, operations_beside_layers, overview, shape_text
+from kerazoo.evaluation import layer_table, network_drawing
+from kerazoo.evaluation.architecture import graph_of, operations_beside_layers, overview
 
 if TYPE_CHECKING:
     import keras
@@ -56,26 +55,9 @@ def _drawing(svg: str) -> Markup:
 
 def _layers(network: keras.Model) -> str:
     """The table of a network's layers, below their number and that of the parameters."""
-    rows = [
-        (layer.name, type(layer).__name__, _output_shape(layer), f"{layer.count_params():,}")
-        for layer in network.layers
-    ]
-    trained = sum(math.prod(w.shape) for w in network.trainable_weights)
-    total = network.count_params()
-    layers = table(("layer", "type", "output shape", "parameters"), rows, numbers=[3])
-    title = (
-        f"{len(rows)} layers, {total:,} parameters, {trained:,} of them trainable"
-        if trained != total
-        else f"{len(rows)} layers, {total:,} parameters"
+    rows = layer_table.rows(network)
+    return folded(
+        layer_table.title(network),
+        table(layer_table.COLUMNS, rows, numbers=[3]),
+        shut=len(rows) > LONG_TABLE,
     )
-    return folded(title, layers, shut=len(rows) > LONG_TABLE)
-
-
-def _output_shape(layer: Any) -> str:
-    """As for the picture; a layer that is called twice has no single shape."""
-    try:
-        output = layer.output
-    except (AttributeError, ValueError):
-        return "–"
-    tensors = output if isinstance(output, (list, tuple)) else [output]
-    return ", ".join(shape_text(t.shape) for t in tensors if hasattr(t, "shape"))

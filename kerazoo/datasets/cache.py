@@ -82,15 +82,26 @@ def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None
         if not path.exists():
             return None
         arrays, about = map_arrays(path)
-        found = fingerprint.of_arrays(arrays)
-        if found != (about["sha256"] if info.measured_on else info.sha256):
+        if about.get("blake3") != _checksum(arrays):
             raise ValueError("its checksum differs")
-        return arrays, found
+        if about.get("sha256") != info.sha256 and not info.measured_on:
+            raise ValueError("it holds other data")
+        return arrays, about["sha256"]
     except (ValueError, KeyError, OSError) as error:
         print(
             f"kerazoo: cache {path} is old or damaged ({error}); making it again.", file=sys.stderr
         )
         return None
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """What tells that a kept file is as it was written: BLAKE3, four times as fast as SHA-256.
+
+    The fingerprint that the zoo's figures name, SHA-256, was taken when the source was read.
+    """
+    from blake3 import blake3
+
+    return fingerprint.of_arrays(arrays, blake3())
 
 
 def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
@@ -146,7 +157,7 @@ def _warn_of_another_copy(info: Dataset, found: str) -> None:
 def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     """Write the cache; a cache that cannot be written costs time, not the result."""
     try:
-        write_arrays(path, arrays, {"sha256": sha256})
+        write_arrays(path, arrays, {"sha256": sha256, "blake3": _checksum(arrays)})
     except KerazooError as error:
         print(f"kerazoo: not cached: {error} (KERAZOO_HOME chooses another.)", file=sys.stderr)
 

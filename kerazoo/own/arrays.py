@@ -51,7 +51,7 @@ def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
             does not end.
     """
     if is_tensorflow_dataset(source):
-        source = _in_memory(source)
+        source = _examples_of(source)
     if not isinstance(source, (tuple, list)) or len(source) != 2:
         raise KerazooError(f"data is {type(source).__name__}; as arrays give a pair (x, y).")
     x, y = (_array(part, name) for part, name in zip(source, "xy", strict=True))
@@ -82,7 +82,7 @@ def _array(values: Any, name: str) -> np.ndarray:
     return array.astype(object) if array.dtype.kind == "U" else array
 
 
-def _in_memory(source: Any) -> tuple[Any, Any]:
+def _examples_of(source: Any) -> tuple[Any, Any]:
     """All examples of a ``tf.data.Dataset``, which may be batched."""
     import numpy as np
 

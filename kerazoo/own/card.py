@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,8 +55,7 @@ def use(own: Own, done: Run) -> str:
         "series": "new.csv --out forecast.csv",
     }
     kind = own.treatment["kind"]
-    path = os.fspath(done.path)
-    path = f'"{path}"' if " " in path else path
+    path = shlex.quote(os.fspath(done.path))
     if own.data.info.task == "generation":
         return f"kerazoo sample {path} --n 64 --out samples.png"
     return f"kerazoo predict {path} {examples[kind]}"

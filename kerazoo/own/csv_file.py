@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.own.data import listed
-from kerazoo.own.number_marks import Way, is_text, way_of, without_marks
+from kerazoo.own.number_marks import Marks, is_text, marks_of, without_marks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,20 +33,20 @@ class Table:
     Attributes:
         frame: the rows; text stays text, so that each column is judged later. The index is the
             line of each row.
-        ways: of the columns whose numbers have decimal commas or marks between thousands: how
+        marks: of the columns whose numbers have decimal commas or marks between thousands: how
             they are written. In ``frame`` they are already as Python writes them.
         where: how messages call it.
     """
 
     frame: pd.DataFrame
-    ways: dict[str, Way]
+    marks: dict[str, Marks]
     where: str
 
 
 def read_table(
     source: str | os.PathLike[str] | pd.DataFrame,
     least: int = 2,
-    ways: Mapping[str, Way] | None = None,
+    marks: Mapping[str, Marks] | None = None,
 ) -> Table:
     """Read a CSV file or DataFrame.
 
@@ -58,7 +58,7 @@ def read_table(
     Args:
         source: the file or DataFrame.
         least: rows that there must be.
-        ways: how the columns of the training data write their numbers; others are judged anew.
+        marks: how the columns of the training data write their numbers; others are judged anew.
 
     Raises:
         KerazooError: no file, an empty one, no text in UTF-8, no header, two columns of one name,
@@ -78,15 +78,15 @@ def read_table(
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
     if len(frame) < least:
         raise KerazooError(f"{where} has {len(frame)} row(s) of data; it takes more.")
-    found = {c: w for c in frame.columns if (w := way_of(frame[c], decimal_comma=decimal_comma))}
-    found |= {name: way for name, way in (ways or {}).items() if name in frame.columns}
-    frame = without_marks(frame, found)
-    return Table(_without_index(frame), found, where)
+    found = {c: m for c in frame.columns if (m := marks_of(frame[c], decimal_comma=decimal_comma))}
+    found |= {c: m for c, m in (marks or {}).items() if c in frame.columns}
+    frame = _without_index(without_marks(frame, found))
+    return Table(frame, {c: m for c, m in found.items() if c in frame.columns}, where)
 
 
 def read_test(test: Any, train: Table) -> Table:
     """Read rows that are only measured on; their numbers are written as in the training data."""
-    more = read_table(test, least=1, ways=train.ways)
+    more = read_table(test, least=1, marks=train.marks)
     name = "the test DataFrame" if more.where == "the DataFrame" else more.where
     return replace(more, where=name)
 
@@ -337,14 +337,15 @@ def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
             text = truth.replace({"true": "1", "false": "0"})
         numbers = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, copy=True)
         numbers[missing] = np.nan
-    huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
-    if len(huge):
-        what = "infinite" if np.isinf(numbers[huge[0]]) else "too large for float32"
-        raise KerazooError(f"{where}, line {values.index[huge[0]]}: the value is {what}.")
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     known = int((~missing).sum())
     if not known or len(wrong) > (1 - MOSTLY) * known:
         return None
+    # Only now: "inf" may be a word among others.
+    huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
+    if len(huge):
+        what = "infinite" if np.isinf(numbers[huge[0]]) else "too large for float32"
+        raise KerazooError(f"{where}, line {values.index[huge[0]]}: the value is {what}.")
     return numbers, wrong.tolist()
 
 

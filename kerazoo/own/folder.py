@@ -34,6 +34,7 @@ SPLIT_NAMES = {
 }
 LEAST = 3  # pictures of a class: one for each split
 MANY = 1000  # pictures, from which on progress is shown
+SHOWN = 5  # files that cannot be read, named where there are more
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def classes_from_folder(
         data=data,
         found=_found(read, data, folder),
         warnings=_warnings(read, data),
+        left_out=tuple(read.problems),
         treatment={"kind": "pictures", "invert": invert},
     )
 
@@ -151,6 +153,7 @@ def pictures_from_folder(
         data=data,
         found=_found(read, data, folder),
         warnings=_warnings(read, data),
+        left_out=tuple(read.problems),
         treatment={"kind": "pictures", "invert": "no"},
     )
 
@@ -355,7 +358,7 @@ def _found(read: PictureFolder, data: Data, folder: Path) -> tuple[str, ...]:
     counts = np.bincount(read.y, minlength=len(read.labels))
     each = [f"{label} {count:,}" for label, count in zip(read.labels, counts, strict=True)]
     widths, heights = zip(*read.sizes, strict=True)
-    classes = f" of {len(each)} classes: {listed(each, 12)}" if len(each) > 1 else ""
+    classes = f" of {len(each)} classes: {listed(each, 200)}" if len(each) > 1 else ""
     lines = [
         f"{folder}: {_pictures(len(read.x))}{classes}",
         f"sizes: {_range(widths)} wide, {_range(heights)} high; kinds: "
@@ -387,7 +390,8 @@ def _warnings(read: PictureFolder, data: Data) -> tuple[str, ...]:
 
     lines = []
     if read.problems or read.aside:
-        lines.append(_problem_line(read))
+        more = " (all of them: left_out.txt in the run folder)" * (len(read.problems) > SHOWN)
+        lines.append(_problem_line(read) + more)
     counts = np.bincount(read.y, minlength=len(read.labels)).tolist()
     lines += notes_on_classes(dict(zip(read.labels, counts, strict=True)), "pictures")
     return (*lines, *notes_on_copies(data, "picture"))
@@ -398,7 +402,8 @@ def _problem_line(read: PictureFolder) -> str:
     said = []
     if read.problems:
         n = len(read.problems)
-        said.append(f"{n:,} files cannot be read and are left out: {listed(read.problems)}")
+        files = "1 file cannot be read and is" if n == 1 else f"{n:,} files cannot be read and are"
+        said.append(f"{files} left out: {listed(read.problems, SHOWN)}")
     if read.aside:
         kinds = [f"{n:,} {kind}" for kind, n in read.aside.most_common()]
         said.append(f"not looked at: {listed(kinds)}")

@@ -62,6 +62,7 @@ class Times:
     season: int | None = None
     first: str = ""
     last: str = ""
+    day_first: bool | None = None
 
 
 def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
@@ -92,13 +93,13 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
         raise KerazooError(f"gaps is {asked.gaps!r}; choose 'refuse' or 'interpolate'.")
     times, dates = times_of(frame, asked.time, targets, where)
     values, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
-    sizes = _sizes(len(values), asked.split, where)
-    unused = len(values) - sum(sizes.values())
-    if unused:
-        notes.append(f"the last {unused:,} steps are not used, as --split says")
     for name, n in (("horizon", asked.horizon), ("look-back", asked.lookback)):
         if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
             raise KerazooError(f"the {name} is {n!r}; give a whole number from 1 up.")
+    sizes = _sizes(len(values), asked.split, asked.horizon, where)
+    unused = len(values) - sum(sizes.values())
+    if unused:
+        notes.append(f"the last {unused:,} steps are not used, as --split says")
     lookback = asked.lookback or _lookback(sizes["train"], asked.horizon)
     windows = Windows(
         lookback=lookback,
@@ -136,10 +137,11 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
             "targets": targets,
             "time": times.column,
             "step": times.step,
+            "day_first": times.day_first,
             "lookback": lookback,
             "horizon": asked.horizon,
             "gaps": asked.gaps,
-            "ways": {name: way for name, way in table.ways.items() if name in targets},
+            "marks": {name: table.marks[name] for name in targets if name in table.marks},
         },
         options={
             "input_shape": (lookback, len(targets)),
@@ -153,9 +155,20 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
 
 
 def times_of(
-    frame: pd.DataFrame, asked: str | None, targets: list[str], where: str
+    frame: pd.DataFrame,
+    asked: str | None,
+    targets: list[str],
+    where: str,
+    day_first: bool | None = None,
 ) -> tuple[Times, pd.DatetimeIndex | None]:
     """The column of dates, named or found, and what a step is.
+
+    Args:
+        frame: the rows.
+        asked: the column of dates, if it is named.
+        targets: the columns that are none.
+        where: how messages call the table.
+        day_first: how the training data wrote dates that can be read in two ways.
 
     Raises:
         KerazooError: a date cannot be read, comes twice or comes after a later one.
@@ -163,7 +176,7 @@ def times_of(
     name = column(frame, asked, "the time column (--time)") if asked else _find(frame, targets)
     if name is None:
         return Times(None), None
-    dates = _dates(frame[name], f"{where}, column {name!r}")
+    dates, day_first = _dates(frame[name], f"{where}, column {name!r}", day_first)
     wrong = dates.isna().to_numpy().nonzero()[0]
     if len(wrong):
         raise KerazooError(
@@ -187,7 +200,8 @@ def times_of(
 
     index = pd.DatetimeIndex(dates)
     step, season = _step(index)
-    return Times(name, step, season, index[0].isoformat(), index[-1].isoformat()), index
+    first, last = index[0].isoformat(), index[-1].isoformat()
+    return Times(name, step, season, first, last, day_first), index
 
 
 def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
@@ -199,35 +213,42 @@ def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
         if str(values.dtype).startswith("datetime"):
             return name
         first = values[~is_missing(values)].iloc[:100]
-        if as_numbers(values, name) is None and _dates(first).notna().mean() >= MOSTLY:
+        if as_numbers(values, name) is None and _dates(first)[0].notna().mean() >= MOSTLY:
             return name  # whatever is no date in it will be said
     return None
 
 
-def _dates(values: pd.Series, where: str = "") -> pd.Series:
-    """A column as dates, NaT where it holds none; the day may come before the month.
+def _dates(
+    values: pd.Series, where: str = "", day_first: bool | None = None
+) -> tuple[pd.Series, bool | None]:
+    """A column as dates, NaT where it holds none, and whether the day comes before the month.
+
+    None: they are the same dates either way. ``day_first`` decides where nothing else does.
 
     Raises:
         KerazooError: ``where`` is given, and the dates can be read in two ways.
     """
-    month_first = _parsed(values, False)
+    either = [_parsed(values, False)]
     if values[~is_missing(values)].astype(str).str.match(_YEAR_FIRST).all():
-        return month_first
-    day_first = _parsed(values, True)
-    if month_first.equals(day_first):
-        return month_first
-    unread = [int(dates.isna().sum()) for dates in (month_first, day_first)]
+        return either[0], None
+    either.append(_parsed(values, True))
+    if either[0].equals(either[1]):
+        return either[0], None
+    unread = [int(dates.isna().sum()) for dates in either]
     if unread[0] != unread[1]:
-        return month_first if unread[0] < unread[1] else day_first
-    regular = [_is_regular(dates) for dates in (month_first, day_first)]
+        chosen = unread[1] < unread[0]
+        return either[chosen], chosen
+    if day_first is not None:
+        return either[day_first], day_first
+    regular = [_is_regular(dates) for dates in either]
     if where and not unread[0] and regular[0] == regular[1]:
-        row = int((month_first != day_first).to_numpy().nonzero()[0][0])
-        one, other = (f"{dates.iloc[row]:%Y-%m-%d}" for dates in (month_first, day_first))
+        row = int((either[0] != either[1]).to_numpy().nonzero()[0][0])
+        one, other = (f"{dates.iloc[row]:%Y-%m-%d}" for dates in either)
         raise KerazooError(
             f"{where}, line {values.index[row]}: {values.iloc[row]!r} may be {one} or {other}; "
             "write the year first."
         )
-    return month_first if regular[0] else day_first
+    return either[not regular[0]], not regular[0]
 
 
 def _is_regular(dates: pd.Series) -> bool:
@@ -393,9 +414,16 @@ def _calendar_grid(dates: pd.DatetimeIndex) -> pd.DatetimeIndex | None:
     return None
 
 
-def _sizes(n: int, asked: tuple[int, int, int] | None, where: str) -> dict[str, int]:
+def _sizes(n: int, asked: tuple[int, int, int] | None, horizon: int, where: str) -> dict[str, int]:
+    """How many steps each split has; a horizon fits into each, where it leaves enough to train."""
     if asked is None:
-        test, validation = (round(SHARES[s] * n) for s in ("test", "validation"))
+        shares = [max(round(SHARES[s] * n), horizon) for s in ("test", "validation")]
+        if 2 * sum(shares) > n:
+            raise KerazooError(
+                f"{where} has {n:,} steps, too few to learn and measure forecasts of {horizon:,}; "
+                "choose a smaller horizon, or the sizes of the splits (--split N,N,N)."
+            )
+        test, validation = shares
         return {"train": n - validation - test, "validation": validation, "test": test}
     if any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in asked):
         raise KerazooError(f"split is {asked}; give three whole numbers from 1 up.")
@@ -407,7 +435,7 @@ def _sizes(n: int, asked: tuple[int, int, int] | None, where: str) -> dict[str, 
 def _lookback(train: int, horizon: int) -> int:
     """The longest usual look-back that leaves three quarters of the training split to learn from.
 
-    A window shorter than the horizon sees too little, so it is at least that if it can be.
+    The shortest, where none does.
     """
     fitting = [n for n in LOOKBACKS if 4 * (n + horizon) <= train]
     return fitting[0] if fitting else LOOKBACKS[-1]

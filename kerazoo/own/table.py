@@ -148,7 +148,7 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
             "kind": "rows",
             "targets": names,
             "columns": [asdict(c) for c in columns],
-            "ways": {name: way for name, way in table.ways.items() if name in frame.columns},
+            "marks": table.marks,
         },
         options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         delivered=lambda core: takes_rows(core, columns),

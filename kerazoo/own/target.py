@@ -73,13 +73,26 @@ def target_of(frame: pd.DataFrame, asked: Asked, where: str) -> Target:
     few = different <= min(MOST_CLASSES, max(2, len(known) // 5))
     if few and (whole or numbers[1]):
         why = f"{different} different whole numbers; --task regression takes them as numbers"
-        return class_target(values, name, where, why)
+        return class_target(values, name, where, why, " --task regression takes them as numbers.")
     why = f"{different} different numbers; --task classification takes them as classes"
     return _numbers(frame, names, where, why)
 
 
-def class_target(values: pd.Series, name: str, where: str, why: str = "") -> Target:
-    """A target of classes; raises KerazooError if a class is too rare or there is but one."""
+def class_target(
+    values: pd.Series, name: str, where: str, why: str = "", instead: str = ""
+) -> Target:
+    """A target of classes.
+
+    Args:
+        values: the column.
+        name: of the column.
+        where: how messages call the table.
+        why: how it was told that these are classes.
+        instead: what else can be done where they make no good ones.
+
+    Raises:
+        KerazooError: a class is too rare, or there is but one.
+    """
     import numpy as np
 
     text, known = class_names(values)
@@ -96,7 +109,7 @@ def class_target(values: pd.Series, name: str, where: str, why: str = "") -> Tar
     if rare:
         raise KerazooError(
             f"{where}: the class {listed(rare)} of {name!r} occurs in fewer than {LEAST} rows, one "
-            "for each split. Leave these rows out, or join classes."
+            f"for each split. Leave these rows out, or join classes.{instead}"
         )
     labels = tuple(sorted(counts, key=_number_first))
     place = {label: i for i, label in enumerate(labels)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +21,47 @@ from kerazoo.training.job import Job
 from kerazoo.training.phases import Phase, frozen_but, phases
 from kerazoo.training.progress import Progress, watcher
 
+MOST_WRITING = 0.02  # share of the time that checkpoints may take
+
 
 @dataclass
 class Keeper:
-    """The last good state of a training, in memory and, now and then, on disk."""
+    """The last good state of a training, in memory and, now and then, on disk.
+
+    Attributes:
+        folder: of the run.
+        every: seconds from one writing to the next, at least; 0 writes after every epoch.
+        state: after the last finished epoch.
+        written: how many epochs are on disk.
+        next_write: when there may be another one.
+    """
 
     folder: Path
     every: float
     state: Checkpoint | None = None
     written: int = 0
-    last_write: float = field(default_factory=time.monotonic)
+    next_write: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.next_write = time.monotonic() + self.every
 
     def reached(self, state: Checkpoint, *, last: bool) -> None:
         """Keep the state; write it if the last writing is long ago or nothing comes after."""
         self.state = state
-        if last or time.monotonic() - self.last_write >= self.every:
+        if last or time.monotonic() >= self.next_write:
             self.flush()
 
     def flush(self) -> None:
         """Write what is not on disk yet."""
         if self.state is None or self.state.epochs <= self.written:
             return
+        began = time.monotonic()
         # The checkpoint first: it alone decides how a resumed training goes on.
         checkpoint.write(self.folder, self.state)
         run.write_history(self.folder, self.state.history)
-        self.written, self.last_write = self.state.epochs, time.monotonic()
+        self.written, now = self.state.epochs, time.monotonic()
+        # A large model on a slow disk would spend its time on writing.
+        self.next_write = now + (max(self.every, (now - began) / MOST_WRITING) if self.every else 0)
 
 
 def fit(
@@ -219,8 +235,7 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
     options: dict[str, Any] = {}
     arrays = tasks.of(job.entry).fit_arguments(job.data.validation)
     if job.recipe.train_on == "train" and len(arrays) == 2 and len(arrays[0]):
-        options["validation_data"] = arrays
-        options["validation_batch_size"] = engine.INFERENCE_BATCH
+        options["validation_data"] = Batches(arrays, engine.INFERENCE_BATCH).dataset()
     if job.recipe.balance:
         options["class_weight"] = class_weights(split.y)
     return options

@@ -47,11 +47,12 @@ class Progress:
         if self.first_update is None:  # what came before was compilation, and says nothing
             self.first_update = (now, done)
         ran = done - self.first_update[1]
-        left = (
-            (now - self.first_update[0]) / ran * (self.epochs * self.steps - done) if ran else None
-        )
-        about = "" if left is None else f" · {duration(left)} left"
-        percent = 100 * done // (self.epochs * self.steps)
+        total = self.epochs * self.steps
+        about = ""
+        if ran and done < total:
+            left = (now - self.first_update[0]) / ran * (total - done)
+            about = f" · {duration(left)} left"
+        percent = 100 * done // total
         print(f"{what} · {percent}%{about}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -105,7 +106,9 @@ def watcher(progress: Progress, stop_if_not_finite: Any) -> keras.callbacks.Call
                 return
             self.last = now
             loss = float(logs["loss"])
-            stop_if_not_finite(loss, self.epoch, batch + 1)
-            progress.update(self.epoch, batch + 1, loss)
+            # An execution of several steps ends before its last where the epoch does.
+            step = min(batch + 1, progress.steps)
+            stop_if_not_finite(loss, self.epoch, step)
+            progress.update(self.epoch, step, loss)
 
     return Watcher()

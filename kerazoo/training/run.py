@@ -28,6 +28,7 @@ import io
 import json
 import platform
 import secrets
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError, first_line
-from kerazoo.files import is_leftover, save_atomic, write_json, write_text
+from kerazoo.files import cannot_write, is_leftover, save_atomic, write_json, write_text
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry
 from kerazoo.training import engine
@@ -149,16 +150,15 @@ def held(folder: Path) -> Iterator[None]:
             f"another process is training in {folder}; wait for it, or choose another folder."
         ) from None
     except OSError as error:
-        raise KerazooError(
-            f"cannot write {folder}: {error.strerror or error}. Choose a folder that you may write "
-            "to and that has room."
-        ) from error
+        raise cannot_write(folder, error) from error
     try:
         yield
     finally:
-        lock.release()
-        with contextlib.suppress(OSError):  # not gone where another process has it open
+        # While it is held: one who waits for this very file then finds that it has no name. Windows
+        # removes no open file, but filelock does there, on release.
+        with contextlib.suppress(OSError):
             (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
         with contextlib.suppress(OSError):  # there is something in it, as there should be
             folder.rmdir()
 
@@ -251,9 +251,10 @@ def load(folder: Path) -> Run:
     """
     config = read_config(folder)
     if not is_finished(folder):
-        command = f"kerazoo train {config['entry']} --out {folder} --resume"
+        again = f"--out {shlex.quote(str(folder))} --resume"
+        command = f"kerazoo train {config['entry']} {again}"
         if "own" in config:
-            command = f"kerazoo finetune {config['own']['model']} … --out {folder} --resume"
+            command = f"kerazoo finetune {config['own']['model']} … {again}"
         raise KerazooError(
             f"the run in {folder} is not finished. Repeat its command with --resume: {command}"
         )

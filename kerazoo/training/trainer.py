@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def train(
         resume: go on with the unfinished run in ``out``, or start it if there is none.
         tensorboard: write TensorBoard events to the run folder.
         progress: show progress and time left on standard error.
-        checkpoint_seconds: least time between two checkpoints; 0 writes one after every epoch.
+        checkpoint_seconds: least time between two checkpoints, more where writing them would take
+            more than a fiftieth of the time; 0 writes one after every epoch.
         engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
         validate: measure on the validation split, which the recipe then must not train on, and
             leave the test split unread: for choosing between recipes. Draws no pictures.
@@ -146,8 +148,8 @@ def train_job(
         kept = checkpoint.read(folder)
         raise Interrupted(
             f"stopped after {kept.epochs if kept else 0} of {job.recipe.epochs} finished epochs, "
-            f"kept in {folder}. Go on with the same command, --out and --resume: --out {folder} "
-            "--resume"
+            f"kept in {folder}. Go on with the same command, --out and --resume: "
+            f"--out {shlex.quote(str(folder))} --resume"
         ) from None
 
 
