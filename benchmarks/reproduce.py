@@ -2,10 +2,12 @@
 
     python benchmarks/reproduce.py                              every measured entry, both tiers
     python benchmarks/reproduce.py mnist_cnn@digits --tier full
+    python benchmarks/reproduce.py --missing                    only the seeds that are not recorded
     python benchmarks/reproduce.py --tables-only                only the generated tables
     python benchmarks/reproduce.py --check                      exit 1 if a table is not current
 
-Runs are kept in --work; the same command goes on where it was stopped, to the same weights.
+Runs are kept in --work; the same command goes on where it was stopped, to the same weights; with
+--elsewhere also on another machine that --work was carried to, which the reference then says.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from kerazoo import caveats, evidence, reference_table, registry, tables
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric, metric
+from kerazoo.recording import missing_seeds
 from kerazoo.spec import JUDGES, TIERS, Entry
+from kerazoo.training.run import Resume
 from kerazoo.verifying import verify
 
 ROOT = Path(__file__).parent.parent
@@ -38,18 +42,37 @@ def main() -> int:
     parser.add_argument("--tier", choices=TIERS, action="append", help="default: both")
     parser.add_argument("--seeds", type=int, help="default: what each entry asks for")
     parser.add_argument("--work", type=Path, default=Path("runs/reproduce"))
+    parser.add_argument("--missing", action="store_true", help="leave what is recorded")
+    parser.add_argument(
+        "--elsewhere", action="store_true", help="go on with another machine's runs"
+    )
     parser.add_argument("--tables-only", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     if not (options.tables_only or options.check):
-        failed = record(options.entries, options.tier or list(TIERS), options.seeds, options.work)
+        failed = record(
+            options.entries,
+            options.tier or list(TIERS),
+            options.seeds,
+            options.work,
+            missing=options.missing,
+            resume="elsewhere" if options.elsewhere else True,
+        )
         for line in failed:
             print(f"not recorded: {line}", file=sys.stderr)
         return 1 if failed else 0
     return check() if options.check else write()
 
 
-def record(asked: list[str], tiers: list[str], seeds: int | None, work: Path) -> list[str]:
+def record(
+    asked: list[str],
+    tiers: list[str],
+    seeds: int | None,
+    work: Path,
+    *,
+    missing: bool = False,
+    resume: Resume = True,
+) -> list[str]:
     """Train and record; what could not be recorded, with the reason. Judges come first."""
     judges = {by for _, by in JUDGES.values()}
     names = sorted(asked or registry.list_entries(), key=lambda name: name not in judges)
@@ -60,22 +83,28 @@ def record(asked: list[str], tiers: list[str], seeds: int | None, work: Path) ->
             continue
         for tier in tiers:
             try:
-                report = verify(
-                    entry.name,
-                    tier=tier,
-                    seeds=seeds or entry.seeds,
-                    record=True,
-                    out=work / f"{entry.name}-{tier}",
-                    resume=True,
-                )
+                for start, n in _turns(entry, tier, seeds or entry.seeds, missing):
+                    report = verify(
+                        entry.name,
+                        tier=tier,
+                        first_seed=start,
+                        seeds=n,
+                        record=True,
+                        out=work / f"{entry.name}-{tier}",
+                        resume=resume,
+                    )
+                    print(report.table, flush=True)
+                    write()  # each time: what is recorded and what is shown are never apart
+                    if tier == "full" and start == 0:
+                        _keep_pictures(report.runs[0].path, entry.name)
             except KerazooError as error:  # the others can be recorded all the same
                 failed.append(f"{entry.name}, {tier}: {error}")
-                continue
-            print(report.table, flush=True)
-            write()  # each time: what is recorded and what is shown are never apart
-            if tier == "full":
-                _keep_pictures(report.runs[0].path, entry.name)
     return failed
+
+
+def _turns(entry: Entry, tier: str, seeds: int, missing: bool) -> list[tuple[int, int]]:
+    """First seed and number of seeds of what is recorded together: all, or each that lacks."""
+    return [(seed, 1) for seed in missing_seeds(entry, tier, seeds)] if missing else [(0, seeds)]
 
 
 def _keep_pictures(run: Path, name: str) -> None:

@@ -223,6 +223,11 @@ def _recipe_and_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="likewise where another machine, Python or NumPy will come to other bits",
+    )
+    command.add_argument(
         "--engine",
         choices=("auto", "plain"),
         default="auto",

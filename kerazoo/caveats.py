@@ -144,13 +144,19 @@ def _loses(reference: Reference, measure: Metric, opening: str) -> list[str]:
     ]
 
 
+def _machines(reference: Reference) -> str:
+    names = reference.machines
+    number = "one machine" if len(names) == 1 else f"{len(names)} machines"
+    return f"{number} ({'; '.join(names)})"
+
+
 def _of_reference(entry: Entry, full: Reference, measure: Metric) -> list[str]:
     said = []
     naive = best_naive(full.baselines, measure)
     said += _loses(full, measure, "Does not beat")
     count = "one seed" if full.n == 1 else f"n = {full.n} seeds"
     said.append(
-        f"The figures are of {count} on one machine ({full.environment.get('machine', 'unknown')})"
+        f"The figures are of {count} on {_machines(full)}"
         + (", so nothing is known of the spread between seeds." if full.n == 1 else ".")
     )
     if full.n < entry.seeds:

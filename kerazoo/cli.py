@@ -23,6 +23,7 @@ from kerazoo.recipe import parse_recipe_value
 
 if TYPE_CHECKING:
     from kerazoo.predicting_tables import TablePredictions
+    from kerazoo.training.run import Resume
 
 OK, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -65,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("kerazoo: this is a mistake of kerazoo's own; please report it.", file=sys.stderr)
         return BUG
+
+
+def _resume(options: argparse.Namespace) -> Resume:
+    return "elsewhere" if options.elsewhere else options.resume
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -152,7 +157,7 @@ def _train(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         settings=_settings(options),
         out=options.out,
-        resume=options.resume,
+        resume=_resume(options),
         engine=options.engine,
         tensorboard=options.tensorboard,
         validate=options.validate,
@@ -212,7 +217,7 @@ def _finetune(options: argparse.Namespace) -> int:
         seed=options.seed,
         scratch=not options.no_scratch,
         out=options.out,
-        resume=options.resume,
+        resume=_resume(options),
         engine=options.engine,
     )
     if options.json:
@@ -277,7 +282,7 @@ def _verify(options: argparse.Namespace) -> int:
         settings=_settings(options),
         record=options.record,
         out=options.out,
-        resume=options.resume,
+        resume=_resume(options),
         engine=options.engine,
     )
     if options.json:
@@ -311,7 +316,7 @@ def _verify_all(options: argparse.Namespace) -> int:
             seeds=options.seeds,
             offline=options.offline,
             out=options.out,
-            resume=options.resume,
+            resume=_resume(options),
             engine=options.engine,
         ):
             verdicts.append(verdict)

@@ -39,6 +39,7 @@ class RecordedRun:
         weights_sha256: fingerprint of the trained weights.
         fingerprint: of recipe, model structure and data, as they were for this run.
         also: the other metrics on the test split.
+        environment: what differed from the reference's own, where it did.
     """
 
     seed: int
@@ -48,6 +49,7 @@ class RecordedRun:
     weights_sha256: str
     fingerprint: str
     also: dict[str, float] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class Reference:
         data: fingerprint of the dataset's content.
         runs: one per seed.
         baselines: the naive models' figures in the same metric, by name.
-        environment: versions, backend and machine.
+        environment: versions, backend and machine; of a run that differs, see there.
         limits: figures that cannot be beaten, or not by much, in the same metric, by name.
         beside: the other metrics of baselines and limits, by name and metric.
         judge_sha256: of generated pictures: fingerprint of the weights file that judged them;
@@ -94,6 +96,12 @@ class Reference:
     def std(self) -> float | None:
         """Sample standard deviation (n - 1) of the runs' values; None for a single run."""
         return statistics.stdev(r.value for r in self.runs) if self.n > 1 else None
+
+    @property
+    def machines(self) -> list[str]:
+        """The machines that the runs were made on, each once."""
+        own = self.environment.get("machine", "unknown")
+        return list(dict.fromkeys(r.environment.get("machine", own) for r in self.runs))
 
     @property
     def also(self) -> dict[str, tuple[float, float | None]]:

@@ -132,7 +132,7 @@ def finetune(
     seed: int = 0,
     scratch: bool = True,
     out: str | Path | None = None,
-    resume: bool = False,
+    resume: run.Resume = False,
     progress: bool = True,
     engine: str = "auto",
 ) -> FineTuned:
@@ -174,7 +174,8 @@ def finetune(
         seed: of initial weights, order, dropout and augmentation; the split does not depend on it.
         scratch: train the same model from scratch too.
         out: the run folder, new or empty; by default one below ``runs/``.
-        resume: go on with the unfinished run in ``out``.
+        resume: go on with the unfinished run in ``out``; ``"elsewhere"``: see
+            :func:`kerazoo.train`.
         progress: say what was found, and show progress, on standard error.
         engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
 
@@ -242,7 +243,9 @@ def finetune(
             tell("the same model from scratch, for the comparison")
             changes.pop("learning_rate", None)  # it was chosen for trained weights
             second, _ = job(None)
-            runs["from scratch"] = train_job(second, folder / SCRATCH, resume=True, show=progress)
+            runs["from scratch"] = train_job(
+                second, folder / SCRATCH, resume=resume or True, show=progress
+            )
     except Interrupted as stop:
         again = str(stop).replace(str(folder / SCRATCH), str(folder))
         raise Interrupted(again) from None
@@ -264,7 +267,7 @@ def _refuse_head_settings(source: Entry | None, freeze: bool, settings: Mapping[
         raise KerazooError(f"{heads[0]}: a generator of pictures has no new last layer.")
 
 
-def _refuse_folder(out: str | Path | None, resume: bool, data: Any) -> None:
+def _refuse_folder(out: str | Path | None, resume: run.Resume, data: Any) -> None:
     """Raise KerazooError for a run folder that is in use, or lies among the user's pictures."""
     if resume and out is None:
         raise KerazooError("resume needs the run folder: give --out DIR (out=...).")

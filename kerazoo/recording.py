@@ -29,6 +29,20 @@ def require_writable(folder: Path) -> None:
         raise KerazooError(f"--record writes below {folder}, which you may not write to.")
 
 
+def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
+    """Which of so many first seeds no run is recorded of that still speaks for the code."""
+    recorded = evidence.read(entry).tiers.get(tier)
+    there: set[int] = set()
+    if recorded is not None:
+        recipe = entry.recipe_for(tier)
+        model = fingerprint.of_model(building.build_for(entry, recipe))
+        judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+        data = data_for(entry, recipe)
+        if not evidence.stale_reasons(recorded, recipe, model, data.sha256, judge):
+            there = {r.seed for r in recorded.runs}
+    return [seed for seed in range(seeds) if seed not in there]
+
+
 def record_reference(
     entry: Entry,
     tier: str,
@@ -60,6 +74,7 @@ def record_reference(
     config = run.read_config(finished[0].path)
     model = config["fingerprints"]["model"]
     stamp = fingerprint.of_run(config["recipe"], model, data.sha256)
+    environment = config["environment"]
     fresh = [
         RecordedRun(
             seed=r.seed,
@@ -69,6 +84,7 @@ def record_reference(
             weights_sha256=r.metrics["weights_sha256"],
             fingerprint=stamp,
             also=r.metrics["also"],
+            environment=_beside(run.read_config(r.path)["environment"], environment),
         )
         for r in finished
     ]
@@ -83,16 +99,19 @@ def record_reference(
     kept = []
     if before is not None:
         stale = evidence.stale_reasons(before, recipe, model, data.sha256, judge)
-        kept = _still_valid(before, stale, config, seeds)
-    restamped = [dataclasses.replace(r, fingerprint=stamp) for r in kept]
-    together = sorted([*fresh, *restamped], key=lambda r: r.seed)
+        kept = [
+            dataclasses.replace(r, fingerprint=stamp)
+            for r in _still_valid(before, stale, config)
+            if r.seed not in seeds
+        ]
+    together = sorted([*fresh, *kept], key=lambda r: r.seed)
     reference = Reference(
         recipe=dataclasses.asdict(recipe),
         model=model,
         data=data.sha256,
         runs=tuple(together),
         baselines=naive,
-        environment=config["environment"],
+        environment=environment,
         limits=limits,
         beside=baselines.others(metric.name),
         judge_sha256=judge,
@@ -119,15 +138,29 @@ def record_reference(
 
 
 def _still_valid(
-    before: Reference, stale: list[str], config: Mapping[str, Any], seeds: set[int]
+    before: Reference, stale: list[str], config: Mapping[str, Any]
 ) -> list[RecordedRun]:
-    """The recorded runs that the fresh ones join: of the same training, in the same environment."""
-    there = {"threads": config["environment"]["threads"], **before.environment}  # once not noted
-    if not stale and (there, before.engine) == (config["environment"], config["engine"]):
-        return [r for r in before.runs if r.seed not in seeds]
-    why = "; ".join(stale) or "recorded with other versions, another engine or on another machine"
+    """The recorded runs that fresh ones join: of the same training with the same Keras.
+
+    The machine may be another one, which each run then says of itself.
+    """
+    now = config["environment"]
+    must = now.keys() - set(run.MAY_MOVE)
+    same = all(before.environment.get(name) == now[name] for name in must)
+    if not stale and same and before.engine == config["engine"]:
+        there = [{**before.environment, **r.environment} for r in before.runs]
+        return [
+            dataclasses.replace(r, environment=_beside(its, now))
+            for r, its in zip(before.runs, there, strict=True)
+        ]
+    why = "; ".join(stale) or "recorded with other versions or another engine"
     print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
     return []
+
+
+def _beside(environment: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """What an environment says otherwise than another one."""
+    return {name: value for name, value in environment.items() if other.get(name) != value}
 
 
 def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, float]:

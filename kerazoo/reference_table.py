@@ -72,11 +72,12 @@ def _beside(reference: Reference, name: str, value: float, measure: Metric) -> t
 
 
 def measured_with(reference: Reference) -> str:
-    """``Keras 3.15.1 on tensorflow 2.21.0, Python 3.11.2, <machine>, engine auto``."""
+    """``Keras 3.15.1 on tensorflow 2.21.0, Python 3.11.2, <machines>, engine auto``."""
     environment = reference.environment
     backend = environment["backend"]
     return (
         f"Keras {environment['keras']} on {backend} {environment.get(backend, '')}, "
-        f"Python {environment.get('python', 'unknown')}, {environment['machine']}, "
+        f"Python {environment.get('python', 'unknown')}, "
+        f"{' and '.join(reference.machines)}, "
         f"engine {reference.engine}"
     )

@@ -193,7 +193,7 @@ def verify(
     settings: Mapping[str, Any] | None = None,
     record: bool = False,
     out: str | Path | None = None,
-    resume: bool = False,
+    resume: run.Resume = False,
     progress: bool = True,
     engine: str = "auto",
 ) -> Report:
@@ -215,7 +215,8 @@ def verify(
         record: write the reference (and, for ``full``, the trained weights of the first seed)
             from these runs, from seed 0 on.
         out: folder for the run folders, ``seed-0`` and so on; by default one below ``runs/``.
-        resume: go on with the runs in ``out``.
+        resume: go on with the runs in ``out``; ``"elsewhere"`` also if they began on another
+            machine.
         progress: show progress on standard error.
         engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
 
@@ -322,7 +323,7 @@ def _one_run(
     seed: int,
     settings: Mapping[str, Any] | None,
     folder: Path,
-    resume: bool,
+    resume: run.Resume,
     progress: bool,
     engine: str,
 ) -> Run | None:

@@ -61,7 +61,7 @@ def verify_all(
     seeds: int = 1,
     offline: bool = False,
     out: str | Path | None = None,
-    resume: bool = False,
+    resume: run.Resume = False,
     progress: bool = True,
     engine: str = "auto",
 ) -> Iterator[Verdict]:
@@ -77,6 +77,7 @@ def verify_all(
         offline: use the network for nothing; what is not at hand is skipped.
         out: folder for the run folders, one per entry; by default one below ``runs/``.
         resume: go on with the runs in ``out``; what is finished there is not trained again.
+            ``"elsewhere"``: also if they began on another machine.
         progress: show progress on standard error.
         engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
 

@@ -156,3 +156,9 @@ def test_reproduce_records_what_it_can_and_goes_on_where_it_stopped(
     assert len(before) == 2
     assert not reproduce.record(["bar_net@bars"], ["smoke"], 2, work)
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("metrics.json")} == before
+    trained.clear()
+    assert not reproduce.record(["bar_net@bars"], ["smoke"], 4, in_tmp / "other", missing=True)
+    reference = evidence.read(registry.get_entry("bar_net@bars")).tiers["smoke"]
+    assert trained == [2, 3] and [run.seed for run in reference.runs] == [0, 1, 2, 3]
+    assert not reproduce.record(["bar_net@bars"], ["smoke"], 4, in_tmp / "other", missing=True)
+    assert trained == [2, 3]

@@ -21,7 +21,7 @@ from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.recipe import Recipe
 from kerazoo.tasks import classification, judging
-from kerazoo.training import checkpoint, engine, loop, trainer
+from kerazoo.training import checkpoint, engine, loop, run, trainer
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.batches import Batches
 from kerazoo.training.job import Job
@@ -233,11 +233,36 @@ def test_a_run_on_another_number_of_threads_is_not_continued(private_zoo, in_tmp
     monkeypatch.setattr(engine, "threads", lambda: 77)
     with pytest.raises(KerazooError, match=r"environment\.threads"):
         kerazoo.train("bar_net", **again)
+    kerazoo.train("bar_net", **{**again, "resume": "elsewhere"})
     path = in_tmp / "run" / "config.json"
     config = json.loads(path.read_text())
+    assert config["environment"]["threads"] != "77", "it had ended before it came here"
     del config["environment"]["threads"]  # of a run from before it was noted
     path.write_text(json.dumps(config))
     kerazoo.train("bar_net", **again)
+
+
+def test_a_training_goes_on_on_another_machine_if_asked_and_notes_it(
+    private_zoo, in_tmp, monkeypatch, command
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "order_of_data", interrupted_at(1))
+        with pytest.raises(Interrupted):
+            kerazoo.train("bar_net", epochs=2, out="run", **OPTIONS)
+    began = run.environment()["machine"]
+    monkeypatch.setattr(run, "processor", lambda: "an abacus")
+    there = run.environment()["machine"]
+    words = ("train", "bar_net", "--epochs", "2", "--out", "run", "--checkpoint-seconds", "0")
+    status, _, said = command(*words, "--resume")
+    assert status == 2 and "environment.machine" in said and "--elsewhere" in said
+    status, _, said = command(*words, "--elsewhere", "--resume", "--set", "batch_size=9")
+    assert status == 2 and "batch_size" in said and "--elsewhere" not in said
+    status, _, said = command(*words, "--elsewhere", "--resume")
+    assert status == 0, said
+    noted = run.read_config(in_tmp / "run")["environment"]
+    assert noted["machine"] == f"{began}, then {there}"
+    assert len(run.load(in_tmp / "run").history) == 2
+    assert command(*words, "--resume")[0] == 0, "here it is the same machine"
 
 
 def test_a_picture_of_an_epoch_is_there_before_the_epoch_counts(private_zoo, in_tmp, monkeypatch):
@@ -287,19 +312,24 @@ def epochs_kept(run) -> int:
     return kept.epochs if kept else -1
 
 
-def test_ctrl_c_keeps_the_last_epoch_and_resumes_exactly(private_zoo, in_tmp, monkeypatch):
-    straight = kerazoo.train("bar_net", out="straight", **OPTIONS)
+def interrupted_at(at: int):
+    """In the place of ``order_of_data``: Ctrl-C where an epoch begins."""
     order = checkpoint.order_of_data
 
     def interrupts(n, seed, epoch):
-        if epoch == 3:
+        if epoch == at:
             raise KeyboardInterrupt
         return order(n, seed, epoch)
 
+    return interrupts
+
+
+def test_ctrl_c_keeps_the_last_epoch_and_resumes_exactly(private_zoo, in_tmp, monkeypatch):
+    straight = kerazoo.train("bar_net", out="straight", **OPTIONS)
     # No checkpoint is due for an hour: the interrupt itself has to write one.
     rare = {"progress": False, "checkpoint_seconds": 3600.0}
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "order_of_data", interrupts)
+        patch.setattr(checkpoint, "order_of_data", interrupted_at(3))
         with pytest.raises(Interrupted, match=r"3 of 6 .*--resume"):
             kerazoo.train("bar_net", out="stopped", **rare)
     assert checkpoint.read(in_tmp / "stopped").epochs == 3

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import kerazoo
-from kerazoo import evidence, recording, registry, verifying
+from kerazoo import caveats, evidence, recording, reference_table, registry, verifying
 from kerazoo.evidence import RecordedRun, Reference
 from kerazoo.files import sha256_of_json, write_json
 from kerazoo.metrics import METRICS
@@ -316,6 +316,30 @@ def test_recording_adds_seeds_and_drops_what_is_stale(recorded, monkeypatch):
     _reregister(monkeypatch, entries={"bars": changed})
     kerazoo.verify("bar_net", seeds=2, record=True, progress=False)
     assert [r.seed for r in evidence.read(recorded).tiers["full"].runs] == [0, 1]
+
+
+def test_runs_of_another_machine_are_joined_and_say_so(recorded):
+    before = evidence.read(recorded)
+    old = before.tiers["full"]
+    there = {**old.environment, "machine": "a slide rule"}
+    tiers = {"full": dataclasses.replace(old, environment=there)}
+    evidence.write(recorded, dataclasses.replace(before, tiers=tiers))
+    kerazoo.verify("bar_net", first_seed=7, record=True, progress=False)
+    now = evidence.read(recorded).tiers["full"]
+    here = now.environment["machine"]
+    assert [r.environment.get("machine") for r in now.runs] == ["a slide rule"] * 3 + [None]
+    assert now.machines == ["a slide rule", here] and here != "a slide rule"
+    assert f"a slide rule and {here}" in reference_table.measured_with(now)
+    assert any(
+        "4 seeds on 2 machines" in line
+        for line in caveats.caveats(recorded, evidence.read(recorded))
+    )
+    kerazoo.verify("bar_net", first_seed=8, record=True, progress=False)
+    again = evidence.read(recorded).tiers["full"]
+    assert again.machines == now.machines and again.n == 5
+    changed = dataclasses.replace(recorded, recipe=recorded.recipe.replace(batch_size=16))
+    assert recording.missing_seeds(recorded, "full", 10) == [3, 4, 5, 6, 9]
+    assert recording.missing_seeds(changed, "full", 2) == [0, 1]
 
 
 @pytest.mark.parametrize("how", ["environment", "engine"])

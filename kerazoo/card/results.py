@@ -86,7 +86,11 @@ def _seeds(reference: Reference, measure: Metric) -> Markup:
 
 
 def _environment(reference: Reference, measured_on: str) -> Markup:
-    named = {**reference.environment, "engine": reference.engine}
+    named = {
+        **reference.environment,
+        "machine": " and ".join(reference.machines),
+        "engine": reference.engine,
+    }
     facts = [f"{name.replace('_', ' ')}: {value}" for name, value in named.items()]
     data = f"; data: {measured_on}" if measured_on else ""
     return tag("p", f"Measured in: {', '.join(facts)}{data}.", "note")

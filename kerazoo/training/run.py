@@ -35,7 +35,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -53,6 +53,13 @@ FORMAT = 1
 RUNS = "runs"  # the folder below the current one in which run folders are made
 VOCABULARY = "vocabulary.txt.xz"
 LOCK = ".part.lock"  # there while a process trains in the folder
+THEN = ", then "  # between what an environment was and what it was from another session on
+
+MAY_MOVE = ("kerazoo", "python", "numpy", "machine", "threads")  # while a training is under way
+
+# Whether a training goes on in its folder: not at all; where it would end with the same weights; or
+# where these differ too, so that the same training does not come to the same bits again.
+Resume = bool | Literal["elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -163,8 +170,10 @@ def held(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
-def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
+def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
     """Make a run folder ready for a training, or check that it holds this very training.
+
+    Where it goes on elsewhere, ``config.json`` says so: ``"machine": "…, then …"``.
 
     Raises:
         KerazooError: the folder is in use and ``resume`` is off; it holds something else; it
@@ -181,12 +190,22 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: bool) -> None:
     before["recipe"] = {**defaults, **before["recipe"]}
     before.setdefault("engine", "plain")  # before there was another one
     before["environment"].setdefault("threads", config["environment"]["threads"])  # not noted then
+    began, here = before["environment"], config["environment"]
+    before["environment"] = {name: was.rpartition(THEN)[2] for name, was in began.items()}
+    moved = {k: here[k] for k in MAY_MOVE if before["environment"].get(k) != here[k]}
+    if resume == "elsewhere":
+        before["environment"] |= moved
     differ = _differences(before, json.loads(json.dumps(config)))
     if differ:
+        only_moved = resume != "elsewhere" and len(differ) == len(moved)
         raise KerazooError(
             f"folder {folder} holds another run, which this command would not continue exactly: "
-            f"{'; '.join(differ)}. Repeat the command that started it, or choose another folder."
+            f"{'; '.join(differ)}. Repeat the command that started it, or choose another folder"
+            f"{'; or add --elsewhere, to go on here all the same' * only_moved}."
         )
+    if moved and not is_finished(folder):
+        came = {name: f"{began.get(name, 'unknown')}{THEN}{now}" for name, now in moved.items()}
+        write_json(folder / "config.json", {**config, "environment": {**began, **came}})
 
 
 def is_used(folder: Path) -> bool:

@@ -32,7 +32,7 @@ def train(
     epochs: int | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
-    resume: bool = False,
+    resume: run.Resume = False,
     tensorboard: bool = False,
     progress: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -52,7 +52,10 @@ def train(
         epochs: instead of the recipe's.
         settings: recipe fields to change, such as ``{"learning_rate": 0.01}``.
         out: the run folder, new or empty; by default one below ``runs/``.
-        resume: go on with the unfinished run in ``out``, or start it if there is none.
+        resume: go on with the unfinished run in ``out``, or start it if there is none. The weights
+            are those of a training that was never stopped, so another machine, Python or NumPy is
+            refused; ``"elsewhere"`` goes on there too, not to those bits, and notes it in
+            ``config.json``.
         tensorboard: write TensorBoard events to the run folder.
         progress: show progress and time left on standard error.
         checkpoint_seconds: least time between two checkpoints, more where writing them would take
@@ -116,7 +119,7 @@ def train_job(
     job: Job,
     folder: Path,
     *,
-    resume: bool = False,
+    resume: run.Resume = False,
     tensorboard: bool = False,
     show: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
