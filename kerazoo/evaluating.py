@@ -144,7 +144,7 @@ def own_of_run(
         about = config["own"]
         files = " and ".join(filter(None, (about["path"], about.get("test"))))
         which = "that is given" if data is not None else f"in {files}"
-        order = " (or comes in another order each time, as a shuffled tf.data.Dataset does)"
+        order = " (or is another each time, as where a tf.data.Dataset augments at random)"
         raise KerazooError(
             f"the data {which} is not what the run in {folder} was trained on; it was changed "
             f"since{order * (data is not None)}. Fine-tune again to measure on it."

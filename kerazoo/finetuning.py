@@ -14,7 +14,6 @@ from kerazoo._lazy import keras
 from kerazoo.comparison import Compared, compare, write_comparison
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.evaluation.figures import is_picture
-from kerazoo.files import write_text
 from kerazoo.metrics import metric
 from kerazoo.own import card
 from kerazoo.own.data import Asked, Own
@@ -40,7 +39,6 @@ SMALL_BATCH = 32
 DECAY = 1_000.0
 MOST_DECAY = 3.0
 LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
-LEFT_OUT = "left_out.txt"  # the files that could not be read
 SCRATCH = "scratch"  # folder of the same model from scratch, inside the run folder
 
 
@@ -234,10 +232,9 @@ def finetune(
     for line in (*own.found, *(f"note: {w}" for w in own.warnings), *_start_lines(transferred)):
         tell(line)
     try:
-        done = train_job(first, folder, resume=resume, show=progress)
+        begun = replace(first, left_out=own.left_out)
+        done = train_job(begun, folder, resume=resume, show=progress)
         own.extras(folder, done.model)
-        if own.left_out:
-            write_text(folder / LEFT_OUT, "\n".join(own.left_out) + "\n")
         runs = {"from scratch" if transferred is None else "fine-tuned": done}
         if transferred is not None and scratch:
             tell("the same model from scratch, for the comparison")

@@ -20,9 +20,9 @@ from sklearn import datasets as sklearn_datasets
 
 import kerazoo
 from kerazoo import registry, transfer
-from kerazoo.errors import KerazooError
+from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.evaluation import figures
-from kerazoo.evaluation.classification_figures import confusion_matrix
+from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
 from kerazoo.evaluation.scores import Scores
 from kerazoo.training import loop
 
@@ -47,6 +47,36 @@ def tuned(digits_folder, tmp_path_factory):
     return kerazoo.finetune(
         "mnist_cnn_small", digits_folder, weights="digits", epochs=5, out=out, progress=False
     )
+
+
+def test_what_could_not_be_read_is_listed_before_the_training_begins(
+    digits_folder, in_tmp, monkeypatch
+):
+    shutil.copytree(digits_folder, "pictures")
+    Path("pictures/one/broken.png").write_bytes(b"no picture")
+    listed = []
+
+    def stopped(job, folder, **_):
+        listed.append((folder / "left_out.txt").read_text())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "fit", stopped)
+    with pytest.raises(Interrupted):
+        kerazoo.finetune("mnist_cnn_small", "pictures", progress=False)
+    assert len(listed) == 1 and "broken.png" in listed[0] and listed[0].count("\n") == 1
+
+
+def test_where_no_picture_is_wrong_the_least_sure_are_shown():
+    data = kerazoo.load_data("digits")
+    n = len(data.test.y)
+    right = np.full((n, 10), 0.01)
+    right[np.arange(n), data.test.y] = 0.91
+    right[5] = np.where(np.arange(10) == data.test.y[5], 0.55, 0.05)
+    figure = worst_mistakes("digits", Scores(right, data.test.y), data)
+    assert "none of 360; the least sure here" in figure.get_suptitle()
+    assert len(figure.axes) == 8
+    label = data.test.y[5]
+    assert figure.axes[0].get_title() == f"{label} (55%)"
 
 
 def test_a_folder_becomes_a_model_a_table_pictures_and_a_card(tuned, digits_folder):
@@ -379,7 +409,7 @@ def test_rows_given_as_arrays_with_a_test_pair(in_tmp, given):
     data, test = (x[10:], y[10:]), (x[:10], y[:10])
     if given == "tensorflow":
         tf = pytest.importorskip("tensorflow")
-        data = tf.data.Dataset.from_tensor_slices(data).batch(16)
+        data = tf.data.Dataset.from_tensor_slices(data).shuffle(200).batch(16)
     done = kerazoo.finetune("mlp", data, test=test, epochs=90, progress=False)
     assert done.metrics["examples"] == 10
     assert json.loads((done.path / "config.json").read_text())["start"] is None

@@ -255,9 +255,15 @@ def test_tensorflow_datasets_batched_or_not():
     tf = pytest.importorskip("tensorflow")
     x, y = arrays()
     whole = tf.data.Dataset.from_tensor_slices((x, y))
-    wanted = pictures_from_arrays((x, y)).data.sha256
-    assert pictures_from_arrays(whole).data.sha256 == wanted
-    assert pictures_from_arrays(whole.batch(7)).data.sha256 == wanted
+    one = pictures_from_arrays(whole).data
+    assert sum(map(len, (one.train, one.validation, one.test))) == len(x)
+    assert pictures_from_arrays(whole.batch(7)).data.sha256 == one.sha256
+    shuffling = whole.shuffle(len(x))
+    orders = {b"".join(y.tobytes() for _, y in shuffling.as_numpy_iterator()) for _ in range(3)}
+    assert len(orders) > 1, "another order each time"
+    assert pictures_from_arrays(shuffling.batch(7)).data.sha256 == one.sha256
+    other = tf.data.Dataset.from_tensor_slices((255 - x, y))
+    assert pictures_from_arrays(other).data.sha256 != one.sha256
     with pytest.raises(KerazooError, match="pairs"):
         pictures_from_arrays(tf.data.Dataset.from_tensor_slices(x))
     with pytest.raises(KerazooError, match="is empty"):
@@ -282,10 +288,10 @@ def test_tensorflow_datasets_of_any_targets_and_names(batch):
     for y in (np.arange(12)[:, None], np.arange(24.0).reshape(12, 2), np.array(["ä", "ö"] * 6)):
         whole = tf.data.Dataset.from_tensor_slices((x, y))
         said = pair_of(whole if batch is None else whole.batch(batch))
-        assert said[0].tolist() == x.tolist()
-        assert said[1].tolist() == y.tolist()
+        pairs = zip(said[0].tolist(), said[1].tolist(), strict=True)
+        assert sorted(pairs) == list(zip(x.tolist(), y.tolist(), strict=True))
     texts = tf.data.Dataset.from_tensor_slices((["a b", "ü"], [0, 1])).batch(2)
-    assert pair_of(texts)[0].tolist() == ["a b", "ü"]
+    assert sorted(zip(*pair_of(texts), strict=True)) == [("a b", 0), ("ü", 1)]
 
 
 def test_what_is_no_pair_of_arrays_is_said():

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MISTAKES = 24
+COLUMNS = 8  # of pictures
 MOST_NAMED = 60  # classes, beyond which the matrix does not grow and names none
 
 
@@ -49,27 +50,30 @@ def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Fig
 
 
 def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
-    """The wrong test pictures whose true class got the least probability."""
+    """The wrong test pictures whose true class got the least probability.
+
+    Where none is wrong, a row of those that the model was least sure of.
+    """
     import numpy as np
 
     true = scores.probabilities[np.arange(len(scores.labels)), scores.labels]
     wrong = np.flatnonzero(scores.predicted != scores.labels)
-    worst = wrong[np.argsort(true[wrong], kind="stable")][:MISTAKES]
-    columns = max(1, min(8, len(worst)))
-    rows = max(1, -(-len(worst) // columns))
+    of, most = (wrong, MISTAKES) if len(wrong) else (np.arange(len(true)), COLUMNS)
+    worst = of[np.argsort(true[of], kind="stable")][:most]
+    columns = min(COLUMNS, len(worst))
+    rows = -(-len(worst) // columns)
     figure = new_figure(max(columns * 1.25, 5), rows * 1.7 + 0.6)  # 5: the title needs it
     names = [literal(label) for label in data.info.labels]
     for place, index in enumerate(worst, start=1):
         axes = figure.add_subplot(rows, columns, place)
         show_picture(axes, data.test.x[index])
         guess = scores.predicted[index]
-        axes.set_title(
-            f"{names[guess]} ({scores.probabilities[index, guess]:.0%})\n"
-            f"true: {names[scores.labels[index]]} ({true[index]:.0%})",
-            fontsize=8,
-        )
-    if not len(worst):
-        figure.text(0.5, 0.4, "no mistake on the test split", ha="center", fontsize=12)
-    shown = "all" if len(worst) == len(wrong) else "the worst"
-    figure.suptitle(f"{title}: mistakes on the test split: {len(wrong)}, {shown} here", fontsize=10)
+        caption = f"{names[guess]} ({scores.probabilities[index, guess]:.0%})"
+        if guess != scores.labels[index]:
+            caption += f"\ntrue: {names[scores.labels[index]]} ({true[index]:.0%})"
+        axes.set_title(caption, fontsize=8)
+    said = f"{len(wrong)}, {'all' if len(worst) == len(wrong) else 'the worst'} here"
+    if not len(wrong):
+        said = f"none of {len(true):,}; the least sure here"
+    figure.suptitle(f"{title}: mistakes on the test split: {said}", fontsize=10)
     return figure

@@ -13,6 +13,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.own.data import (
     Own,
     as_data,
+    digest,
     notes_on_classes,
     notes_on_copies,
     own_dataset,
@@ -44,13 +45,17 @@ def is_tensorflow_dataset(source: Any) -> bool:
 def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
     """The arrays ``(x, y)`` of a pair or of a ``tf.data.Dataset``, batched or not.
 
+    The examples of a ``tf.data.Dataset`` come in an order that follows from what they hold, so that
+    one which shuffles gives the same splits each time.
+
     Strings are objects: an array of fixed width would be as wide as the longest everywhere.
 
     Raises:
         KerazooError: it is neither, its elements are no pairs, the lengths or shapes differ, or it
             does not end.
     """
-    if is_tensorflow_dataset(source):
+    shuffles = is_tensorflow_dataset(source)
+    if shuffles:
         source = _examples_of(source)
     if not isinstance(source, (tuple, list)) or len(source) != 2:
         raise KerazooError(f"data is {type(source).__name__}; as arrays give a pair (x, y).")
@@ -62,6 +67,9 @@ def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
         )
     if len(x) == 0:
         raise KerazooError("x and y are empty; give examples.")
+    if shuffles:
+        order = sorted(range(len(x)), key=lambda i: (digest(x[i]), digest(y[i])))
+        x, y = x[order], y[order]
     return x, y
 
 

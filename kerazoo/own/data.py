@@ -173,8 +173,8 @@ def notes_on_copies(data: Data, what: str) -> list[str]:
         data: the splits.
         what: what an example is called, in the singular.
     """
-    known = {_digest(example) for example in data.train.x}
-    n = sum(_digest(example) in known for example in data.test.x)
+    known = {digest(example) for example in data.train.x}
+    n = sum(digest(example) in known for example in data.test.x)
     if not n:
         return []
     return [
@@ -183,9 +183,10 @@ def notes_on_copies(data: Data, what: str) -> list[str]:
     ]
 
 
-def _digest(example: np.ndarray) -> bytes:
-    """What tells an example from others, in 16 bytes: pictures are large."""
-    return hashlib.blake2b(example.tobytes(), digest_size=16).digest()
+def digest(example: Any) -> bytes:
+    """What tells an example, an array or a text, from others, in 16 bytes: pictures are large."""
+    content = example.encode() if isinstance(example, str) else example.tobytes()
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def take(x: np.ndarray, y: np.ndarray, indices: Mapping[str, np.ndarray]) -> dict[str, Split]:

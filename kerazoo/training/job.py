@@ -34,6 +34,7 @@ class Job:
             takes natural units; both share their weights.
         engine: ``auto`` or ``plain``, see :mod:`kerazoo.training.engine`.
         about: what else ``config.json`` says of the run.
+        left_out: the files that the data lacks because they cannot be read, and why.
     """
 
     entry: Entry
@@ -46,3 +47,4 @@ class Job:
     delivered: Callable[[keras.Model], keras.Model] = as_trained
     engine: str = "auto"
     about: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()

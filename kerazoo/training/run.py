@@ -2,6 +2,7 @@
 
 ==================  ==========================================================================
 config.json         entry, tier, seed, recipe, fingerprints, versions; written first
+left_out.txt        of a folder of files: those that could not be read, and why
 history.csv         one row per epoch
 checkpoint          (.safetensors) the last finished epochs, while the training is under way
 model.keras         the trained model; plain Keras opens it, without kerazoo (it embeds its date);
@@ -51,6 +52,7 @@ from kerazoo.training.job import Job
 
 FORMAT = 1
 RUNS = "runs"  # the folder below the current one in which run folders are made
+LEFT_OUT = "left_out.txt"
 VOCABULARY = "vocabulary.txt.xz"
 LOCK = ".part.lock"  # there while a process trains in the folder
 THEN = ", then "  # between what an environment was and what it was from another session on

@@ -12,7 +12,7 @@ from kerazoo import building, fingerprint, registry, tasks
 from kerazoo._lazy import keras
 from kerazoo.datasets.cache import load_data
 from kerazoo.errors import Interrupted, KerazooError, install_hint
-from kerazoo.files import is_leftover, write_bytes, write_json
+from kerazoo.files import is_leftover, write_bytes, write_json, write_text
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Entry
 from kerazoo.training import checkpoint, loop, run
@@ -139,6 +139,8 @@ def train_job(
             if run.is_finished(folder):
                 (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)  # killed before it was
                 return run.load(folder)
+            if job.left_out:  # before hours of training: they may matter
+                write_text(folder / run.LEFT_OUT, "\n".join(job.left_out) + "\n")
             state = loop.fit(
                 job,
                 folder,
