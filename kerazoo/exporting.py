@@ -30,6 +30,7 @@ from kerazoo.errors import KerazooError, first_line
 from kerazoo.evaluating import data_of_run, is_run, own_of_run, refuse_data
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
+from kerazoo.own.table import columns_from, feature_names
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks import regression
 from kerazoo.training import run
@@ -256,7 +257,7 @@ def _fill(
         milliseconds=taken,
         keras_milliseconds=certifying.milliseconds(runner_of(network), example)[0],
         calls=calls,
-        notes=notes,
+        notes=(*notes, *_notes_on_inputs(trained)),
         environment={
             **run.environment(),
             **{p: importlib.metadata.version(p) for p in module.PACKAGES},
@@ -268,6 +269,16 @@ def _fill(
     content = {**certificate.as_json(), "path": file.name}
     write_json(aside / f"{trained.entry.name}{CERTIFICATE}", content)
     return certificate
+
+
+def _notes_on_inputs(trained: Trained) -> tuple[str, ...]:
+    """What a user may not expect of the network inside a model of raw rows or windows."""
+    whole = "model.keras in the run folder takes them raw"
+    if trained.columns is not None:
+        return (f"takes rows as the features that columns.json lists; {whole}",)
+    if trained.data.series is not None and trained.entry.name not in registry.list_entries():
+        return (f"takes and gives standardised values (series.json: mean and std); {whole}",)
+    return ()
 
 
 def _is_of(name: str, file: Path) -> bool:
@@ -331,7 +342,8 @@ def _write_beside(aside: Path, trained: Trained) -> None:
         lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token
         write_text(aside / "vocabulary.txt", "\n".join(lines) + "\n")
     if trained.columns is not None:
-        write_json(aside / "columns.json", trained.columns)
+        features = feature_names(columns_from(trained.columns))
+        write_json(aside / "columns.json", {**trained.columns, "features": features})
     if series is not None:
         write_json(
             aside / "series.json",

@@ -229,7 +229,8 @@ def finetune(
             "from scratch (--weights none)."
         )
     folder = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
-    for line in (*own.found, *(f"note: {w}" for w in own.warnings), *_start_lines(transferred)):
+    start_lines = _start_lines(transferred, first.recipe)
+    for line in (*own.found, *(f"note: {w}" for w in own.warnings), *start_lines):
         tell(line)
     try:
         begun = replace(first, left_out=own.left_out)
@@ -329,7 +330,7 @@ def finetuning_recipe(
         return recipe.replace(head_epochs=recipe.epochs, head_learning_rate=rate)
     if "head_epochs" in changes:
         return recipe
-    return recipe.replace(head_epochs=recipe.epochs // 5)
+    return recipe.replace(head_epochs=max(recipe.epochs // 5, min(1, recipe.epochs - 1)))
 
 
 def prepare_job(
@@ -388,11 +389,19 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
 
 
-def _start_lines(transferred: Transfer | None) -> list[str]:
+def _start_lines(transferred: Transfer | None, recipe: Recipe) -> list[str]:
     if transferred is None:
         return ["starts from fresh weights"]
     new = f"; fresh: {', '.join(transferred.fresh)}" if transferred.fresh else ""
-    return [f"starts from the weights of {transferred.source} ({_layers(transferred)}{new})"]
+    lines = [f"starts from the weights of {transferred.source} ({_layers(transferred)}{new})"]
+    head, rest = recipe.head_epochs, recipe.epochs - recipe.head_epochs
+    if head:
+        then = f", then all layers in {rest:,} at {recipe.learning_rate:g}" if rest else ""
+        lines.append(
+            f"trains the last layer alone in {head:,} of {recipe.epochs:,} epochs at a rate of "
+            f"{recipe.head_learning_rate:g}{then}"
+        )
+    return lines
 
 
 def _layers(transferred: Transfer) -> str:

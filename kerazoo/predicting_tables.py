@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+FILL = "fill them; a model that is fine-tuned with --gaps interpolate does it by itself"
 KINDS = {"rows": "predictions", "text": "predictions", "series": "forecast"}
 
 
@@ -83,7 +84,7 @@ def read_inputs(inputs: Any, whose: str, marks: Mapping[str, Marks] | None = Non
         inputs = _frame(inputs)
     if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
         raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
-    return read_table(inputs, least=1, marks=marks)
+    return read_table(inputs, least=1, marks=marks, columns=1)
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,8 @@ def _forecast(
     import numpy as np
     import pandas as pd
 
-    from kerazoo.own.series import frequency_of, times_of, values_of
+    from kerazoo.own.dates import frequency_of, times_of
+    from kerazoo.own.series import values_of
 
     targets, lookback = treatment["targets"], treatment["lookback"]
     for name in filter(None, (*targets, treatment["time"])):
@@ -230,7 +232,7 @@ def _forecast(
     if not interpolate:
         _require_steps(len(frame), lookback, where)
     times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
-    values, notes = values_of(frame, targets, dates, interpolate, where)
+    values, notes = values_of(frame, targets, dates, interpolate, where, remedy=FILL)
     _require_steps(len(values), lookback, where)
     if times.step != treatment["step"]:
         raise KerazooError(

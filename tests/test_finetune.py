@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from PIL import Image
 from sklearn import datasets as sklearn_datasets
 
 import kerazoo
-from kerazoo import registry, transfer
+from kerazoo import finetuning, registry, transfer
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.evaluation import figures
 from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
@@ -77,6 +78,11 @@ def test_where_no_picture_is_wrong_the_least_sure_are_shown():
     assert len(figure.axes) == 8
     label = data.test.y[5]
     assert figure.axes[0].get_title() == f"{label} (55%)"
+    long = tuple(f"a class called {i}" for i in range(10))
+    renamed = dataclasses.replace(data, info=dataclasses.replace(data.info, labels=long))
+    assert worst_mistakes("", Scores(right, data.test.y), renamed).axes[0].get_title() == (
+        "a class ca… (55%)"
+    )
 
 
 def test_a_folder_becomes_a_model_a_table_pictures_and_a_card(tuned, digits_folder):
@@ -159,9 +165,13 @@ def test_a_strangers_model_runs_no_code(tuned, digits_folder, tmp_path):
         lambda: kerazoo.evaluate(folder),
         lambda: kerazoo.export(folder, "keras"),
     ):
-        with pytest.raises(KerazooError, match="cannot be opened"):
+        with pytest.raises(KerazooError, match="holds code that is not Keras's own"):
             use()
     assert not touched.exists()
+    whole = (folder / "model.keras").read_bytes()
+    (folder / "model.keras").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(KerazooError, match="is damaged"):
+        kerazoo.predict(folder, [file])
 
 
 def test_plain_keras_opens_the_model_without_kerazoo(tuned, tmp_path):
@@ -401,6 +411,72 @@ def test_a_table_of_numbers_from_a_frame(in_tmp):
         kerazoo.evaluate(done.path, data=frame[1:])
     with pytest.raises(KerazooError, match="has its own"):
         kerazoo.evaluate("linear_regression@diabetes", data=frame)
+
+
+def test_a_category_that_training_never_had_leaves_the_prediction_within_measure(in_tmp):
+    random = np.random.RandomState(0)
+    size, city = random.uniform(20, 120, 300), random.choice(["Bonn", "Kiel", "Ulm"], 300)
+    city[:9] = [f"village {i}" for i in range(9)]  # some of them in the test split alone
+    rent = 9 * size + 50 * (city == "Kiel") + random.normal(0, 5, 300)
+    table = pd.DataFrame({"size": size, "city": city, "rent": rent})
+    done = kerazoo.finetune("mlp", table, target="rent", epochs=20, progress=False)
+    assert done.metrics["value"] > 0.5, "R², of villages that occur once too"
+    new = pd.DataFrame({"size": [100.0] * 3, "city": ["Bonn", "Berlin", ""]})
+    said = kerazoo.predict(done.path, new)
+    assert "'Berlin'" in said.notes[0]
+    assert said.frame["rent"].between(rent.min() - 300, rent.max() + 300).all(), said.frame
+    exported = kerazoo.export(done.path, "keras", data=table)
+    assert "columns.json" in exported.notes[0]
+    listed = json.loads((exported.path.parent / "columns.json").read_text())["features"]
+    assert listed[:2] == ["size", "city is another"]
+    assert len(listed) == exported_inputs(exported.path)
+
+
+def exported_inputs(path):
+    return keras.saving.load_model(path).input_shape[-1]
+
+
+def test_a_file_of_the_one_column_that_a_model_reads(in_tmp, command):
+    x = np.linspace(-1, 1, 200)
+    pd.DataFrame({"x": x, "y": 3 * x}).to_csv("line.csv", index=False)
+    kerazoo.finetune("mlp", "line.csv", target="y", out="run", **FAST)
+    pd.DataFrame({"x": [0.1, 0.2]}).to_csv("new.csv", index=False)
+    assert len(kerazoo.predict("run", "new.csv").frame) == 2
+    pd.DataFrame({"z": [0.1, 0.2]}).to_csv("other.csv", index=False)
+    status, _, said = command("predict", "run", "other.csv")
+    assert status == 2 and "has no column 'x'" in said
+    status, _, said = command("finetune", "mlp", "new.csv", "--target", "x")
+    assert status == 2 and "one column only" in said
+    pd.DataFrame({"price": np.sin(np.arange(300) / 5)}).to_csv("series.csv", index=False)
+    asked = {"target": "price", "horizon": 3, "lookback": 12}
+    done = kerazoo.finetune("stacked_lstm", "series.csv", **asked, **FAST)
+    assert len(kerazoo.predict(done.path, "series.csv").frame) == 3
+
+
+def test_columns_of_a_frame_may_be_numbers(in_tmp):
+    rows = pd.DataFrame(np.random.RandomState(0).rand(60, 3))
+    done = kerazoo.finetune("mlp", rows, target=2, **FAST)
+    assert list(kerazoo.predict(done.path, rows[[0, 1]]).frame) == ["2"]
+
+
+def test_data_that_changed_is_not_gone_on_with_and_said_in_a_sentence(in_tmp):
+    rows = pd.DataFrame(np.random.RandomState(0).rand(60, 3), columns=list("abc"))
+    kerazoo.finetune("mlp", rows, target="c", out="run", **FAST)
+    with pytest.raises(KerazooError, match=r"^the data is not what the run in run began with"):
+        kerazoo.finetune("mlp", rows + 1, target="c", out="run", resume=True, **FAST)
+
+
+@pytest.mark.parametrize(("epochs", "head"), [(1, 0), (2, 1), (4, 1), (11, 2)])
+def test_the_last_layer_trains_alone_first_wherever_there_are_two_epochs(epochs, head):
+    plain = registry.get_entry("mnist_cnn@digits").recipe.replace(epochs=epochs)
+    recipe = finetuning.finetuning_recipe(plain, {}, freeze=False, generation=False)
+    assert (recipe.epochs, recipe.head_epochs) == (epochs, head)
+
+
+def test_the_way_of_training_is_said_before_it_begins(digits_folder, in_tmp, capsys):
+    options = {"weights": "digits", "epochs": 2, "scratch": False}
+    kerazoo.finetune("mnist_cnn_small", digits_folder, **options)
+    assert "trains the last layer alone in 1 of 2 epochs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["arrays", "tensorflow"])

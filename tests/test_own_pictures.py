@@ -97,7 +97,10 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path):
     (cat / ".hidden.png").write_bytes(b"")
     (cat / "phone.heic").write_bytes(b"a kind that Pillow alone does not read")
     (cat / "more").mkdir()
+    (cat / ".DS_Store").write_bytes(b"not a picture, and nobody's wish")
     (folder / ".cache").mkdir()
+    (folder / ".cow").mkdir()
+    (folder / ".cow" / "0.png").write_bytes(whole)
     own = read(folder)
     assert "24 pictures" in own.found[0]
     assert len(own.left_out) == 3 and any("zero.png" in line for line in own.left_out)
@@ -105,7 +108,7 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path):
     assert problem.startswith("3 files")
     assert all(name in problem for name in ("zero.png", "no picture.jpg", "half.png"))
     assert "left_out.txt" not in problem, "all are named"
-    for kind in ("1 .txt files", "1 .heic files", "1 folders in a class"):
+    for kind in ("1 .txt files", "1 .heic files", "1 folders in a class", "1 hidden pictures"):
         assert kind in problem
 
 
@@ -207,6 +210,7 @@ def all_broken(folder):
         (one_class, "one folder in it"),
         (one_picture, "class 'dog' .* has 1 picture .* at least 3"),
         (too_deep, "one level deeper"),
+        (lambda folder: fill(folder / "all"), r"Do the classes lie in .*all\? Then give"),
         (other_classes, "no folder for the class"),
         (twice_the_same_split, "both val/ and validation/|both validation/ and val/"),
         (all_broken, r"class 'dog' .* has 0 pictures .*10 files cannot be read"),

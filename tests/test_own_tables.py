@@ -15,7 +15,8 @@ from kerazoo.datasets import brought, etth1, text
 from kerazoo.errors import KerazooError
 from kerazoo.own.csv_file import as_numbers, read_table
 from kerazoo.own.data import Asked
-from kerazoo.own.series import in_natural_units, series_from, times_of
+from kerazoo.own.dates import times_of
+from kerazoo.own.series import in_natural_units, series_from
 from kerazoo.own.table import columns_from, encode, table_from, takes_rows
 from kerazoo.own.texts import texts_from, write_strings
 
@@ -75,7 +76,9 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path):
         (b"a,b\n1,2\n3,4,5\n6,7\n", "line 3"),
         (b'id,text\n1,"a\nb\nc"\n2,x\n3,y,z\n', "line 6: 3 fields"),
         (b"price,qty\n1,5,3\n2,5,4\n3,5,9\n", "line 2: 3 fields, .* 2 columns"),
-        ("a,b\nä,1\nö,2\n".encode("latin-1"), "UTF-8"),
+        ("a,b\nä,1\nö,2\n".encode("latin-1"), "line 2: no text in UTF-8"),
+        (b"a,b\n" + b"1,2\n" * 40_000 + b"\xe4,1\n", "line 40002: no text in UTF-8 .* Save it as"),
+        (b'a,b\n1,2\n3,"4\n5,6\n', "opens in line 3 or later is never closed"),
         (b"a,b\n\0\0,1\n1,2\n", "zero bytes"),
     ],
 )
@@ -730,6 +733,42 @@ def test_years_are_dates_and_other_numbers_are_none():
     assert times_of(rows, "year", ["price"], "here")[0].step == "year"
     with pytest.raises(KerazooError, match="is no date"):
         times_of(rows.assign(year=range(10**6, 10**6 + 200)), "year", ["price"], "here")
+
+
+HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
+DAYS = pd.date_range("2020-01-01", periods=400, freq="D")
+
+
+@pytest.mark.parametrize("written", [str, int])
+@pytest.mark.parametrize(
+    ("name", "numbers", "step"),
+    [
+        (
+            "ts",
+            HOURS.as_unit("s").astype("int64"),
+            "hour",
+        ),
+        ("Unix time", HOURS.as_unit("ms").astype("int64"), "hour"),
+        ("anything", DAYS.strftime("%Y%m%d").astype("int64"), "day"),
+        ("year", pd.RangeIndex(1600, 2000), "year"),
+    ],
+)
+def test_dates_that_are_numbers_are_found(name, numbers, step, written):
+    rows = hours().drop(columns="when")
+    rows.insert(0, name, list(map(written, numbers)))
+    times, dates = times_of(rows, None, ["price"], "here")
+    assert (times.column, times.step) == (name, step)
+    assert dates[0].year in (1600, 2020, 2024)
+    with pytest.raises(KerazooError, match="dates must rise"):
+        times_of(rows.sample(frac=1, random_state=0), None, ["price"], "here")
+
+
+@pytest.mark.parametrize("name", ["load", "time"])
+def test_other_numbers_are_no_dates(name):
+    rows = hours().drop(columns="when")
+    for numbers in (range(1, 401), range(10**6, 10**6 + 400), range(34567890, 34567890 + 400)):
+        rows[name] = list(numbers)
+        assert times_of(rows, None, ["price"], "here")[0].column is None
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
         return tuple(lzma.decompress(path.read_bytes()).decode().split("\n"))
     except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise KerazooError(
-            f"vocabulary {path} cannot be read ({error}). Reinstall kerazoo, or train again."
+            f"vocabulary {path} cannot be read ({error}). Restore it: a run's own by training "
+            "again, kerazoo's by reinstalling it."
         ) from error
 
 

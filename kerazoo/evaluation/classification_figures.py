@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MISTAKES = 24
 COLUMNS = 8  # of pictures
+MOST_LETTERS = 11  # of a class's name above a picture
 MOST_NAMED = 60  # classes, beyond which the matrix does not grow and names none
 
 
@@ -45,7 +46,7 @@ def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Fig
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     wrong = int(counts.sum() - np.trace(counts))
-    axes.set_title(f"{title}: {wrong} of {counts.sum()} test examples wrong", fontsize=10)
+    figure.suptitle(f"{title}:\n{wrong} of {counts.sum()} test examples wrong", fontsize=10)
     return figure
 
 
@@ -63,7 +64,7 @@ def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
     columns = min(COLUMNS, len(worst))
     rows = -(-len(worst) // columns)
     figure = new_figure(max(columns * 1.25, 5), rows * 1.7 + 0.6)  # 5: the title needs it
-    names = [literal(label) for label in data.info.labels]
+    names = [literal(_shortened(label)) for label in data.info.labels]
     for place, index in enumerate(worst, start=1):
         axes = figure.add_subplot(rows, columns, place)
         show_picture(axes, data.test.x[index])
@@ -77,3 +78,7 @@ def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
         said = f"none of {len(true):,}; the least sure here"
     figure.suptitle(f"{title}: mistakes on the test split: {said}", fontsize=10)
     return figure
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"

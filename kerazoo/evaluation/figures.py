@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,17 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
+# Chinese, Japanese and Korean on Linux, macOS and Windows; then the widest that systems have.
+OTHER_FONTS = (
+    "Noto Sans CJK JP",
+    "Hiragino Sans",
+    "PingFang HK",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+    "Noto Sans",
+)
 BLUE, ORANGE, GREY, GREEN = "#2f6fab", "#d9822b", "#6b6b6b", "#3c8d5a"
 
 
@@ -92,8 +105,22 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+@functools.cache
+def _fonts_of_other_scripts() -> list[str]:
+    """Installed fonts for what matplotlib's own lacks: names of classes are in any language."""
+    from matplotlib.font_manager import fontManager
+
+    there = {font.name for font in fontManager.ttflist}
+    return [name for name in OTHER_FONTS if name in there]
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically."""
+    import matplotlib
+
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
+    families = [*matplotlib.rcParams["font.family"], *_fonts_of_other_scripts()]
+    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # a box stands for it
+        figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
     write_bytes(path, picture.getvalue())

@@ -63,8 +63,11 @@ def forecasts(
             if row == len(shown) - 1:
                 axes.set_xlabel(f"{windows.step}s from the last value seen")
             tidy(axes)
-    figure.axes[0].legend(frameon=False, fontsize=7)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.suptitle(title)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8
+    )
     return figure
 
 

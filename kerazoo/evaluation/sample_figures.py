@@ -54,7 +54,7 @@ def over_training(title: str, grids: dict[int, Path]) -> Figure:
     import numpy as np
     from PIL import Image
 
-    figure = new_figure(3.2 * len(grids), 3.7)
+    figure = new_figure(max(3.2 * len(grids), 6.4), 3.7)  # 6.4: the title needs it
     for place, (epoch, path) in enumerate(sorted(grids.items()), start=1):
         axes = figure.add_subplot(1, len(grids), place)
         with Image.open(path) as picture:

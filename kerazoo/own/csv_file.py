@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ def read_table(
     source: str | os.PathLike[str] | pd.DataFrame,
     least: int = 2,
     marks: Mapping[str, Marks] | None = None,
+    columns: int = 2,
 ) -> Table:
     """Read a CSV file or DataFrame.
 
@@ -59,10 +61,11 @@ def read_table(
         source: the file or DataFrame.
         least: rows that there must be.
         marks: how the columns of the training data write their numbers; others are judged anew.
+        columns: that a file must have: where it takes several, one alone was told by another mark.
 
     Raises:
         KerazooError: no file, an empty one, no text in UTF-8, no header, two columns of one name,
-            a line with too many fields, or fewer than ``least`` rows.
+            a line with too many fields, or fewer than ``least`` rows or ``columns``.
     """
     import pandas as pd
 
@@ -73,7 +76,7 @@ def read_table(
         frame.index = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame))
     elif isinstance(source, (str, os.PathLike)):
         where = os.fspath(source)
-        frame, decimal_comma = _read_file(Path(source))
+        frame, decimal_comma = _read_file(Path(source), columns)
     else:
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
     if len(frame) < least:
@@ -104,7 +107,7 @@ def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.set_axis([name, *frame.columns[1:]], axis=1)
 
 
-def _read_file(path: Path) -> tuple[pd.DataFrame, bool]:
+def _read_file(path: Path, columns: int) -> tuple[pd.DataFrame, bool]:
     """The rows of a CSV file, and whether a comma in them is more likely a decimal one."""
     import pandas as pd
 
@@ -112,10 +115,7 @@ def _read_file(path: Path) -> tuple[pd.DataFrame, bool]:
         with open(path, newline="", encoding="utf-8-sig") as file:
             head = file.read(65536)
     except UnicodeDecodeError as error:
-        raise KerazooError(
-            f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}). Save it as CSV "
-            "with the encoding UTF-8."
-        ) from None
+        raise _no_utf8(path, error) from None
     except OSError as error:
         raise KerazooError(f"{path} cannot be read: {error.strerror}.") from None
     if not head.strip():
@@ -127,7 +127,7 @@ def _read_file(path: Path) -> tuple[pd.DataFrame, bool]:
         header, before, first = _header(path, delimiter)
     except csv.Error as error:
         raise KerazooError(f"{path} cannot be read as CSV: {error}.") from None
-    if len(header) < 2:
+    if len(header) < columns:
         raise KerazooError(
             f"{path} has one column only ({header[0][:40]!r}); columns are told by comma, "
             "semicolon, tab or bar."
@@ -158,14 +158,37 @@ def _read_file(path: Path) -> tuple[pd.DataFrame, bool]:
             )
     except pd.errors.ParserWarning:
         raise KerazooError(_too_many_fields(path, delimiter, len(header))) from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise _no_utf8(path, error) from None
+    except pd.errors.ParserError as error:
         if "Expected" in str(error) and "saw" in str(error):  # fields; it counts rows, not lines
             raise KerazooError(_too_many_fields(path, delimiter, len(header))) from None
         message = first_line(error).removeprefix("Error tokenizing data. C error: ")
+        if found := re.search(r"EOF inside string starting at row (\d+)", message):
+            row = int(found[1]) + 1  # more only where values before it span lines
+            message = f"a quotation mark that opens in line {row} or later is never closed"
         raise KerazooError(f"{path} cannot be read as CSV: {message}.") from None
     frame = frame.fillna("")  # a short line: what is not there is missing
     frame.index = pd.Index(_lines(path, frame, first))
     return frame[_is_row(path, frame)].copy(), delimiter != ","
+
+
+def _no_utf8(path: Path, error: UnicodeDecodeError) -> KerazooError:
+    """Which line of a file is no text in UTF-8."""
+
+    def is_text(content: bytes) -> bool:
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    with open(path, "rb") as file:
+        line = next((n for n, content in enumerate(file, start=1) if not is_text(content)), 1)
+    return KerazooError(
+        f"{path}, line {line}: no text in UTF-8 ({error.reason}). Save it as CSV with the encoding "
+        "UTF-8."
+    )
 
 
 def _is_row(path: Path, frame: pd.DataFrame) -> Any:
@@ -288,6 +311,7 @@ def _is_number(text: str) -> bool:
 def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     """The name of a column that the user has to choose; raises KerazooError if there is none."""
     names = list(frame.columns)
+    name = None if name is None else str(name)  # a DataFrame's may be numbers
     if name is None:
         raise KerazooError(f"{what} is not said; choose one of the columns {', '.join(names)}.")
     if name not in names:

@@ -177,14 +177,14 @@ def _may_be_picture(path: Path) -> bool:
 
 def _entries(folder: Path) -> list[Path]:
     """What lies in a folder, sorted, without hidden names and links that lead nowhere."""
-    there = []
-    for path in sorted(folder.iterdir()):
-        try:
-            if not path.name.startswith(".") and path.exists():
-                there.append(path)
-        except OSError:  # a link that leads round in a circle
-            continue
-    return there
+    return [p for p in sorted(folder.iterdir()) if not p.name.startswith(".") and _exists(p)]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a link that leads round in a circle
+        return False
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -205,6 +205,7 @@ def _files(
         raise KerazooError(
             f"{where} has {'one folder' if labels else 'no folder'} in it; a class is a folder of "
             f"pictures, and it takes two or more: {where}/cat/…, {where}/dog/…"
+            + _one_deeper(where, labels)
         )
     for label in labels:
         if not label.isprintable():
@@ -230,16 +231,39 @@ def _files(
         _kind(path)
         for root in roots.values()
         for label in labels
-        for path in _entries(root / label)
-        if path not in pictures
+        for path in (root / label).iterdir()
+        if path not in pictures and not _is_litter(path)
     )
     loose = [p for f in {folder, *roots.values()} for p in _entries(f) if not p.is_dir()]
     aside["pictures outside the folders of the classes"] = sum(map(_may_be_picture, loose))
+    hidden = [p for root in roots.values() for p in root.glob(".*") if p.is_dir()]
+    aside["hidden folders of pictures"] = sum(
+        any(map(_may_be_picture, p.iterdir())) for p in hidden
+    )
     aside = +aside
     return files, labels, aside
 
 
+def _is_litter(path: Path) -> bool:
+    """Whether a system left a file there: of what is hidden only pictures may have been meant."""
+    return path.name.startswith(".") and (
+        path.name.startswith("._") or not _may_be_picture(path)  # ._x: macOS, about the file x
+    )
+
+
+def _one_deeper(folder: Path, labels: tuple[str, ...]) -> str:
+    """A hint where the classes seem to lie in the one folder that there is."""
+    inner = folder / labels[0] if labels else None
+    if inner is None or len(_subfolders(inner)) < 2:
+        return ""
+    return f" Do the classes lie in {inner}? Then give that folder."
+
+
 def _kind(path: Path) -> str:
+    if path.name.startswith("."):
+        return "hidden pictures"
+    if not _exists(path):
+        return "links that lead nowhere"
     if path.is_dir():
         return "folders in a class"
     return f"{path.suffix.lower()} files" if path.suffix else "files without an ending"
@@ -294,9 +318,9 @@ def _read(
         try:
             return read_picture(path, shape, light_on_dark=light_on_dark, invert=invert)
         except KerazooError as error:
-            return str(error)
+            return str(error).removesuffix(".")  # they are listed
         except MemoryError:
-            return f"{path} is too large for this machine's memory."
+            return f"{path} is too large for this machine's memory"
 
     x = np.empty((len(files), *shape), np.uint8)
     kept: list[int] = []

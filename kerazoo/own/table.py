@@ -261,6 +261,17 @@ def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray
     return np.concatenate(parts, axis=1)
 
 
+def feature_names(columns: list[Column]) -> list[str]:
+    """What each feature of an encoded row says, in order."""
+    names = []
+    for c in columns:
+        if c.categories is None:
+            names += [c.name, f"{c.name} is missing"][: c.width]
+        else:
+            names += [f"{c.name} is another", *(f"{c.name} is {k!r}" for k in c.categories)]
+    return names
+
+
 def _encode_numbers(values: pd.Series, c: Column, where: str) -> np.ndarray:
     import numpy as np
 

@@ -16,6 +16,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evaluation import frechet
 from kerazoo.evaluation.figures import Curve, learning_curves, save
 from kerazoo.evaluation.sample_figures import over_training, write_grid
+from kerazoo.metrics import metric
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
 from kerazoo.tasks import judging
@@ -160,7 +161,8 @@ def write_pictures(
     folder: Path, title: str, history: list[dict[str, float]], outcome: Outcome, data: Data
 ) -> None:
     """Write learning curves, and the grids of the same latents over training."""
-    headline = f"{title}: {outcome.metric} {outcome.value:.2f}"
+    measure = metric(outcome.metric)
+    headline = f"{title}: {measure.title} {measure.show(outcome.value)}"
     coin = math.log(2)
     curves = [
         Curve("d_loss", f"discriminator's loss, nats (a coin: {coin:.2f})"),

@@ -21,6 +21,7 @@ from kerazoo.training.job import Job
 from kerazoo.training.phases import Phase, frozen_but, phases
 from kerazoo.training.progress import Progress, watcher
 
+NO_SPREAD = 1e-6  # deviation over mean; float32 rounds values that are all the same so far
 MOST_WRITING = 0.02  # share of the time that checkpoints may take
 
 
@@ -242,10 +243,23 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
 
 
 def _adapt(model: keras.Model, split: Split) -> None:
-    """Give each normalisation the training split's mean and variance: rows', or the targets'."""
+    """Give each normalisation the training split's mean and variance: rows', or the targets'.
+
+    What is the same in every example is only centred. Divided by its deviation, which is zero or
+    rounding, a value that comes later, such as an unseen category's, would be beyond all measure.
+    """
+    import numpy as np
+
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.adapt(split.y if layer.invert else split.x)
+            mean, variance = (
+                keras.ops.convert_to_numpy(v) for v in (layer.adapt_mean, layer.adapt_variance)
+            )
+            same = variance <= NO_SPREAD**2 * mean**2
+            if same.any():
+                layer.adapt_variance.assign(np.where(same, 1, variance))
+                layer.finalize_state()
 
 
 def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Model:

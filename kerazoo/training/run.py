@@ -28,9 +28,11 @@ import dataclasses
 import io
 import json
 import platform
+import re
 import secrets
 import shlex
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -198,6 +200,11 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
     if resume == "elsewhere":
         before["environment"] |= moved
     differ = _differences(before, json.loads(json.dumps(config)))
+    if "own" in config and any(d.startswith("fingerprints.data ") for d in differ):
+        raise KerazooError(
+            f"the data is not what the run in {folder} began with; it was changed since. Choose "
+            "another folder, to train on it anew."
+        )
     if differ:
         only_moved = resume != "elsewhere" and len(differ) == len(moved)
         raise KerazooError(
@@ -334,7 +341,15 @@ def _load_network(path: Path) -> keras.Model:
         raise KerazooError(f"{path} is missing; the run cannot be used without it.")
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except Exception as error:  # zip, h5 and Keras raise many kinds for one cause: it is damaged
+    except Exception as error:  # zip, h5 and Keras raise many kinds for one cause
+        if not zipfile.is_zipfile(path):
+            raise KerazooError(f"{path} is damaged: no whole .keras file.") from error
+        strange = re.search(r"Could not locate (?:class|function) '[^']*'", str(error))
+        if strange or "safe_mode" in str(error):
+            raise KerazooError(
+                f"{path} holds code that is not Keras's own, as a Lambda layer does; kerazoo opens "
+                "no such file."
+            ) from error
         raise KerazooError(f"{path} cannot be opened: {first_line(error)}") from error
 
 
