@@ -103,11 +103,12 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path):
     (folder / ".cow" / "0.png").write_bytes(whole)
     own = read(folder)
     assert "24 pictures" in own.found[0]
-    assert len(own.left_out) == 3 and any("zero.png" in line for line in own.left_out)
+    assert len(own.left_out) == 4 and any("zero.png" in line for line in own.left_out)
+    assert f"{cat / '.hidden.png'} is hidden: its name begins with a dot" in own.left_out
     (problem,) = [w for w in own.warnings if "cannot be read" in w]
     assert problem.startswith("3 files")
     assert all(name in problem for name in ("zero.png", "no picture.jpg", "half.png"))
-    assert "left_out.txt" not in problem, "all are named"
+    assert "left_out.txt" in problem, "the hidden one is only named there"
     for kind in ("1 .txt files", "1 .heic files", "1 folders in a class", "1 hidden pictures"):
         assert kind in problem
 
@@ -146,6 +147,8 @@ def test_links_that_lead_round_or_nowhere_do_not_hang(tmp_path):
     own = read(folder)
     assert own.data.info.labels == ("cat", "dog")
     assert "20 pictures" in own.found[0]
+    assert own.left_out == (f"{folder / 'cat' / 'self.png'} is a link to nothing",)
+    assert any("1 links that lead nowhere" in w for w in own.warnings)
 
 
 def test_imbalance_is_said(tmp_path):

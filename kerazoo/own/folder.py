@@ -51,6 +51,7 @@ class PictureFolder:
         inverted: of how many pictures dark and light were exchanged.
         problems: what could not be read, with its reason.
         aside: what was not looked at, by kind: ``.heic files``, ``folders in a class``.
+        lost: which of that are pictures by their name, and why.
     """
 
     x: np.ndarray
@@ -62,6 +63,7 @@ class PictureFolder:
     inverted: int
     problems: list[str] = field(default_factory=list)
     aside: Counter[str] = field(default_factory=Counter)
+    lost: tuple[str, ...] = ()
 
 
 def classes_from_folder(
@@ -91,7 +93,9 @@ def classes_from_folder(
             a class with fewer than three readable pictures, or pictures one level too deep.
     """
     files, labels, aside = _files(folder)
-    read = replace(_read(files, labels, shape, light_on_dark, invert, tell), aside=aside)
+    read = _read(files, labels, shape, light_on_dark, invert, tell)
+    lost = _lost(folder, labels)
+    read = replace(read, aside=aside, lost=lost)
     _refuse_small_classes(folder, read)
     splits = _splits(read)
     info = own_dataset(
@@ -108,7 +112,7 @@ def classes_from_folder(
         data=data,
         found=_found(read, data, folder),
         warnings=_warnings(read, data),
-        left_out=tuple(read.problems),
+        left_out=(*read.problems, *read.lost),
         treatment={"kind": "pictures", "invert": invert},
     )
 
@@ -242,6 +246,19 @@ def _files(
     )
     aside = +aside
     return files, labels, aside
+
+
+def _lost(folder: Path, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The pictures by their name, in folders of classes, that cannot even be opened, and why."""
+    roots = _split_folders(folder).values() or [folder]
+    there = [p for root in roots for label in labels for p in sorted((root / label).iterdir())]
+    why = {True: "hidden: its name begins with a dot", False: "a link to nothing"}
+    return tuple(
+        f"{path} is {why[_exists(path)]}"
+        for path in there
+        if _may_be_picture(path) and not _is_litter(path)
+        if path.name.startswith(".") or not _exists(path)
+    )
 
 
 def _is_litter(path: Path) -> bool:
@@ -414,7 +431,8 @@ def _warnings(read: PictureFolder, data: Data) -> tuple[str, ...]:
 
     lines = []
     if read.problems or read.aside:
-        more = " (all of them: left_out.txt in the run folder)" * (len(read.problems) > SHOWN)
+        unnamed = len(read.problems) > SHOWN or read.lost
+        more = " (all of them: left_out.txt in the run folder)" if unnamed else ""
         lines.append(_problem_line(read) + more)
     counts = np.bincount(read.y, minlength=len(read.labels)).tolist()
     lines += notes_on_classes(dict(zip(read.labels, counts, strict=True)), "pictures")
