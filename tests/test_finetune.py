@@ -309,7 +309,7 @@ def test_a_killed_training_on_a_table_resumes_to_the_same_bits(given, wine, in_t
 def test_augmentation_can_be_turned_off(digits_folder, in_tmp):
     """Also in the comparison from scratch; it changes what is learnt, and nothing else."""
     options = {"weights": "digits", "epochs": 2, "progress": False}
-    on = kerazoo.finetune("mnist_cnn", digits_folder, out="on", **options)
+    on = kerazoo.finetune("mnist_cnn", digits_folder, out="on", scratch=False, **options)
     off = kerazoo.finetune("mnist_cnn", digits_folder, out="off", augment=False, **options)
     assert on.run.recipe.augment_shift > 0
     plain = on.run.recipe.replace(augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0)
@@ -319,6 +319,7 @@ def test_augmentation_can_be_turned_off(digits_folder, in_tmp):
     assert scratch["recipe"]["augment_shift"] == 0
 
 
+@pytest.mark.slow
 def test_a_folder_of_real_photographs(real_data, in_tmp):
     """CIFAR-10 as JPEG files: the zoo's weights beat a start from nothing and both baselines."""
     from benchmarks import finetuning

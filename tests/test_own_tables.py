@@ -484,6 +484,7 @@ def test_series_that_nothing_can_be_learnt_from(change, asked, says):
         series_from(change(hours()), Asked(**{**vars(ASKED), **asked}))
 
 
+@pytest.mark.slow
 def test_etth1_as_a_users_csv_is_the_entry_to_the_bit(real_data, in_tmp):
     missing = real_data_missing("etth1")
     if missing:

@@ -184,6 +184,7 @@ def test_the_linear_model_of_words_has_the_penalty_that_validates_best():
     assert accuracy in fixed.values() and accuracy > fixed[1.0]
 
 
+@pytest.mark.slow
 def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
     why = real_data_missing("imdb")
     if why:

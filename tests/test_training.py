@@ -110,11 +110,12 @@ def test_a_run_that_ends_anywhere_resumes_to_identical_weights(private_zoo, in_t
 @pytest.mark.parametrize(
     "name",
     [
-        "dcgan@digits",  # two networks and what Adam knows of both
+        # Two networks, and what Adam knows of both.
+        pytest.param("dcgan@digits", marks=pytest.mark.slow),
         "stacked_lstm@sine",
         "linear_regression@diabetes",  # momentum, and a normalisation adapted to the data
         "mlp@digits",
-        "resnet_block@digits",
+        pytest.param("resnet_block@digits", marks=pytest.mark.slow),
     ],
 )
 def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypatch):
