@@ -225,6 +225,7 @@ def _finetune(options: argparse.Namespace) -> int:
     else:
         _print(
             tables.comparison_table(done),
+            *([f"note:     {done.verdict}"] if done.verdict else []),
             *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
             f"card:     {done.path / 'card.md'}",
             *(f"picture:  {p}" for p in done.pictures),

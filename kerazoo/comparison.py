@@ -44,6 +44,28 @@ def compare(measure: Metric, runs: Mapping[str, Run], baselines: Baselines) -> t
     return tuple(rows)
 
 
+def verdict(rows: Sequence[Compared], measure: Metric) -> str:
+    """What to make of it where something else does better than the model; empty where it is best.
+
+    Args:
+        rows: as :func:`compare` gives them; the last one is the model.
+        measure: their metric.
+    """
+    *others, model = rows
+    best = model
+    for row in others:
+        if measure.is_better(row.value, best.value):
+            best = row
+    if best is model:
+        return ""
+    said = f"{best.name} does better here than {model.name}"
+    if model.standard_error and abs(best.value - model.value) < model.standard_error:
+        return f"{said}, but by less than one standard error."
+    if best.name == "from scratch":
+        return f"{said}: train longer (--epochs), or start from nothing (--weights none)."
+    return f"{said}: take that, or try other settings (--epochs, --learning-rate, another seed)."
+
+
 def write_comparison(folder: Path, rows: Sequence[Compared], done: Run) -> None:
     """Write the rows into the run folder."""
     content = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from kerazoo import building, registry, tasks
 from kerazoo._lazy import keras
-from kerazoo.comparison import Compared, compare, write_comparison
+from kerazoo.comparison import Compared, compare, verdict, write_comparison
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.evaluation.figures import is_picture
 from kerazoo.metrics import metric
@@ -55,6 +55,7 @@ class FineTuned:
         left_out: the files that could not be read, and why; also ``left_out.txt`` in the run
             folder.
         use: a command that uses the model, to paste.
+        verdict: which simpler way does better, if one does, and what to do; else empty.
     """
 
     run: Run
@@ -63,6 +64,7 @@ class FineTuned:
     warnings: tuple[str, ...]
     left_out: tuple[str, ...]
     use: str
+    verdict: str
 
     def as_json(self) -> dict[str, Any]:
         """What ``kerazoo finetune --json`` prints."""
@@ -77,6 +79,7 @@ class FineTuned:
             "left_out": list(self.left_out),
             "pictures": [str(p) for p in self.pictures],
             "use": self.use,
+            "verdict": self.verdict,
         }
 
     @property
@@ -248,10 +251,14 @@ def finetune(
         again = str(stop).replace(str(folder / SCRATCH), str(folder))
         raise Interrupted(again) from None
     naive = tasks.of(first.entry).baselines(own.data.train, own.data)
-    rows = compare(metric(done.metrics["metric"]), runs, naive)
+    measure = metric(done.metrics["metric"])
+    rows = compare(measure, runs, naive)
+    # Pictures are compared with a floor, which nothing drawn gets below.
+    said = "" if first.entry.task == "generation" else verdict(rows, measure)
     write_comparison(folder, rows, done)
-    card.write(folder, own, rows, done, transferred)
-    return FineTuned(done, rows, own.found, own.warnings, own.left_out, card.use(own, done))
+    card.write(folder, own, rows, said, done, transferred)
+    use = card.use(own, done)
+    return FineTuned(done, rows, own.found, own.warnings, own.left_out, use, said)
 
 
 def _refuse_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:

@@ -21,10 +21,12 @@ from sklearn import datasets as sklearn_datasets
 
 import kerazoo
 from kerazoo import finetuning, registry, transfer
+from kerazoo.comparison import Compared, verdict
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.evaluation import figures
 from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
 from kerazoo.evaluation.scores import Scores
+from kerazoo.metrics import metric
 from kerazoo.training import loop
 
 FAST = {"epochs": 2, "progress": False}
@@ -65,6 +67,46 @@ def test_what_could_not_be_read_is_listed_before_the_training_begins(
     with pytest.raises(Interrupted):
         kerazoo.finetune("mnist_cnn_small", "pictures", progress=False)
     assert len(listed) == 1 and "broken.png" in listed[0] and listed[0].count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("accuracy", (0.3, 0.8, 0.9), ""),
+        (
+            "accuracy",
+            (0.3, 0.95, 0.9),
+            "from scratch does better here than fine-tuned: train longer",
+        ),
+        ("accuracy", (0.97, 0.95, 0.9), "linear does better here than fine-tuned: take that"),
+        ("accuracy", (0.3, 0.91, 0.9), "but by less than one standard error"),
+        ("mse", (0.3, 0.2, 0.1), ""),
+        ("mse", (0.01, 0.2, 0.1), "linear does better"),
+    ],
+)
+def test_a_simpler_way_that_does_better_is_said(name, values, says):
+    rows = [
+        Compared(who, value, None if who == "linear" else 0.02, {})
+        for who, value in zip(("linear", "from scratch", "fine-tuned"), values, strict=True)
+    ]
+    said = verdict(rows, metric(name))
+    assert (says in said) if says else not said
+
+
+def test_a_simpler_way_that_does_better_stands_in_the_card(digits_folder, in_tmp, command):
+    status, out, _ = command(
+        "finetune",
+        "mnist_cnn_small",
+        digits_folder,
+        "--epochs",
+        "1",
+        "--no-scratch",
+        "--out",
+        "run",
+    )
+    said = re.search(r"note: +(\w.*)", out)[1]
+    assert status == 0 and said.startswith("linear does better here than fine-tuned")
+    assert said[1:] in Path("run/card.md").read_text()
 
 
 def test_where_no_picture_is_wrong_the_least_sure_are_shown():

@@ -20,7 +20,12 @@ FILE_NAME = "card.md"
 
 
 def write(
-    folder: Path, own: Own, rows: Sequence[Compared], done: Run, transferred: Transfer | None
+    folder: Path,
+    own: Own,
+    rows: Sequence[Compared],
+    verdict: str,
+    done: Run,
+    transferred: Transfer | None,
 ) -> None:
     """Write ``card.md`` into the run folder, in Markdown."""
     model = registry.get_model(done.entry.partition("@")[0])
@@ -29,6 +34,7 @@ def write(
         f"{model.summary} Trained with kerazoo {__version__} on data of the user's own.",
         "## Result",
         _result(rows, done),
+        *([verdict[0].upper() + verdict[1:]] if verdict else []),
         "## Data",
         _items([*own.found, *own.warnings]),
         "## Training",
