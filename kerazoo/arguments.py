@@ -225,7 +225,7 @@ def _recipe_and_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--elsewhere",
         action="store_true",
-        help="likewise where another machine, Python or NumPy will come to other bits",
+        help="likewise where another machine, Python or NumPy comes to other bits",
     )
     command.add_argument(
         "--engine",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+THEN = ", then "  # between what an environment was and what it was after a run had been carried on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +102,8 @@ class Reference:
     def machines(self) -> list[str]:
         """The machines that the runs were made on, each once."""
         own = self.environment.get("machine", "unknown")
-        return list(dict.fromkeys(r.environment.get("machine", own) for r in self.runs))
+        each = [r.environment.get("machine", own).split(THEN) for r in self.runs]
+        return list(dict.fromkeys(machine for machines in each for machine in machines))
 
     @property
     def also(self) -> dict[str, tuple[float, float | None]]:

@@ -58,6 +58,7 @@ class Trained:
         data: with the test split.
         vocabulary: of a text model: its tokens in the order of their ids; else None.
         columns: of a user's table: how each column becomes features, as JSON; else None.
+        own: it was fine-tuned on a user's data.
     """
 
     source: str
@@ -66,6 +67,7 @@ class Trained:
     data: Data
     vocabulary: tuple[str, ...] | None
     columns: dict[str, Any] | None = None
+    own: bool = False
 
 
 def export(
@@ -195,6 +197,7 @@ def _of_run(folder: Path, given: Any, test: Any) -> Trained:
             own.data,
             text.read_vocabulary(known) if known else None,
             dict(own.treatment) if own.treatment["kind"] == "rows" else None,
+            own=True,
         )
     refuse_data(folder, given, test)
     entry = registry.get_entry(finished.entry)
@@ -276,7 +279,7 @@ def _notes_on_inputs(trained: Trained) -> tuple[str, ...]:
     whole = "model.keras in the run folder takes them raw"
     if trained.columns is not None:
         return (f"takes rows as the features that columns.json lists; {whole}",)
-    if trained.data.series is not None and trained.entry.name not in registry.list_entries():
+    if trained.data.series is not None and trained.own:
         return (f"takes and gives standardised values (series.json: mean and std); {whole}",)
     return ()
 

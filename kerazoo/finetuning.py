@@ -232,7 +232,7 @@ def finetune(
             "from scratch (--weights none)."
         )
     folder = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
-    start_lines = _start_lines(transferred, first.recipe)
+    start_lines = _start_lines(transferred, first)
     for line in (*own.found, *(f"note: {w}" for w in own.warnings), *start_lines):
         tell(line)
     try:
@@ -396,17 +396,18 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
 
 
-def _start_lines(transferred: Transfer | None, recipe: Recipe) -> list[str]:
+def _start_lines(transferred: Transfer | None, job: Job) -> list[str]:
     if transferred is None:
         return ["starts from fresh weights"]
     new = f"; fresh: {', '.join(transferred.fresh)}" if transferred.fresh else ""
     lines = [f"starts from the weights of {transferred.source} ({_layers(transferred)}{new})"]
+    recipe = job.recipe
     head, rest = recipe.head_epochs, recipe.epochs - recipe.head_epochs
     if head:
         then = f", then all layers in {rest:,} at {recipe.learning_rate:g}" if rest else ""
         lines.append(
-            f"trains the last layer alone in {head:,} of {recipe.epochs:,} epochs at a rate of "
-            f"{recipe.head_learning_rate:g}{then}"
+            f"trains {', '.join(job.head)} alone in {head:,} of {recipe.epochs:,} epochs at a rate "
+            f"of {recipe.head_learning_rate:g}{then}"
         )
     return lines
 

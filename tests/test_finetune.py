@@ -509,6 +509,27 @@ def test_data_that_changed_is_not_gone_on_with_and_said_in_a_sentence(in_tmp):
         kerazoo.finetune("mlp", rows + 1, target="c", out="run", resume=True, **FAST)
 
 
+def test_an_option_that_changed_is_not_blamed_on_the_data(digits_folder, in_tmp):
+    options = {"out": "run", "scratch": False, **FAST}
+    kerazoo.finetune("mnist_cnn_small", digits_folder, **options)
+    with pytest.raises(KerazooError, match=r"own\.asked\.size was None, is 16"):
+        kerazoo.finetune("mnist_cnn_small", digits_folder, size=16, resume=True, **options)
+
+
+def test_a_letter_that_the_font_lacks_comes_from_another(tmp_path, monkeypatch):
+    def picture(name):
+        figure = figures.new_figure(2, 1)
+        figure.suptitle("\u1d81")  # in STIXGeneral, which matplotlib brings, not in DejaVu Sans
+        figures.save(figure, tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(figures, "_fonts_of_other_scripts", list)
+        boxed = picture("boxed.png")
+    monkeypatch.setattr(figures, "_fonts_of_other_scripts", lambda: ["STIXGeneral"])
+    assert picture("drawn.png") != boxed
+
+
 @pytest.mark.parametrize(("epochs", "head"), [(1, 0), (2, 1), (4, 1), (11, 2)])
 def test_the_last_layer_trains_alone_first_wherever_there_are_two_epochs(epochs, head):
     plain = registry.get_entry("mnist_cnn@digits").recipe.replace(epochs=epochs)
@@ -519,7 +540,7 @@ def test_the_last_layer_trains_alone_first_wherever_there_are_two_epochs(epochs,
 def test_the_way_of_training_is_said_before_it_begins(digits_folder, in_tmp, capsys):
     options = {"weights": "digits", "epochs": 2, "scratch": False}
     kerazoo.finetune("mnist_cnn_small", digits_folder, **options)
-    assert "trains the last layer alone in 1 of 2 epochs" in capsys.readouterr().err
+    assert "trains classifier alone in 1 of 2 epochs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["arrays", "tensorflow"])

@@ -151,6 +151,25 @@ def test_links_that_lead_round_or_nowhere_do_not_hang(tmp_path):
     assert any("1 links that lead nowhere" in w for w in own.warnings)
 
 
+def test_hidden_folders_and_pictures_to_draw_are_said_and_never_in_the_way(tmp_path, monkeypatch):
+    folder = fill(tmp_path, n=60)
+    (folder / ".Trashes").mkdir()
+    look = Path.iterdir
+
+    def refused(path):
+        if path.name == ".Trashes":
+            raise PermissionError(13, "Permission denied")
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert "120 pictures" in read(folder).found[0]
+    (folder / "cat" / ".hidden.png").write_bytes(b"")
+    (folder / ".Trashes").rmdir()
+    own = pictures_from_folder(folder, (12, 10, 3), tell=lambda line: None)
+    assert len(own.left_out) == 1 and "is hidden" in own.left_out[0]
+    assert "1 hidden pictures" in own.warnings[0]
+
+
 def test_imbalance_is_said(tmp_path):
     fill(tmp_path, ("rare",), n=5)
     fill(tmp_path, ("usual",), n=30)

@@ -750,6 +750,7 @@ DAYS = pd.date_range("2020-01-01", periods=400, freq="D")
             "hour",
         ),
         ("Unix time", HOURS.as_unit("ms").astype("int64"), "hour"),
+        ("date", HOURS.strftime("%Y%m%d%H").astype("int64"), "hour"),
         ("anything", DAYS.strftime("%Y%m%d").astype("int64"), "day"),
         ("year", pd.RangeIndex(1600, 2000), "year"),
     ],
@@ -762,6 +763,25 @@ def test_dates_that_are_numbers_are_found(name, numbers, step, written):
     assert dates[0].year in (1600, 2020, 2024)
     with pytest.raises(KerazooError, match="dates must rise"):
         times_of(rows.sample(frac=1, random_state=0), None, ["price"], "here")
+
+
+def test_years_beside_months_or_dates_are_no_dates():
+    months = pd.date_range("1990-01-01", periods=120, freq="MS")
+    rows = pd.DataFrame({"year": months.year, "month": months.month, "price": np.arange(120.0)})
+    assert times_of(rows, None, ["price"], "here")[0].column is None
+    rows["when"] = months.astype(str)
+    assert times_of(rows, None, ["price"], "here")[0].column == "when"
+    one_a_year = rows.iloc[::12].drop(columns="when")
+    assert times_of(one_a_year, None, ["price"], "here")[0].column == "year"
+
+
+def test_a_broken_value_among_seconds_is_named():
+    rows = hours().assign(when=list(map(str, HOURS.as_unit("s").astype("int64"))))
+    rows.loc[120, "when"] = "broken"
+    with pytest.raises(KerazooError, match="line 120: 'broken'"):
+        times_of(rows, "when", ["price"], "here")
+    numbered = hours().drop(columns="when").assign(**{"0": range(1800, 2200)})
+    assert times_of(numbered, 0, ["price"], "here")[0].column == "0"
 
 
 @pytest.mark.parametrize("name", ["load", "time"])

@@ -20,6 +20,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.recipe import Recipe
+from kerazoo.spec import Split
 from kerazoo.tasks import classification, judging
 from kerazoo.training import checkpoint, engine, loop, run, trainer
 from kerazoo.training.augmentation import with_augmentation
@@ -241,6 +242,16 @@ def test_a_run_on_another_number_of_threads_is_not_continued(private_zoo, in_tmp
     del config["environment"]["threads"]  # of a run from before it was noted
     path.write_text(json.dumps(config))
     kerazoo.train("bar_net", **again)
+
+
+def test_what_never_varies_is_centred_and_what_varies_little_is_scaled():
+    x = np.stack([np.full(5_000, 0.1), np.zeros(5_000), 1.7e9 + np.arange(5_000) / 5], axis=1)
+    layer = keras.layers.Normalization()
+    model = keras.Sequential([keras.Input((3,)), layer])
+    loop._adapt(model, Split(x.astype("float32"), np.zeros(5_000)))
+    variance = np.array(layer.adapt_variance)
+    assert variance[:2].tolist() == [1, 1] and variance[2] > 10_000
+    assert abs(np.array(model(np.float32([[0.1, 1, 1.7e9]])))).max() < 3
 
 
 def test_a_training_goes_on_on_another_machine_if_asked_and_notes_it(

@@ -337,6 +337,8 @@ def test_runs_of_another_machine_are_joined_and_say_so(recorded):
     kerazoo.verify("bar_net", first_seed=8, record=True, progress=False)
     again = evidence.read(recorded).tiers["full"]
     assert again.machines == now.machines and again.n == 5
+    carried = {**again.environment, "machine": f"{here}{evidence.THEN}a slide rule"}
+    assert dataclasses.replace(again, environment=carried).machines == ["a slide rule", here]
     changed = dataclasses.replace(recorded, recipe=recorded.recipe.replace(batch_size=16))
     assert recording.missing_seeds(recorded, "full", 10) == [3, 4, 5, 6, 9]
     assert recording.missing_seeds(changed, "full", 2) == [0, 1]

@@ -116,11 +116,12 @@ def _fonts_of_other_scripts() -> list[str]:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically."""
-    import matplotlib
+    from matplotlib.text import Text
 
     picture = io.BytesIO()
-    families = [*matplotlib.rcParams["font.family"], *_fonts_of_other_scripts()]
-    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
+    for text in figure.findobj(Text):  # a text without a glyph asks the next font for it
+        text.set_fontfamily([*text.get_fontfamily(), *_fonts_of_other_scripts()])
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")  # a box stands for it
         figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
     write_bytes(path, picture.getvalue())

@@ -12,7 +12,9 @@ from kerazoo.own.csv_file import MOSTLY, as_numbers, column, is_missing
 if TYPE_CHECKING:
     import pandas as pd
 
-_SINCE_1970 = r"\d{10}|\d{13}"  # seconds or milliseconds, from September 2001 on
+_SINCE_1970 = r"1\d{9}|1\d{12}"  # seconds or milliseconds, September 2001 to 2033
+_DAY = r"(?:1[89]|20)\d{6}"  # 20240131
+_HOUR = r"20\d{8}"  # 2024013123
 _TIME_WORDS = {"date", "datetime", "day", "epoch", "t", "time", "timestamp", "ts", "unix", "year"}
 _YEAR_FIRST = r"\s*\d{4}\D"
 # Seconds of a step: its name, and the period of the usual season in steps.
@@ -67,7 +69,11 @@ def times_of(
     Raises:
         KerazooError: a date cannot be read, comes twice or comes after a later one.
     """
-    name = column(frame, asked, "the time column (--time)") if asked else _find(frame, targets)
+    name = (
+        column(frame, asked, "the time column (--time)")
+        if asked is not None
+        else (_find(frame, targets))
+    )
     if name is None:
         return Times(None), None
     dates, day_first = _dates(frame[name], f"{where}, column {name!r}", day_first)
@@ -100,26 +106,35 @@ def times_of(
 
 def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
     """The first column that holds dates: no numbers, but those that are dates beyond doubt."""
-    for name in frame.columns:
-        if name in targets:
-            continue
+    numbers = []
+    for name in (c for c in frame.columns if c not in targets):
         values = frame[name]
         if str(values.dtype).startswith("datetime"):
             return name
         first = values[~is_missing(values)].iloc[:100]
-        may_be = as_numbers(first, name) is None or _are_dates(first, name)
-        if may_be and _dates(first)[0].notna().mean() >= MOSTLY:
+        if as_numbers(first, name) is not None:
+            numbers.append(name)
+        elif _dates(first)[0].notna().mean() >= MOSTLY:
             return name  # whatever is no date in it will be said
-    return None
+    return next((name for name in numbers if _are_dates(frame[name], name)), None)
 
 
 def _are_dates(numbers: pd.Series, name: str) -> bool:
-    """Whether whole numbers are dates: 20240131; or years or seconds, if the name says so."""
-    text = _digits(numbers)
-    if text.str.fullmatch(r"(1[89]|20)\d{6}").all():
-        return True
-    of_time = any(word in _TIME_WORDS for word in re.split(r"[^a-z]+", name.lower()))
-    return of_time and text.str.fullmatch(rf"(1[5-9]|2[01])\d\d|{_SINCE_1970}").all()
+    """Whether whole numbers are dates: 20240131; or years or seconds, if the name says so.
+
+    Years that come again stand beside months, and are no dates by themselves.
+    """
+    text = _digits(numbers)[~is_missing(numbers)]
+    if _mostly(text, _DAY) or _mostly(text, _HOUR):
+        return _parsed(numbers, False).notna().mean() >= MOSTLY
+    if not any(word in _TIME_WORDS for word in re.split(r"[^a-z]+", name.lower())):
+        return False
+    years = _mostly(text, r"(1[5-9]|2[01])\d\d") and text.is_unique
+    return years or _mostly(text, _SINCE_1970)
+
+
+def _mostly(text: pd.Series, pattern: str) -> bool:
+    return len(text) > 0 and bool(text.str.fullmatch(pattern).mean() >= MOSTLY)
 
 
 def _digits(values: pd.Series) -> pd.Series:
@@ -172,12 +187,14 @@ def _parsed(values: pd.Series, day_first: bool) -> pd.Series:
     import pandas as pd
 
     text = _digits(values)
-    if text[~is_missing(values)].str.fullmatch(_SINCE_1970).all():
-        seconds = pd.to_numeric(text, errors="coerce")
+    known = text[~is_missing(values)]
+    if _mostly(known, _SINCE_1970):
+        seconds = pd.to_numeric(text.where(text.str.fullmatch(_SINCE_1970)), errors="coerce")
         unit = "ms" if seconds.max() >= 10**11 else "s"
         return pd.Series(pd.to_datetime(seconds, unit=unit, errors="coerce"))
-    if text[~is_missing(values)].str.fullmatch(r"\d{8}").all():
-        return pd.Series(pd.to_datetime(text, format="%Y%m%d", errors="coerce"))
+    for pattern, written in ((_DAY, "%Y%m%d"), (_HOUR, "%Y%m%d%H")):
+        if _mostly(known, pattern):
+            return pd.Series(pd.to_datetime(text, format=written, errors="coerce"))
     if pd.api.types.is_numeric_dtype(values.dtype):  # years, or nothing that a date is
         values = text.where(text.str.fullmatch(r"\d{4}"), "")
     with warnings.catch_warnings():

@@ -94,8 +94,7 @@ def classes_from_folder(
     """
     files, labels, aside = _files(folder)
     read = _read(files, labels, shape, light_on_dark, invert, tell)
-    lost = _lost(folder, labels)
-    read = replace(read, aside=aside, lost=lost)
+    read = replace(read, aside=aside, lost=_lost(_in_classes(folder, labels)))
     _refuse_small_classes(folder, read)
     splits = _splits(read)
     info = own_dataset(
@@ -128,7 +127,8 @@ def pictures_from_folder(
         KerazooError: no folder, or fewer than 100 readable pictures.
     """
     _require_folder(folder)
-    found = [p for p in sorted(folder.rglob("*")) if p.is_file() and _is_visible(p, folder)]
+    everything = sorted(folder.rglob("*"))
+    found = [p for p in everything if _is_visible(p, folder) and _exists(p) and p.is_file()]
     of = {root: split for split, root in _split_folders(folder, of_classes=False).items()}
     split_of = {p: of.get(folder / p.relative_to(folder).parts[0], "") for p in found}
     files = [(split_of[p], 0, p) for p in found if _may_be_picture(p) and (split_of[p] or not of)]
@@ -136,8 +136,10 @@ def pictures_from_folder(
     aside["pictures outside the folders of the splits"] = sum(
         _may_be_picture(p) for p in found if of and not split_of[p]
     )
+    lost = _lost([p for p in everything if _is_visible(p.parent, folder)])
+    aside["hidden pictures and links to nothing"] = len(lost)
     aside = +aside
-    read = replace(_read(files, ("picture",), shape, False, "no", tell), aside=aside)
+    read = replace(_read(files, ("picture",), shape, False, "no", tell), aside=aside, lost=lost)
     if len(read.x) < 100:
         raise KerazooError(
             f"{folder} has {len(read.x)} readable pictures; to learn to draw them takes 100 or "
@@ -157,7 +159,7 @@ def pictures_from_folder(
         data=data,
         found=_found(read, data, folder),
         warnings=_warnings(read, data),
-        left_out=tuple(read.problems),
+        left_out=(*read.problems, *read.lost),
         treatment={"kind": "pictures", "invert": "no"},
     )
 
@@ -241,17 +243,25 @@ def _files(
     loose = [p for f in {folder, *roots.values()} for p in _entries(f) if not p.is_dir()]
     aside["pictures outside the folders of the classes"] = sum(map(_may_be_picture, loose))
     hidden = [p for root in roots.values() for p in root.glob(".*") if p.is_dir()]
-    aside["hidden folders of pictures"] = sum(
-        any(map(_may_be_picture, p.iterdir())) for p in hidden
-    )
+    aside["hidden folders of pictures"] = sum(map(_holds_pictures, hidden))
     aside = +aside
     return files, labels, aside
 
 
-def _lost(folder: Path, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """The pictures by their name, in folders of classes, that cannot even be opened, and why."""
+def _holds_pictures(folder: Path) -> bool:
+    try:
+        return any(map(_may_be_picture, folder.iterdir()))
+    except OSError:  # it is the system's own
+        return False
+
+
+def _in_classes(folder: Path, labels: tuple[str, ...]) -> list[Path]:
     roots = _split_folders(folder).values() or [folder]
-    there = [p for root in roots for label in labels for p in sorted((root / label).iterdir())]
+    return [p for root in roots for label in labels for p in sorted((root / label).iterdir())]
+
+
+def _lost(there: list[Path]) -> tuple[str, ...]:
+    """Which files are pictures by their name and cannot even be opened, and why."""
     why = {True: "hidden: its name begins with a dot", False: "a link to nothing"}
     return tuple(
         f"{path} is {why[_exists(path)]}"

@@ -21,7 +21,6 @@ from kerazoo.training.job import Job
 from kerazoo.training.phases import Phase, frozen_but, phases
 from kerazoo.training.progress import Progress, watcher
 
-NO_SPREAD = 1e-6  # deviation over mean; float32 rounds values that are all the same so far
 MOST_WRITING = 0.02  # share of the time that checkpoints may take
 
 
@@ -252,12 +251,11 @@ def _adapt(model: keras.Model, split: Split) -> None:
 
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(split.y if layer.invert else split.x)
-            mean, variance = (
-                keras.ops.convert_to_numpy(v) for v in (layer.adapt_mean, layer.adapt_variance)
-            )
-            same = variance <= NO_SPREAD**2 * mean**2
-            if same.any():
+            values = split.y if layer.invert else split.x
+            layer.adapt(values)
+            variance = keras.ops.convert_to_numpy(layer.adapt_variance)
+            same = np.ptp(values, axis=tuple(range(values.ndim - 1))) == 0
+            if same.shape == variance.shape and same.any():
                 layer.adapt_variance.assign(np.where(same, 1, variance))
                 layer.finalize_state()
 

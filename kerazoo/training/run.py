@@ -46,6 +46,7 @@ from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError, first_line
+from kerazoo.evidence import THEN
 from kerazoo.files import cannot_write, is_leftover, save_atomic, write_json, write_text
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry
@@ -57,7 +58,6 @@ RUNS = "runs"  # the folder below the current one in which run folders are made
 LEFT_OUT = "left_out.txt"
 VOCABULARY = "vocabulary.txt.xz"
 LOCK = ".part.lock"  # there while a process trains in the folder
-THEN = ", then "  # between what an environment was and what it was from another session on
 
 MAY_MOVE = ("kerazoo", "python", "numpy", "machine", "threads")  # while a training is under way
 
@@ -200,7 +200,9 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
     if resume == "elsewhere":
         before["environment"] |= moved
     differ = _differences(before, json.loads(json.dumps(config)))
-    if "own" in config and any(d.startswith("fingerprints.data ") for d in differ):
+    asked_otherwise = any(d.startswith("own.asked") for d in differ)
+    other_data = any(d.startswith("fingerprints.data ") for d in differ)
+    if "own" in config and other_data and not asked_otherwise:
         raise KerazooError(
             f"the data is not what the run in {folder} began with; it was changed since. Choose "
             "another folder, to train on it anew."

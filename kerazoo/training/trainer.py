@@ -53,9 +53,9 @@ def train(
         settings: recipe fields to change, such as ``{"learning_rate": 0.01}``.
         out: the run folder, new or empty; by default one below ``runs/``.
         resume: go on with the unfinished run in ``out``, or start it if there is none. The weights
-            are those of a training that was never stopped, so another machine, Python or NumPy is
-            refused; ``"elsewhere"`` goes on there too, not to those bits, and notes it in
-            ``config.json``.
+            are those of a training that was never stopped, so another machine, number of threads,
+            kerazoo, Python or NumPy is refused; ``"elsewhere"`` goes on there too, not to those
+            bits, and notes it in ``config.json``.
         tensorboard: write TensorBoard events to the run folder.
         progress: show progress and time left on standard error.
         checkpoint_seconds: least time between two checkpoints, more where writing them would take
