@@ -30,7 +30,7 @@ from kerazoo.errors import KerazooError, first_line
 from kerazoo.evaluating import data_of_run, is_run, own_of_run, refuse_data
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
-from kerazoo.own.table import columns_from, feature_names
+from kerazoo.own.columns import columns_from, feature_names
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks import regression
 from kerazoo.training import run

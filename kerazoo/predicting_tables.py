@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.errors import KerazooError
 from kerazoo.files import write_text
 from kerazoo.own.arrays import row_names
+from kerazoo.own.columns import Column, columns_from, encode, texts_of
 from kerazoo.own.csv_file import Table, as_numbers, is_missing, read_table
 from kerazoo.own.data import inner_model, listed
 from kerazoo.own.number_marks import Marks
-from kerazoo.own.table import Column, columns_from, encode, texts_of
 from kerazoo.own.target import class_names
 from kerazoo.training import engine, run
 from kerazoo.training.inference import probabilities

@@ -13,11 +13,12 @@ from conftest import real_data_missing
 import kerazoo
 from kerazoo.datasets import brought, etth1, text
 from kerazoo.errors import KerazooError
+from kerazoo.own.columns import columns_from, encode, takes_rows
 from kerazoo.own.csv_file import as_numbers, read_table
 from kerazoo.own.data import Asked
 from kerazoo.own.dates import times_of
 from kerazoo.own.series import in_natural_units, series_from
-from kerazoo.own.table import columns_from, encode, table_from, takes_rows
+from kerazoo.own.table import table_from
 from kerazoo.own.texts import texts_from, write_strings
 
 

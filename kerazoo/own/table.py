@@ -7,20 +7,13 @@ of Keras that do the same.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.own.csv_file import (
-    Table,
-    as_numbers,
-    first_no_number,
-    is_missing,
-    read_table,
-    read_test,
-)
+from kerazoo.own.columns import Column, encode, takes_rows, texts_of
+from kerazoo.own.csv_file import Table, as_numbers, read_table, read_test
 from kerazoo.own.data import (
     Asked,
     Own,
@@ -46,34 +39,8 @@ if TYPE_CHECKING:
 MOST_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
 FEWEST_ROWS = 10
-OTHER = "[other]"  # whatever was not among the categories in training
 # Names of layers and operations beside the inputs; Keras wants all names to differ.
 TAKEN = ("features", "mlp", "linear_regression", "where", "isnan", "cast", "string_lookup")
-
-
-@dataclass(frozen=True)
-class Column:
-    """How a column becomes features.
-
-    Attributes:
-        name: in the table.
-        input: name of the model's input; Keras allows no slash in it.
-        categories: of a column of categories, the empty string for a missing one; None for
-            numbers.
-        mean: of numbers: what a missing one is replaced with, the mean of the training split.
-        missing: of numbers: whether a feature tells where one is missing.
-    """
-
-    name: str
-    input: str
-    categories: tuple[str, ...] | None = None
-    mean: float = 0.0
-    missing: bool = False
-
-    @property
-    def width(self) -> int:
-        """How many features it becomes."""
-        return 1 + self.missing if self.categories is None else len(self.categories) + 1
 
 
 def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
@@ -227,109 +194,6 @@ def _counts_rows(values: pd.Series, where: str) -> bool:
     return read[0][0] in (0, 1) and bool(
         np.array_equal(read[0] - read[0][0], np.arange(len(values)))
     )
-
-
-def texts_of(values: pd.Series) -> np.ndarray:
-    """A column of categories as strings, empty where it is missing."""
-    import numpy as np
-
-    text = values.astype(str).str.strip().to_numpy(dtype=object)
-    return np.where(is_missing(values), "", text)
-
-
-def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray:
-    """Rows as features: float32 ``(n, features)``, what the trained network takes.
-
-    Raises:
-        KerazooError: a column is not there, or holds something else than numbers.
-    """
-    import numpy as np
-
-    parts = []
-    for c in columns:
-        if c.name not in frame.columns:
-            raise KerazooError(
-                f"{where} has no column {c.name!r}; the model was trained with "
-                f"{listed([repr(k.name) for k in columns], 10)}."
-            )
-        if c.categories is None:
-            parts.append(_encode_numbers(frame[c.name], c, where))
-        else:
-            place = {category: i for i, category in enumerate(c.categories, start=1)}
-            chosen = [place.get(t, 0) for t in texts_of(frame[c.name])]
-            parts.append(np.eye(c.width, dtype=np.float32)[chosen])
-    return np.concatenate(parts, axis=1)
-
-
-def feature_names(columns: list[Column]) -> list[str]:
-    """What each feature of an encoded row says, in order."""
-    names = []
-    for c in columns:
-        if c.categories is None:
-            names += [c.name, f"{c.name} is missing"][: c.width]
-        else:
-            names += [f"{c.name} is another", *(f"{c.name} is {k!r}" for k in c.categories)]
-    return names
-
-
-def _encode_numbers(values: pd.Series, c: Column, where: str) -> np.ndarray:
-    import numpy as np
-
-    missing = is_missing(values)
-    if missing.all():
-        numbers = np.full(len(values), np.nan)
-    else:
-        read = as_numbers(values, f"{where}, column {c.name!r}")
-        if read is None:
-            row = first_no_number(values)
-            raise KerazooError(
-                f"{where}, column {c.name!r}: the model was trained with numbers here; line "
-                f"{values.index[row]} holds {values.iloc[row]!r}."
-            )
-        numbers = read[0]
-    gone = np.isnan(numbers)
-    filled = np.where(gone, c.mean, numbers).astype(np.float32)
-    return np.stack([filled, gone.astype(np.float32)][: c.width], axis=1)
-
-
-def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
-    """A model from raw rows, a dictionary ``{input: (n, 1)}`` of float32 or strings.
-
-    NaN and the empty string say that a value is missing. The trained network is a layer of it.
-    """
-    inputs, parts = {}, []
-    for c in columns:
-        kind = "float32" if c.categories is None else "string"
-        inputs[c.input] = value = keras.Input((1,), dtype=kind, name=c.input)
-        if c.categories is None:
-            gone = keras.ops.isnan(value)
-            parts.append(keras.ops.where(gone, c.mean, value))
-            if c.missing:
-                parts.append(keras.ops.cast(gone, "float32"))
-        else:
-            lookup = keras.layers.StringLookup(
-                vocabulary=list(c.categories), output_mode="one_hot", oov_token=other_than(c)
-            )
-            parts.append(lookup(value))
-    x = keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
-    return keras.Model(inputs, core(x), name="takes_rows")
-
-
-def other_than(c: Column) -> str:
-    """A name for whatever is none of a column's categories, and itself none of them."""
-    name = OTHER
-    while name in (c.categories or ()):
-        name += "_"
-    return name
-
-
-def columns_from(treatment: dict[str, Any]) -> list[Column]:
-    """The columns that a run's configuration remembers."""
-    remembered: list[dict[str, Any]] = treatment["columns"]
-    return [
-        Column(**{**c, "categories": None if c["categories"] is None else tuple(c["categories"])})
-        for c in remembered
-    ]
 
 
 def _columns_line(columns: list[Column]) -> str:
