@@ -205,16 +205,12 @@ class _Answering:
         return np.concatenate(self._parts)
 
 
-def inputs_of(network: keras.Model, x: np.ndarray) -> np.ndarray:
-    """Examples in the type that a network's input has; Keras casts by itself, others do not."""
-    return x.astype(network.inputs[0].dtype)
-
-
 def measure(
     entry: Entry,
     part: str,
     network: keras.Model,
     data: Data,
+    reference: Runner,
     runner: Runner,
     on_texts: Runner | None = None,
 ) -> Figures:
@@ -223,9 +219,10 @@ def measure(
     Args:
         entry: says what is measured.
         part: the network's name within its model.
-        network: the Keras model.
+        network: the Keras model; what it is asked is answered by others, below.
         data: whose test split serves.
-        runner: the export, in its own runtime.
+        reference: from examples of the split to outputs, through Keras.
+        runner: likewise, through the export in its own runtime.
         on_texts: of a text model: from token ids to outputs through raw texts.
 
     Raises:
@@ -251,13 +248,13 @@ def measure(
         difference = np.abs(said.astype(np.float64) - expected)
         return float(difference.max()), outcome.value
 
-    before, expected = by(lambda x: engine.predict(network, x))
+    before, expected = by(lambda x: in_batches(reference, x, first=()))
     if before is None:
         raise KerazooError(
             "the model itself gives outputs that are NaN or infinite; there is nothing to compare "
             "an export with. Train it again with a smaller learning rate."
         )
-    after, said = by(lambda x: in_batches(runner, inputs_of(network, x)))
+    after, said = by(lambda x: in_batches(runner, x))
     difference, value = against(said, after)
     texts = None
     if on_texts is not None:
@@ -277,7 +274,7 @@ def measure(
     )
 
 
-def in_batches(runner: Runner, x: np.ndarray) -> np.ndarray:
+def in_batches(runner: Runner, x: np.ndarray, first: Sequence[int] = FIRST_BATCHES) -> np.ndarray:
     """The outputs of all examples, in batches whose size changes at first.
 
     A runtime can be right at every size and yet wrong after a change from one to another.
@@ -285,7 +282,7 @@ def in_batches(runner: Runner, x: np.ndarray) -> np.ndarray:
     import numpy as np
 
     parts, start = [], 0
-    sizes = iter(FIRST_BATCHES)
+    sizes = iter(first)
     while start < len(x):
         stop = start + next(sizes, engine.INFERENCE_BATCH)
         parts.append(runner(x[start:stop]))

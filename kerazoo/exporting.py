@@ -3,12 +3,12 @@
 An export is a folder:
 
 ==========================  ====================================================================
-<entry>.<format's ending>   the network: one file, or a folder of TensorFlow's
+<entry>.<format's ending>   the model: one file, or a folder of TensorFlow's
 <entry>.certificate.json    what the format's own runtime makes of it, beside Keras
 labels.json                 the name of each class, of a classifier
 vocabulary.txt              of a text model: one token per line, the line number (from 0) is its id
-series.json                 of a forecaster: columns, and mean and deviation to standardise with
-columns.json                of a model of a table: how each column becomes features
+series.json                 of a forecaster: columns, units, mean and deviation to standardise with
+columns.json                of a model of a table: the input of each column, or its features
 ==========================  ====================================================================
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,11 @@ from kerazoo.composite import networks_of
 from kerazoo.datasets import text
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.evaluating import data_of_run, is_run, own_of_run, refuse_data
+from kerazoo.exported import Exported, as_trained, of_rows, of_series
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
 from kerazoo.own.columns import columns_from, feature_names
+from kerazoo.own.data import Own
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks import regression
 from kerazoo.training import run
@@ -57,8 +59,8 @@ class Trained:
         model: the whole model.
         data: with the test split.
         vocabulary: of a text model: its tokens in the order of their ids; else None.
-        columns: of a user's table: how each column becomes features, as JSON; else None.
-        own: it was fine-tuned on a user's data.
+        own: of a run on a user's data: that data and how it was treated; else None.
+        whole: likewise the model that was saved, which takes raw rows or natural units.
     """
 
     source: str
@@ -66,8 +68,8 @@ class Trained:
     model: keras.Model
     data: Data
     vocabulary: tuple[str, ...] | None
-    columns: dict[str, Any] | None = None
-    own: bool = False
+    own: Own | None = None
+    whole: keras.Model | None = None
 
 
 def export(
@@ -82,9 +84,10 @@ def export(
 ) -> Certificate:
     """Export a trained model, read it back with the format's own runtime, and compare.
 
-    Of a GAN the generator is exported; of a model that was fine-tuned on a table or a series the
-    network inside, which takes encoded columns (``columns.json`` says how) or standardised windows
-    (``series.json``).
+    Of a GAN the generator is exported. A model that was fine-tuned on a series takes and gives
+    natural units; one that was fine-tuned on a table takes raw rows as ``keras`` and
+    ``saved_model``, while ``onnx`` and ``litert``, which know no strings, get the network inside:
+    ``columns.json`` says what it takes.
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``), a model, or a run folder.
@@ -117,11 +120,12 @@ def export(
         refuse_data(source, data, test)
         trained = _of_entry(os.fspath(source))
     part, network = _exported_network(trained)
-    reason = module.refusal(network)
+    exported = _exported(trained, network, module)
+    reason = module.refusal(exported.model)
     if reason:
         raise KerazooError(f"{trained.source} cannot become {module.TITLE}: {reason}.")
     return save_folder_atomic(
-        folder, lambda aside: _fill(aside, folder, trained, part, network, format, module, rows)
+        folder, lambda aside: _fill(aside, folder, trained, part, exported, format, module, rows)
     )
 
 
@@ -196,8 +200,8 @@ def _of_run(folder: Path, given: Any, test: Any) -> Trained:
             own.trained(finished.model),
             own.data,
             text.read_vocabulary(known) if known else None,
-            dict(own.treatment) if own.treatment["kind"] == "rows" else None,
-            own=True,
+            own,
+            finished.model,
         )
     refuse_data(folder, given, test)
     entry = registry.get_entry(finished.entry)
@@ -220,12 +224,26 @@ def _exported_network(trained: Trained) -> tuple[str, keras.Model]:
     )
 
 
+def _exported(trained: Trained, network: keras.Model, module: FormatModule) -> Exported:
+    """What of a trained model a format gets: as its users call it, where the format can."""
+    own, whole = trained.own, trained.whole
+    if own is None or whole is None or own.treatment["kind"] not in ("rows", "series"):
+        return as_trained(network)
+    if own.data.series is not None:
+        return of_series(network, whole, own.data.series)
+    if module.ROWS:
+        names: dict[str, str] = getattr(module, "input_names", lambda _: {})(whole)
+        return of_rows(network, whole, columns_from(own.treatment), names)
+    note = "takes rows as the features that columns.json lists; keras and saved_model take them raw"
+    return as_trained(network, (note,))
+
+
 def _fill(
     aside: Path,
     folder: Path,
     trained: Trained,
     part: str,
-    network: keras.Model,
+    exported: Exported,
     format: str,
     module: FormatModule,
     rows: int,
@@ -237,15 +255,24 @@ def _fill(
         data = certifying.some_of(data, rows)
     if registry.task_of(trained.entry) == "regression":
         regression.refuse_constant(data.test.y, data.info.targets, f"{rows:,} rows")
-    notes, runner, on_texts = _write_and_open(file, trained, network, module)
-    _write_beside(aside, trained)
+    notes, runner, on_texts = _write_and_open(file, trained, exported, module)
+    _write_beside(aside, trained, exported)
+    in_keras = runner_of(exported.model)
     try:
-        figures = certifying.measure(trained.entry, part, network, data, runner, on_texts)
+        figures = certifying.measure(
+            trained.entry,
+            part,
+            exported.network,
+            data,
+            exported.through(in_keras),
+            exported.through(runner),
+            on_texts,
+        )
     except (KerazooError, OSError):
         raise
     except Exception as error:
         raise _refused(trained, module, error, "runs it, but not on every example") from error
-    example = _examples(network)[:1]
+    example = exported.examples(1)
     taken, calls = certifying.milliseconds(runner, example)
     certificate = Certificate(
         source=trained.source,
@@ -258,9 +285,9 @@ def _fill(
         test_examples=len(trained.data.test),
         bytes=sum((aside / p).stat().st_size for p in _files_in(aside) if _is_of(p, file)),
         milliseconds=taken,
-        keras_milliseconds=certifying.milliseconds(runner_of(network), example)[0],
+        keras_milliseconds=certifying.milliseconds(in_keras, example)[0],
         calls=calls,
-        notes=(*notes, *_notes_on_inputs(trained)),
+        notes=(*notes, *exported.notes),
         environment={
             **run.environment(),
             **{p: importlib.metadata.version(p) for p in module.PACKAGES},
@@ -274,34 +301,24 @@ def _fill(
     return certificate
 
 
-def _notes_on_inputs(trained: Trained) -> tuple[str, ...]:
-    """What a user may not expect of the network inside a model of raw rows or windows."""
-    whole = "model.keras in the run folder takes them raw"
-    if trained.columns is not None:
-        return (f"takes rows as the features that columns.json lists; {whole}",)
-    if trained.data.series is not None and trained.own:
-        return (f"takes and gives standardised values (series.json: mean and std); {whole}",)
-    return ()
-
-
 def _is_of(name: str, file: Path) -> bool:
     return name.partition("/")[0] == file.name
 
 
 def _write_and_open(
-    file: Path, trained: Trained, network: keras.Model, module: FormatModule
+    file: Path, trained: Trained, exported: Exported, module: FormatModule
 ) -> tuple[tuple[str, ...], Runner, Runner | None]:
-    """Write the network and open it again with the format's runtime, for ids and for texts."""
+    """Write the model and open it again with the format's runtime, for ids and for texts."""
     try:
-        notes = module.write(network, file, trained.vocabulary)
+        notes = module.write(exported.model, file, trained.vocabulary)
     except (KerazooError, OSError):
         raise
     except Exception as error:  # converters raise many kinds for one cause
         raise _refused(trained, module, error, "cannot be written") from error
     try:
-        runner = module.load(file)
+        runner = exported.by_its_own_names(module.load(file))
         for n in (1, 3, 2):  # any number of examples at once
-            said = runner(_examples(network)[:n])
+            said = runner(exported.examples(n))
             if len(said) != n:
                 raise ValueError(f"it answers {n} examples with {len(said)} outputs")
         on_texts = None
@@ -313,14 +330,6 @@ def _write_and_open(
     except Exception as error:
         raise _refused(trained, module, error, "was written but does not run") from error
     return notes, runner, on_texts
-
-
-def _examples(network: keras.Model) -> np.ndarray:
-    """Three examples of zeros, to see that an export runs and how long it takes."""
-    import numpy as np
-
-    tensor = network.inputs[0]
-    return np.zeros((3, *tensor.shape[1:]), dtype=tensor.dtype)
 
 
 def _through_texts(on_texts: Any, vocabulary: Sequence[str]) -> Runner:
@@ -336,7 +345,7 @@ def _refused(trained: Trained, module: FormatModule, error: Exception, how: str)
     return KerazooError(f"{trained.source} as {module.TITLE} {how}: {said}")
 
 
-def _write_beside(aside: Path, trained: Trained) -> None:
+def _write_beside(aside: Path, trained: Trained, exported: Exported) -> None:
     """What a user of the export needs to know of its inputs and outputs."""
     info, series = trained.data.info, trained.data.series
     if registry.task_of(trained.entry) == "classification":
@@ -344,13 +353,13 @@ def _write_beside(aside: Path, trained: Trained) -> None:
     if trained.vocabulary is not None:
         lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token
         write_text(aside / "vocabulary.txt", "\n".join(lines) + "\n")
-    if trained.columns is not None:
-        features = feature_names(columns_from(trained.columns))
-        write_json(aside / "columns.json", {**trained.columns, "features": features})
+    if trained.own is not None and trained.own.treatment["kind"] == "rows":
+        write_json(aside / "columns.json", _columns_json(trained.own.treatment, exported.names))
     if series is not None:
         write_json(
             aside / "series.json",
             {
+                "units": "standardised" if exported.model is exported.network else "natural",
                 "columns": list(info.columns),
                 "targets": list(info.targets),
                 "lookback": trained.data.test.x.shape[1],
@@ -360,3 +369,11 @@ def _write_beside(aside: Path, trained: Trained) -> None:
                 "std": series.std.tolist(),
             },
         )
+
+
+def _columns_json(treatment: Mapping[str, Any], names: Mapping[str, str] | None) -> dict[str, Any]:
+    """The columns of a table with the inputs of an export of raw rows, or with its features."""
+    if names is None:
+        return {**treatment, "features": feature_names(columns_from(treatment))}
+    columns = [{**c, "input": names[c["input"]]} for c in treatment["columns"]]
+    return {**treatment, "columns": columns}

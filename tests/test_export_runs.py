@@ -77,3 +77,60 @@ def test_a_run_is_exported_and_certified(made, format):
     assert BESIDE[make] <= there
     written = json.loads(next(folder.glob("*.certificate.json")).read_text())
     assert written["passed"]
+    if make is table:
+        inputs = [c["input"] for c in json.loads((folder / "columns.json").read_text())["columns"]]
+        raw = format in ("keras", "saved_model")
+        assert ("alcohol" in inputs) and (("raw rows" in written["notes"][-1]) == raw)
+    if make is series:
+        assert json.loads((folder / "series.json").read_text())["units"] == "natural"
+
+
+AWKWARD = ("petal length (cm)", "a/b", "größe", "große", "名前", "1st", "class")
+
+
+def test_rows_of_any_names_go_raw_into_a_saved_model(tmp_path):
+    """Read by TensorFlow alone, with columns.json beside it."""
+    import tensorflow as tf
+
+    random = np.random.RandomState(0)
+    rows = pd.DataFrame({name: random.normal(size=80).round(3) for name in AWKWARD})
+    rows.loc[::7, "a/b"] = np.nan
+    rows["名前"] = random.choice(["x", "y", ""], 80)
+    rows["kind"] = np.where(rows["1st"] + (rows["名前"] == "x") > 0.4, "big", "small")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    out = tmp_path / "run"
+    done = kerazoo.finetune("mlp", tmp_path / "rows.csv", target="kind", out=out, **FAST)
+    expected = kerazoo.predict(done.path, tmp_path / "rows.csv").frame
+    certificate = kerazoo.export(done.path, "saved_model")
+    assert certificate.passed
+    folder = certificate.path.parent
+    columns = json.loads((folder / "columns.json").read_text())["columns"]
+    assert len({c["input"] for c in columns}) == len(AWKWARD)
+    read = pd.read_csv(tmp_path / "rows.csv", dtype={"名前": str}, keep_default_na=True)
+    given = {}
+    for c in columns:
+        assert c["input"].isascii() and c["input"].isidentifier()
+        values = read[c["name"]]
+        if c["categories"] is None:
+            given[c["input"]] = tf.constant(values.to_numpy(np.float32)[:, None])
+        else:
+            given[c["input"]] = tf.constant(values.fillna("").to_numpy(dtype=object)[:, None])
+    loaded = tf.saved_model.load(folder / certificate.path.name)
+    said = loaded.signatures["serving_default"](**given)
+    np.testing.assert_allclose(
+        said["output_0"], expected[["p(big)", "p(small)"]].to_numpy(), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_forecast_leaves_onnx_in_natural_units(tmp_path):
+    import onnxruntime
+
+    done = series(tmp_path)
+    path = kerazoo.export(done.path, "onnx").path
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    window = pd.read_csv(tmp_path / "s.csv")["price"].to_numpy(np.float32)[None, -24:, None]
+    (given,) = session.get_inputs()
+    said = session.run(None, {given.name: window})[0][0, :, 0]
+    expected = kerazoo.predict(done.path, tmp_path / "s.csv").frame["price"]
+    np.testing.assert_allclose(said, expected, rtol=1e-4)
+    assert 70 < said.mean() < 130

@@ -417,8 +417,10 @@ def test_a_table_of_classes(wine, in_tmp):
     export = kerazoo.export(done.path, "onnx", "exported")
     assert export.passed, export.problems
     assert export.after == done.metrics["value"]
-    columns = json.loads(Path("exported/columns.json").read_text())["columns"]
-    assert [c["name"] for c in columns][-1] == "stony"
+    written = json.loads(Path("exported/columns.json").read_text())
+    assert [c["name"] for c in written["columns"]][-1] == "stony"
+    assert len(written["features"]) == 16, "13 numbers, and of stony: another, no, yes"
+    assert written["features"][-2:] == ["stony is 'no'", "stony is 'yes'"]
 
     one = frame.iloc[:1].drop(columns="cultivar").assign(stony="maybe", new=1)
     notes = " ".join(kerazoo.predict(done.path, one).notes)
@@ -469,14 +471,14 @@ def test_a_category_that_training_never_had_leaves_the_prediction_within_measure
     assert "'Berlin'" in said.notes[0]
     assert said.frame["rent"].between(rent.min() - 300, rent.max() + 300).all(), said.frame
     exported = kerazoo.export(done.path, "keras", data=table)
-    assert "columns.json" in exported.notes[0]
-    listed = json.loads((exported.path.parent / "columns.json").read_text())["features"]
-    assert listed[:2] == ["size", "city is another"]
-    assert len(listed) == exported_inputs(exported.path)
-
-
-def exported_inputs(path):
-    return keras.saving.load_model(path).input_shape[-1]
+    assert "raw rows" in exported.notes[0]
+    raw = keras.saving.load_model(exported.path)
+    assert set(raw.input) == {"size", "city"}
+    rows = {
+        "size": keras.ops.convert_to_tensor([[100.0], [100.0]]),
+        "city": keras.ops.convert_to_tensor([["Bonn"], ["Berlin"]]),
+    }
+    np.testing.assert_allclose(raw(rows)[:, 0], said.frame["rent"][:2], rtol=1e-4)
 
 
 def test_a_file_of_the_one_column_that_a_model_reads(in_tmp, command):

@@ -13,7 +13,7 @@ from conftest import real_data_missing
 import kerazoo
 from kerazoo.datasets import brought, etth1, text
 from kerazoo.errors import KerazooError
-from kerazoo.own.columns import columns_from, encode, takes_rows
+from kerazoo.own.columns import columns_from, encode, raw_rows, takes_rows
 from kerazoo.own.csv_file import as_numbers, read_table
 from kerazoo.own.data import Asked
 from kerazoo.own.dates import times_of
@@ -277,6 +277,8 @@ def test_the_saved_model_reads_raw_rows_as_the_training_did():
         for k, v in inputs.items()
     }
     np.testing.assert_allclose(model(fed), x, rtol=1e-6)
+    back = {k: tf.constant(v) for k, v in raw_rows(x, columns).items()}
+    np.testing.assert_array_equal(model(back), x, "features, turned back into rows, are the same")
     unseen = {k: v[:1] for k, v in fed.items()} | {"kind": tf.constant([["never seen"]])}
     new = raw.iloc[:1].assign(kind="never seen")
     np.testing.assert_allclose(model(unseen), encode(new, columns, "here"), rtol=1e-6)

@@ -11,7 +11,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kerazoo import _lazy
 from kerazoo.errors import KerazooError, install_hint, unknown
@@ -20,21 +20,25 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-# Outputs, float32 ``(n, …)``, of examples ``(n, …)`` as the network takes them, n from 1 up.
-Runner = Callable[["np.ndarray"], "np.ndarray"]
+# Outputs, float32 ``(n, …)``, of n examples from 1 up as the model takes them: an array ``(n, …)``,
+# or of a model of raw rows a dictionary of them.
+Runner = Callable[[Any], "np.ndarray"]
 
 
 class FormatModule(Protocol):
     """What kerazoo has to know of a format.
 
     A module may also have ``load_texts(path) -> Callable[[Sequence[bytes]], np.ndarray]``: then
-    an export of a text model takes raw texts too, and that is certified as well.
+    an export of a text model takes raw texts too, and that is certified as well. And
+    ``input_names(network) -> dict[str, str]``, where it calls the inputs of raw rows other than
+    the model does.
     """
 
     TITLE: str  # of the format and the runtime that reads it back
     SUFFIX: str  # of the file or folder
     PACKAGES: tuple[str, ...]  # needed beside kerazoo's own dependencies, as in `import`
     ANY_BACKEND: bool  # whether it can be written on another backend than TensorFlow
+    ROWS: bool  # whether it takes models of raw rows: a dictionary of inputs, strings among them
 
     def refusal(self, network: keras.Model) -> str | None:
         """Why the format cannot take a network; None as far as can be told without trying."""

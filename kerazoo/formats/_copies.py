@@ -25,9 +25,18 @@ def copy_for_conversion(network: keras.Model) -> keras.Model:
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
         if hasattr(layer, "use_cudnn"):
             layer.use_cudnn = False
-    tensor = copy.inputs[0]
-    copy(np.zeros((1, *tensor.shape[1:]), dtype=tensor.dtype), training=False)
+    copy(keras.tree.map_structure(_blank, copy.input), training=False)
     return copy
+
+
+def _blank(tensor: Any) -> Any:
+    """One example of zeros, or of empty strings."""
+    import numpy as np
+
+    shape = (1, *tensor.shape[1:])
+    if tensor.dtype == "string":
+        return keras.ops.convert_to_tensor(np.full(shape, "", dtype=object))
+    return keras.ops.zeros(shape, dtype=tensor.dtype)
 
 
 def layers_of(network: Any) -> Iterator[Any]:

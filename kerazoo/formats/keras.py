@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.training import engine
@@ -18,6 +18,7 @@ TITLE = "Keras"
 SUFFIX = ".keras"
 PACKAGES: tuple[str, ...] = ()
 ANY_BACKEND = True
+ROWS = True
 
 
 def refusal(network: keras.Model) -> str | None:
@@ -39,10 +40,14 @@ def load(path: Path) -> Runner:
 def runner_of(network: keras.Model) -> Runner:
     """A Keras model as a function from and to NumPy arrays, compiled once for each shape."""
 
-    def run(x: np.ndarray) -> np.ndarray:
+    def run(x: Any) -> np.ndarray:
+        if isinstance(x, dict):  # Keras takes strings as tensors only
+            x = {name: keras.ops.convert_to_tensor(values) for name, values in x.items()}
         return network.predict_on_batch(x)
 
     options = engine.compile_options()
-    if "jit_compile" in options:
+    if isinstance(network.input, dict):
+        network.jit_compile = False  # XLA knows no strings
+    elif "jit_compile" in options:
         network.jit_compile = options["jit_compile"]
     return run

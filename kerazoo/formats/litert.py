@@ -26,6 +26,7 @@ TITLE = "LiteRT"
 SUFFIX = ".tflite"
 PACKAGES: tuple[str, ...] = ("ai_edge_litert",)
 ANY_BACKEND = False
+ROWS = False
 MOST_STEPS = 512  # of an unrolled layer; 400 in two directions take a minute to convert, and 6 MB
 
 

@@ -18,6 +18,7 @@ TITLE = "ONNX Runtime"
 SUFFIX = ".onnx"
 PACKAGES: tuple[str, ...] = ("onnx", "tf2onnx", "onnxruntime")
 ANY_BACKEND = False
+ROWS = False
 
 
 def refusal(network: keras.Model) -> str | None:

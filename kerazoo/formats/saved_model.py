@@ -1,11 +1,16 @@
 """TensorFlow SavedModel, read back by TensorFlow alone.
 
 The signature ``serve`` (also ``serving_default``) takes what the network takes; of a text model
-``serve_texts`` takes strings ``(n,)`` and turns them into token ids inside the graph.
+``serve_texts`` takes strings ``(n,)`` and turns them into token ids inside the graph. Of a model of
+raw rows it has one named input for each column.
 """
 
 from __future__ import annotations
 
+import keyword
+import logging
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +28,7 @@ TITLE = "TensorFlow SavedModel"
 SUFFIX = ".saved_model"
 PACKAGES: tuple[str, ...] = ()
 ANY_BACKEND = False
+ROWS = True
 
 
 def refusal(network: keras.Model) -> str | None:
@@ -33,11 +39,42 @@ def refusal(network: keras.Model) -> str | None:
 def write(network: keras.Model, path: Path, vocabulary: Sequence[str] | None) -> tuple[str, ...]:
     """Write the network; with a vocabulary also ``serve_texts``."""
     copy = copy_for_conversion(network)
+    if isinstance(copy.input, dict):
+        _write_for_rows(copy, path)
+        return ()
     if vocabulary is None:
         copy.export(path, format="tf_saved_model", verbose=False)
         return ()
     _write_for_texts(copy, path, vocabulary)
     return ("serve takes token ids (n, length), serve_texts takes strings (n,)",)
+
+
+def input_names(network: keras.Model) -> dict[str, str]:
+    """How the signature calls the inputs of raw rows: TensorFlow wants names as Python has them."""
+    names: dict[str, str] = {}
+    for name in network.input:
+        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        plain = re.sub(r"\W+", "_", plain).strip("_") or "column"
+        if plain[0].isdigit() or keyword.iskeyword(plain):
+            plain = f"column_{plain}"
+        while plain in names.values():
+            plain += "_"
+        names[name] = plain
+    return names
+
+
+def _write_for_rows(copy: keras.Model, path: Path) -> None:
+    import tensorflow as tf
+
+    names = input_names(copy)
+    specs = {
+        name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=names[name])
+        for name, tensor in copy.input.items()
+    }
+    archive = keras.export.ExportArchive()
+    archive.track(copy)
+    archive.add_endpoint("serve", lambda rows: copy(rows, training=False), input_signature=[specs])
+    _write_out(archive, path)
 
 
 def _write_for_texts(copy: keras.Model, path: Path, vocabulary: Sequence[str]) -> None:
@@ -70,7 +107,18 @@ def _write_for_texts(copy: keras.Model, path: Path, vocabulary: Sequence[str]) -
         lambda texts: copy(encode(texts), training=False),
         input_signature=[tf.TensorSpec((None,), tf.string, name="texts")],
     )
-    archive.write_out(str(path), verbose=False)
+    _write_out(archive, path)
+
+
+def _write_out(archive: keras.export.ExportArchive, path: Path) -> None:
+    """Write without TensorFlow's warning that an old kind of file would not hold its tables."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        archive.write_out(str(path), verbose=False)
+    finally:
+        logger.setLevel(level)
 
 
 def load(path: Path) -> Runner:
@@ -88,10 +136,11 @@ def _runner(path: Path, signature: str) -> Callable[[Any], np.ndarray]:
 
     loaded = tf.saved_model.load(str(path))
     serve = loaded.signatures[signature]
-    (name,) = serve.structured_input_signature[1]
+    names = list(serve.structured_input_signature[1])
     (output,) = serve.structured_outputs
 
     def run(x: Any, _keep: Any = loaded) -> np.ndarray:  # its variables live as long as it does
-        return serve(**{name: tf.constant(x)})[output].numpy()
+        given = x if isinstance(x, dict) else {names[0]: x}
+        return serve(**{name: tf.constant(v) for name, v in given.items()})[output].numpy()
 
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,32 @@ def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
     return keras.Model(inputs, core(x), name="takes_rows")
 
 
+def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
+    """Rows that :func:`takes_rows` makes these features of, ``(n, 1)`` for each input.
+
+    What the features do not tell apart is given as one: every category that training never had is
+    another one, and a missing number without a feature that says so is the mean.
+
+    Args:
+        features: float32 ``(n, features)``, as :func:`encode` gives them.
+        columns: in the order of the features.
+    """
+    import numpy as np
+
+    rows, start = {}, 0
+    for c in columns:
+        part = features[:, start : start + c.width]
+        start += c.width
+        if c.categories is None:
+            rows[c.input] = np.where(part[:, 1:].any(axis=1), np.float32(np.nan), part[:, 0])[
+                :, None
+            ]
+        else:
+            names = np.array([other_than(c), *c.categories], dtype=object)
+            rows[c.input] = names[part.argmax(axis=1)][:, None]
+    return rows
+
+
 def other_than(c: Column) -> str:
     """A name for whatever is none of a column's categories, and itself none of them."""
     name = OTHER
@@ -128,7 +155,7 @@ def other_than(c: Column) -> str:
     return name
 
 
-def columns_from(treatment: dict[str, Any]) -> list[Column]:
+def columns_from(treatment: Mapping[str, Any]) -> list[Column]:
     """The columns that a run's configuration remembers."""
     remembered: list[dict[str, Any]] = treatment["columns"]
     return [
