@@ -198,6 +198,11 @@ def _predict(commands: Commands) -> None:
         help="exchange dark and light (auto: where the model expects a dark ground)",
     )
     command.add_argument("--text", metavar="COLUMN", help="of a CSV file of texts: their column")
+    command.add_argument(
+        "--gaps",
+        choices=("refuse", "interpolate"),
+        help="of a series: what to do about missing steps (default: as in training)",
+    )
     command.add_argument("--out", metavar="FILE", help="of a CSV file: the one to write")
 
 

@@ -374,7 +374,8 @@ def _predict(options: argparse.Namespace) -> int:
     from kerazoo.predicting import predict
     from kerazoo.predicting_tables import TablePredictions
 
-    predictions = predict(options.source, options.inputs, invert=options.invert, text=options.text)
+    asked = {"invert": options.invert, "text": options.text, "gaps": options.gaps}
+    predictions = predict(options.source, options.inputs, **asked)
     if isinstance(predictions, TablePredictions):
         return _write_table(options, predictions)
     if options.out is not None:

@@ -130,6 +130,7 @@ def predict(
     *,
     invert: Invert | None = None,
     text: str | None = None,
+    gaps: str | None = None,
 ) -> list[Prediction] | TablePredictions:
     """Classify picture files or texts; predict for a table, or the next steps of a series.
 
@@ -147,6 +148,8 @@ def predict(
         invert: of picture files: ``"auto"``, ``"yes"`` or ``"no"``: exchange dark and light; None
             does as the model was trained (of the zoo's own: ``"auto"``).
         text: of a table of texts: the column that holds them; by default the one of the training.
+        gaps: of a series: ``"refuse"`` missing steps and values or ``"interpolate"`` them; None
+            does as the training was told to.
 
     Returns:
         One prediction per input, in order. An input that cannot be read has ``.error`` set; the
@@ -161,7 +164,9 @@ def predict(
         for name, asked in (("invert", invert), ("text", text)):
             if asked is not None:
                 raise KerazooError(f"{name} goes with pictures or texts; this model reads tables.")
-        return table_predictor(Path(source), config)(inputs)
+        return table_predictor(Path(source), config)(inputs, gaps=gaps)
+    if gaps is not None:
+        raise KerazooError("gaps go with a series; this model reads pictures or texts.")
     known = _classifier(source)
     if known.vocabulary is not None and is_table(inputs):
         return _predict_table_of_texts(known, inputs, text, os.fspath(source))

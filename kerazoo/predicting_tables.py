@@ -15,6 +15,7 @@ from kerazoo.own.columns import Column, columns_from, encode, texts_of
 from kerazoo.own.csv_file import Table, as_numbers, is_missing, read_table
 from kerazoo.own.data import inner_model, listed
 from kerazoo.own.number_marks import Marks
+from kerazoo.own.series import check_gaps, values_of
 from kerazoo.own.target import class_names
 from kerazoo.training import engine, run
 from kerazoo.training.inference import probabilities
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-FILL = "fill them; a model that is fine-tuned with --gaps interpolate does it by itself"
 KINDS = {"rows": "predictions", "text": "predictions", "series": "forecast"}
 
 
@@ -101,14 +101,24 @@ class TablePredictor:
     config: dict[str, Any]
     where: str
 
-    def __call__(self, inputs: Any) -> TablePredictions:
+    def __call__(self, inputs: Any, *, gaps: str | None = None) -> TablePredictions:
         """Predict for one CSV file, DataFrame or array of rows ``(n, columns)``.
+
+        Args:
+            inputs: the table.
+            gaps: of a series: see :func:`kerazoo.predict`.
 
         Raises:
             KerazooError: not one file; it cannot be read; a column that the model needs is missing
-                or holds something else; a series is shorter than the look-back or irregular.
+                or holds something else; a series is shorter than the look-back or irregular;
+                ``gaps`` is given for rows.
         """
         treatment = self.config["own"]["treatment"]
+        if gaps is not None:
+            if treatment["kind"] != "series":
+                raise KerazooError("gaps go with a series; this model reads rows of a table.")
+            check_gaps(gaps)
+            treatment = {**treatment, "gaps": gaps}
         table = read_inputs(inputs, self.where, treatment["marks"])
         if treatment["kind"] == "series":
             return _forecast(self.model, treatment, table.frame, table.where)
@@ -222,7 +232,6 @@ def _forecast(
     import pandas as pd
 
     from kerazoo.own.dates import frequency_of, times_of
-    from kerazoo.own.series import values_of
 
     targets, lookback = treatment["targets"], treatment["lookback"]
     for name in filter(None, (*targets, treatment["time"])):
@@ -232,7 +241,7 @@ def _forecast(
     if not interpolate:
         _require_steps(len(frame), lookback, where)
     times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
-    values, notes = values_of(frame, targets, dates, interpolate, where, remedy=FILL)
+    values, notes = values_of(frame, targets, dates, interpolate, where)
     _require_steps(len(values), lookback, where)
     if times.step != treatment["step"]:
         raise KerazooError(

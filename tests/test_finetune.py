@@ -426,6 +426,8 @@ def test_a_table_of_classes(wine, in_tmp):
     notes = " ".join(kerazoo.predict(done.path, one).notes)
     assert "'new'" in notes
     assert "stony: 1 value(s) were not seen in training (line 2: 'maybe')" in notes
+    with pytest.raises(KerazooError, match="gaps go with a series"):
+        kerazoo.predict(done.path, one, gaps="interpolate")
     with pytest.raises(KerazooError, match="no column 'ash'"):
         kerazoo.predict(done.path, one.drop(columns="ash"))
     with pytest.raises(KerazooError, match="trained with numbers here; line 2 holds 'much'"):
@@ -691,6 +693,16 @@ def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
         kerazoo.predict(done.path, frame.iloc[:20])
     with pytest.raises(KerazooError, match="steps of one hour"):
         kerazoo.predict(done.path, frame.iloc[::2])
+    drop_outs = frame.drop(index=range(480, 485))
+    with pytest.raises(KerazooError, match=r"line 482: .* --gaps interpolate fills"):
+        kerazoo.predict(done.path, drop_outs)
+    filled = kerazoo.predict(done.path, drop_outs, gaps="interpolate")
+    assert "5 missing steps were filled by straight lines" in filled.notes
+    assert filled.frame["when"].iloc[0] == pd.Timestamp("2024-01-21 20:00")
+    with pytest.raises(KerazooError, match="choose 'refuse' or 'interpolate'"):
+        known(drop_outs, gaps="drop")
+    with pytest.raises(KerazooError, match="gaps go with a series"):
+        kerazoo.predict("mnist_cnn_small@digits", [np.zeros((8, 8))], gaps="interpolate")
     folder = done.path.resolve()
     (in_tmp / "elsewhere").mkdir()
     monkeypatch.chdir(in_tmp / "elsewhere")

@@ -29,6 +29,8 @@ SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
 MOST_SEGMENTS = 4  # at least so many steps of the LSTM, where the look-back can be divided
 LONGEST_SEGMENT = 48
+GAPS = ("refuse", "interpolate")
+FILL = "--gaps interpolate fills them by straight lines"
 
 
 def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
@@ -55,8 +57,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     targets = target_columns(frame, asked.target)
     if asked.horizon is None:
         raise KerazooError("the horizon is not said: how many steps to forecast? (--horizon N)")
-    if asked.gaps not in ("refuse", "interpolate"):
-        raise KerazooError(f"gaps is {asked.gaps!r}; choose 'refuse' or 'interpolate'.")
+    check_gaps(asked.gaps)
     times, dates = times_of(frame, asked.time, targets, where)
     values, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
     for name, n in (("horizon", asked.horizon), ("look-back", asked.lookback)):
@@ -120,13 +121,18 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     )
 
 
+def check_gaps(gaps: str) -> None:
+    """Raise KerazooError unless it says what to do about missing steps and values."""
+    if gaps not in GAPS:
+        raise KerazooError(f"gaps is {gaps!r}; choose {' or '.join(map(repr, GAPS))}.")
+
+
 def values_of(
     frame: pd.DataFrame,
     targets: list[str],
     dates: pd.DatetimeIndex | None,
     interpolate: bool,
     where: str,
-    remedy: str = "--gaps interpolate fills them by straight lines",
 ) -> tuple[np.ndarray, list[str]]:
     """The targets in natural units at regular times, float64 ``(n, targets)``, and notes.
 
@@ -147,10 +153,10 @@ def values_of(
         row, place = (int(i) for i in np.argwhere(missing)[0])
         raise KerazooError(
             f"{where}, line {frame.index[row]}: {targets[place]!r} has no value ({missing.sum():,} "
-            f"are missing in all); {remedy}."
+            f"are missing in all); {FILL}."
         )
     if dates is not None:
-        table, added = _regular(table, dates, interpolate, where, frame.index, remedy)
+        table, added = _regular(table, dates, interpolate, where, frame.index)
         if added:
             notes.append(f"{added:,} missing steps were filled by straight lines")
     if missing.any():
@@ -179,7 +185,6 @@ def _regular(
     interpolate: bool,
     where: str,
     lines: pd.Index,
-    remedy: str,
 ) -> tuple[pd.DataFrame, int]:
     """The rows at regular times, and how many had to be added."""
     import pandas as pd
@@ -197,7 +202,7 @@ def _regular(
     if not interpolate:
         raise KerazooError(
             f"{where}, line {lines[row]}: {dates[row]} follows {dates[row - 1]}, but a step "
-            f"is {usual} ({len(odd):,} such places); {remedy}."
+            f"is {usual} ({len(odd):,} such places); {FILL}."
         )
     whole = pd.date_range(dates[0], dates[-1], freq=usual)
     off = ~dates.isin(whole)
