@@ -242,7 +242,7 @@ def test_smoke_tier_is_short(name):
     assert statistics.median(seconds) < 60 and max(seconds) < 75
 
 
-SLOW = ("text_cnn@imdb", "text_lstm@imdb", "dcgan@mnist")
+SLOW = ("text_cnn@imdb", "text_lstm@imdb", "dcgan@mnist", "resnet8@cifar10")
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def test_a_killed_training_on_a_table_resumes_to_the_same_bits(given, wine, in_t
 
 def test_augmentation_can_be_turned_off(digits_folder, in_tmp):
     """Also in the comparison from scratch; it changes what is learnt, and nothing else."""
-    options = {"weights": "digits", "epochs": 2, "progress": False}
+    options = {"weights": "digits", "epochs": 1, "progress": False}
     on = kerazoo.finetune("mnist_cnn", digits_folder, out="on", scratch=False, **options)
     off = kerazoo.finetune("mnist_cnn", digits_folder, out="off", augment=False, **options)
     assert on.run.recipe.augment_shift > 0
@@ -547,7 +547,7 @@ def test_the_way_of_training_is_said_before_it_begins(digits_folder, in_tmp, cap
     assert "trains classifier alone in 1 of 2 epochs" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["arrays", "tensorflow"])
+@pytest.mark.parametrize("given", ["arrays", pytest.param("tensorflow", marks=pytest.mark.slow)])
 def test_rows_given_as_arrays_with_a_test_pair(in_tmp, given):
     x, y = sklearn_datasets.load_iris(return_X_y=True)
     data, test = (x[10:], y[10:]), (x[:10], y[:10])

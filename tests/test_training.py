@@ -113,7 +113,7 @@ def test_a_run_that_ends_anywhere_resumes_to_identical_weights(private_zoo, in_t
     [
         # Two networks, and what Adam knows of both.
         pytest.param("dcgan@digits", marks=pytest.mark.slow),
-        "stacked_lstm@sine",
+        pytest.param("stacked_lstm@sine", marks=pytest.mark.slow),
         "linear_regression@diabetes",  # momentum, and a normalisation adapted to the data
         "mlp@digits",
         pytest.param("resnet_block@digits", marks=pytest.mark.slow),
@@ -630,7 +630,9 @@ def test_fit_gets_the_order_of_its_epoch():
     assert (np.concatenate(seen) == np.concatenate(orders)).all()
 
 
-@pytest.mark.parametrize("name", ["bar_net", "stacked_lstm@sine"])
+@pytest.mark.parametrize(
+    "name", ["bar_net", pytest.param("stacked_lstm@sine", marks=pytest.mark.slow)]
+)
 def test_the_engine_changes_nothing_beyond_rounding(private_zoo, in_tmp, name):
     done = {
         engine: kerazoo.train(name, epochs=2, out=engine, engine=engine, progress=False)

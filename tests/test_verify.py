@@ -201,8 +201,8 @@ BROKEN = {
 }
 
 
-# One of each task by default: what tells good from bad is the same for all of a task.
-QUICK = ("mlp@digits", "dcgan@digits", "stacked_lstm@sine", "linear_regression@diabetes")
+# Two by default: what tells good from bad is the same for all of a task.
+QUICK = ("mlp@digits", "linear_regression@diabetes")
 
 
 @pytest.mark.parametrize(
@@ -215,6 +215,7 @@ def test_embedded_entry_with_broken_settings_fails(entry, in_tmp):
     assert not report.passed and not report.problems, report.table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", registry.list_entries("linear_regression"))
 def test_crippled_linear_regression_fails(entry, in_tmp):
     """With a rate 400 times smaller it is far from least squares, yet within the test's noise."""
@@ -224,6 +225,7 @@ def test_crippled_linear_regression_fails(entry, in_tmp):
     assert not report.passed, report.table
 
 
+@pytest.mark.slow
 def test_zoo_entry_passes_its_smoke_tier(in_tmp):
     report = kerazoo.verify("mnist_cnn_deep@digits", tier="smoke", progress=False)
     assert report.passed, report.table
