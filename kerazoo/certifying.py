@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # measured, benchmarks/EXPORT.md, lies below an eighth of the first and a tenth of the second.
 OUTPUT_TOLERANCE = 1e-4  # times the largest output in absolute value, or 1 if that is less
 METRIC_TOLERANCE = 1e-5  # times the metric; one that counts right answers must be equal
+MOST_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 FIRST_BATCHES = (1, 3, 2, 5, 5, 5)
 WARM_UP, MOST_CALLS, LEAST_CALLS, MOST_SECONDS = 5, 50, 5, 2.0  # of timing
 
@@ -61,9 +62,12 @@ class Certificate:
         after: the metric of the export on the same examples; NaN if an output was not finite.
         examples: test examples that were measured.
         test_examples: size of the test split.
-        difference: largest absolute one between two outputs; NaN if an output was not finite.
+        difference: largest absolute one between an output of the export and of the network that
+            was trained, in the network's units (of a series: standard deviations); NaN if an
+            output was not finite.
         compared: rows of outputs that were compared.
         scale: largest absolute output of Keras.
+        rounding: how far float32 alone may round outputs in natural units, in standard deviations.
         texts: of an export that takes raw texts too.
         bytes: size of the export.
         milliseconds: for one example, median of ``calls`` warm calls; informational.
@@ -88,6 +92,7 @@ class Certificate:
     difference: float
     compared: int
     scale: float
+    rounding: float = 0.0
     texts: TextCheck | None
     bytes: int
     milliseconds: float
@@ -105,12 +110,18 @@ class Certificate:
     @property
     def tolerance(self) -> float:
         """The largest difference of outputs that is allowed."""
-        return OUTPUT_TOLERANCE * max(1.0, self.scale)
+        return OUTPUT_TOLERANCE * max(1.0, self.scale) + self._rounding
 
     @property
     def metric_tolerance(self) -> float:
         """The largest difference of the metric that is allowed."""
-        return 0.0 if self.measure.percent else METRIC_TOLERANCE * abs(self.before)
+        if self.measure.percent:
+            return 0.0
+        return (METRIC_TOLERANCE + self._rounding) * abs(self.before)
+
+    @property
+    def _rounding(self) -> float:
+        return min(self.rounding, MOST_ROUNDING)
 
     @property
     def problems(self) -> list[str]:
@@ -210,7 +221,6 @@ def measure(
     part: str,
     network: keras.Model,
     data: Data,
-    reference: Runner,
     runner: Runner,
     on_texts: Runner | None = None,
 ) -> Figures:
@@ -219,10 +229,9 @@ def measure(
     Args:
         entry: says what is measured.
         part: the network's name within its model.
-        network: the Keras model; what it is asked is answered by others, below.
+        network: the Keras model.
         data: whose test split serves.
-        reference: from examples of the split to outputs, through Keras.
-        runner: likewise, through the export in its own runtime.
+        runner: from examples of that split to outputs, through the export in its own runtime.
         on_texts: of a text model: from token ids to outputs through raw texts.
 
     Raises:
@@ -248,7 +257,7 @@ def measure(
         difference = np.abs(said.astype(np.float64) - expected)
         return float(difference.max()), outcome.value
 
-    before, expected = by(lambda x: in_batches(reference, x, first=()))
+    before, expected = by(lambda x: engine.predict(network, x))
     if before is None:
         raise KerazooError(
             "the model itself gives outputs that are NaN or infinite; there is nothing to compare "
@@ -274,7 +283,7 @@ def measure(
     )
 
 
-def in_batches(runner: Runner, x: np.ndarray, first: Sequence[int] = FIRST_BATCHES) -> np.ndarray:
+def in_batches(runner: Runner, x: np.ndarray) -> np.ndarray:
     """The outputs of all examples, in batches whose size changes at first.
 
     A runtime can be right at every size and yet wrong after a change from one to another.
@@ -282,7 +291,7 @@ def in_batches(runner: Runner, x: np.ndarray, first: Sequence[int] = FIRST_BATCH
     import numpy as np
 
     parts, start = [], 0
-    sizes = iter(first)
+    sizes = iter(FIRST_BATCHES)
     while start < len(x):
         stop = start + next(sizes, engine.INFERENCE_BATCH)
         parts.append(runner(x[start:stop]))
@@ -300,8 +309,8 @@ def some_of(data: Data, rows: int) -> Data:
     return dataclasses.replace(data, test=Split(data.test.x[chosen], data.test.y[chosen]))
 
 
-def milliseconds(runner: Runner, example: np.ndarray) -> tuple[float, int]:
-    """Median time of a warm call with one example ``(1, …)``, and of how many calls."""
+def milliseconds(runner: Runner, example: Any) -> tuple[float, int]:
+    """Median time of a warm call with one example, ready for the runner, and of how many calls."""
     for _ in range(WARM_UP):
         runner(example)
     taken: list[float] = []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.own.columns import Column, raw_rows
+from kerazoo.own.series import in_deviations
 
 if TYPE_CHECKING:
     import keras
@@ -31,7 +32,8 @@ class Exported:
         enter: from examples as the network takes them, ``(n, …)``, to the inputs of the export.
         leave: from the outputs of the export to those of the network, float32 ``(n, …)``.
         notes: what its users should know of its inputs and outputs.
-        names: of a model of raw rows: what the export calls each input of the model; else empty.
+        names: of a model of raw rows: what the export calls each input of the model; else None.
+        rounding: how far float32 rounds the outputs of the export, in those of the network.
     """
 
     network: keras.Model
@@ -40,13 +42,14 @@ class Exported:
     leave: Callable[[np.ndarray], np.ndarray]
     notes: tuple[str, ...] = ()
     names: Mapping[str, str] | None = None
+    rounding: float = 0.0
 
     def through(self, runner: Runner) -> Runner:
         """A runner of the export as one of the network: from its examples to its outputs."""
         return lambda x: self.leave(runner(self.enter(x)))
 
-    def by_its_own_names(self, runner: Runner) -> Runner:
-        """A runner that takes raw rows by the names of the model's inputs, not the export's."""
+    def taking_the_models_names(self, runner: Runner) -> Runner:
+        """A runner of the export that takes raw rows by what the model calls its inputs."""
         names = self.names
         if names is None:
             return runner
@@ -76,8 +79,9 @@ def of_rows(
         lambda x: raw_rows(x, columns),
         lambda y: y,
         (
-            "takes raw rows: one input (n, 1) for each column, float32 or strings, by the names in "
-            "columns.json; NaN and the empty string say that a value is missing",
+            "takes raw rows: one input (n, 1) for each column, float32 or a tensor of strings "
+            "without blanks around them, by the names in columns.json; NaN and the empty string "
+            "say that a value is missing, 1 and 0 are true and false",
         ),
         {c.input: names.get(c.input, c.input) for c in columns},
     )
@@ -88,10 +92,15 @@ def of_series(network: keras.Model, model: keras.Model, series: Series) -> Expor
     import numpy as np
 
     mean, std = series.mean, series.std
+    rounding = in_deviations(mean, std)
     return Exported(
         network,
         model,
         lambda x: (x.astype(np.float64) * std + mean).astype(np.float32),
         lambda y: ((y.astype(np.float64) - mean) / std).astype(np.float32),
-        ("takes windows and gives forecasts in natural units",),
+        (
+            "takes windows and gives forecasts in natural units, so nothing is to be scaled; the "
+            "differences are in standard deviations",
+        ),
+        rounding=rounding,
     )

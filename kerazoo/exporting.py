@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import building, certifying, evidence, formats, registry
+from kerazoo import _lazy, building, certifying, evidence, formats, registry
 from kerazoo.certifying import Certificate
 from kerazoo.composite import networks_of
 from kerazoo.datasets import text
@@ -32,6 +32,7 @@ from kerazoo.exported import Exported, as_trained, of_rows, of_series
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.formats.keras import runner_of
 from kerazoo.own.columns import columns_from, feature_names
+from kerazoo.own.csv_file import MISSING
 from kerazoo.own.data import Own
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks import regression
@@ -86,7 +87,7 @@ def export(
 
     Of a GAN the generator is exported. A model that was fine-tuned on a series takes and gives
     natural units; one that was fine-tuned on a table takes raw rows as ``keras`` and
-    ``saved_model``, while ``onnx`` and ``litert``, which know no strings, get the network inside:
+    ``saved_model`` on TensorFlow, while ``onnx`` and ``litert``, which know no strings, get the network inside:
     ``columns.json`` says what it takes.
 
     Args:
@@ -231,11 +232,17 @@ def _exported(trained: Trained, network: keras.Model, module: FormatModule) -> E
         return as_trained(network)
     if own.data.series is not None:
         return of_series(network, whole, own.data.series)
-    if module.ROWS:
+    columns = columns_from(own.treatment)
+    if module.ROWS and (_has_strings() or all(c.categories is None for c in columns)):
         names: dict[str, str] = getattr(module, "input_names", lambda _: {})(whole)
-        return of_rows(network, whole, columns_from(own.treatment), names)
-    note = "takes rows as the features that columns.json lists; keras and saved_model take them raw"
-    return as_trained(network, (note,))
+        return of_rows(network, whole, columns, names)
+    note = "takes rows as the features that columns.json lists"
+    return as_trained(network, (f"{note}; keras and saved_model take them raw, on TensorFlow",))
+
+
+def _has_strings() -> bool:
+    """Whether Keras has strings here: on TensorFlow alone."""
+    return _lazy.load("keras").config.backend() == "tensorflow"
 
 
 def _fill(
@@ -257,14 +264,12 @@ def _fill(
         regression.refuse_constant(data.test.y, data.info.targets, f"{rows:,} rows")
     notes, runner, on_texts = _write_and_open(file, trained, exported, module)
     _write_beside(aside, trained, exported)
-    in_keras = runner_of(exported.model)
     try:
         figures = certifying.measure(
             trained.entry,
             part,
             exported.network,
             data,
-            exported.through(in_keras),
             exported.through(runner),
             on_texts,
         )
@@ -282,10 +287,11 @@ def _fill(
         runtime=module.TITLE,
         path=folder / file.name,
         **vars(figures),
+        rounding=exported.rounding,
         test_examples=len(trained.data.test),
         bytes=sum((aside / p).stat().st_size for p in _files_in(aside) if _is_of(p, file)),
         milliseconds=taken,
-        keras_milliseconds=certifying.milliseconds(in_keras, example)[0],
+        keras_milliseconds=certifying.milliseconds(runner_of(exported.model), example)[0],
         calls=calls,
         notes=(*notes, *exported.notes),
         environment={
@@ -316,7 +322,7 @@ def _write_and_open(
     except Exception as error:  # converters raise many kinds for one cause
         raise _refused(trained, module, error, "cannot be written") from error
     try:
-        runner = exported.by_its_own_names(module.load(file))
+        runner = exported.taking_the_models_names(module.load(file))
         for n in (1, 3, 2):  # any number of examples at once
             said = runner(exported.examples(n))
             if len(said) != n:
@@ -376,4 +382,4 @@ def _columns_json(treatment: Mapping[str, Any], names: Mapping[str, str] | None)
     if names is None:
         return {**treatment, "features": feature_names(columns_from(treatment))}
     columns = [{**c, "input": names[c["input"]]} for c in treatment["columns"]]
-    return {**treatment, "columns": columns}
+    return {**treatment, "columns": columns, "read_as_missing": MISSING}

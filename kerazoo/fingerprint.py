@@ -132,8 +132,15 @@ def of_arrays(arrays: Mapping[str, np.ndarray], digest: Any = None) -> str:
 
 
 def of_weights(model: keras.Model) -> str:
-    """Fingerprint of a model's weights, bit for bit (a ``.keras`` file itself embeds its date)."""
-    return of_arrays({f"{i:05d}": w for i, w in enumerate(model.get_weights())})
+    """Fingerprint of a model's weights, bit for bit (a ``.keras`` file itself embeds its date).
+
+    A counter counts as int64, which it is on TensorFlow; other backends have fewer bits for it.
+    """
+    return of_arrays({f"{i:05d}": _wide(w) for i, w in enumerate(model.get_weights())})
+
+
+def _wide(weight: np.ndarray) -> np.ndarray:
+    return weight.astype("int64") if weight.dtype.kind == "i" else weight
 
 
 def of_run(recipe: Mapping[str, Any], model_sha256: str, data_sha256: str) -> str:

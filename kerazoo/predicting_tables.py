@@ -241,7 +241,8 @@ def _forecast(
     if not interpolate:
         _require_steps(len(frame), lookback, where)
     times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
-    values, notes = values_of(frame, targets, dates, interpolate, where)
+    regular, notes = values_of(frame, targets, dates, interpolate, where)
+    values = regular.to_numpy()
     _require_steps(len(values), lookback, where)
     if times.step != treatment["step"]:
         raise KerazooError(
@@ -254,8 +255,9 @@ def _forecast(
     if dates is None:
         ahead: Any = {"step": np.arange(1, len(said) + 1)}
     else:
-        step = frequency_of(dates[-50:]) or pd.Series(dates).diff().median()
-        ahead = {treatment["time"]: pd.date_range(dates[-1], periods=len(said) + 1, freq=step)[1:]}
+        past = pd.DatetimeIndex(regular.index)
+        step = frequency_of(past[-50:]) or pd.Series(past).diff().median()
+        ahead = {treatment["time"]: pd.date_range(past[-1], periods=len(said) + 1, freq=step)[1:]}
     return TablePredictions(pd.DataFrame({**ahead, **table}), tuple(notes), "series")
 
 

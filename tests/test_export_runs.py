@@ -85,7 +85,18 @@ def test_a_run_is_exported_and_certified(made, format):
         assert json.loads((folder / "series.json").read_text())["units"] == "natural"
 
 
-AWKWARD = ("petal length (cm)", "a/b", "größe", "große", "名前", "1st", "class")
+AWKWARD = (
+    "petal length (cm)",
+    "a/b",
+    "größe",
+    "Größe",
+    "große",
+    "名前",
+    "1st",
+    "class",
+    "self",
+    "where_1",
+)
 
 
 def test_rows_of_any_names_go_raw_into_a_saved_model(tmp_path):
@@ -134,3 +145,27 @@ def test_a_forecast_leaves_onnx_in_natural_units(tmp_path):
     expected = kerazoo.predict(done.path, tmp_path / "s.csv").frame["price"]
     np.testing.assert_allclose(said, expected, rtol=1e-4)
     assert 70 < said.mean() < 130
+
+
+@pytest.mark.parametrize(("level", "format"), [(50_000, "onnx"), (50_000, "saved_model")])
+def test_rounding_of_large_values_is_not_taken_for_a_fault(tmp_path, level, format):
+    hours = np.arange(2000)
+    price = level + 10 * np.sin(hours * np.pi / 12) + np.random.RandomState(0).normal(size=2000)
+    frame = pd.DataFrame({"price": price})
+    wishes = {"target": "price", "horizon": 24, "lookback": 24, "out": tmp_path / "run"}
+    kerazoo.finetune("stacked_lstm", frame, **wishes, **FAST)
+    certificate = kerazoo.export(tmp_path / "run", format, data=frame)
+    assert certificate.passed, certificate.problems
+    assert 1e-4 < certificate.difference < certificate.tolerance < 2e-3
+
+
+def test_an_export_that_float32_cannot_hold_fails(tmp_path, capsys):
+    """What is compared with is the network that was trained, not the model around it."""
+    price = 1e7 + 2 * np.sin(np.arange(400) / 4)
+    frame = pd.DataFrame({"price": price})
+    wishes = {"target": "price", "horizon": 4, "lookback": 24, "out": tmp_path / "run"}
+    done = kerazoo.finetune("stacked_lstm", frame, epochs=2, scratch=False, **wishes)
+    assert "float32 rounds it by up to 0.8 standard" in capsys.readouterr().err
+    certificate = kerazoo.export(tmp_path / "run", "keras", data=frame)
+    assert certificate.before == pytest.approx(done.metrics["value"], rel=1e-6)
+    assert not certificate.passed and "an output differs" in certificate.problems[0]

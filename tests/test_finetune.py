@@ -701,6 +701,9 @@ def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
     assert filled.frame["when"].iloc[0] == pd.Timestamp("2024-01-21 20:00")
     with pytest.raises(KerazooError, match="choose 'refuse' or 'interpolate'"):
         known(drop_outs, gaps="drop")
+    silent = frame.assign(price=frame["price"].where(frame.index < 490))
+    notes = kerazoo.predict(done.path, silent, gaps="interpolate").notes
+    assert "'price' has no value in the last 10 steps; the last known one stands for them" in notes
     with pytest.raises(KerazooError, match="gaps go with a series"):
         kerazoo.predict("mnist_cnn_small@digits", [np.zeros((8, 8))], gaps="interpolate")
     folder = done.path.resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -155,3 +156,11 @@ def test_weights_differ_by_one_bit():
     weights[0].view(np.uint32)[0, 0] ^= 1
     model.set_weights(weights)
     assert fingerprint.of_weights(model) != before
+
+
+def test_a_counter_may_have_fewer_bits_on_another_backend():
+    """TensorFlow's int64 is int32 on PyTorch and JAX; bundled weights and runs are of all."""
+    counts = [SimpleNamespace(get_weights=lambda k=k: [np.array(7, k)]) for k in ("i4", "i8")]
+    assert fingerprint.of_weights(counts[0]) == fingerprint.of_weights(counts[1])
+    other = SimpleNamespace(get_weights=lambda: [np.array(8, "i4")])
+    assert fingerprint.of_weights(other) != fingerprint.of_weights(counts[0])

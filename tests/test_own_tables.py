@@ -20,6 +20,7 @@ from kerazoo.own.dates import times_of
 from kerazoo.own.series import in_natural_units, series_from
 from kerazoo.own.table import table_from
 from kerazoo.own.texts import texts_from, write_strings
+from kerazoo.predicting_tables import TablePredictor
 
 
 def write(path, text, encoding="utf-8"):
@@ -237,14 +238,12 @@ def test_few_values_that_are_no_numbers_are_missing_and_said():
 
 
 def test_columns_may_be_called_as_layers_are():
-    rows = frame(b=[np.nan, *range(59)]).rename(columns={"a": "features", "b": "where"})
+    names = {"a": "features", "b": "where", "kind": "string_lookup"}
+    rows = frame(b=[np.nan, *range(59)]).rename(columns=names).assign(where_1=range(60, 0, -1))
     own = table_from(rows, Asked(target="y"))
     core = kerazoo.build("mlp", input_shape=own.data.info.input_shape, outputs=1)
-    assert set(takes_rows(core, columns_from(own.treatment)).input) == {
-        "features_",
-        "where_",
-        "kind",
-    }
+    inputs = set(takes_rows(core, columns_from(own.treatment)).input)
+    assert inputs == {"features_", "where_", "where_1_", "string_lookup_"}
 
 
 def test_a_prediction_names_the_value_that_is_no_number():
@@ -806,3 +805,31 @@ def test_a_gap_among_months_or_business_days_is_filled_by_their_calendar(frequen
     assert any("2 missing steps were filled" in w for w in own.warnings)
     assert own.data.sha256 == series_from(whole, asked).data.sha256
     assert f"a step is one {step}" in own.found[0]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "step", "gone", "odd"),
+    [
+        ("MS", "month", [90, 91], {}),
+        ("B", "business day", [95], {}),
+        ("h", "hour", [], {99: pd.Timedelta(minutes=20)}),
+    ],
+)
+def test_a_forecast_with_gaps_is_dated_by_the_regular_times(frequency, step, gone, odd):
+    """The last 50 dates are not regular, or the last one is no regular time."""
+    dates = pd.Series(pd.date_range("2015-01-01", periods=100, freq=frequency))
+    later = pd.date_range(dates.iloc[-1], periods=3, freq=frequency)
+    given = dates.copy()
+    for row, late in odd.items():
+        given[row] += late
+    rows = pd.DataFrame({"date": given, "price": np.arange(100.0)}).drop(index=gone)
+    treatment = {
+        "kind": "series", "targets": ["price"], "time": "date", "step": step, "day_first": None,
+        "lookback": 4, "gaps": "interpolate", "marks": {},
+    }  # fmt: skip
+    core = keras.Sequential([keras.Input((4, 1)), keras.layers.Cropping1D((2, 0))])
+    predictor = TablePredictor(core, {"own": {"treatment": treatment}}, "the model")
+    said = predictor(rows)
+    assert list(said.frame["date"]) == list(later[1:])
+    if odd:
+        assert "1 rows between the regular times were left out" in said.notes

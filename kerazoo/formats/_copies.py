@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +29,18 @@ def copy_for_conversion(network: keras.Model) -> keras.Model:
             layer.use_cudnn = False
     copy(keras.tree.map_structure(_blank, copy.input), training=False)
     return copy
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without TensorFlow's warning that an old kind of file would not hold its lookup tables."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _blank(tensor: Any) -> Any:

@@ -38,7 +38,7 @@ def load(path: Path) -> Runner:
 
 
 def runner_of(network: keras.Model) -> Runner:
-    """A Keras model as a function from and to NumPy arrays, compiled once for each shape."""
+    """A Keras model as a function of an array or a dictionary of them, compiled for each shape."""
 
     def run(x: Any) -> np.ndarray:
         if isinstance(x, dict):  # Keras takes strings as tensors only

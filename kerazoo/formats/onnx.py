@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
-from kerazoo.formats._copies import copy_for_conversion, layers_of
+from kerazoo.formats._copies import copy_for_conversion, layers_of, quietly
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ def write(network: keras.Model, path: Path, vocabulary: Sequence[str] | None) ->
     import warnings
 
     copy = copy_for_conversion(network)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quietly():
         warnings.simplefilter("ignore", FutureWarning)  # Keras asks NumPy for names of old
         copy.export(path, format="onnx", verbose=False)
     return ()

@@ -8,7 +8,6 @@ raw rows it has one named input for each column.
 from __future__ import annotations
 
 import keyword
-import logging
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.datasets import text
-from kerazoo.formats._copies import copy_for_conversion
+from kerazoo.formats._copies import copy_for_conversion, quietly
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,15 +49,20 @@ def write(network: keras.Model, path: Path, vocabulary: Sequence[str] | None) ->
 
 
 def input_names(network: keras.Model) -> dict[str, str]:
-    """How the signature calls the inputs of raw rows: TensorFlow wants names as Python has them."""
+    """How the signature calls the inputs of raw rows.
+
+    TensorFlow wants names as Python has them, that differ in more than case.
+    """
     names: dict[str, str] = {}
+    used = {"self"}
     for name in network.input:
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
         plain = re.sub(r"\W+", "_", plain).strip("_") or "column"
         if plain[0].isdigit() or keyword.iskeyword(plain):
             plain = f"column_{plain}"
-        while plain in names.values():
+        while plain.lower() in used:
             plain += "_"
+        used.add(plain.lower())
         names[name] = plain
     return names
 
@@ -74,7 +78,8 @@ def _write_for_rows(copy: keras.Model, path: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(copy)
     archive.add_endpoint("serve", lambda rows: copy(rows, training=False), input_signature=[specs])
-    _write_out(archive, path)
+    with quietly():
+        archive.write_out(str(path), verbose=False)
 
 
 def _write_for_texts(copy: keras.Model, path: Path, vocabulary: Sequence[str]) -> None:
@@ -107,18 +112,8 @@ def _write_for_texts(copy: keras.Model, path: Path, vocabulary: Sequence[str]) -
         lambda texts: copy(encode(texts), training=False),
         input_signature=[tf.TensorSpec((None,), tf.string, name="texts")],
     )
-    _write_out(archive, path)
-
-
-def _write_out(archive: keras.export.ExportArchive, path: Path) -> None:
-    """Write without TensorFlow's warning that an old kind of file would not hold its tables."""
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
+    with quietly():
         archive.write_out(str(path), verbose=False)
-    finally:
-        logger.setLevel(level)
 
 
 def load(path: Path) -> Runner:

@@ -29,6 +29,7 @@ SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
 MOST_SEGMENTS = 4  # at least so many steps of the LSTM, where the look-back can be divided
 LONGEST_SEGMENT = 48
+COARSE = 1e-2  # standard deviations; rounding by more is said
 GAPS = ("refuse", "interpolate")
 FILL = "--gaps interpolate fills them by straight lines"
 
@@ -59,7 +60,8 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
         raise KerazooError("the horizon is not said: how many steps to forecast? (--horizon N)")
     check_gaps(asked.gaps)
     times, dates = times_of(frame, asked.time, targets, where)
-    values, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
+    regular, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
+    values = regular.to_numpy(dtype=np.float64)
     for name, n in (("horizon", asked.horizon), ("look-back", asked.lookback)):
         if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
             raise KerazooError(f"the {name} is {n!r}; give a whole number from 1 up.")
@@ -93,6 +95,12 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     sha256 = fingerprint.of_arrays(stretches)
     data = Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
     mean, std = series.mean.tolist(), series.std.tolist()
+    lost = in_deviations(series.mean, series.std)
+    if lost > COARSE:
+        notes.append(
+            f"so large next to its changes that float32 rounds it by up to {lost:.1g} standard "
+            "deviations; take a constant off it first"
+        )
     if segment is None or lookback % segment:
         segment = _segment(lookback)
     return Own(
@@ -133,8 +141,8 @@ def values_of(
     dates: pd.DatetimeIndex | None,
     interpolate: bool,
     where: str,
-) -> tuple[np.ndarray, list[str]]:
-    """The targets in natural units at regular times, float64 ``(n, targets)``, and notes.
+) -> tuple[pd.DataFrame, list[str]]:
+    """The targets in natural units, float64 ``(n, targets)``, by their regular times, and notes.
 
     Raises:
         KerazooError: a value is no number; steps or values are missing and are not to be
@@ -156,14 +164,22 @@ def values_of(
             f"are missing in all); {FILL}."
         )
     if dates is not None:
-        table, added = _regular(table, dates, interpolate, where, frame.index)
+        table, added, off = _regular(table, dates, interpolate, where, frame.index)
+        if off:
+            notes.append(f"{off:,} rows between the regular times were left out")
         if added:
             notes.append(f"{added:,} missing steps were filled by straight lines")
     if missing.any():
         notes.append(f"{missing.sum():,} missing values were filled by straight lines")
     if interpolate:
+        notes += [
+            f"{name!r} has no value in the last {len(table) - 1 - known:,} steps; the last known "
+            "one stands for them"
+            for name in targets
+            if (known := int(np.flatnonzero(table[name].notna())[-1])) < len(table) - 1
+        ]
         table = table.interpolate(limit_direction="both")
-    return table.to_numpy(dtype=np.float64), notes
+    return table, notes
 
 
 def _numbers(frame: pd.DataFrame, name: str, where: str) -> np.ndarray:
@@ -185,19 +201,19 @@ def _regular(
     interpolate: bool,
     where: str,
     lines: pd.Index,
-) -> tuple[pd.DataFrame, int]:
-    """The rows at regular times, and how many had to be added."""
+) -> tuple[pd.DataFrame, int, int]:
+    """The rows at regular times; how many had to be added, how many lay between those times."""
     import pandas as pd
 
     if frequency_of(dates) is not None:
-        return table, 0
+        return table, 0, 0
     steps = pd.Series(dates).diff().iloc[1:]
     usual = steps.mode().iloc[0]
     if interpolate and (grid := calendar_grid(dates)) is not None:
-        return table.reindex(grid), len(grid) - len(dates)
+        return table.reindex(grid), len(grid) - len(dates), 0
     odd = (steps != usual).to_numpy().nonzero()[0]
     if not len(odd):
-        return table, 0
+        return table, 0, 0
     row = int(odd[0]) + 1
     if not interpolate:
         raise KerazooError(
@@ -211,7 +227,7 @@ def _regular(
             f"{where}: {off.sum():,} of {len(dates):,} dates do not lie on a grid of {usual}; "
             "bring the series to regular times first."
         )
-    return table[~off].reindex(whole), len(whole) - int((~off).sum())
+    return table[~off].reindex(whole), len(whole) - int((~off).sum()), int(off.sum())
 
 
 def _sizes(n: int, asked: tuple[int, int, int] | None, horizon: int, where: str) -> dict[str, int]:
@@ -257,14 +273,25 @@ def _refuse_constant(train: np.ndarray, targets: list[str], where: str) -> None:
 
 
 def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> keras.Model:
-    """A model of windows and forecasts in natural units around one of standardised ones."""
-    variance = [s * s for s in std]
+    """A model of windows and forecasts in natural units around one of standardised ones.
+
+    The mean is taken off before anything is scaled, since float32 has seven digits. Keras's
+    Normalization would take 1e-7 for a standard deviation that is smaller.
+    """
+    less, more = [-m for m in mean], mean
     inputs = keras.Input(core.input_shape[1:], name="window_in_natural_units")
-    x = keras.layers.Normalization(mean=mean, variance=variance, name="standardised")(inputs)
-    x = keras.layers.Normalization(mean=mean, variance=variance, invert=True, name="natural")(
-        core(x)
-    )
+    x = keras.layers.Rescaling(1.0, less, name="less_mean")(inputs)
+    x = core(keras.layers.Rescaling([1 / s for s in std], name="standardised")(x))
+    x = keras.layers.Rescaling(std, more, name="natural")(x)
     return keras.Model(inputs, x, name="in_natural_units")
+
+
+def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
+    """By how many standard deviations float32 may round the values of a series, at its worst."""
+    import numpy as np
+
+    largest = np.abs(mean) + 4 * std
+    return float((np.finfo(np.float32).eps * largest / std).max())
 
 
 def _found(

@@ -6,6 +6,7 @@ of Keras that do the same.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 MOST_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
 FEWEST_ROWS = 10
-# Names of layers and operations beside the inputs; Keras wants all names to differ.
-TAKEN = ("features", "mlp", "linear_regression", "where", "isnan", "cast", "string_lookup")
+# Names of layers and operations beside the inputs, counted by Keras; it wants all to differ.
+TAKEN = re.compile(r"(features|mlp|linear_regression|where|isnan|cast|string_lookup)(_\d+)?", re.I)
 
 
 def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
@@ -146,11 +147,11 @@ def columns_of(
     import numpy as np
 
     columns, left_out, notes = [], [], []
-    used = set(TAKEN)
+    used: set[str] = set()
     for name in frame.columns:
         read = as_numbers(frame[name], f"{where}, column {name!r}")
         key = name.replace("/", "_")
-        while key in used:
+        while key in used or TAKEN.fullmatch(key):
             key += "_"
         used.add(key)
         if read is not None:
