@@ -87,8 +87,8 @@ def export(
 
     Of a GAN the generator is exported. A model that was fine-tuned on a series takes and gives
     natural units; one that was fine-tuned on a table takes raw rows as ``keras`` and
-    ``saved_model`` on TensorFlow, while ``onnx`` and ``litert``, which know no strings, get the network inside:
-    ``columns.json`` says what it takes.
+    ``saved_model`` on TensorFlow, while ``onnx`` and ``litert``, which know no strings, get the
+    network inside: ``columns.json`` says what it takes.
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``), a model, or a run folder.
