@@ -66,12 +66,21 @@ def main() -> None:
         for name, measure in cases(options.groups or GROUPS):
             if name not in figures["runs"]:
                 figures["runs"][name] = measure()
-                figures["environment"] = environment()
-                if (group := group_of(name)) in STARTS:
+                group = group_of(name)
+                figures.setdefault("environments", {})[group] = environment()
+                if group in STARTS:
                     figures.setdefault("weights", {})[group] = start_of(group)
                 write_json(FIGURES, figures)
                 print(name, figures["runs"][name], flush=True)
     write_report(figures)
+
+
+def _environments(of: dict[str, dict[str, str]]) -> list[str]:
+    """A line for each environment, with the groups that were last measured in it."""
+    groups: dict[str, list[str]] = {}
+    for group in (g for g in GROUPS if g in of):
+        groups.setdefault(", ".join(f"{k} {v}" for k, v in of[group].items()), []).append(group)
+    return [f"{', '.join(names).capitalize()}: {said}" for said, names in groups.items()]
 
 
 def start_of(group: str) -> str:
@@ -237,8 +246,7 @@ def write_report(figures: dict[str, Any]) -> None:
             with its defaults."""
         ),
         "",
-        paragraph(", ".join(f"{k} {v}" for k, v in figures.get("environment", {}).items())),
-        "",
+        *(paragraph(line) + "\n" for line in _environments(figures.get("environments", {}))),
     ]
     found = gathered(figures, "digits")
     if found:
