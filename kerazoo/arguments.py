@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ENTRY = "a model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main dataset"
 SOURCE = "an entry, for its bundled weights, or the folder of a run of yours"
+GAPS = ("refuse", "interpolate")
 SEED = "of the initial weights, the order of the data, dropout and augmentation (default: 0)"
 
 
@@ -113,7 +114,7 @@ def _finetune(commands: Commands) -> None:
     command.add_argument("--lookback", type=int, metavar="N", help="of a series: past steps seen")
     command.add_argument(
         "--gaps",
-        choices=("refuse", "interpolate"),
+        choices=GAPS,
         default="refuse",
         help="of a series: what to do about missing steps and values (default: refuse)",
     )
@@ -200,7 +201,7 @@ def _predict(commands: Commands) -> None:
     command.add_argument("--text", metavar="COLUMN", help="of a CSV file of texts: their column")
     command.add_argument(
         "--gaps",
-        choices=("refuse", "interpolate"),
+        choices=GAPS,
         help="of a series: what to do about missing steps (default: as in training)",
     )
     command.add_argument("--out", metavar="FILE", help="of a CSV file: the one to write")

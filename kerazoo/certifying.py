@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import tasks
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import Metric, metric
+from kerazoo.own.series import MOST_ROUNDING
 from kerazoo.spec import Data, Entry, Split
 from kerazoo.training import engine
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 # measured, benchmarks/EXPORT.md, lies below an eighth of the first and a tenth of the second.
 OUTPUT_TOLERANCE = 1e-4  # times the largest output in absolute value, or 1 if that is less
 METRIC_TOLERANCE = 1e-5  # times the metric; one that counts right answers must be equal
-MOST_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 FIRST_BATCHES = (1, 3, 2, 5, 5, 5)
 WARM_UP, MOST_CALLS, LEAST_CALLS, MOST_SECONDS = 5, 50, 5, 2.0  # of timing
 

@@ -138,9 +138,8 @@ def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarra
         part = features[:, start : start + c.width]
         start += c.width
         if c.categories is None:
-            rows[c.input] = np.where(part[:, 1:].any(axis=1), np.float32(np.nan), part[:, 0])[
-                :, None
-            ]
+            gone = part[:, 1:].any(axis=1, keepdims=True)
+            rows[c.input] = np.where(gone, np.float32(np.nan), part[:, :1])
         else:
             names = np.array([other_than(c), *c.categories], dtype=object)
             rows[c.input] = names[part.argmax(axis=1)][:, None]

@@ -69,11 +69,10 @@ def times_of(
     Raises:
         KerazooError: a date cannot be read, comes twice or comes after a later one.
     """
-    name = (
-        column(frame, asked, "the time column (--time)")
-        if asked is not None
-        else (_find(frame, targets))
-    )
+    if asked is None:
+        name = _find(frame, targets)
+    else:
+        name = column(frame, asked, "the time column (--time)")
     if name is None:
         return Times(None), None
     dates, day_first = _dates(frame[name], f"{where}, column {name!r}", day_first)

@@ -29,7 +29,7 @@ SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
 MOST_SEGMENTS = 4  # at least so many steps of the LSTM, where the look-back can be divided
 LONGEST_SEGMENT = 48
-COARSE = 1e-2  # standard deviations; rounding by more is said
+MOST_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 GAPS = ("refuse", "interpolate")
 FILL = "--gaps interpolate fills them by straight lines"
 
@@ -96,7 +96,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     data = Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
     mean, std = series.mean.tolist(), series.std.tolist()
     lost = in_deviations(series.mean, series.std)
-    if lost > COARSE:
+    if lost > MOST_ROUNDING:
         notes.append(
             f"so large next to its changes that float32 rounds it by up to {lost:.1g} standard "
             "deviations; take a constant off it first"
