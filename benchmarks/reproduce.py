@@ -4,6 +4,7 @@
     python benchmarks/reproduce.py mnist_cnn@digits --tier full
     python benchmarks/reproduce.py --missing                    only the seeds that are not recorded
     python benchmarks/reproduce.py --tables-only                only the generated tables
+    python benchmarks/reproduce.py --pictures                   only pictures, from bundled weights
     python benchmarks/reproduce.py --check                      exit 1 if a table is not current
 
 Runs are kept in --work; the same command goes on where it was stopped, to the same weights; with
@@ -15,13 +16,14 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from kerazoo import caveats, evidence, reference_table, registry, tables
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric, metric
-from kerazoo.recording import missing_seeds
+from kerazoo.recording import missing_seeds, redraw
 from kerazoo.spec import JUDGES, TIERS, Entry
 from kerazoo.training.run import Resume
 from kerazoo.verifying import verify
@@ -47,8 +49,12 @@ def main() -> int:
         "--elsewhere", action="store_true", help="go on with another machine's runs"
     )
     parser.add_argument("--tables-only", action="store_true")
+    parser.add_argument("--pictures", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
+    if options.pictures:
+        draw(options.entries)
+        return 0
     if not (options.tables_only or options.check):
         failed = record(
             options.entries,
@@ -107,12 +113,24 @@ def _turns(entry: Entry, tier: str, seeds: int, missing: bool) -> list[tuple[int
     return [(seed, 1) for seed in missing_seeds(entry, tier, seeds)] if missing else [(0, seeds)]
 
 
+def draw(asked: list[str]) -> None:
+    """Draw what can be drawn of bundled weights anew, as after a change of how it is drawn."""
+    for name in asked or registry.list_entries():
+        entry = registry.get_entry(name)
+        if evidence.read(entry).weights is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                drawn = redraw(entry, Path(folder))
+                _keep_pictures(Path(folder), entry.name)
+            print(f"{entry.name}: {', '.join(p.name for p in drawn) or 'nothing'}", flush=True)
+
+
 def _keep_pictures(run: Path, name: str) -> None:
-    """Copy the README's pictures from a run."""
+    """Copy the README's pictures from a run, as far as they are there."""
     folder = ROOT / "benchmarks" / "pictures"
     folder.mkdir(exist_ok=True)
     for picture in PICTURED.get(name, ()):
-        shutil.copy(run / picture, folder / f"{name}-{picture}")
+        if (run / picture).exists():
+            shutil.copy(run / picture, folder / f"{name}-{picture}")
 
 
 def write() -> int:
@@ -182,14 +200,14 @@ def results() -> str:
         recorded = evidence.read(entry)
         for tier, reference in recorded.tiers.items():
             lines += _tier(entry, tier, reference, recorded.measure)
+            if recorded.weights and tier == "full":
+                lines += [
+                    "",
+                    f"Bundled weights: seed {recorded.weights.seed}, stored as float16, measure "
+                    f"{recorded.measure.show(recorded.weights.value)}.",
+                ]
         if not recorded.tiers:
             lines += ["", f"## {name}: not measured yet", "", entry.unmeasured]
-        if recorded.weights:
-            lines += [
-                "",
-                f"Bundled weights: seed {recorded.weights.seed}, stored as float16, measure "
-                f"{recorded.measure.show(recorded.weights.value)}.",
-            ]
     return "\n".join(lines) + "\n"
 
 
@@ -197,12 +215,14 @@ def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> lis
     """One tier of one entry: every run, their mean, then baselines and limits."""
     columns = reference_table.columns(reference, measure)
     copy = registry.get_dataset(entry.dataset).measured_on
+    options = ", ".join(f"{name}={value!r}" for name, value in entry.options.items())
     lines = [
         "",
         f"## {entry.name}, {tier}: "
         f"{measure.with_spread(reference.mean, reference.std, reference.n)}",
         "",
         reference_table.measured_with(reference) + (f". Data: {copy}" if copy else ""),
+        *([f"Model: `{entry.model}({options})`"] if options else []),
         "",
         f"| {' | '.join(columns)} |",
         "|---|" + "---:|" * (len(columns) - 1),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import evidence, registry, tasks
-from kerazoo.errors import KerazooError, first_line, unknown
+from kerazoo.errors import KerazooError, first_line, require_positive, unknown
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry, Model
 
@@ -104,6 +105,7 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
     for option in options:
         if option not in parameters and not takes_any:
             raise unknown(f"option of model {model.name!r}", option, parameters)
+    options = {name: _of_python(value) for name, value in options.items()}
     _check_common_options(model.name, options)
     try:
         return model.factory(**options)
@@ -116,6 +118,14 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
         raise KerazooError(
             f"{model.name}({shown}) cannot be built: {first_line(error)}{why}"
         ) from error
+
+
+def _of_python(value: Any) -> Any:
+    """NumPy's whole numbers as Python's own, also those of a shape: they go into saved models."""
+    if isinstance(value, (tuple, list)):
+        parts = map(_of_python, value)
+        return tuple(parts) if isinstance(value, tuple) else list(parts)
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
 
 
 def _builds_else(model: Model, options: dict[str, Any]) -> bool:
@@ -136,8 +146,7 @@ def _check_common_options(name: str, options: dict[str, Any]) -> None:
         value = options.get(option, 1)
         if value is None and option == "outputs":
             continue  # a classifier
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise KerazooError(f"{name}: {option}={value!r}; it must be a whole number from 1 up.")
+        require_positive(name, option, value)
     shape = options.get("input_shape", (1,))
     if not isinstance(shape, (tuple, list)) or not all(
         isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape

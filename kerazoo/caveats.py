@@ -12,7 +12,7 @@ from decimal import Decimal
 from kerazoo import registry
 from kerazoo.evidence import Evidence, Reference, judge_sha256, stale_reasons
 from kerazoo.metrics import Metric, metric
-from kerazoo.spec import Entry, Published
+from kerazoo.spec import JUDGES, Entry, Published
 
 EVEN = (0.05, 0.15)  # shares of a digit among samples that are taken as even
 ALIKE = 0.7  # of the distance between two real pictures; below, samples show too few kinds
@@ -100,6 +100,13 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
     if dataset.measured_on:
         kind = "Measured" if full else "The data is pinned"
         said.append(f"{kind} on {dataset.measured_on}; other copies of the data may differ.")
+    if len(dataset.targets) > 1 and dataset.task == "forecasting":
+        said.append(
+            f"Figures in natural units are means over {len(dataset.targets)} columns of different "
+            "units and sizes, so the largest ones decide them; kerazoo evaluate says those of each."
+        )
+    if registry.task_of(entry) == "generation":
+        said += _of_distances(entry)
     if entry.recipe.train_on == "train+validation":
         said.append(
             "The recipe trains on train and validation together, so no figure on unseen validation "
@@ -115,6 +122,25 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
         )
     if not dataset.offline:
         said.append("The data is loaded from the network, or a copy of yours, at first use.")
+    return said
+
+
+def _of_distances(entry: Entry) -> list[str]:
+    """What the figures of generated pictures mean."""
+    judge = JUDGES.get(entry.dataset, ("", ""))[1]
+    features = f"the last hidden layer of {judge}" if judge else "principal components of pixels"
+    said = [
+        "The Fréchet distance (Heusel et al. 2017, Advances in Neural Information Processing "
+        "Systems, arXiv:1706.08500) compares mean and covariance of the features of samples and "
+        f"of test pictures; here of {features}, not of an Inception network, so no figure called "
+        "FID can be compared with it. It says nothing of samples that repeat training pictures.",
+        "Diversity is the mean distance of two samples' features over that of two test pictures'.",
+    ]
+    if judge:
+        said.append(
+            "Smallest and largest class are shares of the samples as the same classifier reads "
+            "them; it was trained on the pictures that the generator learns from."
+        )
     return said
 
 

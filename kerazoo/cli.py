@@ -12,16 +12,18 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import _lazy, registry, tables
+from kerazoo import _lazy, caveats, registry, tables
 from kerazoo.arguments import parser
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.metrics import metric
 from kerazoo.recipe import parse_recipe_value
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from kerazoo.predicting_tables import TablePredictions
     from kerazoo.training.run import Resume
 
@@ -87,12 +89,16 @@ def _print_json(options: argparse.Namespace, content: Any) -> None:
     print(text, file=options.stdout)
 
 
-def _print(*parts: Any) -> None:
+def _console() -> Console:
     from rich.console import Console
 
     # A table must stay whole where there is no terminal to tell its width.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
-    console = Console(width=width, highlight=False, markup=False)
+    return Console(width=width, highlight=False, markup=False)
+
+
+def _print(*parts: Any) -> None:
+    console = _console()
     for part in parts:
         console.print(part, soft_wrap=isinstance(part, str))  # a path must stay in one piece
 
@@ -109,7 +115,7 @@ def _list(options: argparse.Namespace) -> int:
     if not rows:
         print(f"kerazoo: no entry matches {options.pattern!r}.", file=sys.stderr)
         return OK
-    _print(tables.entries_table(rows), tables.datasets_table(datasets))
+    _print(tables.entries_table(rows, _console().width), tables.datasets_table(datasets))
     return OK
 
 
@@ -184,10 +190,21 @@ def _train(options: argparse.Namespace) -> int:
         f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
         f"{tables.duration(done.seconds)} of training",
         *(f"{metric(name).title}: {metric(name).show(v)}" for name, v in metrics["also"].items()),
+        *_by_target(metrics.get("by_target", {})),
+        *(f"note:     {said}" for said in caveats.uneven([metrics["also"]])),
         *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
         *(f"picture:  {p}" for p in done.pictures),
     )
     return OK
+
+
+def _by_target(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A line for each column that is forecast, where there are several."""
+    return [
+        f"{name}: "
+        + ", ".join(f"{metric(m).title} {metric(m).show(value)}" for m, value in row.items())
+        for name, row in figures.items()
+    ]
 
 
 def _finetune(options: argparse.Namespace) -> int:
@@ -226,6 +243,7 @@ def _finetune(options: argparse.Namespace) -> int:
         _print(
             tables.comparison_table(done),
             *([f"note:     {done.verdict}"] if done.verdict else []),
+            *(f"note:     {said}" for said in caveats.uneven([done.metrics["also"]])),
             *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
             f"card:     {done.path / 'card.md'}",
             *(f"picture:  {p}" for p in done.pictures),
@@ -262,6 +280,8 @@ def _evaluate(options: argparse.Namespace) -> int:
             f"{measure.number(result.standard_error)}) on {result.examples:,} test examples of "
             f"{result.entry.split('@')[1]} ({said})",
             *(f"{metric(m).title}: {metric(m).show(v)}" for m, v in result.also.items()),
+            *_by_target(result.by_target),
+            *(f"note: {said}" for said in caveats.uneven([result.also])),
         )
     return OK
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 
@@ -46,10 +47,24 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> Keraz
     return KerazooError(f"unknown {kind} {name!r}.{guess}{listed}{' ' + hint if hint else ''}")
 
 
+def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """A whole number within bounds as Python's own, which NumPy's are not; else a KerazooError."""
+    given = isinstance(value, Integral) and not isinstance(value, bool)
+    if not given or value < least or (most is not None and value > most):
+        bounds = f"from {least:,} up" if most is None else f"from {least:,} to {most:,}"
+        raise KerazooError(f"{name} is {value!r}; it must be a whole number {bounds}.")
+    return int(value)
+
+
 def require_positive(whose: str, name: str, value: Any) -> None:
     """Raise KerazooError unless an option is a whole number from 1 up."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise KerazooError(f"{whose}: {name}={value!r}; it must be a whole number from 1 up.")
+    whole(f"{whose}: {name}", value)
+
+
+def require_name(kind: str, name: Any) -> None:
+    """Raise KerazooError unless what should be a name is text."""
+    if not isinstance(name, str):
+        raise KerazooError(f"{name!r} is no name of {kind}; give it as a string.")
 
 
 def require_rank(whose: str, shape: Sequence[int], *ranks: int) -> None:

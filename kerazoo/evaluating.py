@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Evaluation:
         standard_error: of ``value``, as an estimate over the examples of the test split.
         examples: size of the test split.
         also: the other metrics, measured now.
+        by_target: of a series with several targets: the metrics of each.
     """
 
     source: str
@@ -40,6 +41,7 @@ class Evaluation:
     standard_error: float
     examples: int
     also: dict[str, float]
+    by_target: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
@@ -97,11 +99,14 @@ def _evaluation(source: str, entry: Entry, outcome: Outcome, recorded: float) ->
         standard_error=outcome.standard_error,
         examples=outcome.examples,
         also=dict(outcome.also),
+        by_target=outcome.extra.get("by_target", {}),
     )
 
 
 def is_run(source: str | os.PathLike[str]) -> bool:
     """Whether a run folder is meant rather than the name of an entry."""
+    if not isinstance(source, (str, os.PathLike)):
+        raise KerazooError(f"{source!r} names nothing; give an entry or a run folder.")
     text = os.fspath(source)
     if any(separator in text for separator in (os.sep, os.altsep) if separator):
         return True

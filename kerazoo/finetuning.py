@@ -191,7 +191,7 @@ def finetune(
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
     model = registry.get_model(name)
-    run.require_seed(seed)
+    seed = run.require_seed(seed)
     require_engine(engine)
     _refuse_folder(out, resume, data)  # before the data is read
     data = in_memory(model, data)

@@ -5,6 +5,7 @@ Standard library only, since ``kerazoo list`` shows figures without Keras.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,9 +18,10 @@ class Metric:
         name: as in references and ``metrics.json``.
         title: as a reader expects it.
         higher_is_better: whether a larger figure is the better one.
-        digits: shown after the decimal point.
+        digits: shown after the decimal point; more of a figure in natural units that is small.
         percent: whether a fraction is shown as a percentage.
         short: for narrow columns; the title if empty.
+        natural_units: whether it counts in units that may be of any size.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Metric:
     digits: int = 4
     percent: bool = False
     short: str = ""
+    natural_units: bool = False
 
     @property
     def arrow(self) -> str:
@@ -38,9 +41,16 @@ class Metric:
         """A figure with its unit: ``99.45 %`` or ``0.0262``."""
         return f"{self.number(value)} %" if self.percent else self.number(value)
 
-    def number(self, value: float) -> str:
-        """A figure without its unit: ``99.45`` or ``0.0262``."""
-        return f"{100 * value if self.percent else value:.{self.digits}f}"
+    def number(self, value: float, beside: float | None = None) -> str:
+        """A figure without its unit: ``99.45`` or ``0.0262``; as exact as the one ``beside`` it."""
+        digits = self._digits(value if beside is None else beside)
+        return f"{100 * value if self.percent else value:.{digits}f}"
+
+    def _digits(self, value: float) -> int:
+        """Places after the point: of a small figure in natural units three that say something."""
+        if not self.natural_units or not 0 < abs(value) < 1:
+            return self.digits
+        return max(self.digits, 2 - math.floor(math.log10(abs(value))))
 
     def as_given(self, value: float) -> str:
         """A figure of others with the digits that they gave, and its unit."""
@@ -53,7 +63,7 @@ class Metric:
         """A recorded mean, its spread and number of runs: ``99.45 ± 0.04 % (n = 5)``."""
         if mean is None:
             return "not measured yet"
-        spread = "" if std is None else f" ± {self.number(std)}"
+        spread = "" if std is None else f" ± {self.number(std, mean)}"
         unit = " %" if self.percent else ""
         return f"{self.number(mean)}{spread}{unit}" + (f" (n = {n})" if n else "")
 
@@ -71,8 +81,20 @@ _ALL = (
     Metric("r2", "R²", higher_is_better=True),
     Metric("mse", "MSE (standardised)", higher_is_better=False, short="MSE"),
     Metric("mae", "MAE (standardised)", higher_is_better=False, short="MAE"),
-    Metric("mse_natural", "MSE (natural units)", higher_is_better=False, digits=3),
-    Metric("mae_natural", "MAE (natural units)", higher_is_better=False, digits=3),
+    Metric(
+        "mse_natural",
+        "MSE (natural units)",
+        higher_is_better=False,
+        digits=3,
+        natural_units=True,
+    ),
+    Metric(
+        "mae_natural",
+        "MAE (natural units)",
+        higher_is_better=False,
+        digits=3,
+        natural_units=True,
+    ),
     Metric("nrmse", "NRMSE", higher_is_better=False),
     Metric(
         "fd_mnist_cnn_10k",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+FEWEST_WORDS = 10  # that the model knows, in a training text of IMDB
 MOST_CHARACTERS = 10_000_000  # of one text; more is a mistake, no review
 
 
@@ -72,6 +73,7 @@ class Predictor:
         invert: of pictures: what it does about dark and light unless it is told.
         text: of a run on texts: the column that held them.
         target: likewise, the one that held their classes.
+        fewest_words: that the model knows, in any text of its training; 0 where that is not known.
     """
 
     model: keras.Model
@@ -81,11 +83,11 @@ class Predictor:
     invert: Invert = "auto"
     text: str | None = None
     target: str | None = None
+    fewest_words: int = 0
 
     def __call__(self, inputs: Sequence[Any], *, invert: Invert | None = None) -> list[Prediction]:
         """Classify picture files, pictures as arrays, or texts; see :func:`predict`."""
-        if isinstance(inputs, (str, bytes, os.PathLike)) or not len(inputs):
-            raise KerazooError("predict needs a list of files or texts, with at least one.")
+        inputs = _several(inputs)
         if invert is not None and self.vocabulary is not None:
             raise KerazooError("invert goes with pictures; this model reads texts.")
         if self.vocabulary is not None:
@@ -170,17 +172,27 @@ def predict(
     known = _classifier(source)
     if known.vocabulary is not None and is_table(inputs):
         return _predict_table_of_texts(known, inputs, text, os.fspath(source))
+    if hasattr(inputs, "columns"):
+        raise KerazooError(f"{os.fspath(source)} reads pictures; a DataFrame holds none.")
+    inputs = _several(inputs)
     if known.vocabulary is not None and (files := [f for f in inputs if is_table(f)]):
         raise KerazooError(
             f"{os.fspath(files[0])} is a table; give one table of texts alone, or texts."
         )
     if text is not None:
         raise KerazooError("text names the column of a CSV file of texts; none is given.")
-    if hasattr(inputs, "columns"):
-        raise KerazooError(f"{os.fspath(source)} reads pictures; a DataFrame holds none.")
-    if isinstance(inputs, (str, bytes, os.PathLike)) or not len(inputs):
-        raise KerazooError("predict needs a list of files or texts, with at least one.")
     return known(inputs, invert=invert)
+
+
+def _several(inputs: Any) -> Sequence[Any]:
+    """The inputs as something that has a length; raises KerazooError unless there are some."""
+    one = isinstance(inputs, (str, bytes, os.PathLike))
+    if one or not isinstance(inputs, Iterable) or not getattr(inputs, "shape", (1,)):
+        raise KerazooError("predict needs a list of files or texts, with at least one.")
+    several: Any = inputs if isinstance(inputs, Sized) else list(inputs)
+    if not len(several):
+        raise KerazooError("predict needs a list of files or texts, with at least one.")
+    return several
 
 
 def _predict_table_of_texts(
@@ -277,7 +289,13 @@ def _classifier(source: str | os.PathLike[str]) -> Predictor:
         evidence.load_bundled_weights(model, entry)
         dataset = registry.get_dataset(entry.dataset)
         tokens = texts.read_vocabulary(dataset.vocabulary) if dataset.vocabulary else None
-        found = Predictor(model, list(dataset.labels), dataset.light_on_dark, tokens)
+        found = Predictor(
+            model,
+            list(dataset.labels),
+            dataset.light_on_dark,
+            tokens,
+            fewest_words=FEWEST_WORDS if dataset.name == "imdb" else 0,
+        )
     shape = found.model.input_shape[1:]
     if found.vocabulary is None and not is_picture(shape):
         raise KerazooError(
@@ -334,16 +352,26 @@ def _prepare_text(known: Predictor, raw: str) -> _Prepared:
     ids = texts.encode([raw], known.vocabulary, length)[0]
     if (ids <= texts.UNKNOWN).all():
         raise KerazooError("the text holds no word that the model knows from its training texts.")
-    note = ""
+    notes = []
     if len(tokens) > length:
-        note = f"only {texts.KEPT} {length} of its {len(tokens):,} words are read"
-    return _Prepared(ids, note)
+        notes.append(f"only {texts.KEPT} {length} of its {len(tokens):,} words are read")
+    if (read := int((ids > texts.UNKNOWN).sum())) < known.fewest_words:
+        count = "one word" if read == 1 else f"{read} words"
+        notes.append(
+            f"it knows {count} of it, no text of its training was so short: little is sure"
+        )
+    return _Prepared(ids, "; ".join(notes))
 
 
 def _text_of(given: Any) -> str:
     """The text that was given, or that of the file that was named."""
     if isinstance(given, str) and _names_a_file(given):
         given = Path(given)
+    if isinstance(given, bytes):
+        try:
+            return given.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise KerazooError(f"the bytes are no UTF-8 text: {error}.") from None
     if isinstance(given, os.PathLike):
         try:
             given = Path(given).read_text(encoding="utf-8")

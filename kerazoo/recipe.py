@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_type_hints
 
 from kerazoo.errors import KerazooError, unknown
@@ -134,7 +135,7 @@ class Recipe:
         names = [f.name for f in dataclasses.fields(self)]
         for name in changes:
             if name not in names:
-                raise unknown("recipe field", name, names)
+                raise unknown("recipe field", name, names, FIXED)
         return dataclasses.replace(self, **changes)
 
 
@@ -163,6 +164,12 @@ _OPTIMIZER_FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
+FIXED = (
+    "What belongs to the model or the dataset, such as the horizon of a series, is the entry's own "
+    "(kerazoo finetune and kerazoo.build take others)."
+)
+
+
 def _checked(name: str, value: Any, hint: Any) -> Any:
     """The value as the type that the recipe field wants, or a KerazooError that says which."""
     wanted, optional = _kind_of(hint)
@@ -173,11 +180,11 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
             raise KerazooError(f"recipe field {name} is {value!r}; it must be True or False.")
         return value
     if wanted is int:
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise KerazooError(f"recipe field {name} is {value!r}; it must be a whole number.")
-        return value
+        return int(value)
     if wanted is float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise KerazooError(f"recipe field {name} is {value!r}; it must be a number.")
         if not math.isfinite(value):
             raise KerazooError(f"recipe field {name} is {value!r}; it must be finite.")
@@ -207,7 +214,7 @@ def parse_recipe_value(name: str, text: str) -> Any:
     """Read ``text`` as the type of the recipe field ``name`` (for ``--set NAME=TEXT``)."""
     hints = _hints()
     if name not in hints:
-        raise unknown("recipe field", name, hints)
+        raise unknown("recipe field", name, hints, FIXED)
     wanted, optional = _kind_of(hints[name])
     if optional and text.lower() in ("none", "null", ""):
         return None

@@ -137,6 +137,27 @@ def record_reference(
     return written
 
 
+def redraw(entry: Entry, folder: Path) -> list[Path]:
+    """Draw an entry's recorded pictures anew from its bundled weights, as far as these suffice.
+
+    The learning curves and the samples over training belong to the training, and stay as they are.
+
+    Args:
+        entry: that has weights.
+        folder: for the pictures in all their colours.
+
+    Returns:
+        Those that were drawn.
+    """
+    model = building.build_for(entry)
+    evidence.load_bundled_weights(model, entry)
+    data, task = data_for(entry, entry.recipe), tasks.of(entry)
+    folder.mkdir(parents=True, exist_ok=True)
+    task.write_pictures(folder, entry.name, [], task.measure(model, data), data)
+    recorded_pictures.keep(entry, folder, all_there=False)
+    return sorted(folder.glob("*.png"))
+
+
 def _still_valid(
     before: Reference, stale: list[str], config: Mapping[str, Any]
 ) -> list[RecordedRun]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kerazoo.errors import KerazooError, unknown
+from kerazoo.errors import KerazooError, require_name, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
 from kerazoo.spec import (
@@ -284,6 +284,7 @@ def list_entries(pattern: str = "*") -> list[str]:
 
 def get_model(name: str) -> Model:
     """The registered model; raises KerazooError, with the nearest names, if there is none."""
+    require_name("a model", name)
     _load_built_in()
     if name not in _models:
         raise unknown("model", name, _models, f"`kerazoo list` shows all. {PRIVATE}")
@@ -292,6 +293,7 @@ def get_model(name: str) -> Model:
 
 def get_dataset(name: str) -> Dataset:
     """The registered dataset; raises KerazooError, with the nearest names, if there is none."""
+    require_name("a dataset", name)
     _load_built_in()
     if name not in _datasets:
         raise unknown("dataset", name, _datasets, f"`kerazoo list` shows all. {PRIVATE}")
@@ -304,6 +306,7 @@ def get_entry(name: str) -> Entry:
     Raises:
         KerazooError: no such model, or the model has no recipe for that dataset.
     """
+    require_name("an entry", name)
     model_name, at, dataset_name = name.partition("@")
     model = get_model(model_name)
     if not at:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import building, evidence, registry
 from kerazoo.composite import networks_of
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, whole
 from kerazoo.evaluating import is_run
 from kerazoo.tasks import generation
 from kerazoo.training import run
@@ -40,16 +40,17 @@ def sample(
     """
     import numpy as np
 
-    if latents is None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST):
-        raise KerazooError(f"n is {n!r}; it must be a whole number from 1 to {MOST:,}.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise KerazooError(f"seed is {seed!r}; it must be a whole number from 0 to 2**32 - 1.")
+    if latents is None:
+        n = whole("n", n, most=MOST)
+    seed = run.require_seed(seed)
     model = _trained(source)
     if latents is None:
         return generation.generate(model, generation.latents(model, n, seed))
     size = networks_of(model)["generator"].input_shape[-1]
     try:
-        given = np.asarray(latents, dtype=np.float32)
+        if np.iscomplexobj(given := np.asarray(latents)):
+            raise TypeError("they are complex")
+        given = given.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise KerazooError(f"latents must be numbers: {error}.") from None
     if given.ndim != 2 or given.shape[1] != size or not 1 <= len(given) <= MOST:

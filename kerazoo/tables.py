@@ -65,39 +65,61 @@ def _time(seconds: float | None) -> str:
     return "–" if seconds is None else duration(seconds)
 
 
-def entries_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """The zoo: one row per entry."""
+# Of the table of entries: what each column needs said, and which go first where there is no room.
+_COLUMNS = {
+    "entry": "",
+    "metric": "↑ more is better, ↓ less",
+    "test": "– not measured yet",
+    "n": "n: seeds",
+    "naive": "naive: the best naive model",
+    "weights": "weights: parameters, statistics of normalisation among them",
+    "time": "time: of a training",
+    "offline": "",
+}
+_LESS_NEEDED = ("offline", "weights", "time", "naive", "metric")
+
+
+def entries_table(rows: Sequence[dict[str, Any]], width: int) -> Table:
+    """The zoo: one row per entry, with as many columns as are whole within so many characters."""
     from rich import box
     from rich.table import Table
 
+    cells = [_entry_cells(row) for row in rows]
+    # Two more each: what stands between it and the next one.
+    shown = {name: max(len(name), *(len(row[name]) for row in cells)) + 2 for name in _COLUMNS}
+    for name in _LESS_NEEDED:
+        if sum(shown.values()) > width:
+            del shown[name]
     table = Table(
         title="entries (kerazoo show ENTRY for the card)",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        caption="↑ more is better, ↓ less; – not measured yet; n: seeds; naive: the best naive "
-        "model; weights: parameters; time: of a training",
+        caption="; ".join(_COLUMNS[name] for name in shown if _COLUMNS[name]),
         caption_justify="left",
     )
-    columns = ("entry", "metric", "test", "n", "naive", "weights", "time", "offline")
-    for name in columns:
+    for name in shown:
         left = name in ("entry", "metric", "offline")
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
-    for row in rows:
-        measure = metric(row["metric"])
-        naive = caveats.best_naive(row["baselines"], measure)
-        measured = row["mean"] is not None
-        table.add_row(
-            row["entry"],
-            f"{measure.short or measure.title} {measure.arrow}",
-            measure.with_spread(row["mean"], row["std"]) if measured else "–",
-            str(row["n"]) if measured else "",
-            "" if naive is None else measure.show(naive[1]),
-            f"{row['parameters']:,}" if row["parameters"] else "",
-            _time(row["train_seconds"]) if measured else "",
-            "yes" if row["offline"] else "",
-        )
+    for row in cells:
+        table.add_row(*(row[name] for name in shown))
     return table
+
+
+def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
+    measure = metric(row["metric"])
+    naive = caveats.best_naive(row["baselines"], measure)
+    measured = row["mean"] is not None
+    return {
+        "entry": row["entry"],
+        "metric": f"{measure.short or measure.title} {measure.arrow}",
+        "test": measure.with_spread(row["mean"], row["std"]) if measured else "–",
+        "n": str(row["n"]) if measured else "",
+        "naive": "" if naive is None else measure.show(naive[1]),
+        "weights": f"{row['parameters']:,}" if row["parameters"] else "",
+        "time": _time(row["train_seconds"]) if measured else "",
+        "offline": "yes" if row["offline"] else "",
+    }
 
 
 def datasets_table(names: Sequence[str]) -> Table:
@@ -134,6 +156,7 @@ def card(entry: Entry) -> dict[str, Any]:
             "licence": dataset.licence,
             "source": dataset.source,
         },
+        "options": dict(entry.options),
         "recipes": {tier: dataclasses.asdict(entry.recipe_for(tier)) for tier in TIERS},
         "reference": {
             tier: {
@@ -222,7 +245,7 @@ def layers_tables(entry: Entry) -> list[Table]:
 
 
 def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:
-    """The recipes of all tiers side by side.
+    """The recipes of all tiers side by side, after the options that the model is built with.
 
     Returns:
         One row per field that plays a part in some tier, its name and its value in each, ``–``
@@ -230,7 +253,10 @@ def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:
     """
     recipes = [entry.recipe_for(tier) for tier in TIERS]
     in_play = [recipe.in_play() for recipe in recipes]
-    rows, others = [], []
+    rows: list[tuple[str, ...]] = [
+        (f"model: {name}", *(str(value) for _ in TIERS)) for name, value in entry.options.items()
+    ]
+    others = []
     for name in vars(recipes[0]):
         if any(name in fields for fields in in_play):
             rows.append((name, *(str(fields.get(name, "–")) for fields in in_play)))

@@ -19,6 +19,7 @@ from kerazoo import (
     caveats,
     evidence,
     recorded_pictures,
+    recording,
     reference_table,
     registry,
     tables,
@@ -27,6 +28,7 @@ from kerazoo.arguments import parser
 from kerazoo.composite import networks_of
 from kerazoo.evaluation import dot_plot, network_drawing
 from kerazoo.evaluation.architecture import MOST_BOXES, graph_of, overview
+from kerazoo.evaluation.figures import BLUE, GREEN, ORANGE
 from kerazoo.evidence import Evidence, RecordedRun, Reference
 from kerazoo.metrics import metric
 from kerazoo.spec import Published
@@ -415,6 +417,32 @@ def test_recorded_pictures_are_small_and_those_of_the_first_run(tmp_path, finish
     assert sum(p.stat().st_size for p in whole) < 19e6, "the wheel stays under 20 MB"
 
 
+@pytest.mark.parametrize("dataset", ["etth1", "etth1_multivariate", "mackey_glass", "sine"])
+def test_recorded_forecasts_show_their_colours(dataset):
+    """A picture of few colours is drawn with thin lines, whose colours must be among the few."""
+    folder = recorded_pictures.folder_of(registry.get_entry(f"stacked_lstm@{dataset}"))
+    with Image.open(folder / "forecasts.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in (BLUE, ORANGE, GREEN):
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        # Where a thin line covers half of a pixel it is half white, but of the same hue.
+        off = np.abs((255 - pixels) - (255 - np.array(wanted)) * 0.7).sum(axis=1)
+        assert off.min() < 80, colour
+
+
+def test_pictures_are_drawn_anew_from_the_bundled_weights(tmp_path, monkeypatch):
+    entry = registry.get_entry("mnist_cnn_small@digits")
+    before = {p.name: p.read_bytes() for p in recorded_pictures.kept(entry)}
+    monkeypatch.setattr(recorded_pictures, "folder_of", lambda entry: tmp_path / "kept")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "learning_curves.png").write_bytes(before["learning_curves.png"])
+    drawn = recording.redraw(entry, tmp_path / "whole")
+    assert [p.name for p in drawn] == ["confusion_matrix.png", "worst_mistakes.png"]
+    after = {p.name: p.read_bytes() for p in recorded_pictures.kept(entry)}
+    assert after.keys() == before.keys(), "the learning curves stay"
+    assert after["learning_curves.png"] == before["learning_curves.png"]
+
+
 def test_pictures_of_an_earlier_run_do_not_stay(tmp_path, finished_run, monkeypatch):
     entry = registry.get_entry("mnist_cnn_small@digits")
     monkeypatch.setattr(recorded_pictures, "folder_of", lambda entry: tmp_path)
@@ -434,6 +462,38 @@ def test_a_published_figure_has_the_digits_that_it_was_given_with(command):
     assert metric("accuracy").as_given(0.9925) == "99.25 %"
     assert metric("accuracy").as_given(0.85) == "85 %"
     assert metric("mse").as_given(0.098) == "0.098"
+
+
+def test_small_figures_in_natural_units_keep_three_digits_that_say_something():
+    natural = metric("mae_natural")
+    assert natural.with_spread(0.00123456, 0.000111) == "0.00123 ± 0.00011"
+    assert natural.show(4.482e-6) == "0.00000448"
+    assert [natural.show(v) for v in (0.0, 0.5, 6.2321, 12345.6)] == [
+        "0.000", "0.500", "6.232", "12345.600",
+    ]  # fmt: skip
+    assert metric("mse").show(4.4e-6) == "0.0000", "standardised: one is a standard deviation"
+
+
+def test_the_card_says_what_the_model_is_built_with(command):
+    entry = registry.get_entry("stacked_lstm@etth1_multivariate")
+    status, out, _ = command("show", entry.name, "--json")
+    assert status == 0 and json.loads(out)["options"] == entry.options
+    rows, _ = tables.recipe_rows(entry)
+    assert [r for r in rows if r[0] == "model: linear_path"] == [
+        ("model: linear_path", "True", "True")
+    ]
+    said = " ".join(json.loads(out)["caveats"])
+    assert "means over 7 columns" in said and "0.309" in said
+    assert not any(
+        r[0].startswith("model:") for r in tables.recipe_rows(registry.get_entry("mlp"))[0]
+    )
+
+
+def test_the_card_says_what_a_frechet_distance_is():
+    entry = registry.get_entry("dcgan@digits")
+    said = " ".join(caveats.caveats(entry, evidence.read(entry)))
+    assert "Heusel" in said and "last hidden layer of mnist_cnn@digits" in said
+    assert "no figure called FID" in said
 
 
 @pytest.mark.parametrize(

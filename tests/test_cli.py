@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 
 import kerazoo
-from kerazoo import _lazy, cli, files, registry
+from kerazoo import _lazy, cli, evaluating, files, registry
+from kerazoo.recipe import Recipe
+from kerazoo.training import trainer
+from kerazoo.training.run import Run
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy")
 
@@ -47,6 +51,7 @@ MISTAKES = {
     ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",
     ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs is 0",
     ("train", "mnist_cnn@digits", "--set", "lerning_rate=1"): "Did you mean 'learning_rate'",
+    ("train", "stacked_lstm@sine", "--set", "horizon=5000"): "is the entry's own",
     ("train", "mnist_cnn@digits", "--set", "learning_rate"): "FIELD=VALUE",
     ("train", "mnist_cnn@digits", "--set", "learning_rate=fast"): "must be a number",
     ("train", "mnist_cnn@digits", "--set", "learning_rate=nan"): "must be finite",
@@ -78,8 +83,8 @@ def test_usage_errors_are_status_2_too(arguments, command):
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"classes": 0}, "classes=0"),
-        ({"classes": 2.5}, "classes=2.5"),
+        ({"classes": 0}, "classes is 0"),
+        ({"classes": 2.5}, "classes is 2.5"),
         ({"input_shape": (28, 0, 1)}, "input_shape"),
         ({"input_shape": (2, 2, 1)}, "too small"),
         ({"input_shape": 28}, "input_shape"),
@@ -278,6 +283,32 @@ def test_json_is_one_document_on_standard_output(command):
             assert content["value"] == content["recorded"] and content["metric"] == "accuracy"
         if arguments[0] == "verify":
             assert content["passed"] is True
+
+
+@pytest.mark.parametrize("width", [63, 80, 90, 100, 140])
+def test_list_cuts_no_figure_short(command, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = command("list")
+    entries = out.partition("datasets")[0]
+    assert "…" not in entries
+    assert re.search(r"resnet_block@mnist .*98.79 ± 0.09 % +5\b", entries), "n beside the figure"
+    assert ("offline" in entries) == (width > 100)
+
+
+def test_train_and_evaluate_say_that_samples_are_too_much_alike(command, monkeypatch):
+    """What ``verify`` says, where only one run is looked at."""
+    also = {"smallest_class": 0.0, "largest_class": 0.42, "diversity": 0.5}
+    seen = evaluating.Evaluation("dcgan@digits", "dcgan@digits", "fd_mnist_cnn_digits_10k", 300.0,
+                                 300.0, 1.0, 360, also)  # fmt: skip
+    monkeypatch.setattr(evaluating, "evaluate", lambda source: seen)
+    _, out, _ = command("evaluate", "dcgan@digits")
+    assert "samples are uneven" in out and "mode collapse" in out
+    metrics = {"metric": seen.metric, "value": 300.0, "examples": 360, "also": also}
+    done = Run(path=Path("run"), model=None, history=[], metrics=metrics, entry="dcgan@digits",
+               tier="full", seed=0, recipe=Recipe(epochs=1), seconds=1.0)  # fmt: skip
+    monkeypatch.setattr(trainer, "train", lambda *a, **k: done)
+    _, out, _ = command("train", "dcgan@digits")
+    assert "samples are uneven" in out and "mode collapse" in out
 
 
 def test_list_and_show_read_well(command):

@@ -240,6 +240,8 @@ def test_sample_is_the_same_for_a_seed_and_takes_latents():
     assert not np.array_equal(one, kerazoo.sample("dcgan@digits", 5, seed=4))
     own = np.random.RandomState(3).standard_normal((5, 100))
     np.testing.assert_array_equal(one, kerazoo.sample("dcgan@digits", latents=own))
+    numpys = kerazoo.sample("dcgan@digits", np.int64(5), seed=np.uint8(3))
+    np.testing.assert_array_equal(one, numpys)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +255,7 @@ def test_sample_is_the_same_for_a_seed_and_takes_latents():
         ({"latents": np.zeros(100)}, r"shape \(100,\)"),
         ({"latents": np.full((1, 100), np.nan)}, "NaN"),
         ({"latents": "noise"}, "numbers"),
+        ({"latents": np.ones((1, 100), complex)}, "numbers: they are complex"),
     ],
 )
 def test_impossible_samples_are_refused(options, said):

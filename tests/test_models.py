@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import keras
@@ -83,7 +84,7 @@ def test_mlp_of_any_size():
     for hidden in ((0,), (3.5,), (True,)):
         with pytest.raises(kerazoo.KerazooError, match="hidden"):
             kerazoo.build("mlp", hidden=hidden)
-    with pytest.raises(kerazoo.KerazooError, match="outputs=0"):
+    with pytest.raises(kerazoo.KerazooError, match="outputs is 0"):
         kerazoo.build("mlp", outputs=0)
 
 
@@ -133,10 +134,12 @@ def test_option_b_projects():
     ("name", "options", "says"),
     [
         ("dcgan", {"input_shape": (28, 28)}, "it takes .height, width, channels."),
-        ("dcgan", {"latent": 0}, "latent=0; it must be a whole number from 1 up"),
+        ("dcgan", {"latent": 0}, "latent is 0; it must be a whole number from 1 up"),
         ("mlp", {"input_shape": (28, 28)}, r"it takes .columns,. or .height, width, channels."),
-        ("mlp", {"hidden": (8, 0)}, "hidden=0"),
+        ("mlp", {"hidden": (8, 0)}, "hidden is 0"),
         ("linear_regression", {"input_shape": (3, 4)}, "it takes .columns,."),
+        ("stacked_lstm", {"units": ()}, "units is empty"),
+        ("text_cnn", {"windows": ()}, "windows is empty"),
     ],
 )
 def test_options_that_no_model_can_be_built_of(name, options, says):
@@ -144,8 +147,27 @@ def test_options_that_no_model_can_be_built_of(name, options, says):
         kerazoo.build(name, **options)
 
 
+def test_numbers_of_numpy_are_numbers_too():
+    model = kerazoo.build("mnist_cnn_small", classes=np.int64(7), input_shape=(np.int32(9), 9, 1))
+    assert model.output_shape == (None, 7)
+    keras.Model.from_config(json.loads(json.dumps(model.get_config())))
+
+
+@pytest.mark.parametrize("nothing", [None, 5, ["mnist_cnn"]])
+@pytest.mark.parametrize(
+    "ask", [kerazoo.build, kerazoo.load_data, kerazoo.train, kerazoo.verify, kerazoo.evaluate,
+            kerazoo.sample, kerazoo.predictor, lambda x: kerazoo.export(x, "keras"),
+            lambda x: kerazoo.finetune(x, "photos")],
+)  # fmt: skip
+def test_what_is_no_name_is_said(ask, nothing):
+    with pytest.raises(kerazoo.KerazooError, match="give"):
+        ask(nothing)
+
+
 def test_residual_block_refuses_what_it_cannot_do():
-    with pytest.raises(kerazoo.KerazooError, match="stride=0"):
+    with pytest.raises(kerazoo.KerazooError, match=r"takes .n, height, width, channels"):
+        kerazoo.residual_block(keras.Input((8,)), 16)
+    with pytest.raises(kerazoo.KerazooError, match="stride is 0"):
         kerazoo.residual_block(keras.Input((8, 8, 16)), 16, stride=0)
     inputs = keras.Input((8, 8, 16))
     with pytest.raises(kerazoo.KerazooError, match="option='C'"):
@@ -181,7 +203,7 @@ def test_stacked_lstm_refuses_what_does_not_fit():
         kerazoo.build("stacked_lstm", input_shape=(10, 1), segment=3)
     with pytest.raises(kerazoo.KerazooError, match="as many targets"):
         kerazoo.build("stacked_lstm", input_shape=(10, 3), targets=1, subtract_last=True)
-    with pytest.raises(kerazoo.KerazooError, match="horizon=0"):
+    with pytest.raises(kerazoo.KerazooError, match="horizon is 0"):
         kerazoo.build("stacked_lstm", horizon=0)
 
 

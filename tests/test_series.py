@@ -124,6 +124,23 @@ def test_command_refuses_a_lookback_longer_than_the_series(command):
     assert status == 2 and "segment=8 must divide the look-back, 50" in err
 
 
+def test_the_errors_of_several_targets_are_said_of_each():
+    data = load_data("sine")
+    both = dataclasses.replace(
+        data,
+        info=dataclasses.replace(data.info, targets=("small", "large")),
+        test=Split(data.test.x, np.concatenate([data.test.y, data.test.y], axis=2)),
+        series=dataclasses.replace(data.series, std=np.array([1.0, 1000.0])),
+    )
+    wrong = both.test.y + np.array([0.5, -0.1], np.float32)
+    told = forecasting.measured(wrong, both)
+    small, large = (told.extra["by_target"][name] for name in ("small", "large"))
+    assert small == pytest.approx({"mse": 0.25, "mae": 0.5, "mae_natural": 0.5}, rel=1e-5)
+    assert large == pytest.approx({"mse": 0.01, "mae": 0.1, "mae_natural": 100.0}, rel=1e-4)
+    assert told.value == pytest.approx((0.25 + 0.01) / 2, rel=1e-5)
+    assert "by_target" not in forecasting.measured(data.test.y, data).extra
+
+
 def test_naive_forecasts_are_what_their_names_say():
     data = load_data("sine")
     said = forecasting.naive_forecasts(data.train, data)
@@ -288,6 +305,7 @@ BAD_CSV = {
     "order": (changed(0, "date,OT,HUFL,HULL,MUFL,MULL,LUFL,LULL"), "has the columns date, OT"),
     "gap": (etth_csv()[:100] + etth_csv()[101:], "line 101: .* without a gap"),
     "double": (etth_csv()[:101] + etth_csv()[100:], "line 102: .* without a gap"),
+    "missing": (changed(7, "2016-07-01 06:00:00,1,2,3,,5,6,7"), "line 8: MULL is missing"),
     "word": (changed(7, "2016-07-01 06:00:00,1,2,3,4,5,6,warm"), "line 8: .*warm"),
     "short row": (changed(7, "2016-07-01 06:00:00,1,2"), "line 8: 3 columns"),
     "date": (changed(7, "yesterday,1,2,3,4,5,6,7"), "line 8: .*yesterday"),

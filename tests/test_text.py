@@ -11,7 +11,7 @@ import pytest
 from conftest import real_data_missing
 
 import kerazoo
-from kerazoo import registry
+from kerazoo import predicting, registry
 from kerazoo.datasets import imdb, text
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import linear_models
@@ -123,14 +123,29 @@ def test_predict_reads_files_and_says_what_it_cannot_read(in_tmp):
         assert bad.label is None and why in bad.error, bad
 
 
+def test_a_text_shorter_than_any_of_its_training_has_a_note():
+    short, one, long = kerazoo.predict(
+        "text_cnn@imdb", [b"what a film", "123", "I have seldom seen so fine a film as this one"]
+    )
+    assert "knows 3 words of it" in short.note and "knows one word of it" in one.note
+    assert not long.note
+    for iterable in (iter(["what a film"]), np.array(["what a film"])):
+        assert kerazoo.predict("text_cnn@imdb", iterable)[0].probability == short.probability
+    assert "UTF-8" in kerazoo.predict("text_cnn@imdb", [b"caf\xe9"])[0].error
+
+
 def test_command_predicts_text_and_names_the_bad_one(command):
     status, out, err = command("predict", "text_cnn@imdb", "what a wonderful film", "")
     assert status == 2 and "positive" in out and "no word" in err
 
 
-def test_predict_wants_a_list():
-    with pytest.raises(kerazoo.KerazooError, match="list"):
-        kerazoo.predict("text_cnn@imdb", "what a film")
+@pytest.mark.parametrize(
+    "given", ["what a film", b"what a film", None, 5, [], iter(()), np.array(5)]
+)
+def test_predict_wants_a_list(given):
+    for known in (lambda x: kerazoo.predict("text_cnn@imdb", x), kerazoo.predictor("mlp@digits")):
+        with pytest.raises(kerazoo.KerazooError, match="list"):
+            known(given)
 
 
 def test_predict_refuses_what_is_neither_picture_nor_text():
@@ -197,3 +212,5 @@ def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
     seen = set(train) | set(validation)
     assert sum(x in seen for x in test) == 123
     assert "123 test examples" in inspect.getdoc(imdb.imdb)
+    shortest = min((x >= text.FIRST).sum() for x in data.train.x)
+    assert shortest == predicting.FEWEST_WORDS

@@ -49,8 +49,9 @@ def etth1() -> dict[str, np.ndarray]:
 
     Values are float64 ``(n, 1)`` in degrees Celsius: 8,640 hours of train, 2,880 of validation and
     2,880 of test, in order of time (12, 4 and 4 months of 30 days, the papers' split; the rest of
-    the file is not used). A window shows the last 96 hours (or ``lookback=``) and asks for the next
-    24; the test split has 2,857 windows, of which none is left out.
+    the file is not used). A window shows the last 96 hours, unless a recipe or ``lookback=`` says
+    otherwise, and asks for the next 24; the test split has 2,857 windows whatever the look-back,
+    of which none is left out.
     """
     return {name: values[:, -1:] for name, values in _splits().items()}
 
@@ -147,6 +148,9 @@ def _row(path: Path, line: int, row: list[str]) -> tuple[datetime.datetime, list
         when = datetime.datetime.fromisoformat(row[0])
         if when.tzinfo is not None:
             raise ValueError(f"{row[0]!r} has a time zone; ETTh1's hours have none")
+        for name, value in zip(COLUMNS, row[1:], strict=True):
+            if not value.strip():
+                raise ValueError(f"{name} is missing")
         values = [float(value) for value in row[1:]]
         if not all(map(math.isfinite, values)):
             raise ValueError("a value is NaN or infinite")

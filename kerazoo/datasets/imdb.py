@@ -41,7 +41,7 @@ def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     left out, split at blanks. Labels int64 ``(n,)``: 0 negative, 1 positive, of the test split as
     many of each. 20,000 train, 5,000 validation (carved from the original 25,000 by a fixed seed)
     and the original 25,000 test. The original holds some reviews more than once: 123 test examples
-    (0.5 %) are the same as one of train or validation, and 30 are in both of those.
+    (0.5 %) are the same as one of train or validation; train and validation have 30 in common.
     """
     raw = texts()
     known = text.read_vocabulary(VOCABULARY)

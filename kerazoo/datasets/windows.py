@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, whole
 from kerazoo.spec import Dataset, Series, Split, Windows
 
 if TYPE_CHECKING:
@@ -42,44 +42,40 @@ def windows_of(
     assert info.windows is not None
     asked = dataclasses.replace(
         info.windows,
-        lookback=info.windows.lookback if lookback is None else lookback,
-        horizon=info.windows.horizon if horizon is None else horizon,
+        lookback=info.windows.lookback if lookback is None else whole("lookback", lookback),
+        horizon=info.windows.horizon if horizon is None else whole("horizon", horizon),
     )
     _check(info, asked, {name: len(v) for name, v in values.items()})
     train = np.asarray(values["train"], np.float64)
     mean, std = train.mean(axis=0), train.std(axis=0)
     std = np.where(std > 0, std, 1.0)  # a constant column stays constant
-    whole = np.concatenate([values[s] for s in ("train", "validation", "test")])
-    whole = ((whole - mean) / std).astype(np.float32)
+    series = np.concatenate([values[s] for s in ("train", "validation", "test")])
+    series = ((series - mean) / std).astype(np.float32)
     splits, starts, begin = {}, {}, 0
     for name in ("train", "validation", "test"):
         end = begin + len(values[name])
         # The first target of the split's first window: the training split has no past before it.
         first = asked.lookback + asked.lead - 1 if name == "train" else begin
         starts[name] = np.arange(first, end - asked.horizon + 1)
-        splits[name] = _split(whole, starts[name], asked)
+        splits[name] = _split(series, starts[name], asked)
         begin = end
     return splits, Series(asked, mean, std, starts)
 
 
-def _split(whole: np.ndarray, starts: np.ndarray, asked: Windows) -> Split:
+def _split(series: np.ndarray, starts: np.ndarray, asked: Windows) -> Split:
     """Windows whose first target is at ``starts`` (consecutive), as views."""
     from numpy.lib.stride_tricks import sliding_window_view
 
     n, past = len(starts), starts[0] - asked.lead + 1 - asked.lookback
-    x = sliding_window_view(whole[past : past + asked.lookback + n - 1], asked.lookback, axis=0)
+    x = sliding_window_view(series[past : past + asked.lookback + n - 1], asked.lookback, axis=0)
     y = sliding_window_view(
-        whole[starts[0] : starts[0] + asked.horizon + n - 1], asked.horizon, axis=0
+        series[starts[0] : starts[0] + asked.horizon + n - 1], asked.horizon, axis=0
     )
     x, y = x.swapaxes(1, 2), y.swapaxes(1, 2)
     return Split(x, y if asked.targets is None else y[:, :, list(asked.targets)])
 
 
 def _check(info: Dataset, asked: Windows, lengths: Mapping[str, int]) -> None:
-    for name in ("lookback", "horizon"):
-        value = getattr(asked, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise KerazooError(f"{name} is {value!r}; it must be a whole number from 1 up.")
     needed = asked.lookback + asked.lead - 1 + asked.horizon
     if needed > lengths["train"]:
         raise KerazooError(

@@ -81,6 +81,14 @@ def learning_curves(title: str, history: list[dict[str, float]], curves: Sequenc
     return figure
 
 
+def save_learning_curves(
+    folder: Path, title: str, history: list[dict[str, float]], curves: Sequence[Curve]
+) -> None:
+    """Write the learning curves of a run; none where its history is not at hand."""
+    if history:
+        save(learning_curves(title, history, curves), folder / "learning_curves.png")
+
+
 def show_picture(axes: Any, picture: np.ndarray) -> None:
     """Draw pixels ``(height, width, 1 or 3)`` without axes."""
     axes.imshow(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, cmap="gray")

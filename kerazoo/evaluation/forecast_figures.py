@@ -20,6 +20,8 @@ STYLES = {  # of the naive forecasts: line and colour
     "linear": ("--", BLUE),
     "linear_from_last": (":", BLUE),
 }
+TRUTH: dict[str, Any] = {"color": "black", "lw": 1.4, "label": "truth"}
+FORECAST: dict[str, Any] = {"color": ORANGE, "lw": 1.6, "label": "forecast"}
 
 
 def forecasts(
@@ -38,24 +40,21 @@ def forecasts(
     # The last target is the one that the others are recorded for, in ETT the oil temperature.
     shown = list(targets)[-MOST_TARGETS:]
     columns = windows.targets or tuple(range(len(data.info.columns)))
-    context = min(data.test.x.shape[1], 4 * horizon)
+    lookback = data.test.x.shape[1]
+    context = min(lookback, 4 * horizon)
+    before = "context" if context == lookback else f"context (the last {context} of {lookback})"
     figure = new_figure(4.6 * EXAMPLES, 2.6 * len(shown) + 0.7)
     for row, target in enumerate(shown):
         mean, std = data.series.mean[columns[target]], data.series.std[columns[target]]
         for column, index in enumerate(chosen):
             axes = figure.add_subplot(len(shown), EXAMPLES, row * EXAMPLES + column + 1)
             past = data.test.x[index, -context:, columns[target]] * std + mean
-            axes.plot(range(1 - context, 1), past, color=GREY, lw=1, label="context")
+            axes.plot(range(1 - context, 1), past, color=GREY, lw=1, label=before)
             ahead = range(windows.lead, windows.lead + horizon)
 
-            lines: list[tuple[np.ndarray, dict[str, Any]]] = [
-                (data.test.y, {"color": "black", "lw": 1.4, "label": "truth"})
-            ]
-            for name, said in naive.items():
-                line, colour = STYLES.get(name, ("-", GREY))
-                look = {"ls": line, "lw": 1, "color": colour}
-                lines.append((said, {**look, "label": name.replace("_", " ")}))
-            lines.append((predicted, {"color": ORANGE, "lw": 1.6, "label": "forecast"}))
+            lines: list[tuple[np.ndarray, dict[str, Any]]] = [(data.test.y, TRUTH)]
+            lines += [(said, _look(name)) for name, said in naive.items()]
+            lines.append((predicted, FORECAST))
             for values, style in lines:
                 axes.plot(ahead, values[index, :, target] * std + mean, **style)
             axes.axvline(0.5, color=GREY, lw=0.6)
@@ -63,11 +62,8 @@ def forecasts(
             if row == len(shown) - 1:
                 axes.set_xlabel(f"{windows.step}s from the last value seen")
             tidy(axes)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.suptitle(title)
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8
-    )
+    _legend_below(figure, figure.axes[0])
     return figure
 
 
@@ -83,19 +79,34 @@ def _one_step(
     def natural(values: np.ndarray) -> np.ndarray:
         return values[stretch, 0, 0] * std + mean
 
-    figure = new_figure(11, 5)
+    figure = new_figure(11, 5.4)
     upper, lower = figure.add_subplot(2, 1, 1), figure.add_subplot(2, 1, 2)
     true = natural(data.test.y)
-    upper.plot(true, color="black", lw=1.4, label="truth")
-    upper.plot(natural(predicted), color=ORANGE, lw=1.2, label="forecast")
-    upper.plot(natural(naive["linear"]), color=GREEN, lw=0.8, ls="--", label="linear")
+    lines = [(natural(said), _look(name)) for name, said in naive.items()]
+    lines.append((natural(predicted), FORECAST))
+    upper.plot(true, **{**TRUTH, "lw": 3.5})  # so that a forecast on top of it does not hide it
+    for values, style in lines:
+        upper.plot(values, **style)
+        lower.plot(values - true, **style)
     upper.set_ylabel(literal(data.info.targets[0]))
-    lower.plot(natural(naive["linear"]) - true, color=GREEN, lw=0.8, ls="--", label="linear")
-    lower.plot(natural(predicted) - true, color=BLUE, lw=1, label="forecast")
     lower.set_ylabel("error")
     lower.set_xlabel(f"{data.series.windows.step}s of the test split")
-    for axes in (upper, lower):
-        axes.legend(frameon=False, fontsize=7)
-        tidy(axes)
+    tidy(upper)
+    tidy(lower)
     figure.suptitle(f"{title}, {data.series.windows.lead} {data.series.windows.step}s ahead")
+    _legend_below(figure, upper)
     return figure
+
+
+def _look(name: str) -> dict[str, Any]:
+    """How a naive forecast is drawn."""
+    line, colour = STYLES.get(name, ("-", GREY))
+    return {"ls": line, "lw": 1, "color": colour, "label": name.replace("_", " ")}
+
+
+def _legend_below(figure: Figure, axes: Any) -> None:
+    """One legend for all panels, which have the same lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8
+    )

@@ -90,11 +90,15 @@ def residual_block(
         A Keras tensor ``(n, ceil(height / stride), ceil(width / stride), filters)``.
 
     Raises:
-        KerazooError: another option, option A with fewer filters than channels, or filters or a
-            stride that is no positive whole number.
+        KerazooError: ``x`` has another rank, another option, option A with fewer filters than
+            channels, or filters or a stride that is no positive whole number.
 
     Source: He et al. 2015, figure 2 and section 3.2 (the block), section 3.3 (options A and B).
     """
+    if len(x.shape) != 4:
+        raise KerazooError(
+            f"residual_block: x has shape {tuple(x.shape)}; it takes (n, height, width, channels)."
+        )
     require_positive("residual_block", "filters", filters)
     require_positive("residual_block", "stride", stride)
     if option not in ("A", "B"):
@@ -153,7 +157,8 @@ def resnet_block(
 
     Stem (3 × 3 convolution, 32 maps, normalisation, ReLU, MaxPool 2), one residual block to 64
     maps with stride 2, mean over all places, Dense: 56,874 parameters for MNIST, 56,554 of them
-    trainable.
+    trainable. (``mnist_cnn_small`` has about as many, but another recipe: its pictures are not changed at
+    random. So their figures compare recipes as much as networks.)
 
     Args:
         input_shape: ``(height, width, channels)`` of raw pictures; at least 2 × 2.

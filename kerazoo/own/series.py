@@ -9,7 +9,7 @@ from kerazoo import fingerprint
 from kerazoo._lazy import keras
 from kerazoo.datasets.splitting import in_order
 from kerazoo.datasets.windows import windows_of
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, whole
 from kerazoo.own.csv_file import (
     as_numbers,
     first_no_number,
@@ -62,17 +62,16 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     times, dates = times_of(frame, asked.time, targets, where)
     regular, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
     values = regular.to_numpy(dtype=np.float64)
-    for name, n in (("horizon", asked.horizon), ("look-back", asked.lookback)):
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-            raise KerazooError(f"the {name} is {n!r}; give a whole number from 1 up.")
-    sizes = _sizes(len(values), asked.split, asked.horizon, where)
+    horizon = whole("the horizon", asked.horizon)
+    lookback = None if asked.lookback is None else whole("the look-back", asked.lookback)
+    sizes = _sizes(len(values), asked.split, horizon, where)
     unused = len(values) - sum(sizes.values())
     if unused:
         notes.append(f"the last {unused:,} steps are not used, as --split says")
-    lookback = asked.lookback or _lookback(sizes["train"], asked.horizon)
+    lookback = lookback or _lookback(sizes["train"], horizon)
     windows = Windows(
         lookback=lookback,
-        horizon=asked.horizon,
+        horizon=horizon,
         season=times.season if times.season and times.season <= lookback else None,
         step=times.step,
     )
@@ -114,7 +113,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
             "step": times.step,
             "day_first": times.day_first,
             "lookback": lookback,
-            "horizon": asked.horizon,
+            "horizon": horizon,
             "gaps": asked.gaps,
             "marks": {name: table.marks[name] for name in targets if name in table.marks},
         },
@@ -241,11 +240,15 @@ def _sizes(n: int, asked: tuple[int, int, int] | None, horizon: int, where: str)
             )
         test, validation = shares
         return {"train": n - validation - test, "validation": validation, "test": test}
-    if any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in asked):
-        raise KerazooError(f"split is {asked}; give three whole numbers from 1 up.")
-    if sum(asked) > n:
-        raise KerazooError(f"split {asked} needs {sum(asked):,} steps, but {where} has {n:,}.")
-    return dict(zip(("train", "validation", "test"), asked, strict=True))
+    if len(asked) != 3:
+        raise KerazooError(f"split is {asked}; give three sizes: train, validation, test.")
+    sizes = {
+        name: whole(f"the {name} split", size)
+        for name, size in zip(("train", "validation", "test"), asked, strict=True)
+    }
+    if (needed := sum(sizes.values())) > n:
+        raise KerazooError(f"split {asked} needs {needed:,} steps, but {where} has {n:,}.")
+    return sizes
 
 
 def _lookback(train: int, horizon: int) -> int:

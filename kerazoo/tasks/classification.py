@@ -10,7 +10,7 @@ from kerazoo.datasets import text
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import linear_models
 from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
-from kerazoo.evaluation.figures import Curve, is_picture, learning_curves, save
+from kerazoo.evaluation.figures import Curve, is_picture, save, save_learning_curves
 from kerazoo.evaluation.scores import Scores, binomial_standard_error
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
@@ -120,7 +120,7 @@ def write_pictures(
         Curve("accuracy", "error, %", scores.accuracy, lambda v: 100 * (1 - v)),
     ]
     headline = f"{title}: test accuracy {scores.accuracy:.2%}"
-    save(learning_curves(headline, history, curves), folder / "learning_curves.png")
+    save_learning_curves(folder, headline, history, curves)
     save(confusion_matrix(title, scores, data.info.labels), folder / "confusion_matrix.png")
     if is_picture(data.info.input_shape):
         save(worst_mistakes(title, scores, data), folder / "worst_mistakes.png")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import linear_models
-from kerazoo.evaluation.figures import Curve, learning_curves, save
+from kerazoo.evaluation.figures import Curve, save, save_learning_curves
 from kerazoo.evaluation.forecast_figures import forecasts
+from kerazoo.metrics import metric
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
 from kerazoo.tasks.outcome import Baselines, Outcome, mean_and_error
@@ -79,7 +80,11 @@ def measure(model: keras.Model, data: Data) -> Outcome:
 
     The main one, with its standard error, is what the dataset's ``metric`` says.
     """
-    predicted = engine.predict(model, data.test.x)
+    return measured(engine.predict(model, data.test.x), data)
+
+
+def measured(predicted: np.ndarray, data: Data) -> Outcome:
+    """What :func:`measure` says of forecasts ``(n, horizon, targets)`` of the test split."""
     figures = errors(predicted, data)
     name = data.info.metric
     return Outcome(
@@ -88,8 +93,28 @@ def measure(model: keras.Model, data: Data) -> Outcome:
         standard_error=standard_error(name, predicted, data),
         examples=len(data.test),
         also=figures,
+        extra=_by_target(predicted, data),
         raw=predicted,
     )
+
+
+def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
+    """The errors of each of several targets: their natural units are no common ones."""
+    targets = data.info.targets
+    if len(targets) < 2:
+        return {}
+    wrong = predicted.astype("float64") - data.test.y
+    natural = wrong * target_scale(data)
+    return {
+        "by_target": {
+            name: {
+                "mse": float((wrong[:, :, place] ** 2).mean()),
+                "mae": float(abs(wrong[:, :, place]).mean()),
+                "mae_natural": float(abs(natural[:, :, place]).mean()),
+            }
+            for place, name in enumerate(targets)
+        }
+    }
 
 
 def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
@@ -205,10 +230,13 @@ def write_pictures(
     folder: Path, title: str, history: list[dict[str, float]], outcome: Outcome, data: Data
 ) -> None:
     """Write learning curves, and forecasts beside context, truth and baselines."""
-    mse = {"mse": outcome.value, **outcome.also}["mse"]
-    mae = {"mae": outcome.value, **outcome.also}["mae"]
+    figures = {outcome.metric: outcome.value, **outcome.also}
+    mse, mae = figures["mse"], figures["mae"]
     headline = f"{title}: test MSE {mse:.4f}, MAE {mae:.4f} (standardised)"
+    if outcome.metric not in ("mse", "mae"):
+        measure = metric(outcome.metric)
+        headline += f", {measure.title} {measure.show(outcome.value)}"
     curves = [Curve("loss", "MSE, standardised", mse), Curve("mae", "MAE, standardised", mae)]
-    save(learning_curves(headline, history, curves), folder / "learning_curves.png")
+    save_learning_curves(folder, headline, history, curves)
     figure = forecasts(headline, outcome.raw, naive_forecasts(data.train, data), data)
     save(figure, folder / "forecasts.png")

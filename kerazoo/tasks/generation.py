@@ -14,7 +14,7 @@ from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import frechet
-from kerazoo.evaluation.figures import Curve, learning_curves, save
+from kerazoo.evaluation.figures import Curve, save, save_learning_curves
 from kerazoo.evaluation.sample_figures import over_training, write_grid
 from kerazoo.metrics import metric
 from kerazoo.recipe import Recipe
@@ -168,7 +168,7 @@ def write_pictures(
         Curve("d_loss", f"discriminator's loss, nats (a coin: {coin:.2f})"),
         Curve("g_loss", "generator's loss, nats"),
     ]
-    save(learning_curves(headline, history, curves), folder / "learning_curves.png")
+    save_learning_curves(folder, headline, history, curves)
     grids = {e: p for e in range(1, len(history) + 1) if (p := _grid_path(folder, e)).exists()}
     chosen = dict(sorted(grids.items())[-MOMENTS:])
     if chosen:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import linear_models
-from kerazoo.evaluation.figures import Curve, learning_curves, save
+from kerazoo.evaluation.figures import Curve, save, save_learning_curves
 from kerazoo.evaluation.regression_figures import predicted_against_true
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
@@ -157,6 +157,6 @@ def write_pictures(
     curves = [Curve("loss", "mean squared error", outcome.also["mse_natural"])]
     if len(data.info.targets) > 1:  # each may count in units of its own
         curves = [Curve("loss", "loss")]
-    save(learning_curves(headline, history, curves), folder / "learning_curves.png")
+    save_learning_curves(folder, headline, history, curves)
     figure = predicted_against_true(headline, data.test.y, outcome.raw, data.info.targets)
     save(figure, folder / "predicted_against_true.png")

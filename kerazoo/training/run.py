@@ -45,7 +45,7 @@ from filelock import FileLock, Timeout
 from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
-from kerazoo.errors import KerazooError, first_line
+from kerazoo.errors import KerazooError, first_line, whole
 from kerazoo.evidence import THEN
 from kerazoo.files import cannot_write, is_leftover, save_atomic, write_json, write_text
 from kerazoo.recipe import Recipe
@@ -137,10 +137,9 @@ def processor() -> str:
     return platform.processor() or "unknown processor"
 
 
-def require_seed(seed: Any) -> None:
-    """Raise KerazooError unless a seed is one."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise KerazooError(f"seed is {seed!r}; it must be a whole number from 0 to 2**32 - 1.")
+def require_seed(seed: Any) -> int:
+    """A seed as Python's own number; raises KerazooError unless it is one."""
+    return whole("seed", seed, least=0, most=2**32 - 1)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def train(
     recipe = entry.recipe_for(tier).replace(**dict(settings or {}))
     if epochs is not None:
         recipe = recipe.replace(epochs=epochs)
-    run.require_seed(seed)
+    seed = run.require_seed(seed)
     require_engine(engine)
     if tensorboard:
         _require_tensorboard()
