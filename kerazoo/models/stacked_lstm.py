@@ -38,7 +38,7 @@ def informer(table: str, *rows: tuple[str, float, float]) -> tuple[Published, ..
             metric=metric,
             source=f"{model}, in Zhou et al. 2021 (Informer), AAAI, {table}, ETTh1, horizon 24",
             conditions="the same 12/4/4-month split, standardised; mean of several runs, look-back "
-            "chosen by the authors",
+            "chosen by the authors, whose code leaves out the last 9 of 2,857 test windows",
         )
         for model, mse, mae in rows
         for metric, value in (("mse", mse), ("mae", mae))
