@@ -22,6 +22,7 @@ from pathlib import Path
 from kerazoo import caveats, evidence, reference_table, registry, tables
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import Reference
+from kerazoo.files import write_text
 from kerazoo.metrics import Metric, metric
 from kerazoo.recording import missing_seeds, redraw
 from kerazoo.spec import JUDGES, TIERS, Entry
@@ -81,7 +82,8 @@ def record(
 ) -> list[str]:
     """Train and record; what could not be recorded, with the reason. Judges come first."""
     judges = {by for _, by in JUDGES.values()}
-    names = sorted(asked or registry.list_entries(), key=lambda name: name not in judges)
+    chosen = [registry.get_entry(name).name for name in asked] or registry.list_entries()
+    names = sorted(chosen, key=lambda name: name not in judges)
     failed = []
     for name in names:
         entry = registry.get_entry(name)
@@ -98,6 +100,7 @@ def record(
                         record=True,
                         out=work / f"{entry.name}-{tier}",
                         resume=resume,
+                        engine=_engine(entry, tier) if missing else "auto",
                     )
                     print(report.table, flush=True)
                     write()  # each time: what is recorded and what is shown are never apart
@@ -111,6 +114,12 @@ def record(
 def _turns(entry: Entry, tier: str, seeds: int, missing: bool) -> list[tuple[int, int]]:
     """First seed and number of seeds of what is recorded together: all, or each that lacks."""
     return [(seed, 1) for seed in missing_seeds(entry, tier, seeds)] if missing else [(0, seeds)]
+
+
+def _engine(entry: Entry, tier: str) -> str:
+    """That of the recorded runs, which only runs of the same one join."""
+    recorded = evidence.read(entry).tiers.get(tier)
+    return recorded.engine if recorded is not None else "auto"
 
 
 def draw(asked: list[str]) -> None:
@@ -136,7 +145,7 @@ def _keep_pictures(run: Path, name: str) -> None:
 def write() -> int:
     """Write both generated texts."""
     for path, text in generated().items():
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         print(f"wrote {path}", file=sys.stderr)
     return 0
 
@@ -234,4 +243,8 @@ def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> lis
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KerazooError as error:
+        print(f"reproduce.py: error: {error}", file=sys.stderr)
+        sys.exit(2)

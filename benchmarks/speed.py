@@ -61,7 +61,7 @@ def main() -> None:
     for name in options.sections:
         if name not in SECTIONS:
             parser.error(f"no section {name!r}; there are {', '.join(SECTIONS)}")
-    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    figures: dict[str, Any] = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
     if not options.report:
         for name in options.sections or SECTIONS:
             rows = dict(figures.get(name, {}).get("figures", {}))

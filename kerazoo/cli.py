@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         _lazy.silence_import_logs()  # it prints some before it reads the variable
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on traces, for its users
+    for stream in (sys.stdout, sys.stderr):  # redirected on Windows, or in a locale of the past
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
         for name in options.imports:
@@ -85,7 +88,8 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _print_json(options: argparse.Namespace, content: Any) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    plain = (options.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    text = json.dumps(content, indent=2, ensure_ascii=plain, allow_nan=False)
     print(text, file=options.stdout)
 
 
@@ -94,7 +98,7 @@ def _console() -> Console:
 
     # A table must stay whole where there is no terminal to tell its width.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
-    return Console(width=width, highlight=False, markup=False)
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def _print(*parts: Any) -> None:
@@ -275,10 +279,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     else:
         measure = metric(result.metric)
         said = "as recorded" if result.same else f"recorded: {result.recorded!r}"
+        where = f"{result.split} examples of {result.entry.split('@')[1]}"
         _print(
             f"{result.source}: {measure.title} {measure.show(result.value)} (standard error "
-            f"{measure.number(result.standard_error)}) on {result.examples:,} test examples of "
-            f"{result.entry.split('@')[1]} ({said})",
+            f"{measure.number(result.standard_error)}) on {result.examples:,} {where} ({said})",
             *(f"{metric(m).title}: {metric(m).show(v)}" for m, v in result.also.items()),
             *_by_target(result.by_target),
             *(f"note: {said}" for said in caveats.uneven([result.also])),

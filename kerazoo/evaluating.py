@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ class Evaluation:
         value: measured now.
         recorded: of exactly these weights.
         standard_error: of ``value``, as an estimate over the examples of the test split.
-        examples: size of the test split.
+        examples: size of the split.
         also: the other metrics, measured now.
         by_target: of a series with several targets: the metrics of each.
+        split: ``test``, or ``validation`` of a run that was to leave test unread.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Evaluation:
     examples: int
     also: dict[str, float]
     by_target: dict[str, dict[str, float]] = field(default_factory=dict)
+    split: str = "test"
 
     @property
     def same(self) -> bool:
@@ -126,7 +128,8 @@ def _evaluate_run(folder: Path, data: Any, test: Any) -> Evaluation:
     refuse_data(folder, data, test)
     entry = registry.get_entry(finished.entry)
     outcome = tasks.of(entry).measure(finished.model, data_of_run(entry, finished))
-    return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+    measured = _evaluation(str(folder), entry, outcome, finished.metrics["value"])
+    return replace(measured, split=finished.metrics.get("split", "test"))
 
 
 def data_of_run(entry: Entry, finished: run.Run) -> Data:

@@ -21,6 +21,7 @@ from kerazoo.own.reading import IN_CODE, in_memory, is_best_learnt_anew, read
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry, Model
 from kerazoo.training import run
+from kerazoo.training.balance import require_classes
 from kerazoo.training.engine import require_engine
 from kerazoo.training.job import Job
 from kerazoo.training.run import Run
@@ -302,8 +303,7 @@ def nearest_entry(model: Model, own: Own) -> Entry:
 def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> Recipe:
     """The recipe of a training from scratch: the entry's own, sized to the data."""
     info, n, kind = own.data.info, len(own.data.train), own.treatment["kind"]
-    if balance and info.task != "classification":
-        raise KerazooError("balance weighs classes; this data has none.")
+    require_classes(balance, info.task)
     batch = min(base.recipe.batch_size, SMALL_BATCH) if n <= SMALL else base.recipe.batch_size
     recipe = base.recipe.replace(
         train_on="train",

@@ -30,7 +30,12 @@ def require_writable(folder: Path) -> None:
 
 
 def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
-    """Which of so many first seeds no run is recorded of that still speaks for the code."""
+    """Which of so many first seeds no run is recorded of that still speaks for the code.
+
+    Raises:
+        KerazooError: some are missing, and those that are recorded are of another Keras or
+            backend, so that fresh ones would take their place instead of joining them.
+    """
     recorded = evidence.read(entry).tiers.get(tier)
     there: set[int] = set()
     if recorded is not None:
@@ -40,7 +45,23 @@ def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
         data = data_for(entry, recipe)
         if not evidence.stale_reasons(recorded, recipe, model, data.sha256, judge):
             there = {r.seed for r in recorded.runs}
-    return [seed for seed in range(seeds) if seed not in there]
+    missing = [seed for seed in range(seeds) if seed not in there]
+    if missing and there and recorded is not None:
+        others = _other_versions(recorded, run.environment())
+        if others:
+            raise KerazooError(
+                f"its recorded runs cannot be joined: {'; '.join(others)}. Record all anew."
+            )
+    return missing
+
+
+def _other_versions(before: Reference, now: Mapping[str, str]) -> list[str]:
+    """How recorded runs differ from today's in what runs of one reference must share."""
+    return [
+        f"{name} was {before.environment.get(name)!r}, is {now[name]!r}"
+        for name in sorted(now.keys() - set(run.MAY_MOVE))
+        if before.environment.get(name) != now[name]
+    ]
 
 
 def record_reference(
@@ -118,13 +139,13 @@ def record_reference(
         engine=config["engine"],
     )
     weights = recorded.weights
-    if compact is not None and first.seed == together[0].seed:
+    shipped = compact is not None and first.seed == together[0].seed
+    if compact is not None and shipped:
         content, value = compact
         weights = BundledWeights(
             sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
         )
         write_bytes(evidence.weights_path(entry), content)
-        recorded_pictures.keep(entry, first.path)
     written = dataclasses.replace(
         recorded,
         metric=metric.name,
@@ -132,7 +153,9 @@ def record_reference(
         tiers={**recorded.tiers, tier: reference},
         weights=weights,
     )
-    path = evidence.write(entry, written)
+    path = evidence.write(entry, written)  # at once: it holds the checksum of the weights
+    if shipped:
+        recorded_pictures.keep(entry, first.path)
     print(f"kerazoo: recorded {path} from the runs in {folder}", file=sys.stderr)
     return written
 
@@ -166,9 +189,10 @@ def _still_valid(
     The machine may be another one, which each run then says of itself.
     """
     now = config["environment"]
-    must = now.keys() - set(run.MAY_MOVE)
-    same = all(before.environment.get(name) == now[name] for name in must)
-    if not stale and same and before.engine == config["engine"]:
+    others = _other_versions(before, now)
+    if before.engine != config["engine"]:
+        others.append(f"engine was {before.engine!r}, is {config['engine']!r}")
+    if not stale and not others:
         there = [{**before.environment, **r.environment} for r in before.runs]
         return [
             dataclasses.replace(r, environment=_beside(its, now))

@@ -342,8 +342,8 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
     from rich.text import Text
 
     table = Table(title="verify --all", title_justify="left")
-    for name in ("entry", "metric", "these runs", "allowed", "reference", "time", "verdict"):
-        right = name in ("these runs", "allowed", "reference", "time")
+    for name in ("entry", "metric", "these runs", "allowed", "reference (n)", "time", "verdict"):
+        right = name in ("these runs", "allowed", "reference (n)", "time")
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "verdict")
     for v in verdicts:
         if v.report is None:
@@ -356,7 +356,8 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
         measured = r.measure.short or r.measure.title
         said = "diverged" if math.isnan(r.mean) else show(r.mean)
         bound, seconds = f"{edge} {show(r.bound.value)}", duration(v.seconds)
-        table.add_row(v.entry, measured, said, bound, show(r.reference.mean), seconds, verdict)
+        recorded = f"{show(r.reference.mean)} ({r.reference.n})"
+        table.add_row(v.entry, measured, said, bound, recorded, seconds, verdict)
     return table
 
 

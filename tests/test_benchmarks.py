@@ -162,3 +162,10 @@ def test_reproduce_records_what_it_can_and_goes_on_where_it_stopped(
     assert trained == [2, 3] and [run.seed for run in reference.runs] == [0, 1, 2, 3]
     assert not reproduce.record(["bar_net@bars"], ["smoke"], 4, in_tmp / "other", missing=True)
     assert trained == [2, 3]
+    trained.append(1)  # no more is stopped
+    verifying.verify("bar_net", tier="smoke", record=True, engine="plain", out=in_tmp / "plain")
+    plain = evidence.read(registry.get_entry("bar_net@bars")).tiers["smoke"]
+    assert [run.seed for run in plain.runs] == [0] and plain.engine == "plain"
+    assert not reproduce.record(["bar_net"], ["smoke"], 2, in_tmp / "joined", missing=True)
+    joined = evidence.read(registry.get_entry("bar_net@bars")).tiers["smoke"]
+    assert [run.seed for run in joined.runs] == [0, 1] and joined.engine == "plain"

@@ -549,6 +549,16 @@ def test_a_damaged_run_is_a_clear_error(finished_run, command, tmp_path):
 
     assert "not finished" in broken("a", lambda f: (f / "metrics.json").unlink())
     assert "damaged" in broken("b", lambda f: (f / "metrics.json").write_text("{}"))
+    later = json.loads((finished_run / "config.json").read_text())
+    later["recipe"]["courage"] = 1
+    said = broken("e", lambda f: (f / "config.json").write_text(json.dumps(later)))
+    assert "recipe fields that this kerazoo does not know: courage" in said
+    for content in ("{}", "[]"):
+        folder = tmp_path / "f"
+        shutil.copytree(finished_run, folder, dirs_exist_ok=True)
+        (folder / "metrics.json").write_text(content)
+        status, _, err = command("evaluate", folder)
+        assert status == 2 and "is damaged" in err
     no_png = "is no PNG"
     assert no_png in broken("c", lambda f: (f / "learning_curves.png").write_text("<svg>"))
     assert "no pictures" in broken("d", lambda f: [p.unlink() for p in f.glob("*.png")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -52,6 +53,7 @@ MISTAKES = {
     ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs is 0",
     ("train", "mnist_cnn@digits", "--set", "lerning_rate=1"): "Did you mean 'learning_rate'",
     ("train", "stacked_lstm@sine", "--set", "horizon=5000"): "is the entry's own",
+    ("train", "linear_regression@diabetes", "--set", "balance=true"): "has none",
     ("train", "mnist_cnn@digits", "--set", "learning_rate"): "FIELD=VALUE",
     ("train", "mnist_cnn@digits", "--set", "learning_rate=fast"): "must be a number",
     ("train", "mnist_cnn@digits", "--set", "learning_rate=nan"): "must be finite",
@@ -388,8 +390,23 @@ def test_a_mistake_of_kerazoo_is_neither_fail_nor_yours(command, monkeypatch):
 
 
 def test_markup_in_paths_is_left_alone(private_zoo, command, in_tmp):
-    status, out, _ = command("train", "bar_net", "--epochs", "1", "--out", "run[red]x[/b]")
-    assert status == 0 and "run[red]x[/b]/model.keras" in out
+    name = "run[red]x[/b]:cat:"
+    status, out, _ = command("train", "bar_net", "--epochs", "1", "--out", name)
+    assert status == 0 and f"{name}/model.keras" in out
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_an_output_that_lacks_letters_is_no_mistake(in_tmp, monkeypatch, encoding):
+    """Redirected on Windows, or in a locale of the past."""
+    for arguments in (["list"], ["show", "dcgan@digits"], ["list", "--json"]):
+        whole = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(whole, encoding=encoding))
+        assert cli.main(arguments) == 0
+        sys.stdout.flush()
+        said = whole.getvalue().decode(encoding)
+        assert "dcgan@digits" in said
+        if "--json" in arguments:
+            assert {row["mean"] for row in json.loads(said)} > {None}
 
 
 def test_what_libraries_print_does_not_spoil_json(private_zoo, command, monkeypatch):

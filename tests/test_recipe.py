@@ -49,8 +49,11 @@ def test_fields_of_head_epochs_in_play():
 def test_rows_of_both_tiers_name_every_field_once(name):
     entry = registry.get_entry(name)
     rows, others = tables.recipe_rows(entry)
-    assert sorted([row[0] for row in rows] + others) == sorted(vars(entry.recipe))
+    named = [*vars(entry.recipe), *(f"model: {option}" for option in entry.options)]
+    assert sorted([row[0] for row in rows] + others) == sorted(named)
+    built = [(f"model: {option}", str(v), str(v)) for option, v in entry.options.items()]
+    assert rows[: len(built)] == built
     in_play = [entry.recipe_for(tier).in_play() for tier in TIERS]
-    for field, *values in rows:
+    for field, *values in rows[len(entry.options) :]:
         assert values == [str(fields.get(field, "–")) for fields in in_play]
         assert set(values) != {"–"}

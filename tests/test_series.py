@@ -14,7 +14,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import etth1, windows
 from kerazoo.datasets.cache import load_data
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, NotAtHand
 from kerazoo.metrics import METRICS
 from kerazoo.own.data import inner_model
 from kerazoo.spec import FORECAST_ERRORS, Dataset, Split, Windows
@@ -321,6 +321,19 @@ def test_bad_csv_names_file_and_line(tmp_path, name):
         read(tmp_path, lines)
 
 
+def test_a_damaged_download_is_not_replaced_where_there_is_no_network(tmp_path, monkeypatch):
+    def no_network(*_):
+        raise NotAtHand("no network")
+
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "ETTh1.csv").write_text("half a file")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAZOO_DATA_DIR", raising=False)
+    monkeypatch.setattr(etth1, "require_host", no_network)
+    with pytest.raises(NotAtHand, match="no network"):
+        etth1._path()
+
+
 def test_csv_with_other_values_is_refused_by_name(tmp_path, monkeypatch, cache_home, command):
     """A well-formed file of another series must not pass for ETTh1."""
     (tmp_path / "ETTh1.csv").write_text("\n".join(etth_csv()) + "\n", encoding="utf-8")
@@ -372,6 +385,25 @@ def test_forecaster_trains_and_draws(in_tmp):
     again = kerazoo.evaluate("run")
     assert again.same and again.metric == "mse"
     assert registry.metric_of(registry.get_entry("stacked_lstm@sine")).higher_is_better is False
+
+
+def test_two_stretches_say_as_much_of_their_scatter_as_two_figures_can():
+    data = load_data("sine")
+    horizon = data.test.y.shape[1]
+    own = dataclasses.replace(
+        data, test=Split(np.zeros((2 * horizon, 1, 1)), np.zeros((2 * horizon, horizon, 1)))
+    )
+    wrong = np.repeat([1.0, 3.0], horizon)[:, None, None] * np.ones((1, horizon, 1))
+    # Two stretches with MSEs of 1 and 9: their sample deviation is 8 / √2, that of the mean 4.
+    assert forecasting.standard_error("mse", wrong, own) == pytest.approx(4.0)
+
+
+def test_linear_forecasts_do_not_depend_on_how_many_windows_are_held(monkeypatch):
+    data = load_data("sine")
+    whole = forecasting.naive_forecasts(data.train, data)
+    monkeypatch.setattr(forecasting, "NUMBERS", 1_000)
+    for name, said in forecasting.naive_forecasts(data.train, data).items():
+        np.testing.assert_allclose(said, whole[name], rtol=1e-6, atol=1e-8)
 
 
 def test_the_standard_error_knows_that_neighbouring_windows_err_alike():

@@ -212,7 +212,10 @@ def test_validate_leaves_the_test_split_unread(private_zoo, in_tmp, command):
         == done.history[-1]["val_accuracy"]
     )
     assert not done.pictures
-    assert kerazoo.evaluate("run").same
+    seen = kerazoo.evaluate("run")
+    assert seen.same and seen.split == "validation" == seen.as_json()["split"]
+    _, out, _ = command("evaluate", "run/")
+    assert "validation examples of bars" in out
     with pytest.raises(KerazooError, match="add --set train_on=train"):
         kerazoo.train("stacked_lstm@sine", settings={"train_on": "train+validation"}, validate=True)
     asked = ("train", "linear_regression@diabetes", "--epochs", "1", "--validate")
@@ -225,6 +228,16 @@ def test_validated_windows_are_those_of_the_validation_split(in_tmp):
     asked = trainer.on_validation(data)
     assert asked.test is data.validation
     assert asked.series.starts["test"] is data.series.starts["validation"]
+
+
+def test_the_number_of_threads_is_the_one_that_the_backend_takes(monkeypatch):
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("TensorFlow's own variable")
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    assert engine.threads() == 3
+    for unset in ("0", "many"):
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", unset)
+        assert engine.threads() == len(os.sched_getaffinity(0))
 
 
 def test_a_run_on_another_number_of_threads_is_not_continued(private_zoo, in_tmp, monkeypatch):

@@ -344,6 +344,12 @@ def test_runs_of_another_machine_are_joined_and_say_so(recorded):
     changed = dataclasses.replace(recorded, recipe=recorded.recipe.replace(batch_size=16))
     assert recording.missing_seeds(recorded, "full", 10) == [3, 4, 5, 6, 9]
     assert recording.missing_seeds(changed, "full", 2) == [0, 1]
+    later = {**again.environment, "keras": "2.0.0"}
+    tiers = {"full": dataclasses.replace(again, environment=later)}
+    evidence.write(recorded, dataclasses.replace(evidence.read(recorded), tiers=tiers))
+    assert recording.missing_seeds(recorded, "full", 3) == [], "nothing is to be joined"
+    with pytest.raises(kerazoo.KerazooError, match=r"cannot be joined: keras was '2.0.0'"):
+        recording.missing_seeds(recorded, "full", 4)
 
 
 @pytest.mark.parametrize("how", ["environment", "engine"])

@@ -14,6 +14,7 @@ from kerazoo.datasets import brought
 from kerazoo.datasets.network import require_host
 from kerazoo.datasets.splitting import in_order
 from kerazoo.errors import KerazooError, NotAtHand, first_line
+from kerazoo.files import sha256_of_file
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Windows
 
@@ -96,7 +97,7 @@ def _path() -> Path:
     )
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()  # as Keras has it
     kept = home / "datasets" / FILE
-    if not kept.exists():
+    if not kept.exists() or sha256_of_file(kept) != SHA256:
         require_host(HOST, FILE, remedy)
     try:
         return Path(keras.utils.get_file(FILE, URL, file_hash=SHA256))

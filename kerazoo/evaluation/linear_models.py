@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.spec import Data, Split
@@ -28,9 +29,11 @@ def logistic(train: Split, test: Split) -> float:
     scikit-learn's defaults (L2, C = 1) with up to 200 iterations of L-BFGS, on the same training
     examples as the model.
     """
+    import numpy as np
+
     if train.x.ndim == 2:
         middle, spread = train.x.mean(axis=0), train.x.std(axis=0)
-        spread[spread == 0] = 1.0
+        spread[np.ptp(train.x, axis=0) == 0] = 1.0  # rounding may leave a deviation that is not 0
         return _logistic((train.x - middle) / spread, train.y, (test.x - middle) / spread, test.y)
     scale = float(train.x.max()) or 1.0
 
@@ -90,11 +93,39 @@ def least_squares(x: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> tuple[Any
         y: ``(n, outputs)``.
         ridge: L2 penalty on the coefficients, not the intercept, per example.
     """
+    return least_squares_of_parts(lambda: [(x, y)], ridge)
+
+
+def least_squares_of_parts(
+    parts: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]], ridge: float = 0.0
+) -> tuple[Any, Any]:
+    """As :func:`least_squares`, of rows that are too many to be held at once.
+
+    Args:
+        parts: gives the rows in parts, ``(x, y)`` each, the same ones each time it is called.
+        ridge: as there.
+    """
     import numpy as np
 
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    middle_x, middle_y = x.mean(axis=0), y.mean(axis=0)
-    centred = x - middle_x
-    gram = centred.T @ centred + ridge * len(x) * np.eye(x.shape[1])
-    coefficients = np.linalg.lstsq(gram, centred.T @ (y - middle_y), rcond=None)[0]
+    n = 0
+    sum_x: Any = 0.0
+    sum_y: Any = 0.0
+    low, high = np.inf, -np.inf
+    for x, y in parts():
+        n += len(x)
+        sum_x, sum_y = sum_x + x.sum(axis=0, dtype="f8"), sum_y + y.sum(axis=0, dtype="f8")
+        low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
+    middle_x, middle_y = sum_x / n, sum_y / n
+    gram: Any = 0.0
+    cross: Any = 0.0
+    for x, y in parts():
+        centred = np.where(low == high, 0.0, x - middle_x)
+        gram = gram + centred.T @ centred
+        cross = cross + centred.T @ (y - middle_y)
+    gram = gram + ridge * n * np.eye(len(middle_x))
+    # Each column in units of its own: else one that is small beside another is taken for nothing.
+    scale = np.sqrt(np.diag(gram))
+    scale[scale == 0] = 1.0
+    solved = np.linalg.lstsq(gram / scale[:, None] / scale, cross / scale[:, None], rcond=None)[0]
+    coefficients = solved / scale[:, None]
     return coefficients, middle_y - middle_x @ coefficients

@@ -157,8 +157,8 @@ def resnet_block(
 
     Stem (3 × 3 convolution, 32 maps, normalisation, ReLU, MaxPool 2), one residual block to 64
     maps with stride 2, mean over all places, Dense: 56,874 parameters for MNIST, 56,554 of them
-    trainable. (``mnist_cnn_small`` has about as many, but another recipe: its pictures are not changed at
-    random. So their figures compare recipes as much as networks.)
+    trainable. (``mnist_cnn_small`` has about as many, but another recipe: its pictures are not
+    changed at random. So their figures compare recipes as much as networks.)
 
     Args:
         input_shape: ``(height, width, channels)`` of raw pictures; at least 2 × 2.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from kerazoo.evaluation.forecast_figures import forecasts
 from kerazoo.metrics import metric
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
-from kerazoo.tasks.outcome import Baselines, Outcome, mean_and_error
+from kerazoo.tasks.outcome import Baselines, Outcome
 from kerazoo.training import engine
 from kerazoo.training.augmentation import with_augmentation
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 RIDGE = 1e-3  # per training window, on standardised values
+NUMBERS = 2**22  # of windows that are copied at a time
 
 
 def factory_options(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
@@ -158,7 +160,8 @@ def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
     each = each.mean(axis=(1, 2))
     length = max(round(len(each) ** 0.5), predicted.shape[1])
     stretches = np.array_split(each, max(2, len(each) // length)) if len(each) > 1 else [each]
-    _, error = mean_and_error([stretch.mean() for stretch in stretches])
+    means = [stretch.mean() for stretch in stretches]
+    error = float(np.std(means, ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
     mean = float(each.mean())
     if name == "nrmse":  # the square root of the mean squared error, over a constant
         scale = float(2 * np.sqrt(mean) * data.test.y.astype(np.float64).std())
@@ -210,14 +213,25 @@ def _linear(train: Split, test: Split, own: Any, *, from_last: bool) -> np.ndarr
         level = x[:, :, -1:] * from_last
         return (x - level).reshape(-1, x.shape[2]), level
 
-    inputs, level = rows(train.x)
-    change = np.swapaxes(train.y, 1, 2) - level
-    fitted, intercept = linear_models.least_squares(
-        inputs, change.reshape(len(inputs), -1), ridge=RIDGE
-    )
-    inputs, level = rows(test.x)
-    said = (inputs @ fitted + intercept).reshape(*level.shape[:2], -1) + level
-    return np.swapaxes(said, 1, 2)
+    def stretches(split: Split) -> Iterator[Split]:
+        """Overlapping windows are views of one series; copies of all of them may not fit."""
+        step = max(1, NUMBERS // split.x[0].size)
+        for start in range(0, len(split), step):
+            yield Split(split.x[start : start + step], split.y[start : start + step])
+
+    def examples() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for part in stretches(train):
+            inputs, level = rows(part.x)
+            change = np.swapaxes(part.y, 1, 2) - level
+            yield inputs, change.reshape(len(inputs), -1)
+
+    fitted, intercept = linear_models.least_squares_of_parts(examples, ridge=RIDGE)
+    said = []
+    for part in stretches(test):
+        inputs, level = rows(part.x)
+        ahead = (inputs @ fitted + intercept).reshape(*level.shape[:2], -1) + level
+        said.append(np.swapaxes(ahead, 1, 2))
+    return np.concatenate(said)
 
 
 def baselines(train: Split, data: Data) -> Baselines:

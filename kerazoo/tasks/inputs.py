@@ -18,4 +18,8 @@ def check_inputs(info: Dataset, split: str, x: np.ndarray) -> str:
         raise KerazooError(
             f"{where}: x has shape {x.shape}; expected (n, *{info.input_shape}) with n above 0."
         )
+    import numpy as np
+
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise KerazooError(f"{where}: x holds values that are NaN or infinite.")
     return where

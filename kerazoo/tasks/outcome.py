@@ -63,11 +63,3 @@ class Baselines:
         rows = {**self.naive, **self.limits}
         kept = {n: {m: v for m, v in f.items() if m != metric} for n, f in rows.items()}
         return {n: f for n, f in kept.items() if f}
-
-
-def mean_and_error(values: Any) -> tuple[float, float]:
-    """Mean of per-example figures and its standard error, examples taken as independent."""
-    import numpy as np
-
-    values = np.asarray(values, dtype=np.float64)
-    return float(values.mean()), float(values.std() / np.sqrt(len(values)))

@@ -94,8 +94,8 @@ def at_epoch(folder: Path, model: keras.Model, epoch: int, epochs: int) -> None:
 def measure(model: keras.Model, data: Data) -> Outcome:
     """R² on the test split (of several targets: the mean of theirs) and the mean squared error.
 
-    The standard error of R² is that of 200 bootstrap resamples of the test rows, seed 0; of very
-    few rows a resample may hold one value only, which has no R² and does not count.
+    The standard error of R² is that of 200 bootstrap resamples of the test rows, seed 0. A target
+    of which a resample holds one value only has no R² there and does not count.
     """
     import numpy as np
 
@@ -103,7 +103,8 @@ def measure(model: keras.Model, data: Data) -> Outcome:
     true = data.test.y.astype(np.float64)
     random = np.random.RandomState(0)
     draws = [random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS)]
-    again = [r_squared(true[i], predicted[i]) for i in draws if np.ptp(true[i], axis=0).all()]
+    differ = [(i, np.ptp(true[i], axis=0) > 0) for i in draws]
+    again = [r_squared(true[i][:, k], predicted[i][:, k]) for i, k in differ if k.any()]
     return Outcome(
         metric="r2",
         value=r_squared(true, predicted),

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kerazoo.errors import KerazooError
+from kerazoo.spec import Task
+
 if TYPE_CHECKING:
     import numpy as np
+
+
+def require_classes(balance: bool, task: Task) -> None:
+    """Raise KerazooError for a balance of what has no classes."""
+    if balance and task != "classification":
+        raise KerazooError("balance weighs classes; this data has none.")
 
 
 def class_weights(y: np.ndarray) -> dict[int, float]:

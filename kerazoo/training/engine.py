@@ -123,8 +123,9 @@ def threads() -> int:
         import tensorflow as tf
 
         chosen = tf.config.threading.get_intra_op_parallelism_threads()
-        if chosen:
-            return chosen
+        asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # which TensorFlow obeys then
+        if chosen or (asked.isdecimal() and int(asked)):
+            return chosen or int(asked)
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
 

@@ -258,6 +258,12 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise KerazooError(
                 f"the run in {folder} has format {config['format']}, this kerazoo reads {FORMAT}."
             )
+        later = config["recipe"].keys() - {f.name for f in dataclasses.fields(Recipe)}
+        if later:
+            raise KerazooError(
+                f"the run in {folder} has recipe fields that this kerazoo does not know: "
+                f"{', '.join(sorted(later))}. It is of a later version; install that."
+            )
     except KerazooError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -292,10 +298,12 @@ def load(folder: Path) -> Run:
         seconds = json.loads((folder / "timing.json").read_text(encoding="utf-8"))["seconds"]
         with open(folder / "history.csv", newline="", encoding="utf-8") as file:
             history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        weights = metrics["weights_sha256"]
+        recipe = Recipe(**config["recipe"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KerazooError(f"the run in {folder} is damaged: {error}") from error
     model = load_model(folder, config)
-    if fingerprint.of_weights(model) != metrics["weights_sha256"]:
+    if fingerprint.of_weights(model) != weights:
         raise KerazooError(
             f"the model in {folder} was altered: its weights are not those that were measured."
         )
@@ -307,7 +315,7 @@ def load(folder: Path) -> Run:
         entry=config["entry"],
         tier=config["tier"],
         seed=config["seed"],
-        recipe=Recipe(**config["recipe"]),
+        recipe=recipe,
         seconds=seconds,
     )
 

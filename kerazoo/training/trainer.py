@@ -16,6 +16,7 @@ from kerazoo.files import is_leftover, write_bytes, write_json, write_text
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Entry
 from kerazoo.training import checkpoint, loop, run
+from kerazoo.training.balance import require_classes
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.engine import require_engine
 from kerazoo.training.job import Job
@@ -133,6 +134,7 @@ def train_job(
             "the recipe's head_epochs train new last layers alone; this training has none (they "
             "are for fine-tuning)."
         )
+    require_classes(job.recipe.balance, registry.task_of(job.entry))
     try:
         with run.held(folder):
             run.prepare(folder, run.config_of(job), resume=resume)
