@@ -357,9 +357,7 @@ def _prepare_text(known: Predictor, raw: str) -> _Prepared:
         notes.append(f"only {texts.KEPT} {length} of its {len(tokens):,} words are read")
     if (read := int((ids > texts.UNKNOWN).sum())) < known.fewest_words:
         count = "one word" if read == 1 else f"{read} words"
-        notes.append(
-            f"it knows {count} of it, no text of its training was so short: little is sure"
-        )
+        notes.append(f"knows only {count} of it, fewer than of any training text: unsure")
     return _Prepared(ids, "; ".join(notes))
 
 

@@ -324,6 +324,7 @@ def test_list_and_show_read_well(command):
     assert status == 0 and "no entry matches" in err
 
 
+@pytest.mark.slow
 def test_user_module_from_the_command_line_and_the_environment(private_zoo, command, monkeypatch):
     for environment, arguments in (
         ({}, ["--import", "private_zoo"]),

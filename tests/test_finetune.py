@@ -293,6 +293,7 @@ def killed(monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_bits_and_resumes_to_them(digits_folder, in_tmp, killed):
     options = {"weights": "digits", "epochs": 4, "progress": False, "balance": True}
     whole = kerazoo.finetune("mnist_cnn_small", digits_folder, out="whole", **options)

@@ -18,11 +18,23 @@ USAGE = [block for block in PYTHON if "def " not in block]
 MODEL = next(block for block in PYTHON if "def " in block)
 
 
-@pytest.mark.parametrize("code", USAGE, ids=range(len(USAGE)))
+def trains(code: str) -> bool:
+    """Whether a block takes long."""
+    return "kerazoo.train(" in code or "kerazoo.finetune(" in code
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, id=str(place), marks=[pytest.mark.slow] if trains(code) else [])
+        for place, code in enumerate(USAGE)
+    ],
+)
 def test_code_of_the_readme_runs(code, in_tmp):
     exec(compile(code, "README.md", "exec"), {})
 
 
+@pytest.mark.slow
 def test_model_of_the_readme_goes_through_everything(private_registry, in_tmp, monkeypatch):
     assert len(MODEL.strip().splitlines()) <= 20
     (in_tmp / "my_zoo.py").write_text(MODEL)

@@ -242,11 +242,16 @@ def test_a_dataset_can_only_ask_for_what_its_task_measures(private_registry):
     [
         (["price"], 96, 24, "etth1", ()),
         (["price", "load"], 96, 24, "etth1", ()),
-        (["price", "load"], 96, 6, "etth1", ("head",)),
-        (["price"], 50, 24, "etth1", ("lstm1",)),
-        (["price", "load"], 192, 24, "etth1_multivariate", ()),
-        (["price"], 96, 24, "etth1_multivariate", ("linear_path",)),
-        (["price"], None, 7, "etth1", ("head",)),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                (["price", "load"], 96, 6, "etth1", ("head",)),
+                (["price"], 50, 24, "etth1", ("lstm1",)),
+                (["price", "load"], 192, 24, "etth1_multivariate", ()),
+                (["price"], 96, 24, "etth1_multivariate", ("linear_path",)),
+                (["price"], None, 7, "etth1", ("head",)),
+            )
+        ),
     ],
 )
 def test_a_users_series_starts_from_the_weights_that_fit(

@@ -127,7 +127,7 @@ def test_a_text_shorter_than_any_of_its_training_has_a_note():
     short, one, long = kerazoo.predict(
         "text_cnn@imdb", [b"what a film", "123", "I have seldom seen so fine a film as this one"]
     )
-    assert "knows 3 words of it" in short.note and "knows one word of it" in one.note
+    assert "knows only 3 words of it" in short.note and "knows only one word of it" in one.note
     assert not long.note
     for iterable in (iter(["what a film"]), np.array(["what a film"])):
         assert kerazoo.predict("text_cnn@imdb", iterable)[0].probability == short.probability

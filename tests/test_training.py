@@ -84,6 +84,7 @@ class Killed(Exception):
     """Stands for a process that ends in the middle of an epoch."""
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_anywhere_resumes_to_identical_weights(private_zoo, in_tmp, monkeypatch):
     """One run, killed in its first epoch, in its second, in its fifth."""
     straight = kerazoo.train("bar_net", out="straight", **OPTIONS)
@@ -537,6 +538,7 @@ def test_killed_after_the_last_epoch_resumes_to_the_trained_model(private_zoo, i
     assert resumed.metrics == whole.metrics
 
 
+@pytest.mark.slow
 def test_head_epochs_train_the_head_alone_and_resume_exactly(private_zoo, in_tmp, monkeypatch):
     def job():
         entry = registry.get_entry("bar_net")

@@ -243,7 +243,10 @@ def baselines(train: Split, data: Data) -> Baselines:
 def write_pictures(
     folder: Path, title: str, history: list[dict[str, float]], outcome: Outcome, data: Data
 ) -> None:
-    """Write learning curves, and forecasts beside context, truth and baselines."""
+    """Write learning curves, and forecasts beside context, truth and baselines.
+
+    The linear ones among these are fitted to the training split, whatever else a recipe trains on.
+    """
     figures = {outcome.metric: outcome.value, **outcome.also}
     mse, mae = figures["mse"], figures["mae"]
     headline = f"{title}: test MSE {mse:.4f}, MAE {mae:.4f} (standardised)"
