@@ -47,7 +47,7 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> Keraz
     return KerazooError(f"unknown {kind} {name!r}.{guess}{listed}{' ' + hint if hint else ''}")
 
 
-def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+def require_whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
     """A whole number within bounds as Python's own, which NumPy's are not; else a KerazooError."""
     given = isinstance(value, Integral) and not isinstance(value, bool)
     if not given or value < least or (most is not None and value > most):
@@ -58,7 +58,7 @@ def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int
 
 def require_positive(whose: str, name: str, value: Any) -> None:
     """Raise KerazooError unless an option is a whole number from 1 up."""
-    whole(f"{whose}: {name}", value)
+    require_whole(f"{whose}: {name}", value)
 
 
 def require_name(kind: str, name: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,9 @@ def refuse_data(source: str | os.PathLike[str], data: Any, test: Any) -> None:
         )
 
 
-def _evaluation(source: str, entry: Entry, outcome: Outcome, recorded: float) -> Evaluation:
+def _evaluation(
+    source: str, entry: Entry, outcome: Outcome, recorded: float, split: str = "test"
+) -> Evaluation:
     return Evaluation(
         source=source,
         entry=entry.name,
@@ -102,6 +104,7 @@ def _evaluation(source: str, entry: Entry, outcome: Outcome, recorded: float) ->
         examples=outcome.examples,
         also=dict(outcome.also),
         by_target=outcome.extra.get("by_target", {}),
+        split=split,
     )
 
 
@@ -128,8 +131,8 @@ def _evaluate_run(folder: Path, data: Any, test: Any) -> Evaluation:
     refuse_data(folder, data, test)
     entry = registry.get_entry(finished.entry)
     outcome = tasks.of(entry).measure(finished.model, data_of_run(entry, finished))
-    measured = _evaluation(str(folder), entry, outcome, finished.metrics["value"])
-    return replace(measured, split=finished.metrics.get("split", "test"))
+    split = finished.metrics.get("split", "test")
+    return _evaluation(str(folder), entry, outcome, finished.metrics["value"], split)
 
 
 def data_of_run(entry: Entry, finished: run.Run) -> Data:

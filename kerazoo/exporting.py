@@ -26,7 +26,7 @@ from kerazoo import _lazy, building, certifying, evidence, formats, registry
 from kerazoo.certifying import Certificate
 from kerazoo.composite import networks_of
 from kerazoo.datasets import text
-from kerazoo.errors import KerazooError, first_line, whole
+from kerazoo.errors import KerazooError, first_line, require_whole
 from kerazoo.evaluating import data_of_run, is_run, own_of_run, refuse_data
 from kerazoo.exported import Exported, as_trained, of_rows, of_series
 from kerazoo.files import save_folder_atomic, sha256_of_file, write_json, write_text
@@ -111,7 +111,7 @@ def export(
             file is left behind then.
     """
     module = formats.get(format)
-    rows = whole("rows", rows)
+    rows = require_whole("rows", rows)
     folder = Path(out) if out is not None else _default_folder(source, format)
     _refuse_taken(folder, force)
     if is_run(source):

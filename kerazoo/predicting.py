@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-FEWEST_WORDS = 10  # that the model knows, in a training text of IMDB
 MOST_CHARACTERS = 10_000_000  # of one text; more is a mistake, no review
 
 
@@ -73,7 +72,7 @@ class Predictor:
         invert: of pictures: what it does about dark and light unless it is told.
         text: of a run on texts: the column that held them.
         target: likewise, the one that held their classes.
-        fewest_words: that the model knows, in any text of its training; 0 where that is not known.
+        fewest_words: that any text of its training held; see :class:`kerazoo.spec.Dataset`.
     """
 
     model: keras.Model
@@ -277,6 +276,7 @@ def _classifier(source: str | os.PathLike[str]) -> Predictor:
             treatment.get("invert", "auto"),
             treatment.get("text"),
             treatment.get("targets", [None])[0],
+            config["data"].get("fewest_words", 0),
         )
     else:
         entry = registry.get_entry(os.fspath(source))
@@ -294,7 +294,7 @@ def _classifier(source: str | os.PathLike[str]) -> Predictor:
             list(dataset.labels),
             dataset.light_on_dark,
             tokens,
-            fewest_words=FEWEST_WORDS if dataset.name == "imdb" else 0,
+            fewest_words=dataset.fewest_words,
         )
     shape = found.model.input_shape[1:]
     if found.vocabulary is None and not is_picture(shape):
@@ -355,7 +355,7 @@ def _prepare_text(known: Predictor, raw: str) -> _Prepared:
     notes = []
     if len(tokens) > length:
         notes.append(f"only {texts.KEPT} {length} of its {len(tokens):,} words are read")
-    if (read := int((ids > texts.UNKNOWN).sum())) < known.fewest_words:
+    if (read := int(texts.known_words(ids))) < known.fewest_words:
         count = "one word" if read == 1 else f"{read} words"
         notes.append(f"knows only {count} of it, fewer than of any training text: unsure")
     return _Prepared(ids, "; ".join(notes))

@@ -95,6 +95,7 @@ def register_dataset(
     measured_on: str = "",
     light_on_dark: bool = False,
     vocabulary: Path | None = None,
+    fewest_words: int = 0,
 ) -> Callable[[LoaderFunction], LoaderFunction]:
     """Decorate a loader function to put it into the zoo under its own name.
 
@@ -143,6 +144,7 @@ def register_dataset(
             sha256=sha256,
             measured_on=measured_on,
             vocabulary=vocabulary,
+            fewest_words=fewest_words,
             light_on_dark=light_on_dark,
         )
         return loader

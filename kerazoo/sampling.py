@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import building, evidence, registry
 from kerazoo.composite import networks_of
-from kerazoo.errors import KerazooError, whole
+from kerazoo.errors import KerazooError, require_whole
 from kerazoo.evaluating import is_run
 from kerazoo.tasks import generation
 from kerazoo.training import run
@@ -41,7 +41,7 @@ def sample(
     import numpy as np
 
     if latents is None:
-        n = whole("n", n, most=MOST)
+        n = require_whole("n", n, most=MOST)
     seed = run.require_seed(seed)
     model = _trained(source)
     if latents is None:

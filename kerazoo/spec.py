@@ -213,6 +213,8 @@ class Dataset:
             ink can be turned round).
         windows: of a series: how it becomes examples.
         vocabulary: of text: the file with one token per line, in the order of their ids.
+        fewest_words: of text: how many words of the vocabulary any text of the training split holds
+            at least; predictions on a text with fewer are noted as unsure.
     """
 
     name: str
@@ -232,6 +234,7 @@ class Dataset:
     light_on_dark: bool = False
     windows: Windows | None = None
     vocabulary: Path | None = None
+    fewest_words: int = 0
 
     @property
     def classes(self) -> int:

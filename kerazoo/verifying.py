@@ -14,7 +14,7 @@ from typing import Any
 from kerazoo import building, evidence, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.caveats import best_naive, plain, uneven
-from kerazoo.errors import Diverged, Interrupted, KerazooError, whole
+from kerazoo.errors import Diverged, Interrupted, KerazooError, require_whole
 from kerazoo.evidence import Reference
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
@@ -229,7 +229,7 @@ def verify(
     """
     entry = registry.get_entry(name)
     recipe = entry.recipe_for(tier)
-    seeds = whole("seeds", seeds)
+    seeds = require_whole("seeds", seeds)
     if record and settings:
         raise KerazooError("a changed recipe cannot be recorded; change it in the model's file.")
     if record:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import keras
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 
 import kerazoo
@@ -421,7 +423,23 @@ def test_recorded_pictures_are_small_and_those_of_the_first_run(tmp_path, finish
 def test_recorded_forecasts_show_their_colours(dataset):
     """A picture of few colours is drawn with thin lines, whose colours must be among the few."""
     folder = recorded_pictures.folder_of(registry.get_entry(f"stacked_lstm@{dataset}"))
-    with Image.open(folder / "forecasts.png") as picture:
+    _require_colours(folder / "forecasts.png")
+
+
+def test_a_picture_that_is_kept_shows_its_colours(tmp_path, monkeypatch):
+    """The one of the benchmarks has every colour that there is: it was not made small."""
+    monkeypatch.setattr(recorded_pictures, "folder_of", lambda entry: tmp_path / "kept")
+    (tmp_path / "run").mkdir()
+    whole = ROOT / "benchmarks" / "pictures" / "stacked_lstm@etth1-forecasts.png"
+    shutil.copy(whole, tmp_path / "run" / "forecasts.png")
+    recorded_pictures.keep(registry.get_entry("stacked_lstm@etth1"), tmp_path / "run")
+    with Image.open(tmp_path / "kept" / "forecasts.png") as kept:
+        assert kept.mode == "P" and kept.width <= recorded_pictures.WIDEST
+    _require_colours(tmp_path / "kept" / "forecasts.png")
+
+
+def _require_colours(path):
+    with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
     for colour in (BLUE, ORANGE, GREEN):
         wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]

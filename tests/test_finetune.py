@@ -734,6 +734,8 @@ def test_texts_learn_from_the_zoos_weights(in_tmp):
     )  # fmt: skip
     said = kerazoo.predict(done.path, ["an excellent film", "the worst"])
     assert [p.label for p in said] == ["good", "bad"]
+    assert "knows only 3 words of it" in said[0].note  # the shortest of its training has five
+    assert not kerazoo.predict(done.path, ["a great film , truly great"])[0].note
     table = kerazoo.predict(done.path, "reviews.csv")  # the column of texts is remembered
     assert table.kind == "text" and len(table.frame) == len(rows)
     right = int((table.frame["label"] == [c for _, c in rows]).sum())

@@ -11,7 +11,7 @@ import pytest
 from conftest import real_data_missing
 
 import kerazoo
-from kerazoo import predicting, registry
+from kerazoo import registry
 from kerazoo.datasets import imdb, text
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import linear_models
@@ -212,5 +212,4 @@ def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
     seen = set(train) | set(validation)
     assert sum(x in seen for x in test) == 123
     assert "123 test examples" in inspect.getdoc(imdb.imdb)
-    shortest = min((x >= text.FIRST).sum() for x in data.train.x)
-    assert shortest == predicting.FEWEST_WORDS
+    assert text.known_words(data.train.x).min() == data.info.fewest_words

@@ -30,6 +30,7 @@ VOCABULARY = Path(__file__).parent / "imdb_vocabulary.txt.xz"
     ),
     offline=False,
     vocabulary=VOCABULARY,
+    fewest_words=10,
     sha256="28f48e56db5ff832311ef46beed6152e90072f4c8427142f9313e52897b0069f",
 )
 def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -54,6 +54,11 @@ def encode(texts: Iterable[str | bytes], vocabulary: Sequence[str], length: int)
     return np.stack(rows)
 
 
+def known_words(ids: np.ndarray) -> np.ndarray:
+    """How many tokens of texts are in the vocabulary: ids ``(…, length)`` to counts ``(…)``."""
+    return (ids >= FIRST).sum(axis=-1)
+
+
 @functools.cache
 def read_vocabulary(path: Path) -> tuple[str, ...]:
     """The tokens of a vocabulary file (one per line, ``.xz``), in the order of their ids.

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kerazoo.errors import KerazooError, whole
+from kerazoo.errors import KerazooError, require_whole
 from kerazoo.spec import Dataset, Series, Split, Windows
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def windows_of(
     assert info.windows is not None
     asked = dataclasses.replace(
         info.windows,
-        lookback=info.windows.lookback if lookback is None else whole("lookback", lookback),
-        horizon=info.windows.horizon if horizon is None else whole("horizon", horizon),
+        lookback=info.windows.lookback if lookback is None else require_whole("lookback", lookback),
+        horizon=info.windows.horizon if horizon is None else require_whole("horizon", horizon),
     )
     _check(info, asked, {name: len(v) for name, v in values.items()})
     train = np.asarray(values["train"], np.float64)

@@ -9,7 +9,7 @@ from kerazoo import fingerprint
 from kerazoo._lazy import keras
 from kerazoo.datasets.splitting import in_order
 from kerazoo.datasets.windows import windows_of
-from kerazoo.errors import KerazooError, whole
+from kerazoo.errors import KerazooError, require_whole
 from kerazoo.own.csv_file import (
     as_numbers,
     first_no_number,
@@ -62,8 +62,8 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     times, dates = times_of(frame, asked.time, targets, where)
     regular, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
     values = regular.to_numpy(dtype=np.float64)
-    horizon = whole("the horizon", asked.horizon)
-    lookback = None if asked.lookback is None else whole("the look-back", asked.lookback)
+    horizon = require_whole("the horizon", asked.horizon)
+    lookback = None if asked.lookback is None else require_whole("the look-back", asked.lookback)
     sizes = _sizes(len(values), asked.split, horizon, where)
     unused = len(values) - sum(sizes.values())
     if unused:
@@ -243,7 +243,7 @@ def _sizes(n: int, asked: tuple[int, int, int] | None, horizon: int, where: str)
     if len(asked) != 3:
         raise KerazooError(f"split is {asked}; give three sizes: train, validation, test.")
     sizes = {
-        name: whole(f"the {name} split", size)
+        name: require_whole(f"the {name} split", size)
         for name, size in zip(("train", "validation", "test"), asked, strict=True)
     }
     if (needed := sum(sizes.values())) > n:

@@ -103,6 +103,7 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
         input_shape=(LENGTH,),
         labels=target.labels,
         vocabulary=path,
+        fewest_words=int(text.known_words(splits["train"].x).min()),
         source=where,
     )
     data = as_data(info, splits)

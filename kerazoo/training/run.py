@@ -45,7 +45,7 @@ from filelock import FileLock, Timeout
 from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
-from kerazoo.errors import KerazooError, first_line, whole
+from kerazoo.errors import KerazooError, first_line, require_whole
 from kerazoo.evidence import THEN
 from kerazoo.files import cannot_write, is_leftover, save_atomic, write_json, write_text
 from kerazoo.recipe import Recipe
@@ -139,7 +139,7 @@ def processor() -> str:
 
 def require_seed(seed: Any) -> int:
     """A seed as Python's own number; raises KerazooError unless it is one."""
-    return whole("seed", seed, least=0, most=2**32 - 1)
+    return require_whole("seed", seed, least=0, most=2**32 - 1)
 
 
 @contextmanager
@@ -192,7 +192,9 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
     defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
     before["recipe"] = {**defaults, **before["recipe"]}
     before.setdefault("engine", "plain")  # before there was another one
-    before["environment"].setdefault("threads", config["environment"]["threads"])  # not noted then
+    # These were not noted once; what is known of them now held then too.
+    before["environment"].setdefault("threads", config["environment"]["threads"])
+    before["data"].setdefault("fewest_words", config["data"]["fewest_words"])
     began, here = before["environment"], config["environment"]
     before["environment"] = {name: was.rpartition(THEN)[2] for name, was in began.items()}
     moved = {k: here[k] for k in MAY_MOVE if before["environment"].get(k) != here[k]}
@@ -398,6 +400,7 @@ def config_of(job: Job) -> dict[str, Any]:
             "labels": list(dataset.labels),
             "light_on_dark": dataset.light_on_dark,
             "text": dataset.vocabulary is not None,
+            "fewest_words": dataset.fewest_words,
         },
         **job.about,
     }
