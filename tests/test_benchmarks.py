@@ -156,13 +156,27 @@ def test_reproduce_records_what_it_can_and_goes_on_where_it_stopped(
     assert len(before) == 2
     assert not reproduce.record(["bar_net@bars"], ["smoke"], 2, work)
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("metrics.json")} == before
+
+
+@pytest.mark.slow
+def test_reproduce_adds_the_seeds_that_lack_with_the_engine_of_the_others(
+    private_zoo, in_tmp, monkeypatch
+):
+    trained, train = [], verifying.train
+
+    def noted(entry, *args, seed, **options):
+        trained.append(seed)
+        return train(entry, *args, seed=seed, **options)
+
+    monkeypatch.setattr(reproduce, "write", lambda: None)
+    monkeypatch.setattr(verifying, "train", noted)
+    assert not reproduce.record(["bar_net@bars"], ["smoke"], 2, in_tmp / "work")
     trained.clear()
     assert not reproduce.record(["bar_net@bars"], ["smoke"], 4, in_tmp / "other", missing=True)
     reference = evidence.read(registry.get_entry("bar_net@bars")).tiers["smoke"]
     assert trained == [2, 3] and [run.seed for run in reference.runs] == [0, 1, 2, 3]
     assert not reproduce.record(["bar_net@bars"], ["smoke"], 4, in_tmp / "other", missing=True)
     assert trained == [2, 3]
-    trained.append(1)  # no more is stopped
     verifying.verify("bar_net", tier="smoke", record=True, engine="plain", out=in_tmp / "plain")
     plain = evidence.read(registry.get_entry("bar_net@bars")).tiers["smoke"]
     assert [run.seed for run in plain.runs] == [0] and plain.engine == "plain"

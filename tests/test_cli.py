@@ -215,6 +215,7 @@ def test_full_disk_is_a_clear_error(command, in_tmp, monkeypatch):
     assert not [p for p in (in_tmp / "run").rglob("*") if p.is_file()], "no half-written file"
 
 
+@pytest.mark.slow
 def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, command, monkeypatch):
     honest, calls = files.os.fsync, []
 

@@ -28,6 +28,7 @@ from kerazoo.verifying import FreshRun, Report, worst_allowed
 pytestmark = pytest.mark.usefixtures("real_data")
 ENTRIES = registry.list_entries()
 MODELS = registry.list_models()
+DEEP = ("resnet32", "resnet44", "resnet56", "resnet110")  # more of the blocks of resnet20
 MEASURED = [name for name in ENTRIES if not registry.get_entry(name).unmeasured]
 PICTURE_CLASSIFIERS = [
     name
@@ -82,7 +83,10 @@ def test_networks_are_made_of_keras_layers_with_names_of_their_own(name):
         assert names == [layer.name for layer in again[part].layers], "a layer has no name"
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in DEEP else n for n in MODELS],
+)
 def test_networks_open_in_plain_keras_and_say_the_same(name, tmp_path):
     for network in networks_of(built(name)).values():
         network.save(tmp_path / "network.keras")

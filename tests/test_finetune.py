@@ -349,6 +349,7 @@ def test_a_killed_training_on_a_table_resumes_to_the_same_bits(given, wine, in_t
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_augmentation_can_be_turned_off(digits_folder, in_tmp):
     """Also in the comparison from scratch; it changes what is learnt, and nothing else."""
     options = {"weights": "digits", "epochs": 1, "progress": False}
@@ -461,6 +462,7 @@ def test_a_table_of_numbers_from_a_frame(in_tmp):
         kerazoo.evaluate("linear_regression@diabetes", data=frame)
 
 
+@pytest.mark.slow
 def test_a_category_that_training_never_had_leaves_the_prediction_within_measure(in_tmp):
     random = np.random.RandomState(0)
     size, city = random.uniform(20, 120, 300), random.choice(["Bonn", "Kiel", "Ulm"], 300)
@@ -484,6 +486,7 @@ def test_a_category_that_training_never_had_leaves_the_prediction_within_measure
     np.testing.assert_allclose(raw(rows)[:, 0], said.frame["rent"][:2], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_file_of_the_one_column_that_a_model_reads(in_tmp, command):
     x = np.linspace(-1, 1, 200)
     pd.DataFrame({"x": x, "y": 3 * x}).to_csv("line.csv", index=False)
@@ -548,7 +551,8 @@ def test_the_way_of_training_is_said_before_it_begins(digits_folder, in_tmp, cap
     assert "trains classifier alone in 1 of 2 epochs" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["arrays", pytest.param("tensorflow", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("given", ["arrays", "tensorflow"])
 def test_rows_given_as_arrays_with_a_test_pair(in_tmp, given):
     x, y = sklearn_datasets.load_iris(return_X_y=True)
     data, test = (x[10:], y[10:]), (x[:10], y[:10])
@@ -624,6 +628,7 @@ def test_a_series_that_stands_still_in_the_end_is_measured(in_tmp):
     assert any("never changes in the test split" in w for w in done.warnings)
 
 
+@pytest.mark.slow
 def test_targets_of_any_size_are_learnt_in_their_own_units(in_tmp):
     random = np.random.RandomState(0)
     x = random.uniform(-1, 1, (300, 3))

@@ -186,6 +186,7 @@ def discs(private_registry, cache_home):
     return entry
 
 
+@pytest.mark.slow
 def test_a_generator_is_measured_on_data_without_a_judge(discs, in_tmp):
     done = kerazoo.train("dcgan@discs", out="run", progress=False)
     told = done.metrics

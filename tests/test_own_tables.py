@@ -124,9 +124,10 @@ def test_marks_in_a_column_of_categories_and_the_users_frame_stays():
 
 
 def test_a_header_of_any_length(tmp_path):
-    rows = [[f"gene_number_{i}" for i in range(9_000)], ["1"] * 9_000, ["2"] * 9_000]
+    names = [f"gene_{i}".ljust(70, "_") for i in range(2_000)]  # more than csv's 128 KiB
+    rows = [names, ["1"] * 2_000, ["2"] * 2_000]
     path = write(tmp_path / "wide.csv", "\n".join(map(",".join, rows)))
-    assert read_table(path).frame.shape == (2, 9_000)
+    assert read_table(path).frame.shape == (2, 2_000)
 
 
 def frame(**columns):

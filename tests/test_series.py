@@ -241,10 +241,10 @@ def test_a_dataset_can_only_ask_for_what_its_task_measures(private_registry):
     ("targets", "lookback", "horizon", "weights", "fresh"),
     [
         (["price"], 96, 24, "etth1", ()),
-        (["price", "load"], 96, 24, "etth1", ()),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (
+                (["price", "load"], 96, 24, "etth1", ()),
                 (["price", "load"], 96, 6, "etth1", ("head",)),
                 (["price"], 50, 24, "etth1", ("lstm1",)),
                 (["price", "load"], 192, 24, "etth1_multivariate", ()),

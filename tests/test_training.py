@@ -116,7 +116,7 @@ def test_a_run_that_ends_anywhere_resumes_to_identical_weights(private_zoo, in_t
         pytest.param("dcgan@digits", marks=pytest.mark.slow),
         pytest.param("stacked_lstm@sine", marks=pytest.mark.slow),
         "linear_regression@diabetes",  # momentum, and a normalisation adapted to the data
-        "mlp@digits",
+        pytest.param("mlp@digits", marks=pytest.mark.slow),
         pytest.param("resnet_block@digits", marks=pytest.mark.slow),
     ],
 )
@@ -663,6 +663,7 @@ def test_the_engine_changes_nothing_beyond_rounding(private_zoo, in_tmp, name):
         kerazoo.train(name, engine="fast")
 
 
+@pytest.mark.slow
 def test_fused_normalisation_changes_nothing_beyond_rounding(in_tmp):
     """A whole network, few steps: what is rounded otherwise grows from step to step.
 

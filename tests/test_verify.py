@@ -309,6 +309,7 @@ def test_a_reference_from_before_the_judge_was_recorded_stays_readable(recorded)
     assert evidence.read(recorded).tiers["full"].judge_sha256 == ""
 
 
+@pytest.mark.slow
 def test_recording_adds_seeds_and_drops_what_is_stale(recorded, monkeypatch):
     kerazoo.verify("bar_net", seeds=1, first_seed=7, record=True, progress=False)
     now = evidence.read(recorded)

@@ -76,6 +76,7 @@ def test_the_error_of_one_entry_is_its_verdict(both_recorded, command, monkeypat
     assert "2 passed, 1 failed, 0 skipped" in out
 
 
+@pytest.mark.slow
 def test_an_error_is_in_the_json(both_recorded, command, monkeypatch):
     stopping(monkeypatch, kerazoo.KerazooError("its folder is in use"))
     status, out, _ = command("verify", "--all", "--tier", "smoke", "--json")
