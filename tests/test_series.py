@@ -431,6 +431,16 @@ def test_the_standard_error_knows_that_neighbouring_windows_err_alike():
     assert np.mean(naive) < true / 2
 
 
+def test_the_standard_error_of_few_stretches_is_no_smaller_for_being_few():
+    data = kerazoo.load_data("sine")
+    horizon = data.test.y.shape[1]
+    wrong = np.repeat(np.sqrt([1.0, 2.0, 3.0]), horizon)  # three stretches, each as long as it
+    wrong = np.repeat(wrong[:, None, None], horizon, axis=1)
+    split = Split(np.zeros((len(wrong), 1, 1), "float32"), np.zeros(wrong.shape, "float32"))
+    said = forecasting.standard_error("mse", wrong, dataclasses.replace(data, test=split))
+    assert said == pytest.approx(1 / 3**0.5)  # their standard deviation, n - 1 in it, is 1
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

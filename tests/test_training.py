@@ -601,10 +601,12 @@ def test_a_layer_that_a_model_froze_stays_frozen(private_zoo, in_tmp):
     assert next(layer for layer in reversed(model.layers) if layer.weights).trainable
 
 
-def test_a_run_of_an_older_kerazoo_without_a_recipe_field_resumes(private_zoo, in_tmp):
+def test_a_run_of_an_older_kerazoo_that_notes_less_resumes(private_zoo, in_tmp):
     done = kerazoo.train("bar_net", epochs=1, out="run", progress=False)
     config = json.loads((done.path / "config.json").read_text())
     del config["recipe"]["head_epochs"]
+    del config["data"]["fewest_words"]
+    del config["environment"]["threads"]
     (done.path / "config.json").write_text(json.dumps(config))
     again = kerazoo.train("bar_net", epochs=1, out="run", resume=True, progress=False)
     assert again.metrics == done.metrics
