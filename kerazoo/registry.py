@@ -285,9 +285,12 @@ def list_entries(pattern: str = "*") -> list[str]:
 
 
 def get_model(name: str) -> Model:
-    """The registered model; raises KerazooError, with the nearest names, if there is none."""
+    """The registered model; raises KerazooError, with names that there are, if there is none."""
     require_name("a model", name)
     _load_built_in()
+    if name in _datasets and name not in _models:
+        on_it = ", ".join(list_entries(f"*@{name}")) or "there is none on it"
+        raise KerazooError(f"{name!r} is a dataset; name a model, or an entry: {on_it}.")
     if name not in _models:
         raise unknown("model", name, _models, f"`kerazoo list` shows all. {PRIVATE}")
     return _models[name]

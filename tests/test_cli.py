@@ -41,6 +41,7 @@ MISTAKES = {
     ("train", "mnist_cnn@digit"): "Did you mean 'mnist_cnn@digits'",
     ("train", "mnist_cnn@imdb"): "unknown entry",
     ("show", "resnet"): "unknown model",
+    ("show", "etth1"): "'etth1' is a dataset; name a model, or an entry: stacked_lstm@etth1.",
     ("evaluate", "mnist_cn"): "Did you mean",
     ("evaluate", "no/such/run"): "no run folder",
     ("predict", "mnist_cn", "x.png"): "Did you mean",
