@@ -169,7 +169,7 @@ def _sample(commands: Commands) -> None:
     command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
     command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
     command.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    command.add_argument("--out", metavar="FILE", default="samples.png", help="a PNG, one grid")
+    command.add_argument("--out", metavar="FILE", help="a PNG, one grid; default: samples.png")
 
 
 def _export(commands: Commands) -> None:

@@ -6,15 +6,15 @@ import inspect
 import os
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo import evidence, registry, tasks
+from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, first_line, require_positive, unknown
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Entry, Model
 
-if TYPE_CHECKING:
-    import keras
+OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")  # by backend
 
 
 def build(
@@ -106,22 +106,41 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
         if option not in parameters and not takes_any:
             raise unknown(f"option of model {model.name!r}", option, parameters)
     options = {name: _of_python(value) for name, value in options.items()}
-    _check_common_options(model.name, options)
+    activation = parameters.get("classifier_activation")
+    _check_common_options(
+        model.name, options, options.get("classifier_activation", activation and activation.default)
+    )
+    if keras.config.image_data_format() != "channels_last":
+        raise KerazooError(
+            "Keras is set to channels_first, and the models of the zoo have channels last: "
+            'keras.config.set_image_data_format("channels_last").'
+        )
     try:
         return model.factory(**options)
     except KerazooError:
         raise
-    except (ValueError, TypeError) as error:
-        shown = ", ".join(f"{k}={v!r}" for k, v in options.items())
+    except Exception as error:
+        if isinstance(error, MemoryError) or type(error).__name__ in OUT_OF_MEMORY:
+            raise KerazooError(
+                f"{_called(model, options)} is too large for this machine's memory."
+            ) from error
+        if not isinstance(error, (ValueError, TypeError)):
+            raise
         small = " The input shape is too small for the architecture, or of another kind."
         why = small if _builds_else(model, options) else ""
         raise KerazooError(
-            f"{model.name}({shown}) cannot be built: {first_line(error)}{why}"
+            f"{_called(model, options)} cannot be built: {first_line(error)}{why}"
         ) from error
 
 
+def _called(model: Model, options: dict[str, Any]) -> str:
+    return f"{model.name}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
+
+
 def _of_python(value: Any) -> Any:
-    """NumPy's whole numbers as Python's own, also those of a shape: they go into saved models."""
+    """NumPy's numbers and arrays as Python's own, also in a shape: they go into saved models."""
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, (tuple, list)):
         parts = map(_of_python, value)
         return tuple(parts) if isinstance(value, tuple) else list(parts)
@@ -140,13 +159,18 @@ def _builds_else(model: Model, options: dict[str, Any]) -> bool:
     return True
 
 
-def _check_common_options(name: str, options: dict[str, Any]) -> None:
+def _check_common_options(name: str, options: dict[str, Any], activation: str | None) -> None:
     """What every factory means by the options that follow from the data."""
     for option in ("classes", "outputs", "horizon", "targets", "vocabulary"):
         value = options.get(option, 1)
         if value is None and option == "outputs":
             continue  # a classifier
         require_positive(name, option, value)
+    if options.get("classes") == 1 and activation == "softmax":
+        raise KerazooError(
+            f"{name}: classes=1 with softmax, which is 1 for every example. Give 2 classes or "
+            "more; or classifier_activation='sigmoid'."
+        )
     shape = options.get("input_shape", (1,))
     if not isinstance(shape, (tuple, list)) or not all(
         isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape

@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
+        if options.imports or os.environ.get("KERAZOO_IMPORT"):
+            _lazy.load("keras")  # as these modules do themselves, but without TensorFlow's logs
         for name in options.imports:
             registry.import_module(name)
         options.stdout = sys.stdout
@@ -361,9 +363,11 @@ def _sample(options: argparse.Namespace) -> int:
     from kerazoo.evaluation.sample_figures import write_grid
     from kerazoo.sampling import sample
 
-    path = Path(options.out)
+    path = Path(options.out or "samples.png")
     if path.suffix.lower() != ".png":
         raise KerazooError(f"--out {options.out}: give a file name that ends in .png.")
+    if options.out is None and path.exists():
+        raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
     pictures = sample(options.source, options.n, seed=options.seed)
     write_grid(pictures, path)
     if options.json:

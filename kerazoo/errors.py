@@ -61,6 +61,21 @@ def require_positive(whose: str, name: str, value: Any) -> None:
     require_whole(f"{whose}: {name}", value)
 
 
+def require_sizes(whose: str, name: str, values: Any) -> None:
+    """Raise KerazooError unless an option is a list of whole numbers from 1 up."""
+    if not isinstance(values, (tuple, list)):
+        raise KerazooError(f"{whose}: {name}={values!r}; give a list of whole numbers: [{values}].")
+    for value in values:
+        require_positive(whose, name, value)
+
+
+def require_flags(whose: str, **flags: Any) -> None:
+    """Raise KerazooError unless each option is True or False: ``"no"`` would count as True."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise KerazooError(f"{whose}: {name}={value!r}; give True or False.")
+
+
 def require_name(kind: str, name: Any) -> None:
     """Raise KerazooError unless what should be a name is text."""
     if not isinstance(name, str):

@@ -311,14 +311,18 @@ def _prepare_picture(known: Predictor, given: Any, invert: Invert) -> _Prepared:
         return _Prepared(_pixels(given, shape))
     if not isinstance(given, (str, os.PathLike)):
         raise KerazooError(f"{given!r} is neither a file name nor an array.")
+    if not os.fspath(given):
+        raise KerazooError("an empty name; give a picture file.")
     picture = read_picture(
         Path(given),
         shape,
         light_on_dark=known.light_on_dark,
         invert=invert,
     )
-    note = "dark and light exchanged (--invert no: leave as it is)" if picture.inverted else ""
-    return _Prepared(picture.pixels, note)
+    notes = [f"the first of {picture.frames} frames"] if picture.frames > 1 else []
+    if picture.inverted:
+        notes.append("dark and light exchanged (--invert no: leave as it is)")
+    return _Prepared(picture.pixels, "; ".join(notes))
 
 
 def _pixels(given: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -85,9 +85,8 @@ class Recipe:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise KerazooError(
-                    f"recipe field {name} is {value!r}; it must lie between {low:g} and {high:g}."
-                )
+                bounds = f"between {low:g} and {high:g}" if high < math.inf else f"from {low:g} up"
+                raise KerazooError(f"recipe field {name} is {value!r}; it must lie {bounds}.")
         for name, owners in _OPTIMIZER_FIELDS.items():
             changed = getattr(self, name) != Recipe.__dataclass_fields__[name].default
             if changed and self.optimizer not in owners:

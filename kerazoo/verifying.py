@@ -240,8 +240,8 @@ def verify(
     if not record and tier not in recorded.tiers:
         raise KerazooError(
             f"{entry.name} has no recorded reference for tier {tier!r}, so there is nothing to "
-            f"verify against. Record one: kerazoo verify {entry.name} --tier {tier} --seeds 5 "
-            "--record"
+            f"verify against. Record one: kerazoo verify {entry.name} --tier {tier} --seeds "
+            f"{entry.seeds} --record"
         )
     start = first_seed
     if start is None:
@@ -273,6 +273,7 @@ def verify(
         notes=(
             *notes,
             *_notes(fresh, reference, metric_named(recorded.metric)),
+            *wide(reference, len(fresh), metric_named(recorded.metric)),
             *uneven([r.metrics["also"] for r in runs if r]),
         ),
     )
@@ -310,6 +311,20 @@ def prediction_margin(reference: Reference, k: int) -> float:
         return 0.0
     t = float(stats.t.ppf(CONFIDENCE, reference.n - 1))
     return t * reference.std * math.sqrt(1 / k + 1 / reference.n)
+
+
+def wide(reference: Reference, k: int, metric: Metric) -> list[str]:
+    """That the reference scatters so much that no verdict on k runs can be relied on."""
+    naive = best_naive(reference.baselines, metric)
+    if naive is None or not metric.is_better(reference.mean, naive[1]):
+        return []
+    if abs(reference.mean - naive[1]) > prediction_margin(reference, k):
+        return []
+    return [
+        f"the {reference.n} recorded runs scatter so much that the bound is no better than "
+        f"{plain(naive[0])}: a PASS says little, more recorded seeds (--seeds N --record) or more "
+        "fresh ones say more"
+    ]
 
 
 def _default_folder(entry: Entry, tier: str) -> Path:

@@ -52,15 +52,19 @@ MISTAKES = {
     ("train", "mnist_cnn@digits", "--resume"): "--out",
     ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",
     ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs is 0",
+    ("train", "mnist_cnn@digits", "--checkpoint-seconds", "nan"): "seconds from 0 up",
+    ("train", "mnist_cnn@digits", "--checkpoint-seconds", "-1"): "seconds from 0 up",
+    ("verify", "resnet110"): "--seeds 3 --record",
     ("train", "mnist_cnn@digits", "--set", "lerning_rate=1"): "Did you mean 'learning_rate'",
     ("train", "stacked_lstm@sine", "--set", "horizon=5000"): "is the entry's own",
     ("train", "linear_regression@diabetes", "--set", "balance=true"): "has none",
     ("train", "mnist_cnn@digits", "--set", "learning_rate"): "FIELD=VALUE",
     ("train", "mnist_cnn@digits", "--set", "learning_rate=fast"): "must be a number",
     ("train", "mnist_cnn@digits", "--set", "learning_rate=nan"): "must be finite",
-    ("train", "mnist_cnn@digits", "--set", "learning_rate=-1"): "must lie between",
-    ("train", "mnist_cnn@digits", "--set", "batch_size=0"): "must lie between",
+    ("train", "mnist_cnn@digits", "--set", "learning_rate=-1"): "must lie",
+    ("train", "mnist_cnn@digits", "--set", "batch_size=0"): "must lie between 1 and",
     ("train", "mnist_cnn@digits", "--set", "batch_size=1.5"): "whole number",
+    ("train", "mnist_cnn@digits", "--set", "train_examples=0"): "must lie from 1 up",
     ("train", "mnist_cnn@digits", "--set", "optimizer=adamm"): "choose one of",
     ("train", "mnist_cnn@digits", "--set", "momentum=0.9"): "optimizer='sgd'",
     ("--import", "no_such_module", "list"): "cannot import",
@@ -287,6 +291,19 @@ def test_json_is_one_document_on_standard_output(command):
             assert content["value"] == content["recorded"] and content["metric"] == "accuracy"
         if arguments[0] == "verify":
             assert content["passed"] is True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [["--import", "my_zoo.py"], []])
+def test_a_users_module_is_imported_without_tensorflows_logs(in_tmp, way):
+    source = "import sys\nimport keras\nprint('the module speaks', file=sys.stderr)\n"
+    (in_tmp / "my_zoo.py").write_text(source)
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    if not way:
+        environment["KERAZOO_IMPORT"] = "my_zoo.py"
+    command = [sys.executable, "-m", "kerazoo", *way, "list", "mlp"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == "the module speaks\n"
 
 
 @pytest.mark.parametrize("width", [63, 80, 90, 100, 140])

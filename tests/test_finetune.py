@@ -647,6 +647,21 @@ def test_targets_of_any_size_are_learnt_in_their_own_units(in_tmp):
     assert kerazoo.evaluate(done.path).same  # the saved model knows the units
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1e-5, 1.0, 1e12])
+def test_one_target_of_any_size_is_learnt_alike(in_tmp, size):
+    random = np.random.RandomState(0)
+    a, b = random.normal(size=(2, 300))
+    frame = pd.DataFrame(
+        {"a": a, "b": b, "y": (3 * a - 2 * b + 0.1 * random.normal(size=300)) * size}
+    )
+    done = kerazoo.finetune("mlp", frame, target="y", scratch=False, epochs=60, progress=False)
+    assert done.metrics["value"] > 0.98
+    assert done.history[-1]["mse"] == pytest.approx(
+        done.history[-1]["loss"] * frame["y"].var(), rel=0.1
+    )
+
+
 @pytest.mark.parametrize(
     ("rows", "settings", "optimizer", "decay"),
     [

@@ -279,6 +279,10 @@ def test_sample_command(command, in_tmp):
     ):
         status, _, err = command("sample", *arguments)
         assert status == 2 and said in err, arguments
+    (in_tmp / "samples.png").write_text("somebody's")
+    status, _, err = command("sample", "dcgan@digits", "--n", "2")
+    assert status == 2 and "samples.png exists" in err
+    assert (in_tmp / "samples.png").read_text() == "somebody's"
 
 
 def test_grid_places_pictures_in_rows(tmp_path):

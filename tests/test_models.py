@@ -139,7 +139,17 @@ def test_option_b_projects():
         ("mlp", {"hidden": (8, 0)}, "hidden is 0"),
         ("linear_regression", {"input_shape": (3, 4)}, "it takes .columns,."),
         ("stacked_lstm", {"units": ()}, "units is empty"),
-        ("text_cnn", {"windows": ()}, "windows is empty"),
+        ("text_cnn", {"windows": ()}, "give the width of one convolution or more"),
+        ("text_cnn", {"windows": (2, 2)}, "each once"),
+        ("text_cnn", {"windows": 3}, r"a list of whole numbers: \[3\]"),
+        ("mlp", {"hidden": 3}, "hidden=3; give a list"),
+        ("stacked_lstm", {"units": 50}, "units=50; give a list"),
+        ("stacked_lstm", {"segment": 2.0}, "segment is 2.0"),
+        ("stacked_lstm", {"per_column": "no"}, "per_column='no'; give True or False"),
+        ("linear_regression", {"standardise": "no"}, "give True or False"),
+        ("mlp", {"natural_outputs": True}, "give outputs too"),
+        ("lenet5", {"classes": 1}, "1 for every example"),
+        ("mlp", {"hidden": (10**9,)}, "too large for this machine's memory"),
     ],
 )
 def test_options_that_no_model_can_be_built_of(name, options, says):
@@ -151,6 +161,30 @@ def test_numbers_of_numpy_are_numbers_too():
     model = kerazoo.build("mnist_cnn_small", classes=np.int64(7), input_shape=(np.int32(9), 9, 1))
     assert model.output_shape == (None, 7)
     keras.Model.from_config(json.loads(json.dumps(model.get_config())))
+    model = kerazoo.build("stacked_lstm", units=np.array([3, 4]), per_column=np.False_)
+    assert [model.get_layer(f"lstm{i}").units for i in (1, 2)] == [3, 4]
+    inputs = keras.Input((8, 8, 2))
+    assert kerazoo.residual_block(inputs, np.int8(6), stride=np.int64(2)).shape == (None, 4, 4, 6)
+
+
+def test_one_output_is_a_class_where_it_is_no_share():
+    assert kerazoo.build("mlp", classes=1, classifier_activation="sigmoid").output_shape == (
+        None,
+        1,
+    )
+
+
+def test_channels_first_is_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        for ask in (
+            lambda: kerazoo.build("resnet8"),
+            lambda: kerazoo.residual_block(keras.Input((2, 8, 8)), 6),
+        ):
+            with pytest.raises(kerazoo.KerazooError, match="set to channels_first"):
+                ask()
+    finally:
+        keras.config.set_image_data_format("channels_last")
 
 
 @pytest.mark.parametrize("nothing", [None, 5, ["mnist_cnn"]])
@@ -165,8 +199,11 @@ def test_what_is_no_name_is_said(ask, nothing):
 
 
 def test_residual_block_refuses_what_it_cannot_do():
-    with pytest.raises(kerazoo.KerazooError, match=r"takes .n, height, width, channels"):
+    with pytest.raises(kerazoo.KerazooError, match=r"tensor .n, height, width, channels"):
         kerazoo.residual_block(keras.Input((8,)), 16)
+    for strange in (keras.Input((8, 8, None)), [1.0]):
+        with pytest.raises(kerazoo.KerazooError, match="channels are known"):
+            kerazoo.residual_block(strange, 16)
     with pytest.raises(kerazoo.KerazooError, match="stride is 0"):
         kerazoo.residual_block(keras.Input((8, 8, 16)), 16, stride=0)
     inputs = keras.Input((8, 8, 16))

@@ -164,6 +164,8 @@ def frame(**columns):
         ({"a": [1e39, *range(59)]}, "y", "line 2: the value is too large"),
         ({}, ("a", "a"), "'a' is given twice"),
         ({"y": np.r_[5.5, 6.5, np.zeros(58)]}, "y", "0 in every row of the test split"),
+        ({"y": np.arange(60) * 1e-9}, "y", "column 'y' varies by .*e-08 .* other units"),
+        ({"b": np.arange(60) * 1e-9}, "y", "column 'b' varies by"),
     ],
 )
 def test_targets_and_values_that_nothing_can_be_learnt_from(columns, target, says):
@@ -197,6 +199,15 @@ def test_truth_is_a_number_in_a_file_and_in_a_frame_alike(tmp_path):
     )
     maybe = frame(sunny=pd.array([True, None, False] * 20, dtype="boolean"))
     assert any(c.missing for c in columns_from(table_from(maybe, asked).treatment))
+
+
+def test_what_varies_by_rounding_only_is_no_tiny_column():
+    table_from(frame(b=0.3 + np.arange(60) % 2 * 6e-17), Asked(target="y"))
+
+
+def test_a_table_of_the_target_alone_is_said():
+    with pytest.raises(KerazooError, match="no column to learn from: it has the target only"):
+        table_from(frame()[["y"]], Asked(target="y"))
 
 
 def test_a_wish_for_classes_is_not_ignored():

@@ -69,7 +69,8 @@ def test_every_kind_of_picture_is_the_same_digit(in_tmp, seven, command):
     said = {p["input"]: p for p in json.loads(out)}
     assert status == 0, err
     assert {f: p["label"] for f, p in said.items()} == dict.fromkeys(files, "7")
-    assert [f for f, p in said.items() if p["note"]] == ["ink.png"]
+    assert [f for f, p in said.items() if p["note"]] == ["ink.png", "moving.gif"]
+    assert said["moving.gif"]["note"] == "the first of 2 frames"
     assert sum(said["ink.png"]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
@@ -82,6 +83,7 @@ def test_what_is_no_picture_gets_an_error_and_the_others_an_answer(in_tmp, seven
     Image.fromarray(np.zeros((4, 4), np.float32)).save("floats.tif")
     Image.new("1", (20_000, 20_000)).save("huge.png")
     bad = {
+        "": "an empty name",
         "empty.png": "0 bytes",
         "text.png": "no picture",
         "folder": "is a folder",

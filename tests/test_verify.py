@@ -42,11 +42,20 @@ def reference(values, standard_error=0.0) -> Reference:
 def test_bound_is_the_99_percent_prediction_interval():
     """Simulated: of means of k fresh draws, one in a hundred falls below the bound."""
     random = np.random.RandomState(0)
-    k, n, below, trials = 2, 5, 0, 20_000
+    k, n, below, trials = 2, 5, 0, 8_000
     for _ in range(trials):
         bound = verifying.worst_allowed(reference(random.normal(0.9, 0.01, n)), k, ACCURACY)
         below += random.normal(0.9, 0.01, k).mean() < bound.value
     assert 0.007 < below / trials < 0.013
+
+
+def test_a_bound_no_better_than_a_naive_model_is_said_to_say_little():
+    naive = {"majority_class": 0.4, "linear": 0.5}
+    scattered = dataclasses.replace(reference([0.54, 0.80, 0.83]), baselines=naive)
+    (note,) = verifying.wide(scattered, 1, ACCURACY)
+    assert "3 recorded runs scatter so much" in note and "no better than linear" in note
+    close = dataclasses.replace(reference([0.80, 0.81, 0.82]), baselines=naive)
+    assert not verifying.wide(close, 1, ACCURACY)
 
 
 def test_bound_has_a_floor_for_the_noise_of_the_test_split():

@@ -31,12 +31,14 @@ class Picture:
         inverted: whether dark and light were exchanged.
         size: width and height of the file's picture.
         mode: of the file, in Pillow's words, such as ``"RGB"``.
+        frames: how many it has, of which this is the first.
     """
 
     pixels: np.ndarray
     inverted: bool
     size: tuple[int, int]
     mode: str
+    frames: int
 
 
 def read_picture(
@@ -74,6 +76,7 @@ def read_picture(
                 if opened.width * opened.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 size, mode = opened.size, opened.mode
+                frames = getattr(opened, "n_frames", 1)  # of an animation, or pages
                 large = opened.width * opened.height >= LARGE_PIXELS
                 with _large if large else contextlib.nullcontext():
                     picture = _eight_bits(ImageOps.exif_transpose(opened), shape[-1], path)
@@ -98,7 +101,7 @@ def read_picture(
     )
     if turned:
         pixels = 255 - pixels
-    return Picture(pixels.reshape(shape), turned, size, mode)
+    return Picture(pixels.reshape(shape), turned, size, mode, frames)
 
 
 def _eight_bits(picture: Image.Image, channels: int, path: Path) -> Image.Image:

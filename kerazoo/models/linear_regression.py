@@ -10,7 +10,7 @@ within 0.001 of their R².
 from __future__ import annotations
 
 from kerazoo._lazy import keras
-from kerazoo.errors import require_rank
+from kerazoo.errors import require_flags, require_rank
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry
@@ -85,6 +85,7 @@ def linear_regression(
     stochastic gradient descent: Robbins & Monro 1951.
     """
     require_rank("linear_regression", input_shape, 1)
+    require_flags("linear_regression", standardise=standardise)
     inputs = keras.Input(input_shape, name="columns")
     x = keras.layers.Normalization(name="normalization")(inputs) if standardise else inputs
     x = keras.layers.Dense(outputs, name="linear")(x)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import keras
-from kerazoo.errors import require_positive, require_rank
+from kerazoo.errors import KerazooError, require_flags, require_rank, require_sizes
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -98,13 +98,16 @@ def mlp(
         A functional model to float32 ``(n, classes)`` or ``(n, outputs)``.
 
     Raises:
-        KerazooError: a hidden size is no positive whole number, or ``input_shape`` has two
+        KerazooError: a hidden size is no positive whole number, ``natural_outputs`` is asked of a
+            classifier, or ``input_shape`` has two
             numbers: pictures have a channel axis, ``(28, 28, 1)``.
 
     Source: Rumelhart, Hinton & Williams 1986; sizes: Keras 1 and 2, ``examples/mnist_mlp.py``.
     """
-    for units in hidden:
-        require_positive("mlp", "hidden", units)
+    require_sizes("mlp", "hidden", hidden)
+    require_flags("mlp", natural_outputs=natural_outputs)
+    if natural_outputs and outputs is None:
+        raise KerazooError("mlp: natural_outputs is for a regressor; give outputs too.")
     require_rank("mlp", input_shape, 1, 3)
     inputs = keras.Input(input_shape, name="pixels" if len(input_shape) == 3 else "columns")
     if len(input_shape) == 3:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError, require_positive
+from kerazoo.errors import KerazooError, require_whole
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -95,12 +95,18 @@ def residual_block(
 
     Source: He et al. 2015, figure 2 and section 3.2 (the block), section 3.3 (options A and B).
     """
-    if len(x.shape) != 4:
+    shape = tuple(getattr(x, "shape", ()))
+    if len(shape) != 4 or shape[-1] is None:
         raise KerazooError(
-            f"residual_block: x has shape {tuple(x.shape)}; it takes (n, height, width, channels)."
+            f"residual_block: x has shape {shape}; it takes a Keras tensor (n, height, width, "
+            "channels) whose channels are known."
         )
-    require_positive("residual_block", "filters", filters)
-    require_positive("residual_block", "stride", stride)
+    if keras.config.image_data_format() != "channels_last":
+        raise KerazooError(
+            "residual_block: Keras is set to channels_first; it takes channels last."
+        )
+    filters = require_whole("residual_block: filters", filters)
+    stride = require_whole("residual_block: stride", stride)
     if option not in ("A", "B"):
         raise KerazooError(f"residual_block: option={option!r}; choose 'A' or 'B'.")
     if option == "A" and filters < x.shape[-1]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, require_flags, require_positive, require_sizes
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -160,9 +160,13 @@ def stacked_lstm(
     Lai et al. 2018, the autoregressive component.
     """
     lookback, columns = input_shape
+    flags = {"per_column": per_column, "subtract_last": subtract_last, "linear_path": linear_path}
+    require_flags("stacked_lstm", **flags)
+    require_sizes("stacked_lstm", "units", units)
+    require_positive("stacked_lstm", "segment", segment)
     if not units:
         raise KerazooError("stacked_lstm: units is empty; give the size of one LSTM or more.")
-    if segment < 1 or lookback % segment:
+    if lookback % segment:
         raise KerazooError(
             f"stacked_lstm: segment={segment} must divide the look-back, {lookback}."
         )

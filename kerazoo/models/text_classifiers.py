@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, require_sizes
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -134,12 +134,15 @@ def text_cnn(
         float32 ``(n, classes)``. Padding does not change the answer.
 
     Raises:
-        KerazooError: ``windows`` is empty.
+        KerazooError: ``windows`` is empty, or holds a width twice.
 
     Source: Kim 2014, section 2.
     """
-    if not windows:
-        raise KerazooError("text_cnn: windows is empty; give the width of one convolution or more.")
+    require_sizes("text_cnn", "windows", windows)
+    if not windows or len(set(windows)) < len(windows):
+        raise KerazooError(
+            f"text_cnn: windows={windows!r}; give the width of one convolution or more, each once."
+        )
     ids = keras.Input(input_shape, dtype="int32", name="ids")
     x, real = embed(ids, vocabulary, width, word_dropout)
     pooled = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
-from kerazoo.own.columns import Column, encode, takes_rows, texts_of
+from kerazoo.own.columns import Column, encode, feature_names, takes_rows, texts_of
 from kerazoo.own.csv_file import Table, as_numbers, read_table, read_test
 from kerazoo.own.data import (
     Asked,
@@ -32,6 +32,7 @@ from kerazoo.own.data import (
 from kerazoo.own.target import Target, rows_without_target, target_like, target_of
 from kerazoo.spec import Split
 from kerazoo.tasks import regression
+from kerazoo.tasks.inputs import refuse_tiny
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,8 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
     counting = [c for c in inputs.columns if _counts_rows(frame[c], f"{where}, column {c!r}")]
     columns, left_out, warnings = columns_of(inputs, counting, indices["train"], where)
     if not columns:
-        raise KerazooError(f"{where} has no column to learn from but {listed(left_out)}.")
+        but = f" but {listed(left_out)}" if left_out else ": it has the target only"
+        raise KerazooError(f"{where} has no column to learn from{but}.")
     splits = take(encode(inputs, columns, where), y, indices)
     warnings = [*rows_without_target(frame, target), *warnings]
     found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}"]
@@ -89,7 +91,9 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
         warnings += rows_without_target(more.frame, known)
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
+    refuse_tiny(splits["train"].x, feature_names(columns), where)
     if not classes:
+        refuse_tiny(splits["train"].y, target.names, where)
         regression.refuse_constant(splits["test"].y, target.names, where)
     info = own_dataset(
         "table" if isinstance(source, type(frame)) else name_of(Path(source)),

@@ -13,7 +13,7 @@ from kerazoo.evaluation.figures import Curve, save, save_learning_curves
 from kerazoo.evaluation.regression_figures import predicted_against_true
 from kerazoo.recipe import Recipe
 from kerazoo.spec import Data, Dataset, Split
-from kerazoo.tasks.inputs import check_inputs
+from kerazoo.tasks.inputs import check_inputs, refuse_tiny
 from kerazoo.tasks.outcome import Baselines, Outcome
 from kerazoo.training import engine
 from kerazoo.training.augmentation import with_augmentation
@@ -41,6 +41,8 @@ def check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise KerazooError(f"{where}: there are values that are NaN or infinite.")
+    if split == "train":
+        refuse_tiny(y, info.targets, where)
     if split == "test":
         refuse_constant(y, info.targets, where)
 
@@ -61,12 +63,13 @@ def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
 
 
 def compile_arguments(model: keras.Model) -> dict[str, Any]:
-    """Mean squared error; of several targets of a model that scales them, each in its own spread.
+    """Mean squared error; of a model that scales its targets, each in its own spread.
 
-    So the targets count alike, whatever their units.
+    So targets count alike, whatever their units, and no gradient is too small for Adam or too large
+    for float32. Of one target the error in its own units is counted beside it, for people.
     """
     last = model.layers[-1]
-    if not isinstance(last, keras.layers.Normalization) or last.output.shape[-1] == 1:
+    if not isinstance(last, keras.layers.Normalization):
         return {"loss": keras.losses.MeanSquaredError()}
     spread = keras.ops.convert_to_numpy(last.variance) ** 0.5
     spread = spread.clip(min=keras.config.epsilon())  # as the layer does
@@ -74,7 +77,7 @@ def compile_arguments(model: keras.Model) -> dict[str, Any]:
     def standardised(true: Any, predicted: Any) -> Any:
         return keras.ops.mean(keras.ops.square((true - predicted) / spread), axis=-1)
 
-    return {"loss": standardised}
+    return {"loss": standardised, "metrics": ["mse"] if len(spread.reshape(-1)) == 1 else None}
 
 
 def fit_arguments(split: Split) -> tuple[Any, ...]:
@@ -155,7 +158,8 @@ def write_pictures(
 ) -> None:
     """Write learning curves, and predictions against the truth."""
     headline = f"{title}: test R² {outcome.value:.4f}"
-    curves = [Curve("loss", "mean squared error", outcome.also["mse_natural"])]
+    key = "mse" if history and "mse" in history[0] else "loss"
+    curves = [Curve(key, "mean squared error", outcome.also["mse_natural"])]
     if len(data.info.targets) > 1:  # each may count in units of its own
         curves = [Curve("loss", "loss")]
     save_learning_curves(folder, headline, history, curves)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,6 +86,8 @@ def train(
     if resume and out is None:
         raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
     folder = Path(out) if out is not None else run.default_folder(entry, tier, seed)
+    if not 0 <= checkpoint_seconds < math.inf:  # nor NaN, which nothing is later than
+        raise KerazooError(f"checkpoint_seconds is {checkpoint_seconds}; give seconds from 0 up.")
     if not resume:
         run.refuse_used(folder)  # before the data is loaded
 
