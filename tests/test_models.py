@@ -149,12 +149,23 @@ def test_option_b_projects():
         ("linear_regression", {"standardise": "no"}, "give True or False"),
         ("mlp", {"natural_outputs": True}, "give outputs too"),
         ("lenet5", {"classes": 1}, "1 for every example"),
-        ("mlp", {"hidden": (10**9,)}, "too large for this machine's memory"),
     ],
 )
 def test_options_that_no_model_can_be_built_of(name, options, says):
     with pytest.raises(kerazoo.KerazooError, match=says):
         kerazoo.build(name, **options)
+
+
+@pytest.mark.parametrize("name", ["MemoryError", "ResourceExhaustedError", "OutOfMemoryError"])
+def test_a_model_too_large_for_the_memory_is_said(name, private_registry):
+    def colossus(width=8):
+        """Takes all there is."""
+        raise MemoryError if name == "MemoryError" else type(name, (Exception,), {})
+
+    entry = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
+    kerazoo.register_model(entries=[entry], citation="@misc{none}")(colossus)
+    with pytest.raises(kerazoo.KerazooError, match=r"colossus\(width=9\) is too large"):
+        kerazoo.build("colossus", width=9)
 
 
 def test_numbers_of_numpy_are_numbers_too():
