@@ -56,9 +56,9 @@ def require_whole(name: str, value: Any, least: int = 1, most: int | None = None
     return int(value)
 
 
-def require_positive(whose: str, name: str, value: Any) -> None:
-    """Raise KerazooError unless an option is a whole number from 1 up."""
-    require_whole(f"{whose}: {name}", value)
+def require_positive(whose: str, name: str, value: Any) -> int:
+    """An option that is a whole number from 1 up, as Python's own; else a KerazooError."""
+    return require_whole(f"{whose}: {name}", value)
 
 
 def require_sizes(whose: str, name: str, values: Any) -> None:

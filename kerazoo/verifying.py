@@ -273,7 +273,7 @@ def verify(
         notes=(
             *notes,
             *_notes(fresh, reference, metric_named(recorded.metric)),
-            *wide(reference, len(fresh), metric_named(recorded.metric)),
+            *too_scattered(reference, len(fresh), metric_named(recorded.metric)),
             *uneven([r.metrics["also"] for r in runs if r]),
         ),
     )
@@ -313,7 +313,7 @@ def prediction_margin(reference: Reference, k: int) -> float:
     return t * reference.std * math.sqrt(1 / k + 1 / reference.n)
 
 
-def wide(reference: Reference, k: int, metric: Metric) -> list[str]:
+def too_scattered(reference: Reference, k: int, metric: Metric) -> list[str]:
     """That the reference scatters so much that no verdict on k runs can be relied on."""
     naive = best_naive(reference.baselines, metric)
     if naive is None or not metric.is_better(reference.mean, naive[1]):

@@ -71,3 +71,17 @@ def test_a_value_that_is_no_number_is_found_before_the_training():
     x[2, 1] = np.nan
     with pytest.raises(kerazoo.KerazooError, match="NaN or infinite"):
         classification.check_split(info, "test", x, np.zeros(4, int))
+
+
+@pytest.mark.parametrize(("tiny", "says"), [("x", "column number 2"), ("y", "column 'disease")])
+def test_a_dataset_that_varies_by_too_little_is_refused(tiny, says):
+    data = kerazoo.load_data("diabetes")
+    info = dataclasses.replace(data.info, columns=())
+    x, y = data.train.x.astype("float32"), data.train.y.astype("float32")
+    regression.check_split(info, "train", x, y)
+    if tiny == "x":
+        x = x * np.where(np.arange(10) == 1, 1e-7, 1).astype("float32")
+    else:
+        y = y * np.float32(1e-10)
+    with pytest.raises(kerazoo.KerazooError, match=says):
+        regression.check_split(info, "train", x, y)

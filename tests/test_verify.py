@@ -52,10 +52,10 @@ def test_bound_is_the_99_percent_prediction_interval():
 def test_a_bound_no_better_than_a_naive_model_is_said_to_say_little():
     naive = {"majority_class": 0.4, "linear": 0.5}
     scattered = dataclasses.replace(reference([0.54, 0.80, 0.83]), baselines=naive)
-    (note,) = verifying.wide(scattered, 1, ACCURACY)
+    (note,) = verifying.too_scattered(scattered, 1, ACCURACY)
     assert "3 recorded runs scatter so much" in note and "no better than linear" in note
     close = dataclasses.replace(reference([0.80, 0.81, 0.82]), baselines=naive)
-    assert not verifying.wide(close, 1, ACCURACY)
+    assert not verifying.too_scattered(close, 1, ACCURACY)
 
 
 def test_bound_has_a_floor_for_the_noise_of_the_test_split():

@@ -99,8 +99,8 @@ def mlp(
 
     Raises:
         KerazooError: a hidden size is no positive whole number, ``natural_outputs`` is asked of a
-            classifier, or ``input_shape`` has two
-            numbers: pictures have a channel axis, ``(28, 28, 1)``.
+            classifier, or ``input_shape`` has two numbers: pictures have a channel axis,
+            ``(28, 28, 1)``.
 
     Source: Rumelhart, Hinton & Williams 1986; sizes: Keras 1 and 2, ``examples/mnist_mlp.py``.
     """

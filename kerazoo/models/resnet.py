@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError, require_whole
+from kerazoo.errors import KerazooError, require_positive
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -105,8 +105,8 @@ def residual_block(
         raise KerazooError(
             "residual_block: Keras is set to channels_first; it takes channels last."
         )
-    filters = require_whole("residual_block: filters", filters)
-    stride = require_whole("residual_block: stride", stride)
+    filters = require_positive("residual_block", "filters", filters)
+    stride = require_positive("residual_block", "stride", stride)
     if option not in ("A", "B"):
         raise KerazooError(f"residual_block: option={option!r}; choose 'A' or 'B'.")
     if option == "A" and filters < x.shape[-1]:

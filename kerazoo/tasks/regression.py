@@ -77,7 +77,7 @@ def compile_arguments(model: keras.Model) -> dict[str, Any]:
     def standardised(true: Any, predicted: Any) -> Any:
         return keras.ops.mean(keras.ops.square((true - predicted) / spread), axis=-1)
 
-    return {"loss": standardised, "metrics": ["mse"] if len(spread.reshape(-1)) == 1 else None}
+    return {"loss": standardised, "metrics": ["mse"] if spread.size == 1 else None}
 
 
 def fit_arguments(split: Split) -> tuple[Any, ...]:
