@@ -55,7 +55,11 @@ def main() -> None:
     """Measure what is asked for, then write the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    parser.add_argument("--only", metavar="ENTRY", help="one row of a section")
+    parser.add_argument(
+        "--only",
+        metavar="ENTRY",
+        help="one row of a section (but of starting, whose rows are of one hour)",
+    )
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
     for name in options.sections:
@@ -92,7 +96,7 @@ def machine() -> dict[str, Any]:
 def _measured_with(machines: list[dict[str, Any]]) -> str:
     """What the rows of a section were measured with; a range, or all values, where they differ."""
     said = []
-    for key in machines[0]:
+    for key in dict.fromkeys(key for m in machines for key in m):
         values = sorted({m[key] for m in machines if key in m})
         if len(values) > 1 and key in ("load", "day"):
             said.append(f"{key} {values[0]} to {values[-1]}")

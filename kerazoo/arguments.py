@@ -107,7 +107,9 @@ def _finetune(commands: Commands) -> None:
         "--test", metavar="FILE", help="of a table or texts: measure on these rows (default: a 5th)"
     )
     command.add_argument(
-        "--task", choices=("classification", "regression"), help="of a table (default: told)"
+        "--task",
+        choices=("classification", "regression"),
+        help="of a table: kind of target (default: judged by its values)",
     )
     command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")
     command.add_argument("--horizon", type=int, metavar="N", help="of a series: steps to forecast")
@@ -134,7 +136,9 @@ def _finetune(commands: Commands) -> None:
     command.add_argument("--freeze", action="store_true", help="train the last layer only")
     command.add_argument("--balance", action="store_true", help="weigh all classes alike")
     command.add_argument("--no-augment", action="store_true", help="leave the pictures as they are")
-    command.add_argument("--no-scratch", action="store_true", help="leave out the comparison")
+    command.add_argument(
+        "--no-scratch", action="store_true", help="do not also train the same model from scratch"
+    )
     command.add_argument("--epochs", type=int, metavar="N", help="default: by the size of the data")
     command.add_argument("--learning-rate", type=float, metavar="R", help="of the whole network")
     command.add_argument("--seed", type=int, default=0, help=SEED)
@@ -142,7 +146,9 @@ def _finetune(commands: Commands) -> None:
 
 
 def _evaluate(commands: Commands) -> None:
-    command = commands.add_parser("evaluate", help="trained weights, or a run, on the test split")
+    command = commands.add_parser(
+        "evaluate", help="measure trained weights, or a run of yours, on test"
+    )
     command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
 
 
@@ -204,7 +210,9 @@ def _predict(commands: Commands) -> None:
         choices=GAPS,
         help="of a series: what to do about missing steps (default: as in training)",
     )
-    command.add_argument("--out", metavar="FILE", help="of a CSV file: the one to write")
+    command.add_argument(
+        "--out", metavar="FILE", help="of a table or series: write the predictions there, as CSV"
+    )
 
 
 def _tier(command: argparse.ArgumentParser) -> None:
@@ -231,7 +239,7 @@ def _recipe_and_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--elsewhere",
         action="store_true",
-        help="likewise where another machine, Python or NumPy comes to other bits",
+        help="--resume, also on another machine or versions: the results may differ by rounding",
     )
     command.add_argument(
         "--engine",

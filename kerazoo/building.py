@@ -105,7 +105,7 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
     for option in options:
         if option not in parameters and not takes_any:
             raise unknown(f"option of model {model.name!r}", option, parameters)
-    options = {name: _of_python(value) for name, value in options.items()}
+    options = {name: of_python(value) for name, value in options.items()}
     activation = parameters.get("classifier_activation")
     _check_common_options(
         model.name, options, options.get("classifier_activation", activation and activation.default)
@@ -137,12 +137,12 @@ def _called(model: Model, options: dict[str, Any]) -> str:
     return f"{model.name}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 
 
-def _of_python(value: Any) -> Any:
+def of_python(value: Any) -> Any:
     """NumPy's numbers and arrays as Python's own, also in a shape: they go into saved models."""
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (tuple, list)):
-        parts = map(_of_python, value)
+        parts = map(of_python, value)
         return tuple(parts) if isinstance(value, tuple) else list(parts)
     return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
 

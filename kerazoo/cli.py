@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import logging
 import os
 import sys
 import traceback
@@ -39,7 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         _lazy.silence_import_logs()  # it prints some before it reads the variable
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on traces, for its users
     for stream in (sys.stdout, sys.stderr):  # redirected on Windows, or in a locale of the past
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

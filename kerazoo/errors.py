@@ -56,6 +56,13 @@ def require_whole(name: str, value: Any, least: int = 1, most: int | None = None
     return int(value)
 
 
+def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Raise KerazooError unless a value is one of a few words."""
+    choices = tuple(choices)
+    if value not in choices:
+        raise KerazooError(f"{name} is {value!r}; choose {' or '.join(map(repr, choices))}.")
+
+
 def require_positive(whose: str, name: str, value: Any) -> int:
     """An option that is a whole number from 1 up, as Python's own; else a KerazooError."""
     return require_whole(f"{whose}: {name}", value)

@@ -32,7 +32,7 @@ def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
     Raises:
         KerazooError: the folder cannot be written or the disk is full; ``path`` is as before.
     """
-    aside = path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+    aside = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -55,7 +55,7 @@ def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
     Raises:
         KerazooError: the folder cannot be written or the disk is full; ``path`` is as before.
     """
-    aside = path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+    aside = _beside(path)
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         try:
@@ -78,6 +78,13 @@ def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
     return result
 
 
+def _beside(path: Path) -> Path:
+    """Another name in the same folder, by which :func:`is_leftover` knows it."""
+    if not path.name:  # "." or "/"
+        raise KerazooError(f"{path} cannot be written: it has no name that could stand; name it.")
+    return path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+
+
 def cannot_write(path: Path, error: OSError) -> KerazooError:
     """The error for a file or folder that the system refuses to write."""
     return KerazooError(
@@ -91,7 +98,7 @@ def _exchange(new: Path, path: Path) -> None:
     if not path.exists():
         os.replace(new, path)
         return
-    old = path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+    old = _beside(path)
     os.replace(path, old)
     try:
         os.replace(new, path)

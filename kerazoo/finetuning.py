@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from kerazoo import building, registry, tasks
 from kerazoo._lazy import keras
 from kerazoo.comparison import Compared, compare, verdict, write_comparison
-from kerazoo.errors import Interrupted, KerazooError
+from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line
 from kerazoo.evaluation.figures import is_picture
 from kerazoo.metrics import metric
 from kerazoo.own import card
@@ -199,18 +199,17 @@ def finetune(
     fresh = weights == "auto" and is_best_learnt_anew(model, data)
     source = source_of(model, None if fresh else weights)
     _refuse_head_settings(source, freeze, settings or {})
-    asked = Asked(
-        target=tuple(target) if isinstance(target, (list, tuple)) else target,
-        text=text, task=task, time=time, horizon=horizon, lookback=lookback, gaps=gaps,
-        split=tuple(split) if split is not None else None,  # type: ignore[arg-type]
-        size=size, invert=invert,
-    )  # fmt: skip
+    wishes = {
+        "target": target, "text": text, "task": task, "time": time, "horizon": horizon,
+        "lookback": lookback, "gaps": gaps, "split": split, "size": size, "invert": invert,
+    }  # fmt: skip
+    asked = Asked(**{wish: _of_python(value) for wish, value in wishes.items()})
     tell = _tell if progress else _say_nothing
     start = registry.get_dataset(source.dataset) if source else None
     own = read(model, data, asked, start, test=test, tell=tell)
     base = source or nearest_entry(model, own)
-    chosen = {"epochs": epochs, "learning_rate": learning_rate}
-    changes = {k: v for k, v in chosen.items() if v is not None} | dict(settings or {})
+    given = {"epochs": epochs, "learning_rate": learning_rate}
+    changes = {k: v for k, v in given.items() if v is not None} | dict(settings or {})
     if "optimizer" in changes and own.treatment["kind"] == "rows":
         changes.setdefault("weight_decay", 0.0)  # the default one is AdamW's
     plain = starting_recipe(base, own, augment=augment, balance=balance)
@@ -242,12 +241,10 @@ def finetune(
         own.extras(folder, done.model)
         runs = {"from scratch" if transferred is None else "fine-tuned": done}
         if transferred is not None and scratch:
-            tell("the same model from scratch, for the comparison")
             changes.pop("learning_rate", None)  # it was chosen for trained weights
-            second, _ = job(None)
-            runs["from scratch"] = train_job(
-                second, folder / SCRATCH, resume=resume or True, show=progress
-            )
+            second, trouble = _from_scratch(job(None)[0], folder, resume, progress, tell)
+            runs |= second
+            own = replace(own, warnings=(*own.warnings, *trouble))
     except Interrupted as stop:
         again = str(stop).replace(str(folder / SCRATCH), str(folder))
         raise Interrupted(again) from None
@@ -260,6 +257,21 @@ def finetune(
     card.write(folder, own, rows, said, done, transferred)
     use = card.use(own, done)
     return FineTuned(done, rows, own.found, own.warnings, own.left_out, use, said)
+
+
+def _from_scratch(
+    job: Job, folder: Path, resume: run.Resume, show: bool, tell: Callable[[str], Any]
+) -> tuple[dict[str, Run], list[str]]:
+    """The same model from scratch, by name; or none and why: what was asked for is trained."""
+    tell("the same model from scratch, for the comparison")
+    try:
+        return {
+            "from scratch": train_job(job, folder / SCRATCH, resume=resume or True, show=show)
+        }, []
+    except Diverged as trouble:
+        missing = f"from scratch is not in the comparison: {first_line(trouble)}"
+        tell(f"note: {missing}")
+        return {}, [missing]
 
 
 def _refuse_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:
@@ -287,6 +299,12 @@ def _refuse_folder(out: str | Path | None, resume: run.Resume, data: Any) -> Non
             f"the run folder {os.fspath(out)} lies in the data folder {os.fspath(data)}, where its "
             "pictures would count as data; give --out another folder."
         )
+
+
+def _of_python(wish: Any) -> Any:
+    """A wish as the run folder can remember it: no number of NumPy's, and tuples for lists."""
+    wish = building.of_python(wish)
+    return tuple(wish) if isinstance(wish, list) else wish
 
 
 def _absolute(data: Any) -> str | None:

@@ -71,10 +71,6 @@ class Metric:
         """Whether ``value`` is truly better than ``other``; NaN never is."""
         return value > other if self.higher_is_better else value < other
 
-    def best(self, values: list[float]) -> float:
-        """The best of some figures."""
-        return max(values) if self.higher_is_better else min(values)
-
 
 _ALL = (
     Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True),

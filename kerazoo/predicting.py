@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import building, evidence, registry
 from kerazoo.datasets import text as texts
-from kerazoo.datasets.pictures import Invert, read_picture
-from kerazoo.errors import KerazooError
+from kerazoo.datasets.pictures import INVERT, Invert, read_picture
+from kerazoo.errors import KerazooError, require_choice
 from kerazoo.evaluating import is_run
 from kerazoo.evaluation.figures import is_picture
 from kerazoo.own.csv_file import column, is_missing
@@ -91,7 +91,8 @@ class Predictor:
             raise KerazooError("invert goes with pictures; this model reads texts.")
         if self.vocabulary is not None:
             return self._each(inputs, lambda given: _prepare_text(self, _text_of(given)))
-        asked = invert or self.invert
+        asked = self.invert if invert is None else invert
+        require_choice("invert", asked, INVERT)
         return self._each(inputs, lambda given: _prepare_picture(self, given, asked))
 
     def of_texts(self, given: Sequence[str]) -> list[Prediction]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, require_choice
 from kerazoo.files import write_text
 from kerazoo.own.arrays import row_names
 from kerazoo.own.columns import Column, columns_from, encode, texts_of
 from kerazoo.own.csv_file import Table, as_numbers, is_missing, read_table
 from kerazoo.own.data import inner_model, listed
 from kerazoo.own.number_marks import Marks
-from kerazoo.own.series import check_gaps, values_of
+from kerazoo.own.series import GAPS, values_of
 from kerazoo.own.target import class_names
 from kerazoo.training import engine, run
 from kerazoo.training.inference import probabilities
@@ -117,7 +117,7 @@ class TablePredictor:
         if gaps is not None:
             if treatment["kind"] != "series":
                 raise KerazooError("gaps go with a series; this model reads rows of a table.")
-            check_gaps(gaps)
+            require_choice("gaps", gaps, GAPS)
             treatment = {**treatment, "gaps": gaps}
         table = read_inputs(inputs, self.where, treatment["marks"])
         if treatment["kind"] == "series":
@@ -231,7 +231,7 @@ def _forecast(
     import numpy as np
     import pandas as pd
 
-    from kerazoo.own.dates import frequency_of, times_of
+    from kerazoo.own.dates import Times, offset_of, times_of
 
     targets, lookback = treatment["targets"], treatment["lookback"]
     for name in filter(None, (*targets, treatment["time"])):
@@ -240,11 +240,16 @@ def _forecast(
     interpolate = treatment["gaps"] == "interpolate"
     if not interpolate:
         _require_steps(len(frame), lookback, where)
-    times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
-    regular, notes = values_of(frame, targets, dates, interpolate, where)
+    if treatment["time"] is None:  # rows were steps in training, whatever stands beside them now
+        times, dates = Times(None), None
+    else:
+        times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
+    regular, _, notes = values_of(frame, targets, dates, interpolate, where)
     values = regular.to_numpy()
     _require_steps(len(values), lookback, where)
-    if times.step != treatment["step"]:
+    past = None if dates is None else pd.DatetimeIndex(regular.index)
+    offset = None if past is None else offset_of(past, treatment["step"])
+    if past is not None and offset is None:
         raise KerazooError(
             f"{where}: a step is one {times.step}, but the model was trained on steps of one "
             f"{treatment['step']}."
@@ -252,12 +257,10 @@ def _forecast(
     window = values[None, -lookback:].astype(np.float32)
     said = engine.predict(model, window)[0]
     table = {name: said[:, i] for i, name in enumerate(targets)}
-    if dates is None:
+    if past is None:
         ahead: Any = {"step": np.arange(1, len(said) + 1)}
     else:
-        past = pd.DatetimeIndex(regular.index)
-        step = frequency_of(past[-50:]) or pd.Series(past).diff().median()
-        ahead = {treatment["time"]: pd.date_range(past[-1], periods=len(said) + 1, freq=step)[1:]}
+        ahead = {treatment["time"]: pd.date_range(past[-1], periods=len(said) + 1, freq=offset)[1:]}
     return TablePredictions(pd.DataFrame({**ahead, **table}), tuple(notes), "series")
 
 

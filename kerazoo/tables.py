@@ -465,12 +465,15 @@ def comparison_table(done: FineTuned) -> Table:
 
 def frame_table(frame: pd.DataFrame, most: int = 12) -> Table:
     """The first rows of a DataFrame."""
+    from pandas.api.types import is_numeric_dtype
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
     for name in frame.columns:
-        table.add_column(str(name), justify="left" if frame[name].dtype == object else "right")
+        table.add_column(
+            str(name), justify="right" if is_numeric_dtype(frame[name].dtype) else "left"
+        )
     for row in frame.head(most).itertuples(index=False):
         table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
     if len(frame) > most:

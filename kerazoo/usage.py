@@ -1,6 +1,6 @@
 """How to use an entry: lines to copy that work for its task and for what is recorded of it.
 
-Standard library only.
+Imports no Keras.
 """
 
 from __future__ import annotations

@@ -394,7 +394,7 @@ def _notes(fresh: tuple[FreshRun, ...], reference: Reference, metric: Metric) ->
         same = sum(r.value == r.recorded for r in again)
         notes.append(f"{same} of {len(again)} repeated seeds gave exactly the recorded value")
     mean = statistics.fmean(r.value for r in fresh)
-    naive = list(reference.baselines.values())
-    if naive and not metric.is_better(mean, metric.best(naive)):
+    naive = best_naive(reference.baselines, metric)
+    if naive is not None and not metric.is_better(mean, naive[1]):
         notes.append("these runs do not beat the best naive baseline")
     return notes

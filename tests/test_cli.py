@@ -272,6 +272,9 @@ def test_a_file_is_old_or_new_never_half(in_tmp):
     with pytest.raises(kerazoo.KerazooError, match="No space left"):
         files.save_atomic(path, breaks)
     assert path.read_text() == "old" and list(in_tmp.iterdir()) == [path]
+    for save in (files.save_atomic, files.save_folder_atomic):
+        with pytest.raises(kerazoo.KerazooError, match="no name that could stand"):
+            save(Path("."), breaks)
 
 
 def test_json_is_one_document_on_standard_output(command):

@@ -188,7 +188,16 @@ def test_certificate_fails_for_each_reason_alone(in_tmp):
         assert not dataclasses.replace(good, **changed).passed, changed
 
 
+def test_rounding_is_no_fault_of_a_model_that_explains_next_to_nothing(in_tmp):
+    good = kerazoo.export(SMALL_LIKE, "keras")
+    weak = dataclasses.replace(good, metric="r2", before=1e-4, after=1e-4 + 1e-7)
+    assert weak.passed and not dataclasses.replace(weak, after=1.2e-4).passed
+    right = dataclasses.replace(good, metric="mse", before=1e-6, after=1e-6 + 1e-8)
+    assert right.passed and not dataclasses.replace(right, after=2e-6).passed
+
+
 MISTAKES = {
+    ("mlp@digits", "--format", "keras", "--out", "."): "name it",
     ("mlp@digits", "--format", "onx"): "Did you mean 'onnx'",
     ("mlp@digit", "--format", "keras"): "Did you mean 'mlp@digits'",
     ("mlp@digits", "--format", "keras", "--rows", "0"): "whole number from 1",

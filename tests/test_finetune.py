@@ -22,7 +22,7 @@ from sklearn import datasets as sklearn_datasets
 import kerazoo
 from kerazoo import finetuning, registry, transfer
 from kerazoo.comparison import Compared, verdict
-from kerazoo.errors import Interrupted, KerazooError
+from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.evaluation import figures
 from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
 from kerazoo.evaluation.scores import Scores
@@ -67,6 +67,67 @@ def test_what_could_not_be_read_is_listed_before_the_training_begins(
     with pytest.raises(Interrupted):
         kerazoo.finetune("mnist_cnn_small", "pictures", progress=False)
     assert len(listed) == 1 and "broken.png" in listed[0] and listed[0].count("\n") == 1
+
+
+def test_a_comparison_that_diverges_is_left_out_and_what_was_trained_stands(
+    digits_folder, in_tmp, monkeypatch
+):
+    fit = loop.fit
+
+    def diverges(job, folder, **options):
+        if folder.name == "scratch":
+            raise Diverged("the training diverged: the loss became nan")
+        return fit(job, folder, **options)
+
+    monkeypatch.setattr(loop, "fit", diverges)
+    done = kerazoo.finetune("mnist_cnn_small", digits_folder, out="run", **FAST)
+    assert [row.name for row in done.comparison] == ["majority class", "linear", "fine-tuned"]
+    (note,) = [w for w in done.warnings if "from scratch" in w]
+    assert note.endswith("the training diverged: the loss became nan")
+    assert note in (done.path / "card.md").read_text()
+
+
+def test_what_diverged_on_a_table_is_kept_as_a_model_of_raw_rows(in_tmp, monkeypatch):
+    import tensorflow as tf
+
+    frame = pd.DataFrame({"x": np.sin(np.arange(60)), "high": np.sin(np.arange(60)) > 0})
+    stop = loop.stop_if_not_finite
+
+    def diverges(loss, epoch, step):
+        stop(np.nan if epoch else loss, epoch, step)
+
+    monkeypatch.setattr(loop, "stop_if_not_finite", diverges)
+    with pytest.raises(Diverged, match="after epoch 1 is kept in"):
+        kerazoo.finetune("mlp", frame, target="high", out="run", **FAST)
+    kept = keras.saving.load_model("run/last_good_model.keras")
+    assert kept({"x": tf.constant([[1.0]])}).shape == (1, 2)
+
+
+def test_what_a_run_remembers_of_the_wishes_may_be_numbers_of_numpys(in_tmp, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "fit", stopped)
+    frame = pd.DataFrame({"x": np.sin(np.arange(90)), "y": np.cos(np.arange(90))})
+    with pytest.raises(Interrupted):
+        kerazoo.finetune(
+            "stacked_lstm", frame, target=frame.columns, horizon=np.int64(2), lookback=np.int32(4),
+            split=np.array([60, 12, 18]), out="run", progress=False,
+        )  # fmt: skip
+    asked = json.loads(Path("run/config.json").read_text())["own"]["asked"]
+    assert (asked["target"], asked["horizon"], asked["lookback"]) == (["x", "y"], 2, 4)
+    assert asked["split"] == [60, 12, 18]
+    with pytest.raises(KerazooError, match="split is 60; give three sizes"):
+        kerazoo.finetune("stacked_lstm", frame, target="x", horizon=2, split=60)
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn_small", "mlp"])
+def test_dark_and_light_are_exchanged_as_asked_or_not_at_all(name, digits_folder, in_tmp):
+    with pytest.raises(KerazooError, match="invert is 'Auto'; choose 'auto' or 'yes' or 'no'"):
+        kerazoo.finetune(name, digits_folder, invert="Auto", progress=False)
+    (picture, *_) = sorted((digits_folder / "one").iterdir())
+    with pytest.raises(KerazooError, match="invert is ''; choose"):
+        kerazoo.predict(f"{name}@digits", [picture], invert="")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,24 @@ def test_folders_that_name_the_splits(tmp_path, splits, sizes):
     assert any("occur in the training split too" in w for w in own.warnings) == (len(splits) > 1)
 
 
+def test_how_the_folders_of_the_splits_are_called_is_said(tmp_path):
+    for split in ("Training", "val"):
+        fill(tmp_path / split)
+    assert "test is val/, validation a tenth of Training/" in read(tmp_path).found[-1]
+
+
+def test_a_split_whose_pictures_cannot_be_read_is_not_replaced_by_another(tmp_path):
+    fill(tmp_path / "train")
+    for name in ("cat", "dog"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        (tmp_path / "test" / name / "phone.heic").write_bytes(b"of a kind that Pillow cannot read")
+    with pytest.raises(KerazooError, match=r"class 'cat' in .*test has 0 pictures .* 2 .heic"):
+        read(tmp_path)
+    fill(tmp_path / "train", n=60)
+    with pytest.raises(KerazooError, match=r"test has no picture that can be read"):
+        pictures_from_folder(tmp_path, (12, 10, 1), tell=lambda line: None)
+
+
 def test_train_and_truck_may_be_classes(tmp_path):
     own = read(fill(tmp_path, ("train", "truck")))
     assert own.data.info.labels == ("train", "truck")

@@ -210,6 +210,17 @@ def test_a_table_of_the_target_alone_is_said():
         table_from(frame()[["y"]], Asked(target="y"))
 
 
+def test_a_frame_of_rows_without_columns_is_said():
+    with pytest.raises(KerazooError, match="the DataFrame has no column"):
+        table_from(pd.DataFrame(index=range(60)), Asked(target="y"))
+
+
+def test_a_constant_target_is_told_by_a_value_that_it_has():
+    same = np.where(np.arange(60) == 0, np.nan, 7.0)
+    with pytest.raises(KerazooError, match="the target 'y' is 7 in every row"):
+        table_from(frame(y=same), Asked(target="y", task="regression"))
+
+
 def test_a_wish_for_classes_is_not_ignored():
     for asked, says in (
         (Asked(target=("y", "kind"), task="classification"), "classes are one target"),
@@ -807,7 +818,16 @@ def test_other_numbers_are_no_dates(name):
 
 
 @pytest.mark.parametrize(
-    ("frequency", "step"), [("MS", "month"), ("ME", "month"), ("B", "business day")]
+    ("frequency", "step"),
+    [
+        ("MS", "month"),
+        ("ME", "month"),
+        ("QS-FEB", "quarter"),
+        ("QE-FEB", "quarter"),
+        ("YS-JUL", "year"),
+        ("YE-JUN", "year"),
+        ("B", "business day"),
+    ],
 )
 def test_a_gap_among_months_or_business_days_is_filled_by_their_calendar(frequency, step):
     dates = pd.date_range("2015-01-01", periods=100, freq=frequency)
@@ -817,6 +837,82 @@ def test_a_gap_among_months_or_business_days_is_filled_by_their_calendar(frequen
     assert any("2 missing steps were filled" in w for w in own.warnings)
     assert own.data.sha256 == series_from(whole, asked).data.sha256
     assert f"a step is one {step}" in own.found[0]
+
+
+def test_a_gap_among_half_years_is_not_filled_by_quarters():
+    dates = pd.date_range("1950-01-01", periods=100, freq="2QS")
+    rows = pd.DataFrame({"date": dates, "price": np.arange(100.0)}).drop(index=40)
+    with pytest.raises(KerazooError, match="do not lie on a grid"):
+        series_from(rows, Asked(target="price", horizon=2, lookback=4, gaps="interpolate"))
+
+
+def test_values_of_the_test_split_that_were_filled_are_counted():
+    price = np.sin(np.arange(100.0))
+    rows = pd.DataFrame({"price": price, "load": price})
+    rows.loc[[3, 85, 86], "price"] = np.nan
+    asked = Asked(target=("price", "load"), horizon=2, lookback=4, gaps="interpolate")
+    warnings = series_from(rows, asked).warnings
+    assert "3 missing values were filled by straight lines" in warnings
+    (note,) = [w for w in warnings if "test split" in w]
+    assert note.startswith("2 of the 40 values of the test split are such lines")
+    early = rows.assign(price=price)
+    early.loc[3, "price"] = np.nan
+    assert not any("test split" in w for w in series_from(early, asked).warnings)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "step", "lookback"),
+    [
+        ("B", "business day", 5),  # Monday to Friday
+        ("B", "business day", 1),
+        ("MS", "month", 2),
+        ("ME", "month", 1),
+        ("QE-FEB", "quarter", 2),
+        ("YS-JUL", "year", 1),
+        ("h", "hour", 1),
+        ("10min", "10 minutes", 1),
+        ("300s", "300 s", 1),
+    ],
+)
+def test_a_forecast_from_few_rows_has_the_steps_of_the_training(frequency, step, lookback):
+    first = pd.date_range("2024-01-01", periods=1, freq=frequency)[0]
+    dates = pd.date_range(first, periods=lookback + 2, freq=frequency)
+    rows = pd.DataFrame({"date": dates[:lookback], "price": np.arange(float(lookback))})
+    for gaps in ("refuse", "interpolate"):
+        said = forecaster(step, lookback, gaps=gaps)(rows)
+        assert list(said.frame["date"]) == list(dates[lookback:])
+
+
+@pytest.mark.parametrize(
+    ("frequency", "rows", "step"),
+    [("B", 5, "hour"), ("MS", 2, "quarter"), ("D", 6, "business day"), ("h", 2, "300 s")],
+)
+def test_rows_of_another_step_than_in_training_are_refused(frequency, rows, step):
+    dates = pd.date_range("2024-01-01", periods=rows, freq=frequency)
+    with pytest.raises(KerazooError, match=f"but the model was trained on steps of one {step}"):
+        forecaster(step, rows)(pd.DataFrame({"date": dates, "price": np.arange(float(rows))}))
+
+
+def test_a_forecaster_of_rows_without_dates_takes_rows_that_have_some():
+    rows = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=4), "price": np.arange(4.0)})
+    assert list(forecaster("step", 4, time=None)(rows).frame["step"]) == [1, 2]
+
+
+def test_too_few_rows_are_said_also_where_gaps_would_be_filled():
+    rows = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=1), "price": [1.0]})
+    with pytest.raises(KerazooError, match="has 1 steps; the model looks back 4"):
+        forecaster("day", 4, gaps="interpolate")(rows)
+
+
+def forecaster(step, lookback, gaps="refuse", time="date"):
+    """A predictor that repeats the last value twice."""
+    treatment = {
+        "kind": "series", "targets": ["price"], "time": time, "step": step, "day_first": None,
+        "lookback": lookback, "gaps": gaps, "marks": {},
+    }  # fmt: skip
+    last = keras.layers.Cropping1D((lookback - 1, 0))
+    core = keras.Sequential([keras.Input((lookback, 1)), last, keras.layers.UpSampling1D(2)])
+    return TablePredictor(core, {"own": {"treatment": treatment}}, "the model")
 
 
 @pytest.mark.parametrize(
@@ -835,13 +931,7 @@ def test_a_forecast_with_gaps_is_dated_by_the_regular_times(frequency, step, gon
     for row, late in odd.items():
         given[row] += late
     rows = pd.DataFrame({"date": given, "price": np.arange(100.0)}).drop(index=gone)
-    treatment = {
-        "kind": "series", "targets": ["price"], "time": "date", "step": step, "day_first": None,
-        "lookback": 4, "gaps": "interpolate", "marks": {},
-    }  # fmt: skip
-    core = keras.Sequential([keras.Input((4, 1)), keras.layers.Cropping1D((2, 0))])
-    predictor = TablePredictor(core, {"own": {"treatment": treatment}}, "the model")
-    said = predictor(rows)
+    said = forecaster(step, 4, gaps="interpolate")(rows)
     assert list(said.frame["date"]) == list(later[1:])
     if odd:
         assert "1 rows between the regular times were left out" in said.notes

@@ -145,7 +145,6 @@ def test_metrics_show_their_unit_and_know_the_better():
     assert mse.with_spread(0.02621, 0.0001, 5) == "0.0262 ± 0.0001 (n = 5)"
     assert accuracy.is_better(0.9, 0.8) and mse.is_better(0.8, 0.9)
     assert not accuracy.is_better(math.nan, 0.1) and not mse.is_better(math.nan, 0.1)
-    assert mse.best([0.3, 0.1]) == 0.1 and accuracy.best([0.3, 0.1]) == 0.3
 
 
 @pytest.mark.slow

@@ -44,8 +44,3 @@ def forbidden() -> Iterator[None]:
         yield
     finally:
         _forbidden = before
-
-
-def allowed() -> contextlib.AbstractContextManager[None]:
-    """The network as it is: the counterpart of :func:`forbidden`."""
-    return contextlib.nullcontext()

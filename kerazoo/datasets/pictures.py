@@ -7,7 +7,7 @@ import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from kerazoo.errors import KerazooError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Invert = Literal["auto", "yes", "no"]
+INVERT: tuple[str, ...] = get_args(Invert)
 MAX_PIXELS = 100_000_000  # more is a mistake or an attack, and needs a gigabyte to decode
 # From here on one at a time, whatever the number of threads: decoding takes up to 12 bytes a pixel.
 LARGE_PIXELS = 25_000_000

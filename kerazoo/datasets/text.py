@@ -46,7 +46,7 @@ def encode(texts: Iterable[str | bytes], vocabulary: Sequence[str], length: int)
     """
     import numpy as np
 
-    place = {token.encode(): i for i, token in enumerate(vocabulary, start=FIRST)}
+    place = _ids(tuple(vocabulary))
     rows = []
     for text in texts:
         known = [place.get(token, UNKNOWN) for token in tokens_of(text)[-length:]]
@@ -54,12 +54,16 @@ def encode(texts: Iterable[str | bytes], vocabulary: Sequence[str], length: int)
     return np.stack(rows)
 
 
+@functools.lru_cache(maxsize=2)  # one text after the other is predicted with the same one
+def _ids(vocabulary: tuple[str, ...]) -> dict[bytes, int]:
+    return {token.encode(): i for i, token in enumerate(vocabulary, start=FIRST)}
+
+
 def known_words(ids: np.ndarray) -> np.ndarray:
     """How many tokens of texts are in the vocabulary: ids ``(…, length)`` to counts ``(…)``."""
     return (ids >= FIRST).sum(axis=-1)
 
 
-@functools.cache
 def read_vocabulary(path: Path) -> tuple[str, ...]:
     """The tokens of a vocabulary file (one per line, ``.xz``), in the order of their ids.
 

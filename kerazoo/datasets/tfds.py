@@ -38,7 +38,7 @@ def load_arrays(
     """
     import numpy as np
 
-    print(f"kerazoo: preparing {name} through tensorflow-datasets (once) …", file=sys.stderr)
+    print(f"kerazoo: preparing {name} through tensorflow-datasets …", file=sys.stderr)
     load("tensorflow")
     tfds: Any = load("tensorflow_datasets")
 

@@ -1,1 +1,1 @@
-"""What a trained model is worth: metrics, naive baselines, pictures."""
+"""Linear models, the Fréchet distance, how samples are judged, and every picture that is drawn."""

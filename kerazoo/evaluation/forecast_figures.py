@@ -60,7 +60,7 @@ def forecasts(
             axes.axvline(0.5, color=GREY, lw=0.6)
             axes.set_title(f"{literal(data.info.targets[target])}, test window {index}", fontsize=9)
             if row == len(shown) - 1:
-                axes.set_xlabel(f"{windows.step}s from the last value seen")
+                axes.set_xlabel(f"{_several(windows.step)} from the last value seen")
             tidy(axes)
     figure.suptitle(title)
     _legend_below(figure, figure.axes[0])
@@ -90,12 +90,18 @@ def _one_step(
         lower.plot(values - true, **style)
     upper.set_ylabel(literal(data.info.targets[0]))
     lower.set_ylabel("error")
-    lower.set_xlabel(f"{data.series.windows.step}s of the test split")
+    steps = _several(data.series.windows.step)
+    lower.set_xlabel(f"{steps} of the test split")
     tidy(upper)
     tidy(lower)
-    figure.suptitle(f"{title}, {data.series.windows.lead} {data.series.windows.step}s ahead")
+    figure.suptitle(f"{title}, {data.series.windows.lead} {steps} ahead")
     _legend_below(figure, upper)
     return figure
+
+
+def _several(step: str) -> str:
+    """What several steps are called: ``hours``, but ``steps of 10 minutes``."""
+    return f"steps of {step}" if step.endswith("s") else f"{step}s"
 
 
 def _look(name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError, require_positive
+from kerazoo.errors import KerazooError, require_choice, require_positive
 from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published
@@ -107,8 +107,7 @@ def residual_block(
         )
     filters = require_positive("residual_block", "filters", filters)
     stride = require_positive("residual_block", "stride", stride)
-    if option not in ("A", "B"):
-        raise KerazooError(f"residual_block: option={option!r}; choose 'A' or 'B'.")
+    require_choice("residual_block: option", option, ("A", "B"))
     if option == "A" and filters < x.shape[-1]:
         raise KerazooError(
             f"residual_block: option 'A' adds channels, but filters={filters} is less than the "

@@ -79,6 +79,8 @@ def read_table(
         frame, decimal_comma = _read_file(Path(source), columns)
     else:
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
+    if not len(frame.columns):
+        raise KerazooError(f"{where} has no column.")
     if len(frame) < least:
         raise KerazooError(f"{where} has {len(frame)} row(s) of data; it takes more.")
     found = {c: m for c in frame.columns if (m := marks_of(frame[c], decimal_comma=decimal_comma))}

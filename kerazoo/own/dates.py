@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
 from kerazoo.own.csv_file import MOSTLY, as_numbers, column, is_missing
@@ -27,6 +27,7 @@ STEPS = {
     86400: ("day", 7),
     604800: ("week", 52),
 }
+FEW = 6  # dates tell their step; fewer may be two months, or a week from Monday to Friday
 CALENDAR = {"M": ("month", 12), "Q": ("quarter", 4), "Y": ("year", None), "A": ("year", None)}
 
 
@@ -40,6 +41,7 @@ class Times:
         season: period of the usual season in steps; None if there is none.
         first: the first date, ISO 8601.
         last: likewise.
+        day_first: whether its dates have the day before the month; None if that changes nothing.
     """
 
     column: str | None
@@ -242,20 +244,52 @@ def frequency_of(index: pd.DatetimeIndex) -> str | None:
 
 
 def calendar_grid(dates: pd.DatetimeIndex) -> pd.DatetimeIndex | None:
-    """All months, quarters, years or business days of the span, if all dates are of them.
+    """All months, quarters, years or business days of the span, if that is what the dates are.
 
-    The widest step that fits, so that months are not taken as business days; a business day only
-    where there are several in a week.
+    The widest step that fits, so that months are not taken as business days. None where most of
+    the grid's dates would lack: every second month is no monthly series.
     """
     import pandas as pd
 
     step = pd.Series(dates).diff().median()
-    if step < pd.Timedelta(days=1):
+    if pd.isna(step) or step < pd.Timedelta(days=1):
         return None
-    of_months = ("YS", "YE", "QS", "QE", "MS", "ME")
-    for frequency in ("B",) if step < pd.Timedelta(days=3) else of_months:
-        offset = pd.tseries.frequencies.to_offset(frequency)
-        if all(offset.is_on_offset(date) for date in dates):
-            grid = pd.date_range(dates[0], dates[-1], freq=frequency)
-            return grid if dates.isin(grid).all() else None
+    named = ("business day",) if step < pd.Timedelta(days=3) else ("year", "quarter", "month")
+    for frequency in (f for name in named for f in _frequencies(name, dates[0])):
+        grid = pd.date_range(dates[0], dates[-1], freq=frequency)
+        if len(grid) < 2 * len(dates) and dates.isin(grid).all():
+            return grid
+    return None
+
+
+def _frequencies(step: str, date: pd.Timestamp) -> list[str]:
+    """What pandas may call steps of the calendar that begin at a date: ``QE-FEB`` for a quarter."""
+    month = date.month_name()[:3].upper()
+    return {
+        "business day": ["B"],
+        "month": ["MS", "ME"],
+        "quarter": [f"QS-{month}", f"QE-{month}"],
+        "year": [f"YS-{month}", f"YE-{month}"],
+    }.get(step, [])
+
+
+def offset_of(dates: pd.DatetimeIndex, step: str) -> Any:
+    """What leads from each of the dates, one step apart, to the next; None if that is no ``step``.
+
+    Args:
+        dates: regular ones; they may be too few to tell the step by themselves: five days from
+            Monday on are days, or business days.
+        step: what a step is called, see :class:`Times`.
+    """
+    import pandas as pd
+
+    if len(dates) > 1 and _step(dates)[0] == step:
+        return frequency_of(dates[-50:]) or pd.Series(dates).diff().median()
+    if len(dates) >= FEW:
+        return None
+    seconds = [s for s, (name, _) in STEPS.items() if name == step] or re.findall(r"^[\d,]+", step)
+    fixed = [pd.Timedelta(seconds=int(str(s).replace(",", ""))) for s in seconds]
+    for offset in (*fixed, *_frequencies(step, dates[0])):
+        if dates.equals(pd.date_range(dates[0], periods=len(dates), freq=offset)):
+            return offset
     return None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.datasets.pictures import Invert, Picture, read_picture
-from kerazoo.errors import KerazooError
+from kerazoo.datasets.pictures import INVERT, Invert, Picture, read_picture
+from kerazoo.errors import KerazooError, require_choice
 from kerazoo.own.data import (
     Own,
     as_data,
@@ -92,10 +92,12 @@ def classes_from_folder(
         KerazooError: no folder, fewer than two classes, classes that differ between the splits,
             a class with fewer than three readable pictures, or pictures one level too deep.
     """
+    require_choice("invert", invert, INVERT)
     files, labels, aside = _files(folder)
     read = _read(files, labels, shape, light_on_dark, invert, tell)
     read = replace(read, aside=aside, lost=_lost(_in_classes(folder, labels)))
-    _refuse_small_classes(folder, read)
+    roots = _split_folders(folder) or {"": folder}
+    _refuse_small_classes(roots, read)
     splits = _splits(read)
     info = own_dataset(
         name_of(folder),
@@ -109,7 +111,7 @@ def classes_from_folder(
     data = as_data(info, splits)
     return Own(
         data=data,
-        found=_found(read, data, folder),
+        found=_found(read, data, folder, roots),
         warnings=_warnings(read, data),
         left_out=(*read.problems, *read.lost),
         treatment={"kind": "pictures", "invert": invert},
@@ -129,7 +131,8 @@ def pictures_from_folder(
     _require_folder(folder)
     everything = sorted(folder.rglob("*"))
     found = [p for p in everything if _is_visible(p, folder) and _exists(p) and p.is_file()]
-    of = {root: split for split, root in _split_folders(folder, of_classes=False).items()}
+    roots = _split_folders(folder, of_classes=False)
+    of = {root: split for split, root in roots.items()}
     split_of = {p: of.get(folder / p.relative_to(folder).parts[0], "") for p in found}
     files = [(split_of[p], 0, p) for p in found if _may_be_picture(p) and (split_of[p] or not of)]
     aside = Counter(_kind(p) for p in found if not _may_be_picture(p))
@@ -145,6 +148,9 @@ def pictures_from_folder(
             f"{folder} has {len(read.x)} readable pictures; to learn to draw them takes 100 or "
             f"more. {_problem_line(read)}".strip()
         )
+    for split, root in roots.items():
+        if split not in read.split:
+            raise KerazooError(f"{root} has no picture that can be read. {_problem_line(read)}")
     splits = _splits(read, stratify=False)
     info = own_dataset(
         name_of(folder),
@@ -157,7 +163,7 @@ def pictures_from_folder(
     data = as_data(info, splits)
     return Own(
         data=data,
-        found=_found(read, data, folder),
+        found=_found(read, data, folder, roots),
         warnings=_warnings(read, data),
         left_out=(*read.problems, *read.lost),
         treatment={"kind": "pictures", "invert": "no"},
@@ -369,17 +375,16 @@ def _read(
     return PictureFolder(x[: len(kept)], y, labels, split, sizes, dict(modes), inverted, problems)
 
 
-def _refuse_small_classes(folder: Path, read: PictureFolder) -> None:
+def _refuse_small_classes(roots: Mapping[str, Path], read: PictureFolder) -> None:
+    """Raise KerazooError for a class of a split, or of all, with too few readable pictures."""
     import numpy as np
 
-    splits = sorted(set(read.split)) or [""]
-    of = np.array(read.split)
-    for split in splits:
+    of = np.array(read.split, dtype=str)
+    for split, where in roots.items():
         counts = np.bincount(read.y[of == split], minlength=len(read.labels))
         least = 1 if split in ("validation", "test") else LEAST
         for label, count in zip(read.labels, counts, strict=True):
             if count < least:
-                where = folder / split if split else folder
                 wanted = "one" if least == 1 else f"{least}, better 20 or more"
                 raise KerazooError(
                     f"class {label!r} in {where} has {_pictures(int(count))} that can be read; it "
@@ -402,7 +407,9 @@ def _splits(read: PictureFolder, *, stratify: bool = True) -> dict[str, Split]:
     return {name: Split(read.x[i], read.y[i]) for name, i in indices.items()}
 
 
-def _found(read: PictureFolder, data: Data, folder: Path) -> tuple[str, ...]:
+def _found(
+    read: PictureFolder, data: Data, folder: Path, roots: Mapping[str, Path]
+) -> tuple[str, ...]:
     import numpy as np
 
     height, width, channels = data.info.input_shape
@@ -428,10 +435,13 @@ def _found(read: PictureFolder, data: Data, folder: Path) -> tuple[str, ...]:
     elif there == {"train", "validation", "test"}:
         how = "as the folders say"
     elif there == {"train"}:
-        how = "of train/ by a fixed seed" + ", each class alike" * (len(read.labels) > 1)
+        how = f"of {roots['train'].name}/ by a fixed seed" + ", each class alike" * (
+            len(read.labels) > 1
+        )
     else:
         held_out = (there - {"train"}).pop()
-        how = f"test is {held_out}/, validation a tenth of train/ by a fixed seed"
+        test, train = roots[held_out].name, roots["train"].name
+        how = f"test is {test}/, validation a tenth of {train}/ by a fixed seed"
     lines.append(f"split: {sizes_line(data)} ({how})")
     return tuple(lines)
 

@@ -6,16 +6,14 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from kerazoo import registry
-from kerazoo.errors import KerazooError
+from kerazoo.building import options_of
+from kerazoo.errors import KerazooError, require_whole
 from kerazoo.evaluation.figures import is_picture
 from kerazoo.own.data import Asked, Own
 from kerazoo.spec import Dataset, Model
-
-if TYPE_CHECKING:
-    pass
 
 Kind = Literal["pictures", "drawing", "series", "text", "rows"]
 TAKES: dict[Kind, str] = {
@@ -41,7 +39,10 @@ ASKED: dict[Kind, tuple[str, ...]] = {
 
 
 def kinds_of(model: Model) -> list[Kind]:
-    """What kinds of data a model can learn from; the dense stack takes pictures and rows."""
+    """What kinds of data a model can learn from: those of its entries, and what its options say.
+
+    A factory that brings its outputs to the units of a target, as that of ``mlp``, takes rows.
+    """
     kinds: list[Kind] = []
     for entry in model.entries.values():
         dataset = registry.get_dataset(entry.dataset)
@@ -53,7 +54,7 @@ def kinds_of(model: Model) -> list[Kind]:
             kinds.append("text")
         else:
             kinds.append("pictures" if is_picture(dataset.input_shape) else "rows")
-    if model.name == "mlp":
+    if "natural_outputs" in options_of(model):
         kinds.append("rows")
     return list(dict.fromkeys(kinds))
 
@@ -209,11 +210,8 @@ def _shape(shape: tuple[int, ...], asked: Asked) -> tuple[int, int, int]:
     height, width, channels = shape
     if asked.size is None:
         return height, width, channels
-    if isinstance(asked.size, bool) or not isinstance(asked.size, int) or asked.size < 1:
-        raise KerazooError(f"size is {asked.size!r}; it must be a whole number of pixels.")
-    if asked.size > LARGEST:
-        raise KerazooError(f"size {asked.size} is too large; at most {LARGEST} pixels a side.")
-    return asked.size, asked.size, channels
+    side = require_whole("the size in pixels", asked.size, most=LARGEST)
+    return side, side, channels
 
 
 def _read_arrays(

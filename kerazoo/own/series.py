@@ -9,7 +9,7 @@ from kerazoo import fingerprint
 from kerazoo._lazy import keras
 from kerazoo.datasets.splitting import in_order
 from kerazoo.datasets.windows import windows_of
-from kerazoo.errors import KerazooError, require_whole
+from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.own.csv_file import (
     as_numbers,
     first_no_number,
@@ -58,9 +58,9 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     targets = target_columns(frame, asked.target)
     if asked.horizon is None:
         raise KerazooError("the horizon is not said: how many steps to forecast? (--horizon N)")
-    check_gaps(asked.gaps)
+    require_choice("gaps", asked.gaps, GAPS)
     times, dates = times_of(frame, asked.time, targets, where)
-    regular, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
+    regular, filled, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
     values = regular.to_numpy(dtype=np.float64)
     horizon = require_whole("the horizon", asked.horizon)
     lookback = None if asked.lookback is None else require_whole("the look-back", asked.lookback)
@@ -68,6 +68,12 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     unused = len(values) - sum(sizes.values())
     if unused:
         notes.append(f"the last {unused:,} steps are not used, as --split says")
+    measured = in_order(filled, sizes)["test"]
+    if measured.any():
+        notes.append(
+            f"{measured.sum():,} of the {measured.size:,} values of the test split are such lines, "
+            "which its figures take for true"
+        )
     lookback = lookback or _lookback(sizes["train"], horizon)
     windows = Windows(
         lookback=lookback,
@@ -97,8 +103,8 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     lost = in_deviations(series.mean, series.std)
     if lost > MOST_ROUNDING:
         notes.append(
-            f"so large next to its changes that float32 rounds it by up to {lost:.1g} standard "
-            "deviations; take a constant off it first"
+            f"the values are so large beside their changes that float32 rounds them by up to "
+            f"{lost:.1g} standard deviations; take a constant off them first"
         )
     if segment is None or lookback % segment:
         segment = _segment(lookback)
@@ -128,20 +134,17 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     )
 
 
-def check_gaps(gaps: str) -> None:
-    """Raise KerazooError unless it says what to do about missing steps and values."""
-    if gaps not in GAPS:
-        raise KerazooError(f"gaps is {gaps!r}; choose {' or '.join(map(repr, GAPS))}.")
-
-
 def values_of(
     frame: pd.DataFrame,
     targets: list[str],
     dates: pd.DatetimeIndex | None,
     interpolate: bool,
     where: str,
-) -> tuple[pd.DataFrame, list[str]]:
-    """The targets in natural units, float64 ``(n, targets)``, by their regular times, and notes.
+) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """The targets in natural units, float64 ``(n, targets)``, by their regular times.
+
+    Returns:
+        The values; which of them were filled, of the same shape; notes.
 
     Raises:
         KerazooError: a value is no number; steps or values are missing and are not to be
@@ -170,6 +173,7 @@ def values_of(
             notes.append(f"{added:,} missing steps were filled by straight lines")
     if missing.any():
         notes.append(f"{missing.sum():,} missing values were filled by straight lines")
+    filled = table.isna().to_numpy()
     if interpolate:
         notes += [
             f"{name!r} has no value in the last {len(table) - 1 - known:,} steps; the last known "
@@ -178,7 +182,7 @@ def values_of(
             if (known := int(np.flatnonzero(table[name].notna())[-1])) < len(table) - 1
         ]
         table = table.interpolate(limit_direction="both")
-    return table, notes
+    return table, filled, notes
 
 
 def _numbers(frame: pd.DataFrame, name: str, where: str) -> np.ndarray:
@@ -204,7 +208,7 @@ def _regular(
     """The rows at regular times; how many had to be added, how many lay between those times."""
     import pandas as pd
 
-    if frequency_of(dates) is not None:
+    if len(dates) < 2 or frequency_of(dates) is not None:
         return table, 0, 0
     steps = pd.Series(dates).diff().iloc[1:]
     usual = steps.mode().iloc[0]
@@ -240,7 +244,7 @@ def _sizes(n: int, asked: tuple[int, int, int] | None, horizon: int, where: str)
             )
         test, validation = shares
         return {"train": n - validation - test, "validation": validation, "test": test}
-    if len(asked) != 3:
+    if not isinstance(asked, tuple) or len(asked) != 3:
         raise KerazooError(f"split is {asked}; give three sizes: train, validation, test.")
     sizes = {
         name: require_whole(f"the {name} split", size)

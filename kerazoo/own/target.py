@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, require_choice
 from kerazoo.own.csv_file import (
     NO_VALUE_OR_A_CLASS,
     as_numbers,
@@ -54,8 +54,8 @@ def target_of(frame: pd.DataFrame, asked: Asked, where: str) -> Target:
     import numpy as np
 
     names = target_columns(frame, asked.target)
-    if asked.task not in (None, "classification", "regression"):
-        raise KerazooError(f"task is {asked.task!r}; choose 'classification' or 'regression'.")
+    if asked.task is not None:
+        require_choice("task", asked.task, ("classification", "regression"))
     if asked.task == "classification" and len(names) > 1:
         raise KerazooError(f"classes are one target; {len(names)} are given.")
     if len(names) > 1 or asked.task == "regression":
@@ -191,7 +191,9 @@ def _numbers(
                 "no number."
             )
         if not may_be_constant and np.nanmax(values) == np.nanmin(values):
-            raise KerazooError(f"{where}: the target {name!r} is {values[0]:g} in every row.")
+            raise KerazooError(
+                f"{where}: the target {name!r} is {np.nanmax(values):g} in every row."
+            )
         columns.append(values)
     y = np.stack(columns, axis=1).astype(np.float32)
     known = np.asarray(~np.isnan(y).any(axis=1))

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from kerazoo._lazy import keras
 from kerazoo.composite import networks_of
-from kerazoo.errors import KerazooError
+from kerazoo.errors import require_choice
 from kerazoo.training import fused_norm
 from kerazoo.training.work import multiply_adds
 
@@ -51,8 +51,7 @@ class Way:
 
 def require_engine(name: str) -> None:
     """Raise KerazooError unless there is an engine of this name."""
-    if name not in get_args(EngineName):
-        raise KerazooError(f"engine is {name!r}; choose auto or plain.")
+    require_choice("engine", name, get_args(EngineName))
 
 
 def way_to_train(model: keras.Model, batch_size: int, name: str) -> Way:

@@ -111,7 +111,7 @@ def fit(
         keeper.flush()
         raise
     except Diverged as stop:
-        raise Diverged(f"{stop} {_keep_last_good(net, job.model, keeper)}") from None
+        raise Diverged(f"{stop} {_keep_last_good(net, job, keeper)}") from None
     finally:
         bar.close()
         epochs.close()
@@ -282,14 +282,14 @@ def stop_if_not_finite(loss: float, epoch: int, step: int) -> None:
         )
 
 
-def _keep_last_good(net: keras.Model, model: keras.Model, keeper: Keeper) -> str:
+def _keep_last_good(net: keras.Model, job: Job, keeper: Keeper) -> str:
     """Save the model as it was after the last good epoch; says where."""
     state = keeper.state
     if state is None or state.epochs == 0:
         return "No epoch had finished before."
     keeper.flush()
     checkpoint.restore_model(net, state)
-    paths = run.save_model(model, keeper.folder, prefix="last_good_")
+    paths = run.save_model(job.delivered(job.model), keeper.folder, prefix="last_good_")
     return f"The model after epoch {state.epochs} is kept in {' and '.join(map(str, paths))}."
 
 

@@ -333,7 +333,9 @@ def load_model(folder: Path, config: dict[str, Any]) -> keras.Model:
     if names == ["model"]:
         return loaded["model"]
     if "own" in config:
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in _options(config).items()}
+        options = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in config["own"]["options"].items()
+        }
         model = building.call_factory(registry.get_model(config["own"]["model"]), options)
     else:
         entry = registry.get_entry(config["entry"])
@@ -341,10 +343,6 @@ def load_model(folder: Path, config: dict[str, Any]) -> keras.Model:
     for name, network in networks_of(model).items():
         network.set_weights(loaded[name].get_weights())
     return model
-
-
-def _options(config: dict[str, Any]) -> dict[str, Any]:
-    return config["own"]["options"]
 
 
 def _load_network(path: Path) -> keras.Model:
