@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 import kerazoo
-from kerazoo import _lazy, cli, evaluating, files, registry
+from kerazoo import _lazy, cli, evaluating, evidence, files, registry
+from kerazoo.metrics import METRICS
 from kerazoo.recipe import Recipe
-from kerazoo.training import trainer
+from kerazoo.training import checkpoint, trainer
 from kerazoo.training.run import Run
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy")
@@ -49,6 +50,7 @@ MISTAKES = {
     ("verify", "mnist_cnn@digits", "--seeds", "0"): "whole number from 1",
     ("verify", "mnist_cnn@digits", "--record", "--set", "epochs=1"): "cannot be recorded",
     ("verify", "mnist_cnn@digits", "--resume"): "--out",
+    ("finetune", "mlp", "x.csv", "--split", "1,2"): "three whole numbers",
     ("train", "mnist_cnn@digits", "--resume"): "--out",
     ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",
     ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs is 0",
@@ -220,6 +222,100 @@ def test_full_disk_is_a_clear_error(command, in_tmp, monkeypatch):
     assert not [p for p in (in_tmp / "run").rglob("*") if p.is_file()], "no half-written file"
 
 
+WIRES = [
+    (
+        "finetune mlp rows.csv --target y --text t --test more.csv --task regression --time day "
+        "--horizon 3 --lookback 4 --gaps interpolate --split 5,6,7 --size 8 --invert yes --weights "
+        "none --freeze --balance --no-augment --no-scratch --epochs 2 --learning-rate 0.5 --seed 9 "
+        "--set beta_1=0.5 --out run --elsewhere --engine plain",
+        "kerazoo.finetuning.finetune",
+        ("mlp", "rows.csv"),
+        {
+            "target": "y", "text": "t", "test": "more.csv", "task": "regression", "time": "day",
+            "horizon": 3, "lookback": 4, "gaps": "interpolate", "split": (5, 6, 7), "size": 8,
+            "invert": "yes", "weights": None, "freeze": True, "balance": True, "augment": False,
+            "scratch": False, "epochs": 2, "learning_rate": 0.5, "seed": 9, "out": "run",
+            "settings": {"beta_1": 0.5}, "resume": "elsewhere", "engine": "plain",
+        },
+    ),
+    (
+        "finetune stacked_lstm rows.csv --target y --target z --weights etth1",
+        "kerazoo.finetuning.finetune",
+        ("stacked_lstm", "rows.csv"),
+        {
+            "target": ["y", "z"], "text": None, "test": None, "task": None, "time": None,
+            "horizon": None, "lookback": None, "gaps": "refuse", "split": None, "size": None,
+            "invert": "auto", "weights": "etth1", "freeze": False, "balance": False,
+            "augment": True, "scratch": True, "epochs": None, "learning_rate": None, "seed": 0,
+            "out": None, "settings": {}, "resume": False, "engine": "auto",
+        },
+    ),
+    (
+        "train mlp@digits --seed 2 --epochs 3 --tensorboard --validate --checkpoint-seconds 7 "
+        "--tier smoke --set batch_size=8 --out run --resume --engine plain",
+        "kerazoo.training.trainer.train",
+        ("mlp@digits",),
+        {
+            "seed": 2, "epochs": 3, "tensorboard": True, "validate": True,
+            "checkpoint_seconds": 7.0, "tier": "smoke", "settings": {"batch_size": 8},
+            "out": "run", "resume": True, "engine": "plain",
+        },
+    ),
+    (
+        "verify mlp@digits --seeds 2 --first-seed 0 --tier smoke --out run --elsewhere "
+        "--engine plain --record",
+        "kerazoo.verifying.verify",
+        ("mlp@digits",),
+        {
+            "seeds": 2, "first_seed": 0, "tier": "smoke", "settings": {}, "record": True,
+            "out": "run", "resume": "elsewhere", "engine": "plain",
+        },
+    ),
+    (
+        "verify --all *@digits --tier smoke --seeds 2 --offline --out run --resume --engine plain",
+        "kerazoo.verifying_all.verify_all",
+        ("*@digits",),
+        {
+            "tier": "smoke", "seeds": 2, "offline": True, "out": "run", "resume": True,
+            "engine": "plain",
+        },
+    ),
+    (
+        "predict run a.csv --invert no --text body --gaps interpolate",
+        "kerazoo.predicting.predict",
+        ("run", ["a.csv"]),
+        {"invert": "no", "text": "body", "gaps": "interpolate"},
+    ),
+    (
+        "sample dcgan@digits --n 5 --seed 3 --out five.png",
+        "kerazoo.sampling.sample",
+        ("dcgan@digits", 5),
+        {"seed": 3},
+    ),
+    (
+        "export mlp@digits --format onnx --out out --rows 30 --force",
+        "kerazoo.exporting.export",
+        ("mlp@digits", "onnx", "out"),
+        {"rows": 30, "force": True},
+    ),
+    ("evaluate run", "kerazoo.evaluating.evaluate", ("run",), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "function", "given", "named"), WIRES)
+def test_every_option_arrives(command, monkeypatch, line, function, given, named):
+    asked = []
+
+    def recorder(*positional, **keywords):
+        asked.append((positional, keywords))
+        raise kerazoo.KerazooError("recorded")
+
+    monkeypatch.setattr(function, recorder)
+    status, _, err = command(*line.split())
+    assert status == 2 and "recorded" in err
+    assert asked == [(given, named)]
+
+
 @pytest.mark.slow
 def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, command, monkeypatch):
     honest, calls = files.os.fsync, []
@@ -235,6 +331,7 @@ def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, comm
         patch.setattr(files.os, "fsync", fills)
         status, _, err = command(*arguments)
         assert status == 2 and "No space left" in err
+    assert checkpoint.read(Path("run")).epochs >= 2
     assert command(*arguments, "--resume")[0] == 0
     assert command("train", "bar_net", "--out", "straight")[0] == 0
     for name in ("history.csv", "metrics.json"):
@@ -291,7 +388,9 @@ def test_json_is_one_document_on_standard_output(command):
         content = json.loads(out)
         assert status == 0, err
         if arguments[0] == "evaluate":
-            assert content["value"] == content["recorded"] and content["metric"] == "accuracy"
+            allowed = 0 if arguments[1] == "run" else 2 / content["examples"]  # on another CPU
+            assert abs(content["value"] - content["recorded"]) <= allowed
+            assert content["metric"] == "accuracy"
         if arguments[0] == "verify":
             assert content["passed"] is True
 
@@ -315,7 +414,9 @@ def test_list_cuts_no_figure_short(command, monkeypatch, width):
     _, out, _ = command("list")
     entries = out.partition("datasets")[0]
     assert "…" not in entries
-    assert re.search(r"resnet_block@mnist .*98.79 ± 0.09 % +5\b", entries), "n beside the figure"
+    full = evidence.read(registry.get_entry("resnet_block@mnist")).tiers["full"]
+    figure = re.escape(METRICS["accuracy"].with_spread(full.mean, full.std))
+    assert re.search(rf"resnet_block@mnist .*{figure} +{full.n}\b", entries), "n beside the figure"
     assert ("offline" in entries) == (width > 100)
 
 

@@ -74,7 +74,9 @@ def test_export_says_what_keras_says(name, format, in_tmp):
     if registry.task_of(entry) == "generation":
         assert certificate.network == "generator" and certificate.compared == 200
     else:
-        assert certificate.before == pytest.approx(recorded.value, rel=1e-6)
+        counts = registry.task_of(entry) == "classification"  # on another CPU one may fall over
+        near = {"abs": 2 / certificate.examples} if counts else {"rel": 1e-3}
+        assert certificate.before == pytest.approx(recorded.value, **near)
         assert certificate.compared == certificate.examples == certificate.test_examples
     written = json.loads((folder / f"{name}.certificate.json").read_text())
     said = json.loads(json.dumps(certificate.as_json()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -27,7 +28,7 @@ from kerazoo.evaluation import figures
 from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
 from kerazoo.evaluation.scores import Scores
 from kerazoo.metrics import metric
-from kerazoo.training import loop
+from kerazoo.training import checkpoint, loop, trainer
 
 FAST = {"epochs": 2, "progress": False}
 
@@ -338,18 +339,22 @@ class Killed(BaseException):
 
 @pytest.fixture
 def killed(monkeypatch):
-    """Runs something whose training ends at its third epoch."""
+    """Runs something whose training in the folder ``run`` ends at its third epoch."""
 
     def begin(self, net, epoch, begin=loop.Epochs.begin):
         if epoch == 2:
             raise Killed
         begin(self, net, epoch)
 
+    often = functools.partial(trainer.train_job, checkpoint_seconds=0)
+
     def run(what):
         with monkeypatch.context() as patch:
             patch.setattr(loop.Epochs, "begin", begin)
+            patch.setattr(finetuning, "train_job", often)
             with pytest.raises(Killed):
                 what()
+        assert checkpoint.read(Path("run")).epochs == 2
 
     return run
 

@@ -11,8 +11,10 @@ import pytest
 from conftest import real_data_missing
 
 import kerazoo
+from kerazoo import registry
 from kerazoo.datasets import brought, etth1, text
 from kerazoo.errors import KerazooError
+from kerazoo.own import reading
 from kerazoo.own.columns import columns_from, encode, raw_rows, takes_rows
 from kerazoo.own.csv_file import as_numbers, read_table
 from kerazoo.own.data import Asked
@@ -208,6 +210,17 @@ def test_what_varies_by_rounding_only_is_no_tiny_column():
 def test_a_table_of_the_target_alone_is_said():
     with pytest.raises(KerazooError, match="no column to learn from: it has the target only"):
         table_from(frame()[["y"]], Asked(target="y"))
+
+
+def test_texts_may_be_an_array():
+    texts = np.array([f"{word} film number {i}" for i in range(12) for word in ("good", "bad")])
+    labels = np.tile([1, 0], 12)
+    own = reading.read(registry.get_model("text_cnn"), (texts, labels), Asked(), None)
+    assert own.data.info.task == "classification" and own.data.info.labels == ("0", "1")
+    sizes = [len(s) for s in (own.data.train, own.data.validation, own.data.test)]
+    assert sum(sizes) == 24 and own.data.train.x.dtype == np.int32
+    known = text.read_vocabulary(own.data.info.vocabulary)
+    assert {"good", "bad", "film"} <= set(known)
 
 
 def test_a_frame_of_rows_without_columns_is_said():

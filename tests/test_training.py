@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -135,9 +136,22 @@ def test_every_kind_of_model_resumes_to_identical_weights(name, in_tmp, monkeypa
         patch.setattr(checkpoint, "order_of_data", dies)
         with pytest.raises(Killed):
             kerazoo.train(name, out="stopped", **options)
-    resumed = kerazoo.train(name, out="stopped", resume=True, **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "order_of_data", only(2))
+        resumed = kerazoo.train(name, out="stopped", resume=True, **options)
     assert outcome(resumed.path) == outcome(straight.path)
     assert kerazoo.evaluate("stopped").same, "the saved model is loaded as it was"
+
+
+def only(*wanted: int):
+    """In the place of ``order_of_data``: no other epochs may be trained."""
+    order = checkpoint.order_of_data
+
+    def asked(n, seed, epoch):
+        assert epoch in wanted, f"epoch {epoch} is trained again"
+        return order(n, seed, epoch)
+
+    return asked
 
 
 TORCH = """
@@ -302,7 +316,16 @@ def test_a_picture_of_an_epoch_is_there_before_the_epoch_counts(private_zoo, in_
     assert seen == [(1, -1), *((epoch, epoch - 1) for epoch in range(2, 7))]
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A job in the background of a script ignores Ctrl-C, and its children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
     """A smaller version of benchmarks/resume_kill.py: SIGKILL, then Ctrl-C, while it trains."""
 
@@ -310,8 +333,6 @@ def test_killed_process_resumes_to_identical_weights(private_zoo, in_tmp):
         *(sys.executable, "-m", "kerazoo", "--import", str(private_zoo), "train", "bar_net"),
         *("--epochs", "60", "--checkpoint-seconds", "0", "--out", "stopped"),
     ]
-    # A job in the background of a script ignores Ctrl-C, and its children inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     rare = {"epochs": 60, "progress": False, "checkpoint_seconds": 3600.0}
     straight = kerazoo.train("bar_net", out="straight", **rare)
     moments, last = random.Random(0), -1
@@ -534,6 +555,7 @@ def test_killed_after_the_last_epoch_resumes_to_the_trained_model(private_zoo, i
         patch.setattr(trainer, "_finish", lambda *_: (_ for _ in ()).throw(Killed()))
         with pytest.raises(Killed):
             kerazoo.train("bar_net", out="run", **OPTIONS)
+    monkeypatch.setattr(checkpoint, "order_of_data", only())
     resumed = kerazoo.train("bar_net", out="run", resume=True, **OPTIONS)
     assert resumed.metrics == whole.metrics
 
@@ -711,11 +733,13 @@ def test_progress_never_passes_the_end(private_zoo, in_tmp, capsys, monkeypatch)
 
 
 def test_checkpoints_take_a_small_share_of_the_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "write", lambda *_: time.sleep(0.05))
+    now = [100.0]
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(checkpoint, "write", lambda *_: now.__setitem__(0, now[0] + 0.05))
     state = checkpoint.Checkpoint(1, [1.0], [{"epoch": 1, "loss": 0.5}], [])
     rare, each = (loop.Keeper(tmp_path, every) for every in (1.0, 0.0))
     for keeper in (rare, each):
         keeper.reached(state, last=True)
         assert keeper.written == 1
-    assert rare.next_write >= time.monotonic() + 2.0, "0.05 s are a fiftieth of 2.5 s"
-    assert each.next_write <= time.monotonic(), "as asked, after every epoch"
+    assert rare.next_write == pytest.approx(100.05 + 2.5), "0.05 s are a fiftieth of 2.5 s"
+    assert each.next_write <= now[0], "as asked, after every epoch"

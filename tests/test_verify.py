@@ -13,6 +13,7 @@ from scipy import stats
 
 import kerazoo
 from kerazoo import caveats, evidence, recording, reference_table, registry, verifying
+from kerazoo.errors import Interrupted
 from kerazoo.evidence import RecordedRun, Reference
 from kerazoo.files import sha256_of_json, write_json
 from kerazoo.metrics import METRICS
@@ -427,9 +428,20 @@ def test_float16_keeps_what_it_cannot_hold():
 
 
 def test_interrupted_verification_resumes(recorded, in_tmp, monkeypatch):
-    first = kerazoo.verify("bar_net", seeds=1, out="runs-here", progress=False)
+    train, trained = verifying.train, []
+
+    def counts(*asked, seed, **options):
+        trained.append(seed)
+        if trained == [3, 4]:
+            raise Interrupted("stopped; go on with --out runs-here/seed-4 --resume")
+        return train(*asked, seed=seed, **options)
+
+    monkeypatch.setattr(verifying, "train", counts)
+    with pytest.raises(Interrupted, match=r"seed 4.*--out runs-here --resume"):
+        kerazoo.verify("bar_net", seeds=2, out="runs-here", progress=False)
+    before = json.loads(Path("runs-here/seed-3/metrics.json").read_text())["value"]
     both = kerazoo.verify("bar_net", seeds=2, out="runs-here", resume=True, progress=False)
-    assert both.runs[0].value == first.runs[0].value and len(both.runs) == 2
+    assert both.runs[0].value == before and len(both.runs) == 2
     with pytest.raises(kerazoo.KerazooError, match="not empty"):
         kerazoo.verify("bar_net", seeds=2, out="runs-here", progress=False)
 
