@@ -112,6 +112,7 @@ def record_reference(
     baselines = tasks.of(entry).baselines(training_split(data, recipe), data)
     naive, limits = baselines.main(metric.name)
     first = min(finished, key=lambda r: r.seed)
+    compact = _compact_weights(entry, first, data) if tier == "full" else None
 
     recorded = evidence.read(entry)
     seeds = {r.seed for r in fresh}
@@ -138,9 +139,9 @@ def record_reference(
         engine=config["engine"],
     )
     weights = recorded.weights
-    shipped = tier == "full" and first.seed == together[0].seed
-    if shipped:
-        content, value = _compact_weights(entry, first, data)
+    shipped = compact is not None and first.seed == together[0].seed
+    if compact is not None and shipped:
+        content, value = compact
         weights = BundledWeights(
             sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
         )

@@ -218,7 +218,7 @@ def test_residual_block_refuses_what_it_cannot_do():
     with pytest.raises(kerazoo.KerazooError, match="stride is 0"):
         kerazoo.residual_block(keras.Input((8, 8, 16)), 16, stride=0)
     inputs = keras.Input((8, 8, 16))
-    with pytest.raises(kerazoo.KerazooError, match="option='C'"):
+    with pytest.raises(kerazoo.KerazooError, match="option is 'C'"):
         kerazoo.residual_block(inputs, 16, option="C")
     with pytest.raises(kerazoo.KerazooError, match="adds channels"):
         kerazoo.residual_block(inputs, 8)
