@@ -165,7 +165,7 @@ def test_an_export_that_float32_cannot_hold_fails(tmp_path, capsys):
     frame = pd.DataFrame({"price": price})
     wishes = {"target": "price", "horizon": 4, "lookback": 24, "out": tmp_path / "run"}
     done = kerazoo.finetune("stacked_lstm", frame, epochs=2, scratch=False, **wishes)
-    assert "float32 rounds it by up to 0.8 standard" in capsys.readouterr().err
+    assert "float32 rounds them by up to 0.8 standard" in capsys.readouterr().err
     certificate = kerazoo.export(tmp_path / "run", "keras", data=frame)
     assert certificate.before == pytest.approx(done.metrics["value"], rel=1e-6)
     assert not certificate.passed and "an output differs" in certificate.problems[0]
