@@ -124,8 +124,8 @@ def table(measured: Results) -> str:
         "`difference` is the largest absolute one between two outputs; allowed is "
         f"{OUTPUT_TOLERANCE:g} times the largest output, or {OUTPUT_TOLERANCE:g} if that is below "
         f"1. The largest share of what is allowed that any export takes is {_largest(done)}. "
-        f"Accuracy must be equal, other metrics to {METRIC_TOLERANCE:g} of their value (R² to that "
-        "itself; forecasts' errors below 0.01 to that of 0.01). `time` is "
+        f"Accuracy must be equal, other metrics to {METRIC_TOLERANCE:g} of their value (of "
+        "R²: of it or of 1 - R², whichever is more). `time` is "
         "of one example, median of warm calls, while other work ran on the machine: it decides "
         "nothing. Every export takes any number of examples at once, unless a note says otherwise.",
         "",

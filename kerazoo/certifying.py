@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 # measured, benchmarks/EXPORT.md, lies below an eighth of the first and a tenth of the second.
 OUTPUT_TOLERANCE = 1e-4  # times the largest output in absolute value, or 1 if that is less
 METRIC_TOLERANCE = 1e-5  # times the metric; one that counts right answers must be equal
-# What counts for the metric where that is nearer to 0, since rounding does not shrink with it: R²
-# is 1 less a share, of which that is the whole; forecasts that are off by less are right.
-LEAST_METRIC = {"r2": 1.0, "mse": 0.01, "nrmse": 0.01}
 FIRST_BATCHES = (1, 3, 2, 5, 5, 5)
 WARM_UP, MOST_CALLS, LEAST_CALLS, MOST_SECONDS = 5, 50, 5, 2.0  # of timing
 
@@ -120,8 +117,10 @@ class Certificate:
         """The largest difference of the metric that is allowed."""
         if self.measure.percent:
             return 0.0
-        metric = max(abs(self.before), LEAST_METRIC.get(self.metric, 0.0))
-        return (METRIC_TOLERANCE + self._rounding) * metric
+        size = abs(self.before)
+        if self.metric == "r2":  # it is 1 less an error, which rounding changes by a share of it
+            size = max(size, 1 - self.before)
+        return (METRIC_TOLERANCE + self._rounding) * size
 
     @property
     def _rounding(self) -> float:

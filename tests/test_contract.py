@@ -261,7 +261,9 @@ def test_bundled_weights_measure_what_is_recorded(name):
     recorded_on = {"threads": here["threads"], **evidence.read(entry).tiers["full"].environment}
     if {**here, "kerazoo": ""} == {**recorded_on, "kerazoo": ""}:
         assert result.value == result.recorded, "on the machine that recorded it: to the bit"
-    elif result.metric == "accuracy":  # another CPU rounds otherwise, and a picture may fall over
+    elif keras.config.backend() == "tensorflow" and result.metric == "accuracy":
+        assert result.value == result.recorded
+    elif result.metric == "accuracy":  # other kernels round differently; a picture may fall over
         assert abs(result.value - result.recorded) <= 2 / result.examples
     else:
         assert result.value == pytest.approx(result.recorded, rel=1e-3)

@@ -212,8 +212,7 @@ def test_the_bundled_weights_are_those_of_the_first_seed(name):
     assert recorded.weights.seed == min(r.seed for r in recorded.tiers["full"].runs)
 
 
-def test_every_task_measures_on_the_test_split_alone():
-    """The classifier's: replaced examples are measured, the others are not looked at."""
+def test_a_classifier_is_measured_on_the_test_split_alone():
     entry = registry.get_entry("mlp@digits")
     data = kerazoo.load_data("digits")
     few = Split(data.test.x[:7], data.test.y[:7])

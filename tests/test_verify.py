@@ -234,6 +234,12 @@ def test_crippled_linear_regression_fails(entry, in_tmp):
     assert not report.passed, report.table
 
 
+@pytest.mark.slow
+def test_zoo_entry_passes_its_smoke_tier(in_tmp):
+    report = kerazoo.verify("mnist_cnn_deep@digits", tier="smoke", progress=False)
+    assert report.passed, report.table
+
+
 def test_diverged_run_fails(recorded, monkeypatch, capsys):
     monkeypatch.setattr(verifying, "train", _diverges)
     report = kerazoo.verify("bar_net", progress=False)
