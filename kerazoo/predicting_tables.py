@@ -231,7 +231,7 @@ def _forecast(
     import numpy as np
     import pandas as pd
 
-    from kerazoo.own.dates import Times, offset_of, times_of
+    from kerazoo.own.dates import offset_of, times_of
 
     targets, lookback = treatment["targets"], treatment["lookback"]
     for name in filter(None, (*targets, treatment["time"])):
@@ -240,24 +240,24 @@ def _forecast(
     interpolate = treatment["gaps"] == "interpolate"
     if not interpolate:
         _require_steps(len(frame), lookback, where)
-    if treatment["time"] is None:  # rows were steps in training, whatever stands beside them now
-        times, dates = Times(None), None
-    else:
+    dates = None  # rows are steps if they were so in training, whatever stands beside them now
+    if treatment["time"] is not None:
         times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
     regular, _, notes = values_of(frame, targets, dates, interpolate, where)
     values = regular.to_numpy()
     _require_steps(len(values), lookback, where)
-    past = None if dates is None else pd.DatetimeIndex(regular.index)
-    offset = None if past is None else offset_of(past, treatment["step"])
-    if past is not None and offset is None:
-        raise KerazooError(
-            f"{where}: a step is one {times.step}, but the model was trained on steps of one "
-            f"{treatment['step']}."
-        )
+    if dates is not None:
+        past = pd.DatetimeIndex(regular.index)
+        offset = offset_of(past, treatment["step"])
+        if offset is None:
+            raise KerazooError(
+                f"{where}: a step is one {times.step}, but the model was trained on steps of one "
+                f"{treatment['step']}."
+            )
     window = values[None, -lookback:].astype(np.float32)
     said = engine.predict(model, window)[0]
     table = {name: said[:, i] for i, name in enumerate(targets)}
-    if past is None:
+    if dates is None:
         ahead: Any = {"step": np.arange(1, len(said) + 1)}
     else:
         ahead = {treatment["time"]: pd.date_range(past[-1], periods=len(said) + 1, freq=offset)[1:]}

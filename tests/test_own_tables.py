@@ -223,6 +223,16 @@ def test_texts_may_be_an_array():
     assert {"good", "bad", "film"} <= set(known)
 
 
+def test_a_dense_model_of_ones_own_learns_rows_too(private_registry):
+    def dense(input_shape=(28, 28, 1), classes=10, outputs=None, natural_outputs=False):
+        """A test's own."""
+
+    entry = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
+    kerazoo.register_model(entries=[entry], citation="@misc{none}")(dense)
+    assert reading.kinds_of(registry.get_model("dense")) == ["pictures", "rows"]
+    assert reading.kinds_of(registry.get_model("lenet5")) == ["pictures"]
+
+
 def test_a_frame_of_rows_without_columns_is_said():
     with pytest.raises(KerazooError, match="the DataFrame has no column"):
         table_from(pd.DataFrame(index=range(60)), Asked(target="y"))

@@ -255,22 +255,29 @@ def calendar_grid(dates: pd.DatetimeIndex) -> pd.DatetimeIndex | None:
     if pd.isna(step) or step < pd.Timedelta(days=1):
         return None
     named = ("business day",) if step < pd.Timedelta(days=3) else ("year", "quarter", "month")
-    for frequency in (f for name in named for f in _frequencies(name, dates[0])):
+    for frequency in (f for name in named for f in _offsets(name, dates[0])):
         grid = pd.date_range(dates[0], dates[-1], freq=frequency)
         if len(grid) < 2 * len(dates) and dates.isin(grid).all():
             return grid
     return None
 
 
-def _frequencies(step: str, date: pd.Timestamp) -> list[str]:
-    """What pandas may call steps of the calendar that begin at a date: ``QE-FEB`` for a quarter."""
+def _offsets(step: str, date: pd.Timestamp) -> list[Any]:
+    """What may lead from a date to the next, as pandas takes it, where a step is called so."""
+    import pandas as pd
+
     month = date.month_name()[:3].upper()
-    return {
+    calendar = {
         "business day": ["B"],
         "month": ["MS", "ME"],
         "quarter": [f"QS-{month}", f"QE-{month}"],
         "year": [f"YS-{month}", f"YE-{month}"],
-    }.get(step, [])
+    }
+    if step in calendar:
+        return calendar[step]
+    named = {name: seconds for seconds, (name, _) in STEPS.items()}
+    seconds = named.get(step) or int(step.removesuffix(" s").replace(",", ""))
+    return [pd.Timedelta(seconds=seconds)]
 
 
 def offset_of(dates: pd.DatetimeIndex, step: str) -> Any:
@@ -287,9 +294,7 @@ def offset_of(dates: pd.DatetimeIndex, step: str) -> Any:
         return frequency_of(dates[-50:]) or pd.Series(dates).diff().median()
     if len(dates) >= FEW:
         return None
-    seconds = [s for s, (name, _) in STEPS.items() if name == step] or re.findall(r"^[\d,]+", step)
-    fixed = [pd.Timedelta(seconds=int(str(s).replace(",", ""))) for s in seconds]
-    for offset in (*fixed, *_frequencies(step, dates[0])):
+    for offset in _offsets(step, dates[0]):
         if dates.equals(pd.date_range(dates[0], periods=len(dates), freq=offset)):
             return offset
     return None
