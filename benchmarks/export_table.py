@@ -117,7 +117,8 @@ def table(measured: Results) -> str:
         "Written by `python benchmarks/export_table.py`: every entry exported to every format by "
         "`kerazoo export`, read back by the format's own runtime, and held against Keras on the "
         f"test split (of more than {ROWS:,} examples: on {ROWS:,}, drawn with seed 0; of a "
-        "generator: on 10,000 latents, by the whole protocol of its metric).",
+        "generator: on 10,000 latents, by the whole protocol of its metric; `examples` are the "
+        "test pictures that its samples are held against).",
         "",
         *_environments(list(done.values())),
         "",

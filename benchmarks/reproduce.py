@@ -19,11 +19,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kerazoo import caveats, evidence, reference_table, registry, tables
+from kerazoo import evidence, reference_table, registry, tables
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import Reference
 from kerazoo.files import write_text
-from kerazoo.metrics import Metric, metric
+from kerazoo.metrics import Metric, best_naive, duration, metric, plain
 from kerazoo.recording import missing_seeds, redraw
 from kerazoo.spec import JUDGES, TIERS, Entry
 from kerazoo.training.run import Resume
@@ -179,17 +179,17 @@ def zoo_table() -> str:
     for name in registry.list_entries():
         row = tables.entry_row(registry.get_entry(name))
         measure = metric(row["metric"])
-        naive = caveats.best_naive(row["baselines"], measure)
+        naive = best_naive(row["baselines"], measure)
         cells = [
             f"`{name}`",
             f"{measure.short or measure.title} {measure.arrow}",
             measure.with_spread(row["mean"], row["std"], row["n"]),
-            "–" if naive is None else f"{measure.show(naive[1])} ({caveats.plain(naive[0])})",
+            "–" if naive is None else f"{measure.show(naive[1])} ({plain(naive[0])})",
             ", ".join(
                 f"{measure.show(v)} ({k.replace('_', ' ')})" for k, v in row["limits"].items()
             ),
             f"{row['parameters']:,}" if row["parameters"] else "–",
-            tables.duration(row["train_seconds"]) if row["train_seconds"] else "–",
+            duration(row["train_seconds"]) if row["train_seconds"] else "–",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

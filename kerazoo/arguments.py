@@ -100,7 +100,7 @@ def _finetune(commands: Commands) -> None:
         "--target",
         metavar="COLUMN",
         action="append",
-        help="of a CSV file: what to predict; may be repeated",
+        help="of a CSV file: what to predict; numbers may be several: repeat it",
     )
     command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
     command.add_argument(
@@ -131,7 +131,8 @@ def _finetune(commands: Commands) -> None:
         "--weights",
         default="auto",
         metavar="DATASET|none",
-        help="trained weights to start from (default: auto, the first entry's; none for tables)",
+        help="trained weights to start from (default: auto, of the first entry that has some; none "
+        "for tables and series)",
     )
     command.add_argument("--freeze", action="store_true", help="train the last layer only")
     command.add_argument("--balance", action="store_true", help="weigh all classes alike")
@@ -159,12 +160,14 @@ def _verify(commands: Commands) -> None:
     )
     command.add_argument("--all", action="store_true", help="every entry, then one table")
     command.add_argument("--offline", action="store_true", help="with --all: use no network")
-    command.add_argument("--seeds", type=int, default=1, metavar="N", help="number of runs")
+    command.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="number of runs (default: 1)"
+    )
     command.add_argument(
         "--first-seed", type=int, metavar="S", help="0 repeats the recorded runs (default: fresh)"
     )
     command.add_argument(
-        "--record", action="store_true", help="write the reference from these runs"
+        "--record", action="store_true", help="add these runs to the reference, or begin it anew"
     )
     _tier(command)
     _recipe_and_folder(command)
@@ -187,7 +190,9 @@ def _export(commands: Commands) -> None:
     command.add_argument(
         "--out", metavar="DIR", help="folder of the export (default: exports/… or in the RUN)"
     )
-    command.add_argument("--rows", type=int, metavar="N", help="most test examples to measure")
+    command.add_argument(
+        "--rows", type=int, metavar="N", help="most test examples to measure (default: 10,000)"
+    )
     command.add_argument("--force", action="store_true", help="replace an earlier export")
 
 
@@ -211,7 +216,10 @@ def _predict(commands: Commands) -> None:
         help="of a series: what to do about missing steps (default: as in training)",
     )
     command.add_argument(
-        "--out", metavar="FILE", help="of a table or series: write the predictions there, as CSV"
+        "--out",
+        metavar="FILE",
+        help="of a CSV file: where the predictions go (default: here, NAME-predictions.csv or "
+        "NAME-forecast.csv)",
     )
 
 
@@ -220,7 +228,7 @@ def _tier(command: argparse.ArgumentParser) -> None:
         "--tier",
         default="full",
         metavar="full|smoke",
-        help="the whole recipe, or one of under a minute (default: full)",
+        help="the whole recipe, or one of about a minute (default: full)",
     )
 
 
@@ -232,18 +240,19 @@ def _recipe_and_folder(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="change a field of the recipe",
+        help="change a field of the recipe, as `kerazoo show ENTRY` lists them",
     )
     command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command.add_argument(
         "--elsewhere",
         action="store_true",
-        help="--resume, also on another machine or versions: the results may differ by rounding",
+        help="--resume, also on another machine, or with another kerazoo, Python, NumPy or number "
+        "of threads: the results may differ by rounding",
     )
     command.add_argument(
         "--engine",
         choices=("auto", "plain"),
         default="auto",
-        help="auto: the fastest way on this machine; plain: Keras's own",
+        help="auto: what measured fastest with TensorFlow on a CPU; plain: Keras's own",
     )

@@ -11,25 +11,11 @@ from decimal import Decimal
 
 from kerazoo import registry
 from kerazoo.evidence import Evidence, Reference, judge_sha256, stale_reasons
-from kerazoo.metrics import Metric, metric
+from kerazoo.metrics import Metric, best_naive, metric, plain
 from kerazoo.spec import JUDGES, Entry, Published
 
 EVEN = (0.05, 0.15)  # shares of a digit among samples that are taken as even
 ALIKE = 0.7  # of the distance between two real pictures; below, samples show too few kinds
-
-
-def plain(name: str) -> str:
-    """The name of a baseline or limit as a reader sees it: ``repeat last``."""
-    return name.replace("_", " ")
-
-
-def best_naive(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:
-    """The best naive model and its figure in the main metric; None if none was measured."""
-    if not baselines:
-        return None
-    choose = max if measure.higher_is_better else min
-    name = choose(baselines, key=baselines.__getitem__)
-    return name, baselines[name]
 
 
 def loses_to(published: Published, recorded: Evidence) -> dict[str, float]:

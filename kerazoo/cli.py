@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import _lazy, caveats, registry, tables
 from kerazoo.arguments import parser
 from kerazoo.errors import Interrupted, KerazooError
-from kerazoo.metrics import metric
+from kerazoo.metrics import duration, metric
 from kerazoo.recipe import parse_recipe_value
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _train(options: argparse.Namespace) -> int:
     _print(
         f"{done.entry} seed {done.seed}: {measure.title} {measure.show(metrics['value'])} on "
         f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
-        f"{tables.duration(done.seconds)} of training",
+        f"{duration(done.seconds)} of training",
         *(f"{metric(name).title}: {metric(name).show(v)}" for name, v in metrics["also"].items()),
         *_by_target(metrics.get("by_target", {})),
         *(f"note:     {said}" for said in caveats.uneven([metrics["also"]])),
@@ -405,7 +405,7 @@ def _predict(options: argparse.Namespace) -> int:
     if isinstance(predictions, TablePredictions):
         return _write_table(options, predictions)
     if options.out is not None:
-        raise KerazooError("--out goes with a model of tables or series; this one prints.")
+        raise KerazooError("--out goes with a CSV file; other predictions are printed.")
     if options.json:
         _print_json(options, [p.as_json() for p in predictions])
     else:

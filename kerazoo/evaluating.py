@@ -68,8 +68,9 @@ def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = No
         The measured and the recorded value.
 
     Raises:
-        KerazooError: no such entry or run; it has no weights; they are missing or altered; or
-            the dataset cannot be loaded.
+        KerazooError: no such entry or run; it is not finished or has no weights; they are missing
+            or altered; the dataset cannot be loaded; or ``data`` is not what the run was trained
+            on, or was given where it is known.
     """
     if is_run(source):
         return _evaluate_run(Path(source), data, test)

@@ -168,7 +168,7 @@ def read(entry: Entry) -> Evidence:
         return Evidence(entry=entry.name, metric=registry.metric_of(entry).name)
     remedy = (
         "Restore it (reinstall kerazoo, or `git checkout` it), or delete it and record again "
-        f"with `kerazoo verify {entry.name} --seeds 5 --record`."
+        f"with `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
     )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -277,7 +277,7 @@ def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> N
         )
     remedy = (
         "Reinstall kerazoo (or `git checkout` the file); for a model of your own, record again "
-        f"with `kerazoo verify {entry.name} --seeds 5 --record`."
+        f"with `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
     )
     if not path.exists():
         raise KerazooError(f"the trained weights of {entry.name} are missing: {path}. {remedy}")

@@ -13,13 +13,12 @@ from kerazoo import building, registry, tasks
 from kerazoo._lazy import keras
 from kerazoo.comparison import Compared, compare, verdict, write_comparison
 from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line
-from kerazoo.evaluation.figures import is_picture
 from kerazoo.metrics import metric
 from kerazoo.own import card
 from kerazoo.own.data import Asked, Own
 from kerazoo.own.reading import IN_CODE, in_memory, is_best_learnt_anew, read
 from kerazoo.recipe import Recipe
-from kerazoo.spec import Entry, Model
+from kerazoo.spec import Entry, Model, is_picture
 from kerazoo.training import run
 from kerazoo.training.balance import require_classes
 from kerazoo.training.engine import require_engine
@@ -147,13 +146,13 @@ def finetune(
     Args:
         name: a model, ``"mnist_cnn"``.
         data: a folder of pictures with a folder per class (or ``train/`` and ``test/`` of such
-            folders); a CSV file or a pandas DataFrame; arrays ``(x, y)``: pictures from 0 to 255
-            ``(n, height, width[, channels])``, rows ``(n, columns)`` or texts ``(n,)``, with
-            labels ``(n,)`` or, of rows, numbers ``(n[, targets])``; a ``tf.data.Dataset`` of such
-            pairs.
+            folders), for ``dcgan`` without classes; a CSV file or a pandas DataFrame, also of a
+            series; arrays ``(x, y)``: pictures from 0 to 255 ``(n, height, width[, channels])``,
+            rows ``(n, columns)`` or texts ``(n,)``, with labels ``(n,)`` or, of rows, numbers
+            ``(n[, targets])``; a ``tf.data.Dataset`` of such pairs.
         test: of arrays and tables: the same kind of data to measure on; by default a fifth of
             ``data``. A folder has ``train/`` and ``test/`` instead, a series ``split``.
-        target: of a CSV file: the column (of a series also columns) to predict.
+        target: of a CSV file: the column to predict; numbers, of a series or table, may be several.
         text: of a text model: the column with the texts.
         time: of a series: the column with the dates; found by itself if there is one.
         horizon: of a series: how many steps to forecast.
@@ -179,7 +178,8 @@ def finetune(
         resume: go on with the unfinished run in ``out``; ``"elsewhere"``: see
             :func:`kerazoo.train`.
         progress: say what was found, and show progress, on standard error.
-        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
+        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
+            or ``"plain"``, Keras's own.
 
     Returns:
         The finished run, ``.model``, and ``.comparison`` with the naive models and from scratch.

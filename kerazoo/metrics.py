@@ -6,6 +6,7 @@ Standard library only, since ``kerazoo list`` shows figures without Keras.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -123,3 +124,26 @@ METRICS = {m.name: m for m in _ALL}
 def metric(name: str) -> Metric:
     """The metric of a name; one that kerazoo does not know is shown plainly, higher is better."""
     return METRICS.get(name) or Metric(name, name.replace("_", " "), higher_is_better=True)
+
+
+def best_naive(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:
+    """The best naive model and its figure in the main metric; None if none was measured."""
+    if not baselines:
+        return None
+    choose = max if measure.higher_is_better else min
+    name = choose(baselines, key=baselines.__getitem__)
+    return name, baselines[name]
+
+
+def plain(name: str) -> str:
+    """The name of a baseline or limit as a reader sees it: ``repeat last``."""
+    return name.replace("_", " ")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a reader expects them: ``40 s``, ``12 min``, ``1.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

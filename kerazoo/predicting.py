@@ -13,7 +13,6 @@ from kerazoo.datasets import text as texts
 from kerazoo.datasets.pictures import INVERT, Invert, read_picture
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.evaluating import is_run
-from kerazoo.evaluation.figures import is_picture
 from kerazoo.own.csv_file import column, is_missing
 from kerazoo.own.data import listed
 from kerazoo.predicting_tables import (
@@ -25,6 +24,7 @@ from kerazoo.predicting_tables import (
     table_kind,
     table_predictor,
 )
+from kerazoo.spec import is_picture
 from kerazoo.training import run
 from kerazoo.training.inference import probabilities
 
@@ -62,9 +62,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained classifier that stays loaded; call it with a list of inputs.
+    """A trained classifier that stays loaded; call it with inputs.
 
     Attributes:
+        source: the entry or run folder that it comes from.
         model: the model.
         labels: the name of each class.
         light_on_dark: of pictures: it knows light strokes on a dark ground.
@@ -75,6 +76,7 @@ class Predictor:
         fewest_words: that any text of its training held; see :class:`kerazoo.spec.Dataset`.
     """
 
+    source: str
     model: keras.Model
     labels: list[str]
     light_on_dark: bool
@@ -84,9 +86,24 @@ class Predictor:
     target: str | None = None
     fewest_words: int = 0
 
-    def __call__(self, inputs: Sequence[Any], *, invert: Invert | None = None) -> list[Prediction]:
-        """Classify picture files, pictures as arrays, or texts; see :func:`predict`."""
+    def __call__(
+        self, inputs: Any, *, invert: Invert | None = None, text: str | None = None
+    ) -> list[Prediction] | TablePredictions:
+        """Classify picture files, pictures as arrays, texts, or a table of texts.
+
+        See :func:`predict`.
+        """
+        if self.vocabulary is not None and is_table(inputs):
+            return _predict_table_of_texts(self, inputs, text)
+        if hasattr(inputs, "columns"):
+            raise KerazooError(f"{self.source} reads pictures; a DataFrame holds none.")
         inputs = _several(inputs)
+        if self.vocabulary is not None and (files := [f for f in inputs if is_table(f)]):
+            raise KerazooError(
+                f"{os.fspath(files[0])} is a table; give one table of texts alone, or texts."
+            )
+        if text is not None:
+            raise KerazooError("text names the column of a CSV file of texts; none is given.")
         if invert is not None and self.vocabulary is not None:
             raise KerazooError("invert goes with pictures; this model reads texts.")
         if self.vocabulary is not None:
@@ -160,28 +177,18 @@ def predict(
 
     Raises:
         KerazooError: no input given, no such entry or run, it classifies neither pictures nor
-            text, or it has no trained weights.
+            text, it has no trained weights, or an option that does not go with it. Of a table: it
+            cannot be read, a column is missing, or a series is too short or irregular.
     """
-    if is_run(source) and (config := _run_config(source)) and table_kind(config):
+    known = predictor(source)
+    if isinstance(known, TablePredictor):
         for name, asked in (("invert", invert), ("text", text)):
             if asked is not None:
                 raise KerazooError(f"{name} goes with pictures or texts; this model reads tables.")
-        return table_predictor(Path(source), config)(inputs, gaps=gaps)
+        return known(inputs, gaps=gaps)
     if gaps is not None:
         raise KerazooError("gaps go with a series; this model reads pictures or texts.")
-    known = _classifier(source)
-    if known.vocabulary is not None and is_table(inputs):
-        return _predict_table_of_texts(known, inputs, text, os.fspath(source))
-    if hasattr(inputs, "columns"):
-        raise KerazooError(f"{os.fspath(source)} reads pictures; a DataFrame holds none.")
-    inputs = _several(inputs)
-    if known.vocabulary is not None and (files := [f for f in inputs if is_table(f)]):
-        raise KerazooError(
-            f"{os.fspath(files[0])} is a table; give one table of texts alone, or texts."
-        )
-    if text is not None:
-        raise KerazooError("text names the column of a CSV file of texts; none is given.")
-    return known(inputs, invert=invert)
+    return known(inputs, invert=invert, text=text)
 
 
 def _several(inputs: Any) -> Sequence[Any]:
@@ -195,13 +202,11 @@ def _several(inputs: Any) -> Sequence[Any]:
     return several
 
 
-def _predict_table_of_texts(
-    known: Predictor, inputs: Any, text: str | None, source: str
-) -> TablePredictions:
+def _predict_table_of_texts(known: Predictor, inputs: Any, text: str | None) -> TablePredictions:
     """The class of each text of a table; none, and a note, where a text holds no known word."""
     import pandas as pd
 
-    table = read_inputs(inputs, source)
+    table = read_inputs(inputs, known.source)
     name = column(table.frame, text or known.text, f"the column of texts in {table.where} (--text)")
     target = known.target or "label"
     values = table.frame[name]
@@ -247,8 +252,8 @@ def predictor(source: str | os.PathLike[str]) -> Predictor | TablePredictor:
         source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run folder.
 
     Returns:
-        For a model of pictures or texts what takes lists of them; for one that was fine-tuned on a
-        table or a series what takes a CSV file, DataFrame or array of rows.
+        What takes inputs as :func:`predict` does. For a model of pictures or texts its options
+        are ``invert`` and ``text``; for one that was fine-tuned on a table or a series ``gaps``.
 
     Raises:
         KerazooError: no such entry or run, it predicts none of these, or it has no trained
@@ -270,6 +275,7 @@ def _classifier(source: str | os.PathLike[str]) -> Predictor:
         own = folder / run.VOCABULARY
         treatment = config.get("own", {}).get("treatment", {})
         found = Predictor(
+            os.fspath(source),
             model,
             config["data"]["labels"],
             config["data"]["light_on_dark"],
@@ -291,6 +297,7 @@ def _classifier(source: str | os.PathLike[str]) -> Predictor:
         dataset = registry.get_dataset(entry.dataset)
         tokens = texts.read_vocabulary(dataset.vocabulary) if dataset.vocabulary else None
         found = Predictor(
+            entry.name,
             model,
             list(dataset.labels),
             dataset.light_on_dark,
@@ -300,7 +307,7 @@ def _classifier(source: str | os.PathLike[str]) -> Predictor:
     shape = found.model.input_shape[1:]
     if found.vocabulary is None and not is_picture(shape):
         raise KerazooError(
-            f"{os.fspath(source)} takes examples of shape {shape}, which are neither pictures nor "
+            f"{found.source} takes examples of shape {shape}, which are neither pictures nor "
             "text; predict reads those only."
         )
     return found

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from kerazoo.caveats import plain
 from kerazoo.evidence import Reference
-from kerazoo.metrics import Metric, metric
-from kerazoo.training.progress import duration
+from kerazoo.metrics import Metric, duration, metric, plain
 
 
 @dataclass(frozen=True)

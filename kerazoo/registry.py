@@ -46,16 +46,20 @@ def register_model(*, entries: Sequence[Entry], citation: str) -> Callable[[Fact
     """Decorate a factory function to put it into the zoo under its own name.
 
     The factory takes keyword arguments with defaults: ``input_shape`` and, by task, ``classes``
-    (classification), ``outputs`` (regression), ``horizon`` and ``targets`` (forecasting). It
-    returns a functional ``keras.Model`` of Keras's own layers, each with a name of its own. The
-    task of an entry is that of its dataset, unless the entry says otherwise.
+    (classification; of text also ``vocabulary``, how many ids there are), ``outputs``
+    (regression), ``horizon`` and ``targets`` (forecasting). It returns a functional
+    ``keras.Model`` of Keras's own layers, each with a name of its own; of a classifier the last
+    one ends in softmax, or in nothing for logits. A generator is a ``keras.Model`` whose
+    ``networks`` are such models by name. The task of an entry is that of its dataset, unless the
+    entry says otherwise.
 
     Args:
         entries: the datasets it trains on with their recipes, the main one first.
         citation: where the architecture comes from.
 
     Raises:
-        KerazooError: the name is taken, or the function has no docstring or no entry.
+        KerazooError: the name is taken or no plain one, or the function has no docstring or no
+            entry.
     """
 
     def register(factory: Factory) -> Factory:
@@ -112,8 +116,8 @@ def register_dataset(
     load. The arguments are the attributes of :class:`kerazoo.spec.Dataset`.
 
     Raises:
-        KerazooError: the name is taken, the function has no docstring, or a fact is missing
-            that the task needs.
+        KerazooError: the name is taken or no plain one, the function has no docstring, there is
+            no such task or metric, or a fact is missing that the task needs.
     """
 
     def register(loader: LoaderFunction) -> LoaderFunction:

@@ -60,7 +60,7 @@ class Entry:
     Attributes:
         dataset: name of a registered dataset.
         recipe: the reference recipe (tier ``full``).
-        smoke: the recipe fields that differ in tier ``smoke``, which runs in under a minute.
+        smoke: the recipe fields that differ in tier ``smoke``, which runs in about a minute.
         published: figures from elsewhere for the same architecture and data.
         options: the factory's arguments for this dataset beside those that follow from the data.
         seeds: how many runs a reference needs: 5, fewer where they take long; what is shown of a
@@ -261,3 +261,8 @@ class Data:
     info: Dataset
     sha256: str
     series: Series | None = None
+
+
+def is_picture(shape: tuple[int, ...]) -> bool:
+    """Whether examples of this shape can be shown: height, width, one or three channels."""
+    return len(shape) == 3 and shape[-1] in (1, 3)

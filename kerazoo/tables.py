@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import caveats, evidence, reference_table, registry, usage
 from kerazoo.errors import KerazooError
-from kerazoo.metrics import Metric, metric
+from kerazoo.metrics import Metric, best_naive, duration, metric
 from kerazoo.spec import TIERS, Entry
-from kerazoo.training.progress import duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +107,7 @@ def entries_table(rows: Sequence[dict[str, Any]], width: int) -> Table:
 
 def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
     measure = metric(row["metric"])
-    naive = caveats.best_naive(row["baselines"], measure)
+    naive = best_naive(row["baselines"], measure)
     measured = row["mean"] is not None
     return {
         "entry": row["entry"],

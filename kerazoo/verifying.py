@@ -13,10 +13,10 @@ from typing import Any
 
 from kerazoo import building, evidence, fingerprint, registry
 from kerazoo._lazy import keras
-from kerazoo.caveats import best_naive, plain, uneven
+from kerazoo.caveats import uneven
 from kerazoo.errors import Diverged, Interrupted, KerazooError, require_whole
 from kerazoo.evidence import Reference
-from kerazoo.metrics import Metric
+from kerazoo.metrics import Metric, best_naive, plain
 from kerazoo.metrics import metric as metric_named
 from kerazoo.recipe import Recipe
 from kerazoo.recording import record_reference, require_writable
@@ -202,7 +202,8 @@ def verify(
     FAIL means that the mean of the fresh runs is worse than a one-sided 99 % prediction interval
     of the reference's runs allows, with a floor for the sampling noise of the test split (or the
     entry's own ``tolerance``); or that it does not beat the best naive model though the reference
-    does, by more than that interval.
+    does, by more than that interval; or that the evidence is stale (recipe, model, data or judge
+    have changed since it was recorded), or a run diverged.
 
     Args:
         name: an entry or a model, which means its main dataset.
@@ -212,20 +213,23 @@ def verify(
             the runs are fresh evidence. 0 repeats the recorded ones (on the same machine and
             versions, with the engine of the reference: to the bit).
         settings: recipe fields to change, to see what the verdict makes of it.
-        record: write the reference (and, for ``full``, the trained weights of the first seed)
-            from these runs, from seed 0 on.
+        record: add these runs, from seed 0 on, to the recorded ones that still hold, or begin the
+            reference with them; of ``full`` also the trained weights of the first seed.
         out: folder for the run folders, ``seed-0`` and so on; by default one below ``runs/``.
         resume: go on with the runs in ``out``; ``"elsewhere"`` also if they began on another
             machine.
         progress: show progress on standard error.
-        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
+        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
+            or ``"plain"``, Keras's own.
 
     Returns:
         A report with ``.passed``, ``.mean``, ``.bound``, ``.reference``, ``.table``.
 
     Raises:
-        KerazooError: unknown name or tier, no reference recorded, a damaged reference file, or
-            an output folder that cannot be used.
+        KerazooError: unknown name, tier or setting, no reference recorded, a damaged reference
+            file, a dataset that is not at hand, an output folder that cannot be used, ``record``
+            with ``settings``, or ``resume`` without ``out``.
+        Interrupted: Ctrl-C; ``out`` and ``resume`` go on.
     """
     entry = registry.get_entry(name)
     recipe = entry.recipe_for(tier)

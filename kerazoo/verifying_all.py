@@ -80,7 +80,8 @@ def verify_all(
         resume: go on with the runs in ``out``; what is finished there is not trained again.
             ``"elsewhere"``: also if they began on another machine.
         progress: show progress on standard error.
-        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
+        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
+            or ``"plain"``, Keras's own.
 
     Yields:
         One verdict per entry, as soon as it is there.

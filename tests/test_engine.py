@@ -126,3 +126,17 @@ def test_a_frozen_or_half_precision_normalisation_is_left_to_keras():
     with engine.traced(way):
         np.testing.assert_allclose(layer(x, training=True), layer(x, training=False))
     assert np.all(layer.moving_mean.numpy() == 0)
+
+
+@pytest.mark.parametrize("how", ["auto", "plain"])
+def test_the_training_step_is_traced_once(private_zoo, in_tmp, monkeypatch, how):
+    traced = []
+
+    def step(self, data, train_step=keras.Model.train_step):
+        traced.append(self.name)
+        return train_step(self, data)
+
+    monkeypatch.setattr(keras.Model, "train_step", step)
+    done = kerazoo.train("bar_net", epochs=2, out="run", engine=how, progress=False)
+    assert len(traced) == 1, "metrics whose variables are made in the step make it two"
+    assert done.history[0]["accuracy"] < done.history[1]["accuracy"] < 1, "nothing else is counted"

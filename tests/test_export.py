@@ -374,7 +374,10 @@ def test_examples_are_drawn_from_the_whole_split():
     assert certifying.some_of(data, 360) is data
 
 
-@pytest.mark.parametrize(("name", "format"), [("lenet5", "litert"), ("resnet8", "onnx")])
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [pytest.param("lenet5", "litert", marks=pytest.mark.slow), ("resnet8", "onnx")],
+)
 def test_architectures_without_trained_weights_convert(name, format, in_tmp):
     model, module = kerazoo.build(name), formats.get(format)
     path = in_tmp / f"m{module.SUFFIX}"

@@ -323,6 +323,7 @@ def test_the_head_of_the_same_classes_is_kept(in_tmp):
     assert done.metrics["value"] > 0.95  # with a fresh head it would be a guess
 
 
+@pytest.mark.slow
 def test_another_picture_size_keeps_the_layers_that_fit(digits_folder, in_tmp):
     done = kerazoo.finetune(
         "mnist_cnn", digits_folder, weights="digits", size=16, scratch=False, **FAST
@@ -570,6 +571,7 @@ def test_a_file_of_the_one_column_that_a_model_reads(in_tmp, command):
     assert len(kerazoo.predict(done.path, "series.csv").frame) == 3
 
 
+@pytest.mark.slow
 def test_columns_of_a_frame_may_be_numbers(in_tmp):
     rows = pd.DataFrame(np.random.RandomState(0).rand(60, 3))
     done = kerazoo.finetune("mlp", rows, target=2, **FAST)

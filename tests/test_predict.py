@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -158,6 +159,8 @@ def test_a_predictor_stays_loaded_and_takes_arrays():
     assert one.input == "array (28, 28, 1)"
     assert known([data.x[0, :, :, 0]])[0].probability == pytest.approx(one.probability)
     assert sum(p.label == str(y) for p, y in zip(many, data.y, strict=False)) >= 37
+    with pytest.raises(kerazoo.KerazooError, match="reads pictures; a DataFrame holds none"):
+        known(pd.DataFrame({"pixels": [1, 2]}))
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,13 @@ def test_predict_takes_a_table_of_texts(in_tmp, command):
     assert "2 text(s)" in said.notes[0] and "line 3: there is no text" in said.notes[0]
     with pytest.raises(KerazooError, match="none is given"):
         kerazoo.predict("text_cnn@imdb", ["a film"], text="review")
+    known = kerazoo.predictor("text_cnn@imdb")  # stays loaded, and takes the same
+    pd.testing.assert_frame_equal(
+        known(reviews, text="review").frame,
+        kerazoo.predict("text_cnn@imdb", "reviews.csv", text="review").frame,
+    )
+    with pytest.raises(KerazooError, match=r"reviews.csv is a table; give one"):
+        known(["reviews.csv", "a film"])
     with pytest.raises(KerazooError, match="a DataFrame holds none"):
         kerazoo.predict("mnist_cnn@digits", reviews)
 

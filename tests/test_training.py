@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -384,6 +385,27 @@ def test_ctrl_c_keeps_the_last_epoch_and_resumes_exactly(private_zoo, in_tmp, mo
     assert outcome(resumed.path) == outcome(straight.path)
 
 
+@pytest.mark.parametrize("validate", [True, False])
+def test_the_command_that_is_said_of_an_unfinished_run_goes_on_with_it(
+    private_zoo, in_tmp, monkeypatch, command, validate
+):
+    asked = {"seed": 3, "tier": "smoke", "engine": "plain", "validate": validate}
+    changed = {"epochs": 3, "learning_rate": 2e-3, "clip_norm": 1.5}
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "order_of_data", interrupted_at(1))
+        with pytest.raises(Interrupted):
+            kerazoo.train("bar_net", settings=changed, out="a run", **asked, **OPTIONS)
+    status, _, said = command("evaluate", "a run")
+    assert status == 2 and "is not finished" in said
+    words = shlex.split(said[said.index("kerazoo train") :])[1:]
+    status, _, said = command(*words)
+    assert status == 0, said
+    assert len(run.load(in_tmp / "a run").history) == 3
+    config = run.read_config(in_tmp / "a run")
+    registry._models.pop("bar_net")  # as if its module were not imported
+    assert run._command_of(config).endswith(" …"), "what its recipe changed is not known"
+
+
 def test_ctrl_c_on_the_command_line_is_130(command, monkeypatch):
     def interrupts(*_, **__):
         raise KeyboardInterrupt
@@ -549,6 +571,7 @@ def test_progress_says_epoch_loss_and_time_left(private_zoo, in_tmp, capsys, mon
     assert "epoch 2/6 · loss" in said.err and "100%" in said.err and " left" in said.err
 
 
+@pytest.mark.slow
 def test_killed_after_the_last_epoch_resumes_to_the_trained_model(private_zoo, in_tmp, monkeypatch):
     whole = kerazoo.train("bar_net", out="whole", **OPTIONS)
     with monkeypatch.context() as patch:

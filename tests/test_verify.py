@@ -330,6 +330,7 @@ def test_recording_adds_seeds_and_drops_what_is_stale(recorded, monkeypatch):
     assert [r.seed for r in evidence.read(recorded).tiers["full"].runs] == [0, 1]
 
 
+@pytest.mark.slow
 def test_runs_of_another_machine_are_joined_and_say_so(recorded):
     before = evidence.read(recorded)
     old = before.tiers["full"]
@@ -377,7 +378,11 @@ def test_runs_of_another_environment_or_engine_are_not_mixed_in(recorded, capsys
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [(verifying, "train"), (classification, "baselines"), (recording, "_compact_weights")],
+    [
+        (verifying, "train"),
+        pytest.param(classification, "baselines", marks=pytest.mark.slow),
+        pytest.param(recording, "_compact_weights", marks=pytest.mark.slow),
+    ],
     ids=["train", "baselines", "weights"],
 )
 def test_recording_one_tier_keeps_what_another_process_recorded(

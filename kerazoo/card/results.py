@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerazoo import caveats, reference_table
+from kerazoo import reference_table
 from kerazoo.card.markup import Markup, escape, table, tag
 from kerazoo.evaluation import dot_plot
 from kerazoo.evidence import Evidence, Reference
-from kerazoo.metrics import Metric
+from kerazoo.metrics import Metric, best_naive, plain
 
 
 def headline(content: dict[str, Any], measure: Metric) -> str:
@@ -23,12 +23,12 @@ def headline(content: dict[str, Any], measure: Metric) -> str:
     else:
         shown = measure.with_spread(content["mean"], content["std"], content["n"])
         figure = tag("p", Markup(f"{tag('strong', shown)} test {escape(measure.title)}"), "figure")
-        naive = caveats.best_naive(content["baselines"], measure)
+        naive = best_naive(content["baselines"], measure)
         if naive:
             beats = measure.is_better(content["mean"], naive[1])
             facts.append(
                 f"{'beats' if beats else 'does NOT beat'} its best naive baseline, "
-                f"{caveats.plain(naive[0])} "
+                f"{plain(naive[0])} "
                 f"({measure.show(naive[1])})"
             )
     return f"{figure}\n{tag('p', ' · '.join(facts), 'facts')}"
@@ -56,7 +56,7 @@ def section(content: dict[str, Any], recorded: Evidence) -> str:
 
 def _dots(content: dict[str, Any], tier: str, reference: Reference, measure: Metric) -> Markup:
     marks = [
-        dot_plot.Mark(kind, caveats.plain(name), value)
+        dot_plot.Mark(kind, plain(name), value)
         for kind, figures in (("baseline", reference.baselines), ("limit", reference.limits))
         for name, value in figures.items()
     ]

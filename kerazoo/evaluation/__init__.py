@@ -1,1 +1,1 @@
-"""Linear models, the Fréchet distance, how samples are judged, and every picture that is drawn."""
+"""Scores, linear models, the Fréchet distance, and every picture that is drawn."""

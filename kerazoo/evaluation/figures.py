@@ -47,11 +47,6 @@ class Curve:
     shown: Callable[[float], float] = float
 
 
-def is_picture(shape: tuple[int, ...]) -> bool:
-    """Whether examples of this shape can be shown: height, width, one or three channels."""
-    return len(shape) == 3 and shape[-1] in (1, 3)
-
-
 def learning_curves(title: str, history: list[dict[str, float]], curves: Sequence[Curve]) -> Figure:
     """Figures by epoch, and where the test split ended up."""
     from matplotlib.ticker import MaxNLocator

@@ -10,9 +10,8 @@ from pathlib import Path
 from kerazoo import __version__, registry
 from kerazoo.comparison import Compared
 from kerazoo.files import write_text
-from kerazoo.metrics import metric
+from kerazoo.metrics import duration, metric
 from kerazoo.own.data import Own
-from kerazoo.training.progress import duration
 from kerazoo.training.run import Run
 from kerazoo.transfer import Transfer
 

@@ -11,9 +11,8 @@ from typing import Any, Literal
 from kerazoo import registry
 from kerazoo.building import options_of
 from kerazoo.errors import KerazooError, require_whole
-from kerazoo.evaluation.figures import is_picture
 from kerazoo.own.data import Asked, Own
-from kerazoo.spec import Dataset, Model
+from kerazoo.spec import Dataset, Model, is_picture
 
 Kind = Literal["pictures", "drawing", "series", "text", "rows"]
 TAKES: dict[Kind, str] = {

@@ -1,7 +1,8 @@
 """What differs between kinds of task, one module each; the rest of kerazoo asks here.
 
-Every module of this package has the functions of :class:`TaskModule`, so a new kind of task is one
-new file.
+Each module that has the name of a task has the functions of :class:`TaskModule`: a new kind of task
+is one such file, and its name and main metric in ``spec.py``. The others serve them: ``inputs.py``,
+``judging.py`` of samples, ``outcome.py``.
 """
 
 from __future__ import annotations

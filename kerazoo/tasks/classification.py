@@ -10,10 +10,10 @@ from kerazoo.datasets import text
 from kerazoo.errors import KerazooError
 from kerazoo.evaluation import linear_models
 from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
-from kerazoo.evaluation.figures import Curve, is_picture, save, save_learning_curves
+from kerazoo.evaluation.figures import Curve, save, save_learning_curves
 from kerazoo.evaluation.scores import Scores, binomial_standard_error
 from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Dataset, Split
+from kerazoo.spec import Data, Dataset, Split, is_picture
 from kerazoo.tasks.inputs import check_inputs
 from kerazoo.tasks.outcome import Baselines, Outcome
 from kerazoo.training.augmentation import with_augmentation

@@ -1,4 +1,4 @@
-"""How this backend runs a model fastest. The user sets nothing.
+"""How TensorFlow on a CPU runs a model fastest. The user sets nothing.
 
 Every choice below was measured, on TensorFlow and the CPU (benchmarks/SPEED.md has the tables);
 other backends, and accelerators, are left as Keras has them. None changes a result beyond rounding.

@@ -270,7 +270,23 @@ def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Mode
         **way.compile_options,
     )
     net.optimizer.build(net.trainable_variables)
+    _build_metrics(net, task.fit_arguments(job.data.train))
     return net
+
+
+def _build_metrics(net: keras.Model, arrays: tuple[Any, ...]) -> None:
+    """Let the metrics make their variables before the step is traced.
+
+    They do so when they first count something. Within the step that is too late: TensorFlow
+    throws its trace away and makes another, which of a deep network takes seconds.
+    """
+    import numpy as np
+
+    shape = getattr(net, "output_shape", None)  # a network of layers has one, a subclass may not
+    if len(arrays) == 2 and isinstance(shape, tuple):
+        x, y = (array[:1] for array in arrays)
+        net.compute_metrics(x, y, np.zeros((1, *shape[1:]), np.float32))
+        net.reset_metrics()
 
 
 def stop_if_not_finite(loss: float, epoch: int, step: int) -> None:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from kerazoo._lazy import keras
+from kerazoo.metrics import duration
 
 REFRESH_SECONDS = 0.2
 LINE_SECONDS = 10.0  # between lines where there is no terminal to draw a bar on
@@ -74,15 +75,6 @@ def _bar() -> Any:
         console=Console(stderr=True),
         transient=True,
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a reader expects them: ``40 s``, ``12 min``, ``1.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def watcher(progress: Progress, stop_if_not_finite: Any) -> keras.callbacks.Callback:

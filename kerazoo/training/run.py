@@ -6,14 +6,16 @@ left_out.txt        of a folder of files: those that could not be read, and why
 history.csv         one row per epoch
 checkpoint          (.safetensors) the last finished epochs, while the training is under way
 model.keras         the trained model; plain Keras opens it, without kerazoo (it embeds its date);
-                    a GAN has generator.keras and discriminator.keras instead
+                    a GAN has generator.keras and discriminator.keras instead, a fine-tuned model
+                    of texts model_strings.keras too, a training that diverged last_good_*.keras
 labels.json         the name of each class, of a classifier
 card.md             the model card, of a fine-tuned model, and comparison.json, its figures;
                     the same model trained from scratch lies in scratch/
 vocabulary.txt.xz   the tokens, of a text model
 metrics.json        the test metric and what else was measured; written last: the run is finished
 timing.json         seconds of training, in all and of each epoch
-*.png               learning curves and what else the task shows
+*.png               learning curves and what else the task shows; of a GAN also samples/
+tensorboard/        events, if they were asked for
 ==================  ==========================================================================
 
 Times stand in a file of their own, so that history, metrics and weights are bit-identical between
@@ -288,12 +290,9 @@ def load(folder: Path) -> Run:
     """
     config = read_config(folder)
     if not is_finished(folder):
-        again = f"--out {shlex.quote(str(folder))} --resume"
-        command = f"kerazoo train {config['entry']} {again}"
-        if "own" in config:
-            command = f"kerazoo finetune {config['own']['model']} … {again}"
         raise KerazooError(
-            f"the run in {folder} is not finished. Repeat its command with --resume: {command}"
+            f"the run in {folder} is not finished. Repeat its command with --resume: "
+            f"{_command_of(config)} --out {shlex.quote(str(folder))} --resume"
         )
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -370,6 +369,26 @@ def save_model(model: keras.Model, folder: Path, prefix: str = "") -> list[Path]
         save_atomic(path, network.save)
         paths.append(path)
     return paths
+
+
+def _command_of(config: dict[str, Any]) -> str:
+    """The command that began a run; an ellipsis stands for what is not known of it."""
+    if "own" in config:
+        return f"kerazoo finetune {config['own']['model']} …"
+    words = ["kerazoo", "train", config["entry"]]
+    begun = {"engine": "plain", **config}  # before there was another one
+    for name, usual in {"seed": 0, "tier": "full", "engine": "auto"}.items():
+        if begun[name] != usual:
+            words += [f"--{name}", str(begun[name])]
+    if config.get("split") == "validation":
+        words.append("--validate")
+    if config["entry"] not in registry.list_entries():  # of a module that is not imported
+        return f"{shlex.join(words)} …"
+    recipe = registry.get_entry(config["entry"]).recipe_for(config["tier"])
+    for name, value in dataclasses.asdict(recipe).items():
+        if (was := config["recipe"].get(name, value)) != value:
+            words += ["--set", f"{name}={was}"]
+    return shlex.join(words)
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:

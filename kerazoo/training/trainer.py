@@ -50,7 +50,7 @@ def train(
     Args:
         name: an entry, ``"mnist_cnn@digits"``, or a model, which means its main dataset.
         seed: of initial weights, order of the data, dropout and augmentation; 0 or more.
-        tier: ``"full"``, the reference recipe, or ``"smoke"``, under a minute.
+        tier: ``"full"``, the reference recipe, or ``"smoke"``, about a minute.
         epochs: instead of the recipe's.
         settings: recipe fields to change, such as ``{"learning_rate": 0.01}``.
         out: the run folder, new or empty; by default one below ``runs/``.
@@ -62,7 +62,8 @@ def train(
         progress: show progress and time left on standard error.
         checkpoint_seconds: least time between two checkpoints, more where writing them would take
             more than a fiftieth of the time; 0 writes one after every epoch.
-        engine: ``"auto"``, the fastest way on this machine, or ``"plain"``, Keras's own.
+        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
+            or ``"plain"``, Keras's own.
         validate: measure on the validation split, which the recipe then must not train on, and
             leave the test split unread: for choosing between recipes. Draws no pictures.
 
@@ -71,7 +72,8 @@ def train(
 
     Raises:
         KerazooError: unknown name, tier, engine or setting; a folder that is in use or cannot be
-            written; ``validate`` of a recipe that trains on validation too.
+            written; ``validate`` of a recipe that trains on validation too; a dataset that is
+            neither here nor to be had.
         Diverged: the loss became NaN or infinite; the last good state is kept.
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
