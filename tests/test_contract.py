@@ -195,6 +195,7 @@ AT_LEAST = [
     ("mnist_cnn@mnist", 5, 0.9940),
     ("mnist_cnn_fast@mnist", 5, 0.9920),
     ("resnet8@cifar10", 3, 0.85),
+    ("resnet20@cifar10", 1, 0.87),  # 91.25 % of the original pixels was the aim: not reached
     ("text_cnn@imdb", 5, 0.88),
     ("text_lstm@imdb", 5, 0.86),
 ]
