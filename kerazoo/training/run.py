@@ -190,10 +190,6 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
     if not resume:
         refuse_used(folder)
     before = read_config(folder)
-    # A field that this version's recipes have and that one's had not: its default is what held.
-    defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
-    before["recipe"] = {**defaults, **before["recipe"]}
-    before.setdefault("engine", "plain")  # before there was another one
     # These were not noted once; what is known of them now held then too.
     before["environment"].setdefault("threads", config["environment"]["threads"])
     before["data"].setdefault("fewest_words", config["data"]["fewest_words"])
@@ -251,7 +247,7 @@ def _differences(before: Any, now: Any, where: str = "") -> list[str]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The configuration of the run in a folder.
+    """The configuration of the run in a folder; what its version did not note has what held then.
 
     Raises:
         KerazooError: the folder holds no run of kerazoo's, or of a later format.
@@ -262,12 +258,15 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise KerazooError(
                 f"the run in {folder} has format {config['format']}, this kerazoo reads {FORMAT}."
             )
-        later = config["recipe"].keys() - {f.name for f in dataclasses.fields(Recipe)}
+        defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
+        later = config["recipe"].keys() - defaults.keys()
         if later:
             raise KerazooError(
                 f"the run in {folder} has recipe fields that this kerazoo does not know: "
                 f"{', '.join(sorted(later))}. It is of a later version; install that."
             )
+        config["recipe"] = {**defaults, **config["recipe"]}
+        config.setdefault("engine", "plain")  # before there was another one
     except KerazooError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -376,17 +375,16 @@ def _command_of(config: dict[str, Any]) -> str:
     if "own" in config:
         return f"kerazoo finetune {config['own']['model']} …"
     words = ["kerazoo", "train", config["entry"]]
-    begun = {"engine": "plain", **config}  # before there was another one
     for name, usual in {"seed": 0, "tier": "full", "engine": "auto"}.items():
-        if begun[name] != usual:
-            words += [f"--{name}", str(begun[name])]
+        if config[name] != usual:
+            words += [f"--{name}", str(config[name])]
     if config.get("split") == "validation":
         words.append("--validate")
     if config["entry"] not in registry.list_entries():  # of a module that is not imported
         return f"{shlex.join(words)} …"
     recipe = registry.get_entry(config["entry"]).recipe_for(config["tier"])
     for name, value in dataclasses.asdict(recipe).items():
-        if (was := config["recipe"].get(name, value)) != value:
+        if (was := config["recipe"][name]) != value:
             words += ["--set", f"{name}={was}"]
     return shlex.join(words)
 
