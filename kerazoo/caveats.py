@@ -156,6 +156,21 @@ def _loses(reference: Reference, measure: Metric, opening: str) -> list[str]:
     ]
 
 
+def _below_published(entry: Entry, full: Reference, measure: Metric) -> list[str]:
+    """The published figures that are better than ours, each in its own metric."""
+    ours = {name: mean for name, (mean, _) in full.also.items()} | {measure.name: full.mean}
+    said = []
+    for figure in entry.published:
+        theirs = metric(figure.metric)
+        if figure.metric in ours and theirs.is_better(figure.value, ours[figure.metric]):
+            said.append(
+                f"Worse than published: {theirs.title} {theirs.show(ours[figure.metric])}, "
+                f"against {theirs.show(figure.value)} of {figure.source}, measured so: "
+                f"{figure.conditions}."
+            )
+    return said
+
+
 def _machines(reference: Reference) -> str:
     names = reference.machines
     number = "one machine" if len(names) == 1 else f"{len(names)} machines"
@@ -171,6 +186,7 @@ def _of_reference(entry: Entry, full: Reference, measure: Metric) -> list[str]:
         f"The figures are of {count} on {_machines(full)}"
         + (", so nothing is known of the spread between seeds." if full.n == 1 else ".")
     )
+    said += _below_published(entry, full, measure)
     if full.n < entry.seeds:
         said.append(f"The entry asks for {entry.seeds} seeds; {full.n} are recorded.")
     said += uneven([r.also for r in full.runs])

@@ -507,6 +507,20 @@ def test_the_card_says_what_the_model_is_built_with(command):
     )
 
 
+def test_the_card_says_where_a_published_figure_is_better():
+    def worse(entry, recorded):
+        lines = caveats.caveats(entry, recorded)
+        return [line for line in lines if line.startswith("Worse than published")]
+
+    resnet20, lstm = (registry.get_entry(n) for n in ("resnet20@cifar10", "stacked_lstm@etth1"))
+    (line,) = worse(resnet20, evidence.read(resnet20))
+    assert "against 91.25 % of He et al. 2015" in line and "164 epochs" in line
+    assert worse(lstm, evidence.read(lstm)) == [], "less is better there, in both metrics"
+    weak = recorded_as(lstm, [0.099], {"linear": 0.0278}, also={"mae": 0.26})
+    mse, mae = worse(lstm, weak)  # than Informer's; LSTMa's are worse still
+    assert "MSE" in mse and "against 0.0980" in mse and "MAE" in mae and "against 0.2470" in mae
+
+
 def test_the_card_says_what_a_frechet_distance_is():
     entry = registry.get_entry("dcgan@digits")
     said = " ".join(caveats.caveats(entry, evidence.read(entry)))
