@@ -44,6 +44,11 @@ def compare(measure: Metric, runs: Mapping[str, Run], baselines: Baselines) -> t
     return tuple(rows)
 
 
+def shown_name(row: Compared, rows: Sequence[Compared]) -> str:
+    """The name of a row for a reader, who is to see which one the saved model is: the last."""
+    return f"{row.name} (this model)" if row is rows[-1] else row.name
+
+
 def verdict(rows: Sequence[Compared], measure: Metric) -> str:
     """What to make of it where something else does better than the model; empty where it is best.
 

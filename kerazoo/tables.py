@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import caveats, evidence, reference_table, registry, usage
+from kerazoo.comparison import shown_name
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import Metric, best_naive, duration, metric
 from kerazoo.spec import TIERS, Entry
@@ -458,7 +459,7 @@ def comparison_table(done: FineTuned) -> Table:
         error = "" if row.standard_error is None else f" ± {measure.number(row.standard_error)}"
         figures = [measure.show(row.value) + error]
         figures += [metric(n).show(row.also[n]) if n in row.also else "" for n in others]
-        table.add_row(row.name, *figures)
+        table.add_row(shown_name(row, done.comparison), *figures)
     return table
 
 

@@ -193,6 +193,8 @@ def test_a_folder_becomes_a_model_a_table_pictures_and_a_card(tuned, digits_fold
     names = [row.name for row in tuned.comparison]
     assert names == ["majority class", "linear", "from scratch", "fine-tuned"]
     by_name = {row.name: row.value for row in tuned.comparison}
+    card_says = (tuned.path / "card.md").read_text()
+    assert "| fine-tuned (this model) |" in card_says and "| from scratch |" in card_says
     assert by_name["fine-tuned"] == tuned.metrics["value"]
     assert by_name["majority class"] == pytest.approx(1 / 3)
     assert by_name["fine-tuned"] > 0.8
@@ -469,6 +471,7 @@ def wine(tmp_path_factory):
 def test_a_table_of_classes(wine, in_tmp):
     done = kerazoo.finetune("mlp", wine, target="cultivar", epochs=30, progress=False)
     assert [r.name for r in done.comparison] == ["majority class", "linear", "from scratch"]
+    assert "| from scratch (this model) |" in (done.path / "card.md").read_text()
     assert done.metrics["value"] > 0.9
     said = kerazoo.predict(done.path, wine)
     assert any(

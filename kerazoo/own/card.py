@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kerazoo import __version__, registry
-from kerazoo.comparison import Compared
+from kerazoo.comparison import Compared, shown_name
 from kerazoo.files import write_text
 from kerazoo.metrics import duration, metric
 from kerazoo.own.data import Own
@@ -81,7 +81,7 @@ def _result(rows: Sequence[Compared], done: Run) -> str:
     ]
     for row in rows:
         error = "" if row.standard_error is None else f"± {measure.show(row.standard_error)}"
-        lines.append(f"| {row.name} | {measure.show(row.value)} | {error} |")
+        lines.append(f"| {shown_name(row, rows)} | {measure.show(row.value)} | {error} |")
     return "\n".join(lines)
 
 
