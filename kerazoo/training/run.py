@@ -61,7 +61,10 @@ LEFT_OUT = "left_out.txt"
 VOCABULARY = "vocabulary.txt.xz"
 LOCK = ".part.lock"  # there while a process trains in the folder
 
-MAY_MOVE = ("kerazoo", "python", "numpy", "machine", "threads")  # while a training is under way
+# What may differ where a run is resumed with "elsewhere".
+MAY_MOVE = ("kerazoo", "python", "numpy", "machine", "instruction_sets", "threads")
+# Instruction sets that numerical libraries choose their kernels by, as /proc/cpuinfo names them.
+INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 
 # Whether a training goes on in its folder: not at all; where it would end with the same weights; or
 # where these differ too, so that the same training does not come to the same bits again.
@@ -124,19 +127,35 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
         "machine": f"{platform.system()} {platform.machine()}, {processor()}",
+        "instruction_sets": instruction_sets(),
         "threads": str(engine.threads()),
     }
 
 
 def processor() -> str:
-    """The processor's own name where the system tells it."""
+    """Brand name of the processor."""
+    return _cpuinfo("model name") or platform.processor() or "unknown processor"
+
+
+def instruction_sets() -> str:
+    """Instruction sets of the processor that decide how results round; "unknown" off Linux.
+
+    One brand name covers processors with and without AVX-512, whose results differ in the last
+    bits.
+    """
+    flags = _cpuinfo("flags").split()
+    return " ".join(name for name in INSTRUCTION_SETS if name in flags) or "unknown"
+
+
+def _cpuinfo(field: str) -> str:
+    """First value of a field of /proc/cpuinfo; empty where there is none."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
+            if line.startswith(field):
                 return line.partition(":")[2].strip()
     except OSError:
         pass
-    return platform.processor() or "unknown processor"
+    return ""
 
 
 def require_seed(seed: Any) -> int:
@@ -191,7 +210,8 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
         refuse_used(folder)
     before = read_config(folder)
     # These were not noted once; what is known of them now held then too.
-    before["environment"].setdefault("threads", config["environment"]["threads"])
+    for name in ("threads", "instruction_sets"):
+        before["environment"].setdefault(name, config["environment"][name])
     before["data"].setdefault("fewest_words", config["data"]["fewest_words"])
     began, here = before["environment"], config["environment"]
     before["environment"] = {name: was.rpartition(THEN)[2] for name, was in began.items()}
