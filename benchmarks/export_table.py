@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import kerazoo
-from kerazoo import evidence, formats, registry, tables
-from kerazoo.certifying import METRIC_TOLERANCE, OUTPUT_TOLERANCE
-from kerazoo.exporting import ROWS
-from kerazoo.files import write_json, write_text
+from kerazoo import registry
+from kerazoo._files import write_json, write_text
+from kerazoo.cli import tables
+from kerazoo.evidence import reference as evidence
+from kerazoo.exporting import formats
+from kerazoo.exporting.certify import METRIC_TOLERANCE, OUTPUT_TOLERANCE
+from kerazoo.exporting.export import ROWS
 from kerazoo.metrics import metric
 
 HERE = Path(__file__).parent
@@ -87,9 +90,10 @@ def _raw_reviews(path: Path) -> dict[str, Any]:
     """The original test reviews through the export's own reading of texts."""
     import numpy as np
 
-    from kerazoo.certifying import in_batches
-    from kerazoo.datasets import imdb, text
-    from kerazoo.formats import saved_model
+    from kerazoo.datasets import _text as text
+    from kerazoo.datasets import imdb
+    from kerazoo.exporting.certify import in_batches
+    from kerazoo.exporting.formats import saved_model
 
     reviews, labels = imdb.texts()["test"]
     by_texts = in_batches(saved_model.load_texts(path), reviews)

@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 
 import kerazoo
-from kerazoo import evidence, registry
+from kerazoo import registry
+from kerazoo._files import write_json, write_text
 from kerazoo.errors import KerazooError
-from kerazoo.files import write_json, write_text
-from kerazoo.training.run import environment
+from kerazoo.evidence import reference as evidence
+from kerazoo.training.run_directory import environment
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "finetuning.json"
@@ -162,8 +163,8 @@ def scikit_learn(path: Path, seed: int) -> dict[str, float]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from kerazoo.own.data import Asked
-    from kerazoo.own.table import table_from
+    from kerazoo.finetuning.readers.table import table_from
+    from kerazoo.finetuning.readers.user_data import Asked
 
     data = table_from(path, Asked(target="target")).data
     classes = data.info.task == "classification"
@@ -329,7 +330,7 @@ def _rows(
 
 def draw(found: dict[str, dict[str, list[float]]]) -> None:
     """Accuracy against the number of pictures, every run a dot."""
-    from kerazoo.evaluation.figures import BLUE, GREY, ORANGE, new_figure, save, tidy
+    from kerazoo.plots.learning_curves import BLUE, GREY, ORANGE, new_figure, save, tidy
 
     figure = new_figure(6.5, 4)
     axes = figure.add_subplot()

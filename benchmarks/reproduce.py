@@ -19,15 +19,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kerazoo import evidence, reference_table, registry, tables
+from kerazoo import registry
+from kerazoo._files import write_text
+from kerazoo.cli import tables
 from kerazoo.errors import KerazooError
-from kerazoo.evidence import Reference
-from kerazoo.files import write_text
+from kerazoo.evidence import reference as evidence
+from kerazoo.evidence import reference_table
+from kerazoo.evidence.record import missing_seeds, redraw
+from kerazoo.evidence.reference import Reference
+from kerazoo.evidence.verify import verify
 from kerazoo.metrics import Metric, best_naive, duration, metric, plain
-from kerazoo.recording import missing_seeds, redraw
 from kerazoo.spec import JUDGES, TIERS, Entry
-from kerazoo.training.run import Resume
-from kerazoo.verifying import verify
+from kerazoo.training.run_directory import Resume
 
 ROOT = Path(__file__).parent.parent
 PICTURED = {  # what the README shows of the first recorded run of an entry
@@ -200,7 +203,7 @@ def results() -> str:
     lines = [
         "# Results",
         "",
-        "Written by `python benchmarks/reproduce.py` from `kerazoo/references/`. Every figure is "
+        "Written by `python benchmarks/reproduce.py` from `kerazoo/evidence/references/`. Every figure is "
         "of the test split after the last epoch. A `smoke` tier trains for seconds, to see that "
         "all works; it has a band of its own.",
     ]

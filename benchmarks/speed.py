@@ -32,8 +32,8 @@ from benchmarks.timings import (
     starting,
     throughput,
 )
-from kerazoo.files import write_json, write_text
-from kerazoo.training.run import environment
+from kerazoo._files import write_json, write_text
+from kerazoo.training.run_directory import environment
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "speed.json"

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerazoo.building import build as build
-    from kerazoo.datasets.cache import load_data as load_data
+    from kerazoo.datasets._cache import load_data as load_data
     from kerazoo.errors import KerazooError as KerazooError
-    from kerazoo.evaluating import evaluate as evaluate
-    from kerazoo.exporting import export as export
-    from kerazoo.finetuning import finetune as finetune
+    from kerazoo.evidence.evaluate import evaluate as evaluate
+    from kerazoo.evidence.verify import verify as verify
+    from kerazoo.exporting.export import export as export
+    from kerazoo.finetuning.finetune import finetune as finetune
     from kerazoo.models.resnet import residual_block as residual_block
-    from kerazoo.predicting import predict as predict
-    from kerazoo.predicting import predictor as predictor
-    from kerazoo.recipe import Recipe as Recipe
+    from kerazoo.predicting.predict import predict as predict
+    from kerazoo.predicting.predict import predictor as predictor
+    from kerazoo.predicting.sample import sample as sample
     from kerazoo.registry import list_datasets as list_datasets
     from kerazoo.registry import list_entries as list_entries
     from kerazoo.registry import list_models as list_models
     from kerazoo.registry import register_dataset as register_dataset
     from kerazoo.registry import register_model as register_model
-    from kerazoo.sampling import sample as sample
     from kerazoo.spec import Entry as Entry
     from kerazoo.spec import Published as Published
-    from kerazoo.training.trainer import train as train
-    from kerazoo.verifying import verify as verify
+    from kerazoo.spec import Recipe as Recipe
+    from kerazoo.training.train import train as train
 
 __version__ = "0.1.0"
 
@@ -34,23 +34,23 @@ _HOME = {
     "Entry": "kerazoo.spec",
     "KerazooError": "kerazoo.errors",
     "Published": "kerazoo.spec",
-    "Recipe": "kerazoo.recipe",
+    "Recipe": "kerazoo.spec",
     "build": "kerazoo.building",
-    "evaluate": "kerazoo.evaluating",
-    "export": "kerazoo.exporting",
-    "finetune": "kerazoo.finetuning",
+    "evaluate": "kerazoo.evidence.evaluate",
+    "export": "kerazoo.exporting.export",
+    "finetune": "kerazoo.finetuning.finetune",
     "list_datasets": "kerazoo.registry",
     "list_entries": "kerazoo.registry",
     "list_models": "kerazoo.registry",
-    "load_data": "kerazoo.datasets.cache",
-    "predict": "kerazoo.predicting",
-    "predictor": "kerazoo.predicting",
+    "load_data": "kerazoo.datasets._cache",
+    "predict": "kerazoo.predicting.predict",
+    "predictor": "kerazoo.predicting.predict",
     "register_dataset": "kerazoo.registry",
     "register_model": "kerazoo.registry",
     "residual_block": "kerazoo.models.resnet",
-    "sample": "kerazoo.sampling",
-    "train": "kerazoo.training.trainer",
-    "verify": "kerazoo.verifying",
+    "sample": "kerazoo.predicting.sample",
+    "train": "kerazoo.training.train",
+    "verify": "kerazoo.evidence.verify",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from kerazoo.cli import main
+from kerazoo.cli.main import main
 
 sys.exit(main())

@@ -8,11 +8,11 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from kerazoo import evidence, registry, tasks
+from kerazoo import registry, tasks
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, first_line, require_positive, unknown
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Entry, Model
+from kerazoo.evidence import reference as evidence
+from kerazoo.spec import Entry, Model, Recipe
 
 OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")  # by backend
 

@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kerazoo._files import sha256_of_json
 from kerazoo._lazy import keras
-from kerazoo.composite import networks_of
-from kerazoo.files import sha256_of_json
+from kerazoo.spec import networks_of
 
 if TYPE_CHECKING:
     import numpy as np

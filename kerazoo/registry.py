@@ -196,7 +196,7 @@ def _refuse_taken(kind: str, name: str, taken: dict[str, Any], function: Any) ->
 def _evidence_folder(factory: Callable[..., Any]) -> Path:
     """Kerazoo's own evidence lies in the package, a private model's beside its own file."""
     if factory.__module__.split(".")[0] == "kerazoo":
-        return _PACKAGE
+        return _PACKAGE / "evidence"
     if factory.__module__ == "__main__":  # a notebook or a prompt has no file of its own
         return Path.cwd()
     return Path(inspect.getfile(factory)).resolve().parent
@@ -209,7 +209,8 @@ def _load_built_in() -> None:
     for folder in ("models", "datasets"):
         package = importlib.import_module(f"kerazoo.{folder}")
         for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"kerazoo.{folder}.{module.name}")
+            if not module.name.startswith("_"):
+                importlib.import_module(f"kerazoo.{folder}.{module.name}")
     for name in filter(None, os.environ.get("KERAZOO_IMPORT", "").split(os.pathsep)):
         import_module(name)
     _built_in_loaded = True

@@ -19,7 +19,7 @@ import pytest
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import brought
+from kerazoo.datasets import _copies as brought
 from kerazoo.spec import Entry
 
 ROOT = Path(__file__).parent.parent
@@ -163,7 +163,7 @@ def record_once(kept: Path, zoo: Path, tier: str) -> Entry:
 @pytest.fixture
 def command(capsys, in_tmp):
     """Run ``kerazoo ARGUMENTS`` in this process: (exit status, stdout, stderr)."""
-    from kerazoo import cli
+    from kerazoo.cli import main as cli
 
     def run(*arguments: str):
         try:

@@ -15,7 +15,10 @@ from benchmarks import export_table, finetuning, reproduce, speed
 from benchmarks.peers import bare_loop, plain_keras
 from benchmarks.peers.job import TrainingJob
 from benchmarks.timings import accuracy, throughput
-from kerazoo import building, evidence, formats, registry, verifying
+from kerazoo import building, registry
+from kerazoo.evidence import reference as evidence
+from kerazoo.evidence import verify as verifying
+from kerazoo.exporting import formats
 
 ROOT = Path(__file__).parent.parent
 

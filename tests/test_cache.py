@@ -13,9 +13,10 @@ import requests
 from blake3 import blake3
 
 import kerazoo
-from kerazoo import files, fingerprint, registry
-from kerazoo.datasets import cache
-from kerazoo.datasets import tfds as through_tfds
+from kerazoo import _files as files
+from kerazoo import fingerprint, registry
+from kerazoo.datasets import _cache as cache
+from kerazoo.datasets import _tfds as through_tfds
 from kerazoo.datasets.digits import enlarge
 
 

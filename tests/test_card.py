@@ -15,25 +15,19 @@ from conftest import ROOT
 from PIL import Image
 
 import kerazoo
-from kerazoo import (
-    building,
-    card,
-    caveats,
-    evidence,
-    recorded_pictures,
-    recording,
-    reference_table,
-    registry,
-    tables,
-)
-from kerazoo.arguments import parser
-from kerazoo.composite import networks_of
-from kerazoo.evaluation import dot_plot, network_drawing
-from kerazoo.evaluation.architecture import MOST_BOXES, graph_of, overview
-from kerazoo.evaluation.figures import BLUE, GREEN, ORANGE
-from kerazoo.evidence import Evidence, RecordedRun, Reference
+from kerazoo import building, registry
+from kerazoo.cli import tables
+from kerazoo.cli.arguments import parser
+from kerazoo.evidence import card, caveats, reference_table
+from kerazoo.evidence import record as recording
+from kerazoo.evidence import recorded_plots as recorded_pictures
+from kerazoo.evidence import reference as evidence
+from kerazoo.evidence.reference import Evidence, RecordedRun, Reference
 from kerazoo.metrics import metric
-from kerazoo.spec import Published
+from kerazoo.plots import dot_plot, network_drawing
+from kerazoo.plots.architecture import MOST_BOXES, graph_of, overview
+from kerazoo.plots.learning_curves import BLUE, GREEN, ORANGE
+from kerazoo.spec import Published, networks_of
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 HOSTILE = '</pre><script>alert("1")</script> & "<b>'
@@ -602,7 +596,7 @@ def test_a_card_is_replaced_whole_or_not_at_all(command, in_tmp, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kerazoo.files.os.fsync", full)
+    monkeypatch.setattr("kerazoo._files.os.fsync", full)
     status, _, err = command("show", "mnist_cnn_small@digits", "--html", "card.html")
     assert status == 2 and "No space left" in err
     assert (in_tmp / "card.html").read_text() == "old" and len(list(in_tmp.iterdir())) == 1

@@ -14,11 +14,16 @@ from pathlib import Path
 import pytest
 
 import kerazoo
-from kerazoo import _lazy, cli, evaluating, evidence, files, registry
+from kerazoo import _files as files
+from kerazoo import _lazy, registry
+from kerazoo.cli import main as cli
+from kerazoo.evidence import evaluate as evaluating
+from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import METRICS
-from kerazoo.recipe import Recipe
-from kerazoo.training import checkpoint, trainer
-from kerazoo.training.run import Run
+from kerazoo.spec import Recipe
+from kerazoo.training import checkpoint
+from kerazoo.training import train as trainer
+from kerazoo.training.run_directory import Run
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy")
 
@@ -27,9 +32,9 @@ HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy"
     "code",
     [
         "import kerazoo; kerazoo.list_models()",
-        "from kerazoo.cli import main; main(['list'])",
-        "from kerazoo.cli import main; main(['list', '--json'])",
-        "from kerazoo.cli import main; main(['show', 'mnist_cnn@digits'])",
+        "from kerazoo.cli.main import main; main(['list'])",
+        "from kerazoo.cli.main import main; main(['list', '--json'])",
+        "from kerazoo.cli.main import main; main(['show', 'mnist_cnn@digits'])",
     ],
 )
 def test_what_only_looks_imports_nothing_heavy(code):
@@ -228,7 +233,7 @@ WIRES = [
         "--horizon 3 --lookback 4 --gaps interpolate --split 5,6,7 --size 8 --invert yes --weights "
         "none --freeze --balance --no-augment --no-scratch --epochs 2 --learning-rate 0.5 --seed 9 "
         "--set beta_1=0.5 --out run --elsewhere --engine plain",
-        "kerazoo.finetuning.finetune",
+        "kerazoo.finetuning.finetune.finetune",
         ("mlp", "rows.csv"),
         {
             "target": "y", "text": "t", "test": "more.csv", "task": "regression", "time": "day",
@@ -240,7 +245,7 @@ WIRES = [
     ),
     (
         "finetune stacked_lstm rows.csv --target y --target z --weights etth1",
-        "kerazoo.finetuning.finetune",
+        "kerazoo.finetuning.finetune.finetune",
         ("stacked_lstm", "rows.csv"),
         {
             "target": ["y", "z"], "text": None, "test": None, "task": None, "time": None,
@@ -253,7 +258,7 @@ WIRES = [
     (
         "train mlp@digits --seed 2 --epochs 3 --tensorboard --validate --checkpoint-seconds 7 "
         "--tier smoke --set batch_size=8 --out run --resume --engine plain",
-        "kerazoo.training.trainer.train",
+        "kerazoo.training.train.train",
         ("mlp@digits",),
         {
             "seed": 2, "epochs": 3, "tensorboard": True, "validate": True,
@@ -264,7 +269,7 @@ WIRES = [
     (
         "verify mlp@digits --seeds 2 --first-seed 0 --tier smoke --out run --elsewhere "
         "--engine plain --record",
-        "kerazoo.verifying.verify",
+        "kerazoo.evidence.verify.verify",
         ("mlp@digits",),
         {
             "seeds": 2, "first_seed": 0, "tier": "smoke", "settings": {}, "record": True,
@@ -273,7 +278,7 @@ WIRES = [
     ),
     (
         "verify --all *@digits --tier smoke --seeds 2 --offline --out run --resume --engine plain",
-        "kerazoo.verifying_all.verify_all",
+        "kerazoo.evidence.verify_all.verify_all",
         ("*@digits",),
         {
             "tier": "smoke", "seeds": 2, "offline": True, "out": "run", "resume": True,
@@ -282,23 +287,23 @@ WIRES = [
     ),
     (
         "predict run a.csv --invert no --text body --gaps interpolate",
-        "kerazoo.predicting.predict",
+        "kerazoo.predicting.predict.predict",
         ("run", ["a.csv"]),
         {"invert": "no", "text": "body", "gaps": "interpolate"},
     ),
     (
         "sample dcgan@digits --n 5 --seed 3 --out five.png",
-        "kerazoo.sampling.sample",
+        "kerazoo.predicting.sample.sample",
         ("dcgan@digits", 5),
         {"seed": 3},
     ),
     (
         "export mlp@digits --format onnx --out out --rows 30 --force",
-        "kerazoo.exporting.export",
+        "kerazoo.exporting.export.export",
         ("mlp@digits", "onnx", "out"),
         {"rows": 30, "force": True},
     ),
-    ("evaluate run", "kerazoo.evaluating.evaluate", ("run",), {}),
+    ("evaluate run", "kerazoo.evidence.evaluate.evaluate", ("run",), {}),
 ]  # fmt: skip
 
 
@@ -492,7 +497,7 @@ def test_import_logs_are_kept_back_unless_the_import_fails(tmp_path, monkeypatch
 
 
 def test_a_closed_pipe_is_no_error():
-    code = "from kerazoo.cli import main; import sys; sys.exit(main(['list', '--json']))"
+    code = "from kerazoo.cli.main import main; import sys; sys.exit(main(['list', '--json']))"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -538,7 +543,7 @@ def test_what_libraries_print_does_not_spoil_json(private_zoo, command, monkeypa
         print("downloading")
         return honest(*args, **options)
 
-    monkeypatch.setattr("kerazoo.training.trainer.train", chatty)
+    monkeypatch.setattr("kerazoo.training.train.train", chatty)
     _, out, err = command("train", "bar_net", "--epochs", "1", "--out", "run", "--json")
     assert json.loads(out)["entry"] == "bar_net@bars" and "downloading" in err
 

@@ -14,16 +14,17 @@ import pytest
 from conftest import real_data_missing
 
 import kerazoo
-from kerazoo import building, caveats, evidence, fingerprint, registry, tasks
-from kerazoo.composite import networks_of
-from kerazoo.datasets.cache import load_data
-from kerazoo.evidence import stale_reasons
+from kerazoo import building, fingerprint, registry, tasks
+from kerazoo.datasets._cache import load_data
+from kerazoo.evidence import caveats
+from kerazoo.evidence import reference as evidence
+from kerazoo.evidence.reference import stale_reasons
+from kerazoo.evidence.verify import FreshRun, Report, worst_allowed
 from kerazoo.metrics import METRICS
-from kerazoo.spec import TIERS
+from kerazoo.spec import TIERS, networks_of
 from kerazoo.training.loop import training_split
-from kerazoo.training.run import environment
-from kerazoo.training.trainer import data_for
-from kerazoo.verifying import FreshRun, Report, worst_allowed
+from kerazoo.training.run_directory import environment
+from kerazoo.training.train import data_for
 
 pytestmark = pytest.mark.usefixtures("real_data")
 ENTRIES = registry.list_entries()

@@ -14,13 +14,17 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo import certifying, evidence, exporting, formats, registry
-from kerazoo.composite import networks_of
-from kerazoo.datasets import imdb, text
-from kerazoo.evaluation import frechet
-from kerazoo.formats import _copies
-from kerazoo.spec import Data, Split
-from kerazoo.tasks import judging
+from kerazoo import registry
+from kerazoo.datasets import _text as text
+from kerazoo.datasets import imdb
+from kerazoo.evidence import reference as evidence
+from kerazoo.exporting import certify as certifying
+from kerazoo.exporting import export as exporting
+from kerazoo.exporting import formats
+from kerazoo.exporting.formats import _copies
+from kerazoo.spec import Data, Split, networks_of
+from kerazoo.tasks import _frechet as frechet
+from kerazoo.tasks import _judges as judging
 
 if keras.config.backend() != "tensorflow":
     pytest.skip("exporting needs TensorFlow", allow_module_level=True)
@@ -527,7 +531,7 @@ def test_model_of_several_networks_without_a_generator_is_refused():
 
 def test_looking_up_a_format_imports_nothing_heavy():
     code = (
-        "import sys; from kerazoo.cli import main; "
+        "import sys; from kerazoo.cli.main import main; "
         "assert main(['export', 'mlp@digits', '--format', 'onx']) == 2; "
         "assert not {'keras', 'tensorflow', 'onnx', 'numpy'} & set(sys.modules)"
     )

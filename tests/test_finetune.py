@@ -21,14 +21,17 @@ from PIL import Image
 from sklearn import datasets as sklearn_datasets
 
 import kerazoo
-from kerazoo import finetuning, registry, transfer
-from kerazoo.comparison import Compared, verdict
+from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted, KerazooError
-from kerazoo.evaluation import figures
-from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
-from kerazoo.evaluation.scores import Scores
+from kerazoo.finetuning import finetune as finetuning
+from kerazoo.finetuning import transfer
+from kerazoo.finetuning.compare import Compared, verdict
 from kerazoo.metrics import metric
-from kerazoo.training import checkpoint, loop, trainer
+from kerazoo.plots import learning_curves as figures
+from kerazoo.plots.classification import confusion_matrix, worst_mistakes
+from kerazoo.tasks._scores import Scores
+from kerazoo.training import checkpoint, loop
+from kerazoo.training import train as trainer
 
 FAST = {"epochs": 2, "progress": False}
 

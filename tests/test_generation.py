@@ -13,13 +13,13 @@ from PIL import Image
 
 import kerazoo
 from kerazoo import fingerprint, registry
-from kerazoo.composite import networks_of
 from kerazoo.errors import Diverged
-from kerazoo.evaluation import frechet
-from kerazoo.evaluation.sample_figures import grid, write_grid
 from kerazoo.metrics import METRICS
-from kerazoo.spec import Split
-from kerazoo.tasks import generation, judging
+from kerazoo.plots.samples import grid, write_grid
+from kerazoo.spec import Split, networks_of
+from kerazoo.tasks import _frechet as frechet
+from kerazoo.tasks import _judges as judging
+from kerazoo.tasks import generation
 
 SMALL = {"epochs": 3, "train_examples": 64}
 

@@ -9,8 +9,8 @@ import pytest
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.evaluation import linear_models
 from kerazoo.spec import Split
+from kerazoo.tasks import _baselines as linear_models
 from kerazoo.tasks import classification, regression
 
 

@@ -262,7 +262,8 @@ def test_linear_regression_reaches_the_closed_form(name):
     """The recorded figures; the closed form is computed by another route (scikit-learn)."""
     from sklearn.linear_model import LinearRegression
 
-    from kerazoo import evidence, registry
+    from kerazoo import registry
+    from kerazoo.evidence import reference as evidence
     from kerazoo.training.loop import training_split
 
     entry = registry.get_entry(name)

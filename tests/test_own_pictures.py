@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from kerazoo.datasets import pictures
+from kerazoo.datasets import _images as pictures
 from kerazoo.errors import KerazooError
-from kerazoo.own.arrays import frame_from_arrays, pair_of, pictures_from_arrays
-from kerazoo.own.folder import classes_from_folder, pictures_from_folder
+from kerazoo.finetuning.readers.arrays import frame_from_arrays, pair_of, pictures_from_arrays
+from kerazoo.finetuning.readers.images import classes_from_folder, pictures_from_folder
 
 SHAPE = (12, 10, 1)
 
@@ -320,7 +320,7 @@ def test_tensorflow_datasets_without_end_are_refused(monkeypatch):
     whole = tf.data.Dataset.from_tensor_slices((x, y))
     with pytest.raises(KerazooError, match="repeats without end"):
         pair_of(whole.repeat())
-    monkeypatch.setattr("kerazoo.own.arrays.MOST_BYTES", 10 * x.nbytes)
+    monkeypatch.setattr("kerazoo.finetuning.readers.arrays.MOST_BYTES", 10 * x.nbytes)
     with pytest.raises(KerazooError, match="does not end within"):  # it does not know that itself
         pair_of(whole.repeat().filter(lambda x, y: True))
 

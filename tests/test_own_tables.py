@@ -12,17 +12,19 @@ from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import brought, etth1, text
+from kerazoo.datasets import _copies as brought
+from kerazoo.datasets import _text as text
+from kerazoo.datasets import etth1
 from kerazoo.errors import KerazooError
-from kerazoo.own import reading
-from kerazoo.own.columns import columns_from, encode, raw_rows, takes_rows
-from kerazoo.own.csv_file import as_numbers, read_table
-from kerazoo.own.data import Asked
-from kerazoo.own.dates import times_of
-from kerazoo.own.series import in_natural_units, series_from
-from kerazoo.own.table import table_from
-from kerazoo.own.texts import texts_from, write_strings
-from kerazoo.predicting_tables import TablePredictor
+from kerazoo.finetuning.readers import reading
+from kerazoo.finetuning.readers._columns import columns_from, encode, raw_rows, takes_rows
+from kerazoo.finetuning.readers._csv import as_numbers, read_table
+from kerazoo.finetuning.readers._dates import times_of
+from kerazoo.finetuning.readers.series import in_natural_units, series_from
+from kerazoo.finetuning.readers.table import table_from
+from kerazoo.finetuning.readers.texts import texts_from, write_strings
+from kerazoo.finetuning.readers.user_data import Asked
+from kerazoo.predicting.tables import TablePredictor
 
 
 def write(path, text, encoding="utf-8"):

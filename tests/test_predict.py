@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import kerazoo
-from kerazoo.datasets.pictures import read_picture
+from kerazoo.datasets._images import read_picture
 
 SHAPE = (28, 28, 1)
 

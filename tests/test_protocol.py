@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo import evidence, finetuning, registry, tasks
-from kerazoo.evaluation.scores import Scores
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Split
-from kerazoo.training import loop, trainer
+from kerazoo import registry, tasks
+from kerazoo.evidence import reference as evidence
+from kerazoo.finetuning import finetune as finetuning
+from kerazoo.spec import Recipe, Split
+from kerazoo.tasks._scores import Scores
+from kerazoo.training import loop
+from kerazoo.training import train as trainer
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.inference import probabilities
 from kerazoo.training.job import Job
-from kerazoo.training.objective import optimizer_for
+from kerazoo.training.optimizer import optimizer_for
 from kerazoo.training.phases import Phase
 
 FEW = {"epochs": 2, "progress": False}

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from kerazoo import registry, tables
-from kerazoo.recipe import Recipe
-from kerazoo.spec import TIERS
+from kerazoo import registry
+from kerazoo.cli import tables
+from kerazoo.spec import TIERS, Recipe
 
 ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
 

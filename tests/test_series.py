@@ -12,12 +12,13 @@ from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import etth1, windows
-from kerazoo.datasets.cache import load_data
+from kerazoo.datasets import _windows as windows
+from kerazoo.datasets import etth1
+from kerazoo.datasets._cache import load_data
 from kerazoo.errors import KerazooError, NotAtHand
-from kerazoo.evaluation import forecast_figures
+from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import METRICS
-from kerazoo.own.data import inner_model
+from kerazoo.plots import forecasts as forecast_figures
 from kerazoo.spec import FORECAST_ERRORS, Dataset, Split, Windows
 from kerazoo.tasks import forecasting
 

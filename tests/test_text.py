@@ -12,10 +12,11 @@ from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import imdb, text
+from kerazoo.datasets import _text as text
+from kerazoo.datasets import imdb
 from kerazoo.errors import KerazooError
-from kerazoo.evaluation import linear_models
 from kerazoo.spec import Data, Split
+from kerazoo.tasks import _baselines as linear_models
 
 SAMPLES = [
     "What a film!<br /><br />It's GREAT -- isn't it?",

@@ -21,10 +21,12 @@ import tensorflow as tf
 import kerazoo
 from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted, KerazooError
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Split
-from kerazoo.tasks import classification, judging
-from kerazoo.training import checkpoint, engine, loop, run, trainer
+from kerazoo.spec import Recipe, Split
+from kerazoo.tasks import _judges as judging
+from kerazoo.tasks import classification
+from kerazoo.training import checkpoint, engine, loop
+from kerazoo.training import run_directory as run
+from kerazoo.training import train as trainer
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.batches import Batches
 from kerazoo.training.job import Job

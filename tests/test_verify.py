@@ -12,13 +12,16 @@ import pytest
 from scipy import stats
 
 import kerazoo
-from kerazoo import caveats, evidence, recording, reference_table, registry, verifying
+from kerazoo import registry
+from kerazoo._files import sha256_of_json, write_json
 from kerazoo.errors import Interrupted
-from kerazoo.evidence import RecordedRun, Reference
-from kerazoo.files import sha256_of_json, write_json
+from kerazoo.evidence import caveats, reference_table
+from kerazoo.evidence import record as recording
+from kerazoo.evidence import reference as evidence
+from kerazoo.evidence import verify as verifying
+from kerazoo.evidence.reference import RecordedRun, Reference
 from kerazoo.metrics import METRICS
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Split
+from kerazoo.spec import Recipe, Split
 from kerazoo.tasks import classification
 from kerazoo.training import loop
 

@@ -9,10 +9,11 @@ import pytest
 from conftest import record_once
 
 import kerazoo
-from kerazoo import registry, verifying_all
-from kerazoo.arguments import parser
+from kerazoo import registry
+from kerazoo.cli.arguments import parser
 from kerazoo.errors import Interrupted, NotAtHand
-from kerazoo.verifying_all import verify_all
+from kerazoo.evidence import verify_all as verifying_all
+from kerazoo.evidence.verify_all import verify_all
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_all_runs_what_it_can_and_says_why_not(both_recorded, command, monkeypat
 
 
 def test_one_failure_fails_all(both_recorded, command, monkeypatch):
-    from kerazoo import verifying
+    from kerazoo.evidence import verify as verifying
 
     honest = verifying.worst_allowed
 

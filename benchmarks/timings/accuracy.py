@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timings import measuring
-from kerazoo.datasets.cache import load_data
+from kerazoo.datasets._cache import load_data
 
 ENTRY = "mnist_cnn_fast@mnist"
 WANTED = 0.99

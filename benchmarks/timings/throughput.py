@@ -19,10 +19,10 @@ import numpy as np
 from benchmarks.peers.job import TrainingJob
 from benchmarks.timings import measuring
 from kerazoo import building, registry, tasks
-from kerazoo.datasets import text
+from kerazoo.datasets import _text as text
 from kerazoo.spec import Entry
 from kerazoo.training import loop
-from kerazoo.training.trainer import data_for
+from kerazoo.training.train import data_for
 from kerazoo.training.work import multiply_adds, training_multiply_adds
 
 EPOCHS = 4  # the first, with its compilation, is told apart

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kerazoo.datasets.splitting import carve
-from kerazoo.datasets.tfds import load_arrays
+from kerazoo.datasets._splits import carve
+from kerazoo.datasets._tfds import load_arrays
 from kerazoo.registry import register_dataset
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerazoo._files import sha256_of_file
 from kerazoo._lazy import keras
-from kerazoo.datasets import brought
-from kerazoo.datasets.network import require_host
-from kerazoo.datasets.splitting import in_order
+from kerazoo.datasets import _copies as brought
+from kerazoo.datasets._network import require_host
+from kerazoo.datasets._splits import in_order
 from kerazoo.errors import KerazooError, NotAtHand, first_line
-from kerazoo.files import sha256_of_file
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Windows
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerazoo.datasets import text
-from kerazoo.datasets.splitting import carve
-from kerazoo.datasets.tfds import load_arrays
+from kerazoo.datasets import _text as text
+from kerazoo.datasets._splits import carve
+from kerazoo.datasets._tfds import load_arrays
 from kerazoo.registry import register_dataset
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kerazoo.datasets.splitting import in_order
+from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Windows
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.errors import require_positive, require_rank
-from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
-from kerazoo.spec import Entry
+from kerazoo.spec import Entry, Recipe
 
 if TYPE_CHECKING:
     from keras import KerasTensor

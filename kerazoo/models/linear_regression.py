@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from kerazoo._lazy import keras
 from kerazoo.errors import require_flags, require_rank
-from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
-from kerazoo.spec import Entry
+from kerazoo.spec import Entry, Recipe
 
 CITATION = """
 @book{hastie2009elements,

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, require_flags, require_rank, require_sizes
-from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
-from kerazoo.spec import Entry, Published
+from kerazoo.spec import Entry, Published, Recipe
 
 CITATION = """
 @article{rumelhart1986learning,

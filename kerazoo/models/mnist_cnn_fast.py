@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
-from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
-from kerazoo.spec import Entry
+from kerazoo.spec import Entry, Recipe
 
 if TYPE_CHECKING:
     from keras import KerasTensor

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, require_choice, require_positive
-from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
-from kerazoo.spec import Entry, Published
+from kerazoo.spec import Entry, Published, Recipe
 
 if TYPE_CHECKING:
     from keras import KerasTensor

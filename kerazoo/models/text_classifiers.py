@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, require_sizes
-from kerazoo.recipe import Recipe
 from kerazoo.registry import register_model
-from kerazoo.spec import Entry, Published
+from kerazoo.spec import Entry, Published, Recipe
 
 if TYPE_CHECKING:
     from keras import KerasTensor

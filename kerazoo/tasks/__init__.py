@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from kerazoo import registry
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Dataset, Entry, Split, Task
-from kerazoo.tasks.outcome import Baselines, Outcome
+from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, Task
+from kerazoo.tasks.base import Baselines, Outcome
 
 if TYPE_CHECKING:
     import keras

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.datasets import text
+from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError
-from kerazoo.evaluation import linear_models
-from kerazoo.evaluation.classification_figures import confusion_matrix, worst_mistakes
-from kerazoo.evaluation.figures import Curve, save, save_learning_curves
-from kerazoo.evaluation.scores import Scores, binomial_standard_error
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Dataset, Split, is_picture
-from kerazoo.tasks.inputs import check_inputs
-from kerazoo.tasks.outcome import Baselines, Outcome
+from kerazoo.plots.classification import confusion_matrix, worst_mistakes
+from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
+from kerazoo.spec import Data, Dataset, Recipe, Split, is_picture
+from kerazoo.tasks import _baselines as linear_models
+from kerazoo.tasks._inputs import check_inputs
+from kerazoo.tasks._scores import Scores, binomial_standard_error
+from kerazoo.tasks.base import Baselines, Outcome
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.inference import probabilities
-from kerazoo.training.objective import last_activation
+from kerazoo.training.optimizer import last_activation
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.evaluation import linear_models
-from kerazoo.evaluation.figures import Curve, save, save_learning_curves
-from kerazoo.evaluation.forecast_figures import forecasts
 from kerazoo.metrics import metric
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Dataset, Split
-from kerazoo.tasks.outcome import Baselines, Outcome
+from kerazoo.plots.forecasts import forecasts
+from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
+from kerazoo.spec import Data, Dataset, Recipe, Split
+from kerazoo.tasks import _baselines as linear_models
+from kerazoo.tasks.base import Baselines, Outcome
 from kerazoo.training import engine
 from kerazoo.training.augmentation import with_augmentation
 

@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.composite import networks_of
 from kerazoo.errors import KerazooError
-from kerazoo.evaluation import frechet
-from kerazoo.evaluation.figures import Curve, save, save_learning_curves
-from kerazoo.evaluation.sample_figures import over_training, write_grid
 from kerazoo.metrics import metric
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Dataset, Split
-from kerazoo.tasks import judging
-from kerazoo.tasks.inputs import check_inputs
-from kerazoo.tasks.outcome import Baselines, Outcome
+from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
+from kerazoo.plots.samples import over_training, write_grid
+from kerazoo.spec import Data, Dataset, Recipe, Split, networks_of
+from kerazoo.tasks import _frechet as frechet
+from kerazoo.tasks import _judges as judging
+from kerazoo.tasks._inputs import check_inputs
+from kerazoo.tasks.base import Baselines, Outcome
 from kerazoo.training import engine
 
 if TYPE_CHECKING:

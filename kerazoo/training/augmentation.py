@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.recipe import Recipe
+from kerazoo.spec import Recipe
 
 
 def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:

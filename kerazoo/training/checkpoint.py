@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import fingerprint
+from kerazoo._files import read_arrays, sha256_of_json, write_arrays
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.files import read_arrays, sha256_of_json, write_arrays
 from kerazoo.training import engine
 
 if TYPE_CHECKING:

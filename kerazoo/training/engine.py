@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from kerazoo._lazy import keras
-from kerazoo.composite import networks_of
 from kerazoo.errors import require_choice
+from kerazoo.spec import networks_of
 from kerazoo.training import fused_norm
 from kerazoo.training.work import multiply_adds
 

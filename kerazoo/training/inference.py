@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
 from kerazoo.training import engine
-from kerazoo.training.objective import last_activation
+from kerazoo.training.optimizer import last_activation
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Entry
+from kerazoo.spec import Data, Entry, Recipe
 
 if TYPE_CHECKING:
     import keras

@@ -11,9 +11,9 @@ from typing import Any
 from kerazoo import tasks
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, KerazooError
-from kerazoo.recipe import Recipe
-from kerazoo.spec import Data, Split
-from kerazoo.training import checkpoint, engine, run
+from kerazoo.spec import Data, Recipe, Split
+from kerazoo.training import checkpoint, engine
+from kerazoo.training import run_directory as run
 from kerazoo.training.balance import class_weights
 from kerazoo.training.batches import Batches
 from kerazoo.training.checkpoint import Checkpoint

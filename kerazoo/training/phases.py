@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerazoo.composite import networks_of
-from kerazoo.recipe import Recipe
-from kerazoo.training.objective import optimizer_for
+from kerazoo.spec import Recipe, networks_of
+from kerazoo.training.optimizer import optimizer_for
 
 if TYPE_CHECKING:
     import keras

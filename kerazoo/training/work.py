@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from kerazoo.composite import networks_of
+from kerazoo.spec import networks_of
 
 if TYPE_CHECKING:
     import keras

@@ -1,1 +1,0 @@
-"""Scores, linear models, the Fréchet distance, and every picture that is drawn."""

@@ -1,0 +1,1 @@
+"""Recorded results: read, evaluated, verified, recorded and shown on cards."""

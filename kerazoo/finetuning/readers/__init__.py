@@ -1,0 +1,1 @@
+"""Readers of user data, one file per kind."""

@@ -1,0 +1,171 @@
+"""How the columns of a table become features: in NumPy for training, in layers for prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kerazoo._lazy import keras
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._csv import as_numbers, first_no_number, is_missing
+from kerazoo.finetuning.readers.user_data import listed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+OTHER = "[other]"  # whatever was not among the categories in training
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column becomes features.
+
+    Attributes:
+        name: in the table.
+        input: name of the model's input; Keras allows no slash in it.
+        categories: of a column of categories, the empty string for a missing one; None for
+            numbers.
+        mean: of numbers: what a missing one is replaced with, the mean of the training split.
+        missing: of numbers: whether a feature tells where one is missing.
+    """
+
+    name: str
+    input: str
+    categories: tuple[str, ...] | None = None
+    mean: float = 0.0
+    missing: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many features it becomes."""
+        return 1 + self.missing if self.categories is None else len(self.categories) + 1
+
+
+def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray:
+    """Rows as features: float32 ``(n, features)``, what the trained network takes.
+
+    Raises:
+        KerazooError: a column is not there, or holds something else than numbers.
+    """
+    import numpy as np
+
+    parts = []
+    for c in columns:
+        if c.name not in frame.columns:
+            raise KerazooError(
+                f"{where} has no column {c.name!r}; the model was trained with "
+                f"{listed([repr(k.name) for k in columns], 10)}."
+            )
+        if c.categories is None:
+            parts.append(_encode_numbers(frame[c.name], c, where))
+        else:
+            place = {category: i for i, category in enumerate(c.categories, start=1)}
+            chosen = [place.get(t, 0) for t in texts_of(frame[c.name])]
+            parts.append(np.eye(c.width, dtype=np.float32)[chosen])
+    return np.concatenate(parts, axis=1)
+
+
+def feature_names(columns: list[Column]) -> list[str]:
+    """What each feature of an encoded row says, in order."""
+    names = []
+    for c in columns:
+        if c.categories is None:
+            names += [c.name, f"{c.name} is missing"][: c.width]
+        else:
+            names += [f"{c.name} is another", *(f"{c.name} is {k!r}" for k in c.categories)]
+    return names
+
+
+def _encode_numbers(values: pd.Series, c: Column, where: str) -> np.ndarray:
+    import numpy as np
+
+    missing = is_missing(values)
+    if missing.all():
+        numbers = np.full(len(values), np.nan)
+    else:
+        read = as_numbers(values, f"{where}, column {c.name!r}")
+        if read is None:
+            row = first_no_number(values)
+            raise KerazooError(
+                f"{where}, column {c.name!r}: the model was trained with numbers here; line "
+                f"{values.index[row]} holds {values.iloc[row]!r}."
+            )
+        numbers = read[0]
+    gone = np.isnan(numbers)
+    filled = np.where(gone, c.mean, numbers).astype(np.float32)
+    return np.stack([filled, gone.astype(np.float32)][: c.width], axis=1)
+
+
+def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
+    """A model from raw rows, a dictionary ``{input: (n, 1)}`` of float32 or strings.
+
+    NaN and the empty string say that a value is missing. The trained network is a layer of it.
+    """
+    inputs, parts = {}, []
+    for c in columns:
+        kind = "float32" if c.categories is None else "string"
+        inputs[c.input] = value = keras.Input((1,), dtype=kind, name=c.input)
+        if c.categories is None:
+            gone = keras.ops.isnan(value)
+            parts.append(keras.ops.where(gone, c.mean, value))
+            if c.missing:
+                parts.append(keras.ops.cast(gone, "float32"))
+        else:
+            lookup = keras.layers.StringLookup(
+                vocabulary=list(c.categories), output_mode="one_hot", oov_token=other_than(c)
+            )
+            parts.append(lookup(value))
+    x = keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
+    return keras.Model(inputs, core(x), name="takes_rows")
+
+
+def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
+    """Rows that :func:`takes_rows` makes these features of, ``(n, 1)`` for each input.
+
+    What the features do not tell apart is given as one: every category that training never had is
+    another one, and a missing number without a feature that says so is the mean.
+
+    Args:
+        features: float32 ``(n, features)``, as :func:`encode` gives them.
+        columns: in the order of the features.
+    """
+    import numpy as np
+
+    rows, start = {}, 0
+    for c in columns:
+        part = features[:, start : start + c.width]
+        start += c.width
+        if c.categories is None:
+            gone = part[:, 1:].any(axis=1, keepdims=True)
+            rows[c.input] = np.where(gone, np.float32(np.nan), part[:, :1])
+        else:
+            names = np.array([other_than(c), *c.categories], dtype=object)
+            rows[c.input] = names[part.argmax(axis=1)][:, None]
+    return rows
+
+
+def other_than(c: Column) -> str:
+    """A name for whatever is none of a column's categories, and itself none of them."""
+    name = OTHER
+    while name in (c.categories or ()):
+        name += "_"
+    return name
+
+
+def columns_from(treatment: Mapping[str, Any]) -> list[Column]:
+    """The columns that a run's configuration remembers."""
+    remembered: list[dict[str, Any]] = treatment["columns"]
+    return [
+        Column(**{**c, "categories": None if c["categories"] is None else tuple(c["categories"])})
+        for c in remembered
+    ]
+
+
+def texts_of(values: pd.Series) -> np.ndarray:
+    """A column of categories as strings, empty where it is missing."""
+    import numpy as np
+
+    text = values.astype(str).str.strip().to_numpy(dtype=object)
+    return np.where(is_missing(values), "", text)

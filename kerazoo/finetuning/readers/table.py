@@ -1,0 +1,212 @@
+"""A table: rows to learn a class or a number from; numbers, categories, missing values.
+
+The network is trained on encoded columns; the model that is saved takes raw rows, through layers
+of Keras that do the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._columns import Column, encode, feature_names, takes_rows, texts_of
+from kerazoo.finetuning.readers._csv import Table, as_numbers, read_table, read_test
+from kerazoo.finetuning.readers._target import Target, rows_without_target, target_like, target_of
+from kerazoo.finetuning.readers.user_data import (
+    Asked,
+    Own,
+    as_data,
+    inner_model,
+    listed,
+    name_of,
+    notes_on_classes,
+    notes_on_copies,
+    own_dataset,
+    shuffled_split,
+    split_line,
+    take,
+)
+from kerazoo.spec import Split
+from kerazoo.tasks import regression
+from kerazoo.tasks._inputs import refuse_tiny
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+MOST_CATEGORIES = 50  # of a column; the rarer ones share one
+HIDDEN = (64, 64)  # units of the dense stack
+FEWEST_ROWS = 10
+# Names of layers and operations beside the inputs, counted by Keras; it wants all to differ.
+TAKEN = re.compile(r"(features|mlp|linear_regression|where|isnan|cast|string_lookup)(_\d+)?", re.I)
+
+
+def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
+    """Rows of a CSV file or DataFrame, encoded, split and ready to train on.
+
+    Args:
+        source: the file or DataFrame.
+        asked: ``.target`` names the columns to predict, ``.task`` says how.
+        test: likewise, the rows to measure on, of which nothing is learnt; by default a fifth of
+            ``source``.
+
+    Raises:
+        KerazooError: what ``read_table`` refuses; no target, or one that
+            is constant or missing everywhere; no column to learn from; too few rows; test rows
+            with other columns or classes.
+    """
+    import numpy as np
+
+    table = read_table(source)
+    frame, where = table.frame, table.where
+    target = target_of(frame, asked, where)
+    rows, y = frame[target.known], target.y[target.known]
+    if len(rows) < FEWEST_ROWS:
+        raise KerazooError(
+            f"{where} has {len(rows)} rows with a target; it takes {FEWEST_ROWS} or more."
+        )
+    classes, names = bool(target.labels), list(target.names)
+    indices = shuffled_split(
+        y if classes else y[:, 0],
+        stratify=classes,
+        held_out=None if test is None else np.zeros(len(y), bool),
+    )
+    inputs = rows.drop(columns=names)
+    counting = [c for c in inputs.columns if _counts_rows(frame[c], f"{where}, column {c!r}")]
+    columns, left_out, warnings = columns_of(inputs, counting, indices["train"], where)
+    if not columns:
+        but = f" but {listed(left_out)}" if left_out else ": it has the target only"
+        raise KerazooError(f"{where} has no column to learn from{but}.")
+    splits = take(encode(inputs, columns, where), y, indices)
+    warnings = [*rows_without_target(frame, target), *warnings]
+    found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}"]
+    if test is not None:
+        more = read_test(test, table)
+        known, splits["test"] = _test_rows(more, columns, target)
+        found.append(f"{more.where}: {len(splits['test']):,} rows to test on")
+        warnings += rows_without_target(more.frame, known)
+    if left_out:
+        warnings.append(f"left out: {listed(left_out)}")
+    refuse_tiny(splits["train"].x, feature_names(columns), where)
+    if not classes:
+        refuse_tiny(splits["train"].y, target.names, where)
+        regression.refuse_constant(splits["test"].y, target.names, where)
+    info = own_dataset(
+        "table" if isinstance(source, type(frame)) else name_of(Path(source)),
+        "classification" if classes else "regression",
+        f"{len(rows):,} rows from {where}",
+        input_shape=splits["train"].x.shape[1:],
+        labels=target.labels,
+        targets=() if classes else target.names,
+        source=where,
+    )
+    data = as_data(info, splits)
+    if classes:
+        warnings += notes_on_classes(Counter(target.labels[i] for i in y.tolist()), "rows")
+    return Own(
+        data=data,
+        found=(
+            *found,
+            f"target {listed(names)}: {target.why}",
+            split_line(data, stratified=classes, given=test is not None),
+        ),
+        warnings=(*warnings, *notes_on_copies(data, "row")),
+        test_given=test is not None,
+        treatment={
+            "kind": "rows",
+            "targets": names,
+            "columns": [asdict(c) for c in columns],
+            "marks": table.marks,
+        },
+        options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
+        delivered=lambda core: takes_rows(core, columns),
+        trained=inner_model,
+    )
+
+
+def _test_rows(more: Table, columns: list[Column], target: Target) -> tuple[Target, Split]:
+    """The rows of a test table that have a target, and that target."""
+    theirs = target_like(target, more.frame, more.where)
+    if not theirs.known.any():
+        raise KerazooError(f"{more.where}: no row of the test data has a target.")
+    x = encode(more.frame[theirs.known], columns, more.where)
+    return theirs, Split(x, theirs.y[theirs.known])
+
+
+def columns_of(
+    frame: pd.DataFrame, counting: list[str], train: np.ndarray, where: str
+) -> tuple[list[Column], list[str], list[str]]:
+    """How each column becomes features, judged on the training rows: (columns, left out, notes).
+
+    Args:
+        frame: the rows.
+        counting: the columns that only count the rows of the table.
+        train: which rows are of the training split.
+        where: how messages call the table.
+    """
+    import numpy as np
+
+    columns, left_out, notes = [], [], []
+    used: set[str] = set()
+    for name in frame.columns:
+        read = as_numbers(frame[name], f"{where}, column {name!r}")
+        key = name.replace("/", "_")
+        while key in used or TAKEN.fullmatch(key):
+            key += "_"
+        used.add(key)
+        if read is not None:
+            values, wrong = read
+            known = values[train][~np.isnan(values[train])]
+            if len(known) == 0 or known.min() == known.max():
+                left_out.append(f"{name} (constant)")
+            elif name in counting:
+                left_out.append(f"{name} (it only counts the rows)")
+            else:
+                mean = float(known.mean())
+                columns.append(Column(name, key, None, mean, bool(np.isnan(values[train]).any())))
+            if wrong:
+                first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
+                notes.append(f"{name}: {len(wrong)} value(s) are no number, so missing ({first})")
+            continue
+        text = texts_of(frame[name])
+        counts = Counter(text[train].tolist())
+        if len(counts) < 2:
+            left_out.append(f"{name} (constant)")
+        elif len(counts) > max(FEWEST_ROWS, len(train) / 2):
+            left_out.append(f"{name} (different in nearly every row)")
+        else:
+            kept = tuple(sorted(t for t, _ in counts.most_common(MOST_CATEGORIES)))
+            if len(counts) > MOST_CATEGORIES:
+                rest = len(counts) - MOST_CATEGORIES
+                notes.append(f"{name}: the {rest} rarest of its values are taken as one")
+            columns.append(Column(name, key, kept))
+    return columns, left_out, notes
+
+
+def _counts_rows(values: pd.Series, where: str) -> bool:
+    """Whether a column is 0, 1, 2, … or 1, 2, 3, … and so on, in all rows of the table."""
+    import numpy as np
+
+    if len(values) <= FEWEST_ROWS:
+        return False
+    read = as_numbers(values, where)
+    if read is None:
+        return False
+    return read[0][0] in (0, 1) and bool(
+        np.array_equal(read[0] - read[0][0], np.arange(len(values)))
+    )
+
+
+def _columns_line(columns: list[Column]) -> str:
+    numbers = [c.name for c in columns if c.categories is None]
+    categories = [f"{c.name} ({len(c.categories)})" for c in columns if c.categories is not None]
+    parts = []
+    if numbers:
+        parts.append(f"{len(numbers)} of numbers: {listed(numbers, 8)}")
+    if categories:
+        parts.append(f"{len(categories)} of categories: {listed(categories, 8)}")
+    return "; ".join(parts)

@@ -1,1 +1,0 @@
-"""Data of the user's own: folders of pictures, arrays, tables, series, texts."""

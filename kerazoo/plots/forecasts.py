@@ -1,0 +1,118 @@
+"""Pictures of forecasts: context, truth, forecast and the naive models, in natural units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.plots.learning_curves import BLUE, GREEN, GREY, ORANGE, literal, new_figure, tidy
+from kerazoo.spec import Data
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+EXAMPLES = 3
+MOST_TARGETS = 3
+STYLES = {  # of the naive forecasts: line and colour
+    "repeat_last": (":", GREEN),
+    "seasonal_repeat": ("-.", GREEN),
+    "linear": ("--", BLUE),
+    "linear_from_last": (":", BLUE),
+}
+TRUTH: dict[str, Any] = {"color": "black", "lw": 1.4, "label": "truth"}
+FORECAST: dict[str, Any] = {"color": ORANGE, "lw": 1.6, "label": "forecast"}
+
+
+def forecasts(
+    title: str, predicted: np.ndarray, naive: Mapping[str, np.ndarray], data: Data
+) -> Figure:
+    """A few test windows (columns), of the first targets (rows), at equal distances in time."""
+    import numpy as np
+
+    assert data.series is not None
+    windows = data.series.windows
+    horizon = predicted.shape[1]
+    if horizon == 1:  # one value per window: what matters is how they follow each other
+        return _one_step(title, predicted, naive, data)
+    chosen = np.linspace(0, len(predicted) - 1, EXAMPLES + 2).astype(int)[1:-1]
+    targets = range(len(data.info.targets))
+    # The last target is the one that the others are recorded for, in ETT the oil temperature.
+    shown = list(targets)[-MOST_TARGETS:]
+    columns = windows.targets or tuple(range(len(data.info.columns)))
+    lookback = data.test.x.shape[1]
+    context = min(lookback, 4 * horizon)
+    before = "context" if context == lookback else f"context (the last {context} of {lookback})"
+    figure = new_figure(4.6 * EXAMPLES, 2.6 * len(shown) + 0.7)
+    for row, target in enumerate(shown):
+        mean, std = data.series.mean[columns[target]], data.series.std[columns[target]]
+        for column, index in enumerate(chosen):
+            axes = figure.add_subplot(len(shown), EXAMPLES, row * EXAMPLES + column + 1)
+            past = data.test.x[index, -context:, columns[target]] * std + mean
+            axes.plot(range(1 - context, 1), past, color=GREY, lw=1, label=before)
+            ahead = range(windows.lead, windows.lead + horizon)
+
+            lines: list[tuple[np.ndarray, dict[str, Any]]] = [(data.test.y, TRUTH)]
+            lines += [(said, _look(name)) for name, said in naive.items()]
+            lines.append((predicted, FORECAST))
+            for values, style in lines:
+                axes.plot(ahead, values[index, :, target] * std + mean, **style)
+            axes.axvline(0.5, color=GREY, lw=0.6)
+            axes.set_title(f"{literal(data.info.targets[target])}, test window {index}", fontsize=9)
+            if row == len(shown) - 1:
+                axes.set_xlabel(f"{_several(windows.step)} from the last value seen")
+            tidy(axes)
+    figure.suptitle(title)
+    _legend_below(figure, figure.axes[0])
+    return figure
+
+
+def _one_step(
+    title: str, predicted: np.ndarray, naive: Mapping[str, np.ndarray], data: Data
+) -> Figure:
+    """A stretch of consecutive test windows: the one value forecast for each, and its error."""
+    assert data.series is not None
+    stretch = slice(0, min(len(predicted), 500))
+    columns = data.series.windows.targets or (0,)
+    mean, std = data.series.mean[columns[0]], data.series.std[columns[0]]
+
+    def natural(values: np.ndarray) -> np.ndarray:
+        return values[stretch, 0, 0] * std + mean
+
+    figure = new_figure(11, 5.4)
+    upper, lower = figure.add_subplot(2, 1, 1), figure.add_subplot(2, 1, 2)
+    true = natural(data.test.y)
+    lines = [(natural(said), _look(name)) for name, said in naive.items()]
+    lines.append((natural(predicted), FORECAST))
+    upper.plot(true, **{**TRUTH, "lw": 3.5})  # so that a forecast on top of it does not hide it
+    for values, style in lines:
+        upper.plot(values, **style)
+        lower.plot(values - true, **style)
+    upper.set_ylabel(literal(data.info.targets[0]))
+    lower.set_ylabel("error")
+    steps = _several(data.series.windows.step)
+    lower.set_xlabel(f"{steps} of the test split")
+    tidy(upper)
+    tidy(lower)
+    figure.suptitle(f"{title}, {data.series.windows.lead} {steps} ahead")
+    _legend_below(figure, upper)
+    return figure
+
+
+def _several(step: str) -> str:
+    """What several steps are called: ``hours``, but ``steps of 10 minutes``."""
+    return f"steps of {step}" if step.endswith("s") else f"{step}s"
+
+
+def _look(name: str) -> dict[str, Any]:
+    """How a naive forecast is drawn."""
+    line, colour = STYLES.get(name, ("-", GREY))
+    return {"ls": line, "lw": 1, "color": colour, "label": name.replace("_", " ")}
+
+
+def _legend_below(figure: Figure, axes: Any) -> None:
+    """One legend for all panels, which have the same lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8
+    )

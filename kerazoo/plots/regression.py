@@ -1,0 +1,33 @@
+"""Pictures of a regression: what was predicted against what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kerazoo.plots.learning_curves import BLUE, GREY, literal, new_figure, tidy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+MOST_PANELS = 4
+
+
+def predicted_against_true(
+    title: str, true: np.ndarray, predicted: np.ndarray, targets: Sequence[str]
+) -> Figure:
+    """One panel per target, ``true`` and ``predicted`` being ``(n, outputs)``."""
+    shown = list(targets)[:MOST_PANELS]
+    figure = new_figure(4.4 * len(shown), 4.2)
+    for index, name in enumerate(shown):
+        axes = figure.add_subplot(1, len(shown), index + 1)
+        axes.plot(true[:, index], predicted[:, index], "o", ms=3, color=BLUE, alpha=0.6)
+        low = min(true[:, index].min(), predicted[:, index].min())
+        high = max(true[:, index].max(), predicted[:, index].max())
+        axes.plot([low, high], [low, high], color=GREY, lw=1)
+        axes.set_xlabel(f"true {literal(name)}")
+        axes.set_ylabel(f"predicted {literal(name)}")
+        tidy(axes)
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,1 @@
+"""Predictions and generated images of trained models."""

@@ -1,0 +1,277 @@
+"""Predictions for new rows of a table, or the next steps of a series, with a fine-tuned model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo._files import write_text
+from kerazoo.errors import KerazooError, require_choice
+from kerazoo.finetuning.readers._columns import Column, columns_from, encode, texts_of
+from kerazoo.finetuning.readers._csv import Table, as_numbers, is_missing, read_table
+from kerazoo.finetuning.readers._number_marks import Marks
+from kerazoo.finetuning.readers._target import class_names
+from kerazoo.finetuning.readers.arrays import row_names
+from kerazoo.finetuning.readers.series import GAPS, values_of
+from kerazoo.finetuning.readers.user_data import inner_model, listed
+from kerazoo.training import engine
+from kerazoo.training import run_directory as run
+from kerazoo.training.inference import probabilities
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import pandas as pd
+
+KINDS = {"rows": "predictions", "text": "predictions", "series": "forecast"}
+
+
+@dataclass(frozen=True)
+class TablePredictions:
+    """What a model says of a table.
+
+    Attributes:
+        frame: of a table one row per row of it, in order: the predicted target and, of classes,
+            the probability of each; of a series the next steps, with their dates.
+        notes: what was done to the input that its owner should know, a line each.
+        kind: ``rows``, ``text`` or ``series``.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    kind: str
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``kerazoo predict --json`` prints."""
+        import json
+
+        rows = json.loads(self.frame.to_json(orient="records", date_format="iso"))
+        return {"kind": self.kind, "rows": rows, "notes": list(self.notes)}
+
+
+def table_kind(config: dict[str, Any]) -> str | None:
+    """``rows`` or ``series`` for the run of a table, None for another."""
+    kind = config.get("own", {}).get("treatment", {}).get("kind")
+    return kind if kind in ("rows", "series") else None
+
+
+def is_table(inputs: Any) -> bool:
+    """Whether inputs are a DataFrame or one file of a table, by its name."""
+    if hasattr(inputs, "columns"):
+        return True
+    if isinstance(inputs, (list, tuple)) and len(inputs) == 1:
+        inputs = inputs[0]
+    return isinstance(inputs, (str, os.PathLike)) and os.fspath(inputs).lower().endswith(
+        (".csv", ".tsv")
+    )
+
+
+def read_inputs(inputs: Any, whose: str, marks: Mapping[str, Marks] | None = None) -> Table:
+    """The one table that was given.
+
+    Args:
+        inputs: a CSV file, alone or in a list, a DataFrame, or an array of rows.
+        whose: how messages call the model.
+        marks: see :func:`kerazoo.finetuning.readers._csv.read_table`.
+    """
+    if isinstance(inputs, (list, tuple)):
+        if len(inputs) != 1:
+            raise KerazooError(f"{whose} takes one CSV file; {len(inputs)} are given.")
+        inputs = inputs[0]
+    if hasattr(inputs, "shape") and not hasattr(inputs, "columns"):
+        inputs = _frame(inputs)
+    if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
+        raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
+    return read_table(inputs, least=1, marks=marks, columns=1)
+
+
+@dataclass(frozen=True)
+class TablePredictor:
+    """A model that was fine-tuned on a table or a series and stays loaded.
+
+    Attributes:
+        model: the model.
+        config: of its run.
+        where: how messages call it.
+    """
+
+    model: keras.Model
+    config: dict[str, Any]
+    where: str
+
+    def __call__(self, inputs: Any, *, gaps: str | None = None) -> TablePredictions:
+        """Predict for one CSV file, DataFrame or array of rows ``(n, columns)``.
+
+        Args:
+            inputs: the table.
+            gaps: of a series: see :func:`kerazoo.predict`.
+
+        Raises:
+            KerazooError: not one file; it cannot be read; a column that the model needs is missing
+                or holds something else; a series is shorter than the look-back or irregular;
+                ``gaps`` is given for rows.
+        """
+        treatment = self.config["own"]["treatment"]
+        if gaps is not None:
+            if treatment["kind"] != "series":
+                raise KerazooError("gaps go with a series; this model reads rows of a table.")
+            require_choice("gaps", gaps, GAPS)
+            treatment = {**treatment, "gaps": gaps}
+        table = read_inputs(inputs, self.where, treatment["marks"])
+        if treatment["kind"] == "series":
+            return _forecast(self.model, treatment, table.frame, table.where)
+        return _predict_rows(self.model, self.config, table.frame, table.where)
+
+
+def table_predictor(folder: Path, config: dict[str, Any]) -> TablePredictor:
+    """The model of a run on a table or a series."""
+    return TablePredictor(run.load_model(folder, config), config, f"the model in {folder}")
+
+
+def _frame(rows: np.ndarray) -> pd.DataFrame:
+    """An array of rows with the names that the columns of such arrays have in training."""
+    import pandas as pd
+
+    if rows.ndim != 2:
+        raise KerazooError(f"the rows have shape {rows.shape}; give (n, columns).")
+    return pd.DataFrame(rows, columns=row_names(rows.shape[1]))
+
+
+def _predict_rows(
+    model: keras.Model, config: dict[str, Any], frame: pd.DataFrame, where: str
+) -> TablePredictions:
+    import pandas as pd
+
+    treatment, labels = config["own"]["treatment"], config["data"]["labels"]
+    columns = columns_from(treatment)
+    x = encode(frame, columns, where)
+    core = inner_model(model)
+    names = treatment["targets"]
+    if labels:
+        rows = probabilities(core, x)
+        said: dict[str, Any] = {names[0]: [labels[i] for i in rows.argmax(axis=1)]}
+        said |= {f"p({label})": rows[:, i] for i, label in enumerate(labels)}
+    else:
+        rows = engine.predict(core, x)
+        said = {name: rows[:, i] for i, name in enumerate(names)}
+    predicted = pd.DataFrame(said)
+    notes = [*_notes(frame, columns, names), *beside_the_truth(frame, predicted, names, labels)]
+    return TablePredictions(predicted, tuple(notes), treatment["kind"])
+
+
+def beside_the_truth(
+    frame: pd.DataFrame, predicted: pd.DataFrame, targets: list[str], labels: list[str]
+) -> list[str]:
+    """How far the predictions agree with the targets, where the new rows hold them too."""
+    notes = []
+    for name in (t for t in targets if t in frame.columns):
+        if labels:
+            true, known = class_names(frame[name])
+            if not known.any():
+                continue
+            new = [i for i in known.nonzero()[0] if true[i] not in labels]
+            if new:
+                notes.append(
+                    f"{name}: {len(new)} value(s) are no class that the model knows (line "
+                    f"{frame.index[new[0]]}: {true[new[0]]!r})"
+                )
+            right = int((true == predicted[name].to_numpy())[known].sum())
+            notes.append(f"{name} is in the file: {right:,} of {known.sum():,} are predicted right")
+            continue
+        try:
+            read = as_numbers(frame[name], name)
+        except KerazooError as error:  # it is only compared with
+            notes.append(f"{name} is in the file, but is not compared with: {error}")
+            continue
+        if read is not None and (known := read[0] == read[0]).any():
+            off = abs(read[0] - predicted[name].to_numpy())[known].mean()
+            notes.append(f"{name} is in the file: the predictions are off by {off:.4g} on average")
+    return notes
+
+
+def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> list[str]:
+    """What in new rows differs from what the model was trained on."""
+    notes = []
+    known = {c.name for c in columns} | set(targets)
+    new = [repr(name) for name in frame.columns if name not in known]
+    if new:
+        notes.append(f"columns that the model does not use: {listed(new)}")
+    for c in columns:
+        missing = is_missing(frame[c.name])
+        if c.categories is None:
+            if missing.any() and not c.missing:
+                line = frame.index[missing.nonzero()[0][0]]
+                notes.append(
+                    f"{c.name}: {int(missing.sum())} value(s) are missing (line {line}), which "
+                    "never was so in training; the mean stands for them"
+                )
+            read = as_numbers(frame[c.name], c.name)
+            if read is not None and read[1]:
+                first = read[1][0]
+                notes.append(
+                    f"{c.name}: {len(read[1])} value(s) are no number, so missing (line "
+                    f"{frame.index[first]}: {frame[c.name].iloc[first]!r})"
+                )
+            continue
+        texts = texts_of(frame[c.name])
+        unseen = [i for i, t in enumerate(texts) if t not in c.categories]
+        if unseen:
+            notes.append(
+                f"{c.name}: {len(unseen)} value(s) were not seen in training (line "
+                f"{frame.index[unseen[0]]}: {texts[unseen[0]]!r}); they count as other"
+            )
+    return notes
+
+
+def _forecast(
+    model: keras.Model, treatment: dict[str, Any], frame: pd.DataFrame, where: str
+) -> TablePredictions:
+    import numpy as np
+    import pandas as pd
+
+    from kerazoo.finetuning.readers._dates import offset_of, times_of
+
+    targets, lookback = treatment["targets"], treatment["lookback"]
+    for name in filter(None, (*targets, treatment["time"])):
+        if name not in frame.columns:
+            raise KerazooError(f"{where} has no column {name!r}; the model was trained with it.")
+    interpolate = treatment["gaps"] == "interpolate"
+    if not interpolate:
+        _require_steps(len(frame), lookback, where)
+    dates = None  # rows are steps if they were so in training, whatever stands beside them now
+    if treatment["time"] is not None:
+        times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
+    regular, _, notes = values_of(frame, targets, dates, interpolate, where)
+    values = regular.to_numpy()
+    _require_steps(len(values), lookback, where)
+    if dates is not None:
+        past = pd.DatetimeIndex(regular.index)
+        offset = offset_of(past, treatment["step"])
+        if offset is None:
+            raise KerazooError(
+                f"{where}: a step is one {times.step}, but the model was trained on steps of one "
+                f"{treatment['step']}."
+            )
+    window = values[None, -lookback:].astype(np.float32)
+    said = engine.predict(model, window)[0]
+    table = {name: said[:, i] for i, name in enumerate(targets)}
+    if dates is None:
+        ahead: Any = {"step": np.arange(1, len(said) + 1)}
+    else:
+        ahead = {treatment["time"]: pd.date_range(past[-1], periods=len(said) + 1, freq=offset)[1:]}
+    return TablePredictions(pd.DataFrame({**ahead, **table}), tuple(notes), "series")
+
+
+def _require_steps(n: int, lookback: int, where: str) -> None:
+    if n < lookback:
+        raise KerazooError(
+            f"{where} has {n:,} steps; the model looks back {lookback:,}. Give at least so many."
+        )
+
+
+def write_csv(predictions: TablePredictions, path: Path) -> None:
+    """Write the predictions as CSV in UTF-8, atomically."""
+    write_text(path, predictions.frame.to_csv(index=False))

@@ -1,0 +1,61 @@
+"""The optimizer of a recipe; and what a model ends in, from which its loss follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kerazoo._lazy import keras
+from kerazoo.errors import KerazooError
+from kerazoo.spec import Recipe
+
+if TYPE_CHECKING:
+    from keras import Optimizer
+
+
+def last_activation(model: keras.Model) -> str:
+    """Name of the activation that a model's last layer applies.
+
+    Raises:
+        KerazooError: the last layer is of a kind that has none, such as Reshape, so what the
+            model ends in cannot be told.
+    """
+    layer = model.layers[-1]
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    if not hasattr(layer, "activation"):
+        raise KerazooError(
+            f"model {model.name!r} ends in a {type(layer).__name__} layer; let it end in the layer "
+            "that has the activation (Dense, Activation or Softmax)."
+        )
+    return keras.activations.serialize(layer.activation)
+
+
+def optimizer_for(recipe: Recipe, steps: int) -> Optimizer:
+    """The optimizer of a recipe for a training of ``steps`` steps in all."""
+    rate = _learning_rate(recipe, steps)
+    clip = {"global_clipnorm": recipe.clip_norm}
+    if recipe.optimizer == "sgd":
+        return keras.optimizers.SGD(
+            rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay or None,
+            **clip,
+        )
+    if recipe.optimizer == "adamw":
+        return keras.optimizers.AdamW(
+            rate, weight_decay=recipe.weight_decay, beta_1=recipe.beta_1, **clip
+        )
+    return keras.optimizers.Adam(rate, beta_1=recipe.beta_1, **clip)
+
+
+def _learning_rate(recipe: Recipe, steps: int) -> Any:
+    """The learning rate, or its schedule over all steps."""
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    if recipe.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    rising = max(1, round(recipe.warmup * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - rising), warmup_target=recipe.learning_rate, warmup_steps=rising
+    )
