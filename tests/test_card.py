@@ -8,7 +8,6 @@ import re
 import shutil
 from html.parser import HTMLParser
 
-import keras
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -24,8 +23,7 @@ from kerazoo.evidence import recorded_plots as recorded_pictures
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.reference import Evidence, RecordedRun, Reference
 from kerazoo.metrics import metric
-from kerazoo.plots import dot_plot, network_drawing
-from kerazoo.plots.architecture import MOST_BOXES, graph_of, overview
+from kerazoo.plots import dot_plot
 from kerazoo.plots.learning_curves import BLUE, GREEN, ORANGE
 from kerazoo.spec import Published, networks_of
 
@@ -102,16 +100,6 @@ def recorded_as(entry, values, baselines, *, beside=None, also=None, limits=None
     return Evidence(entry=entry.name, metric=name, parameters=7, tiers={"full": reference})
 
 
-def drawings():
-    """Every drawing of every registered model, as its main entry builds it."""
-    for name in registry.list_models():
-        model = building.build_for(registry.get_model(name).main)
-        for part, network in networks_of(model).items():
-            folded = overview(graph_of(network))
-            yield f"{name} {part}", folded.graph
-            yield from ((f"{name} {title}", graph) for title, graph in folded.inside)
-
-
 def test_card_of_an_entry_with_evidence_holds_every_recorded_figure(command, in_tmp):
     status, out, _ = command("show", "mnist_cnn@digits", "--html", "cards/card.html")
     assert status == 0 and "cards/card.html" in out
@@ -150,7 +138,6 @@ def test_card_of_an_entry_with_evidence_holds_every_recorded_figure(command, in_
 def test_card_of_a_composite_shows_both_networks(in_tmp):
     source = card.page(registry.get_entry("dcgan@digits"))
     page = read(source)
-    assert source.count('<svg class="network"') == 2
     model = kerazoo.build("dcgan")
     for network in (model.generator, model.discriminator):
         assert f"{len(network.layers)} layers" in page.text
@@ -166,100 +153,6 @@ def test_card_without_evidence_says_so_and_why(name):
     assert f"kerazoo train {name}" in page.text
     for published in entry.published:
         assert published.source in page.text and published.conditions in page.text
-
-
-def test_long_networks_are_folded_and_their_blocks_shown():
-    folded = overview(graph_of(kerazoo.build("resnet110")))
-    boxes = {n.name: n for n in folded.graph.nodes}
-    assert len(boxes) <= MOST_BOXES
-    assert boxes["stage1_block1 … stage1_block18"].kind.startswith("18 × residual block")
-    assert boxes["stage2_block1"].kind.startswith("residual block")
-    parameters = sum(n.parameters or 0 for n in folded.graph.nodes)
-    assert parameters == kerazoo.build("resnet110").count_params()
-    titles = [title for title, _ in folded.inside]
-    assert any("52 blocks are built like this" in title for title in titles)
-    for title, graph in folded.inside:
-        if "stage" in title:
-            add = next(i for i, n in enumerate(graph.nodes) if n.kind == "Add")
-            assert len(graph.inputs_of(add)) == 2, "the skip connection is there"
-
-
-def test_parallel_parts_of_lenet5_are_those_of_the_papers_table():
-    folded = overview(graph_of(kerazoo.build("lenet5")))
-    c3 = next(i for i, n in enumerate(folded.graph.nodes) if n.name == "c3")
-    branches = [folded.graph.nodes[i] for i in folded.graph.inputs_of(c3)]
-    assert sorted(n.count for n in branches) == [1, 6, 9]  # of 6, of 3 and of 4 maps
-    assert sum(n.parameters for n in branches) == 1_516
-
-
-def test_a_few_parallel_branches_stand_side_by_side():
-    inputs = keras.Input((20, 4), name="words")
-    parts = [
-        keras.layers.GlobalMaxPooling1D(name=f"most{k}")(
-            keras.layers.Conv1D(8, k, padding="same", name=f"conv{k}")(inputs)
-        )
-        for k in (3, 4, 5)
-    ]
-    joined = keras.layers.Concatenate(name="joined")(parts)
-    graph = overview(graph_of(keras.Model(inputs, joined))).graph
-    drawing = network_drawing.lay_out(graph)
-    places = {b.node.name: (b.x, b.y) for b in drawing.boxes}
-    assert len({places[f"conv{k}"][0] for k in (3, 4, 5)}) == 3
-    assert len({places[f"conv{k}"][1] for k in (3, 4, 5)}) == 1
-    assert all(places[f"conv{k}"][0] == places[f"most{k}"][0] for k in (3, 4, 5))
-
-
-def test_shared_layers_sequential_models_and_models_without_a_graph():
-    inputs = keras.Input((4,), name="x")
-    shared = keras.layers.Dense(4, name="shared")
-    graph = graph_of(keras.Model(inputs, shared(shared(inputs))))
-    assert [(n.name, n.parameters) for n in graph.nodes[1:]] == [("shared", 20), ("shared (2)", 0)]
-    sequential = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="only")])
-    assert graph_of(sequential).nodes[-1].name == "only"
-
-    class Subclass(keras.Model):
-        pass
-
-    assert graph_of(Subclass()) is None
-
-
-def test_no_two_boxes_overlap_and_no_arrow_crosses_a_box():
-    many = 0
-    for name, graph in drawings():
-        drawing = network_drawing.lay_out(graph)
-        width, height = network_drawing.WIDTH, network_drawing.HEIGHT
-        assert [b.node for b in drawing.boxes] == list(graph.nodes), name
-        for index, box in enumerate(drawing.boxes):
-            assert 0 <= box.x <= drawing.width - width, name
-            assert 0 <= box.y <= drawing.height - height, name
-            for other in drawing.boxes[:index]:
-                apart = abs(box.x - other.x) >= width or abs(box.y - other.y) >= height
-                assert apart, f"{name}: {box.node.name} lies on {other.node.name}"
-        for arrow in drawing.arrows:
-            many += 1
-            for (x0, y0), (x1, y1) in zip(arrow.points, arrow.points[1:], strict=False):
-                assert x0 == x1 or y0 == y1, name
-                assert all(0 <= x <= drawing.width for x in (x0, x1)), name
-                assert all(0 <= y <= drawing.height for y in (y0, y1)), name
-                for box in drawing.boxes:
-                    beside = max(x0, x1) <= box.x or min(x0, x1) >= box.x + width
-                    above = max(y0, y1) <= box.y or min(y0, y1) >= box.y + height
-                    assert beside or above, f"{name}: an arrow crosses {box.node.name}"
-        edges = {(a.source, a.target) for a in drawing.arrows}
-        assert edges == set(graph.edges), name
-    assert many > 100
-
-
-def test_the_svg_draws_what_was_laid_out():
-    graph = overview(graph_of(kerazoo.build("resnet_block"))).graph
-    source = network_drawing.svg(graph, HOSTILE)
-    Page(source)
-    assert "<script" not in source
-    width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', source).groups())
-    rects = re.findall(r'<rect class="box[^>]*x="(\S+)" y="(\S+)" width="(\S+)"', source)
-    assert len(rects) == len(graph.nodes)
-    assert all(float(x) + float(w) <= width and float(y) <= height for x, y, w in rects)
-    assert source.count("<polyline") == len(graph.edges)
 
 
 def test_hostile_texts_are_escaped(private_zoo):

@@ -220,10 +220,7 @@ def card_parts(entry: Entry) -> list[Any]:
     parts.append(Panel(Text("\n".join(f"– {c}" for c in content["caveats"])), title="limits"))
     parts.append(Panel(Text(content["citation"]), title="citation"))
     name = content["entry"]
-    parts.append(
-        f"Layers: kerazoo show {name} --layers. Picture of the architecture: kerazoo show {name} "
-        "--html card.html"
-    )
+    parts.append(f"Layers: kerazoo show {name} --layers. As HTML: kerazoo show {name} --html FILE")
     return parts
 
 

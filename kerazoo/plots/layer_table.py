@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.plots.architecture import shape_text
-
 if TYPE_CHECKING:
     import keras
 
@@ -30,10 +28,14 @@ def title(network: keras.Model) -> str:
 
 
 def _output_shape(layer: Any) -> str:
-    """As for the picture; a layer that is called twice has no single shape."""
+    """Output shape without the batch; ``–`` where a layer is called twice and has no single one."""
     try:
         output = layer.output
     except (AttributeError, ValueError):
         return "–"
     tensors = output if isinstance(output, (list, tuple)) else [output]
-    return ", ".join(shape_text(t.shape) for t in tensors if hasattr(t, "shape"))
+    return ", ".join(
+        " × ".join("?" if n is None else str(n) for n in t.shape[1:]) or "scalar"
+        for t in tensors
+        if hasattr(t, "shape")
+    )

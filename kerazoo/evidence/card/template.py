@@ -31,13 +31,9 @@ nobody types them.</footer>
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1c1f23; --soft: #5b6470;
   --line: #d7dce2; --code: #f3f5f7; --accent: #1f5f9e; --bad: #a3341f;
-  --input: #e4e8ed; --conv: #d5e6f7; --dense: #ffe3c4; --recurrent: #e3dbf6; --norm: #eef3d2;
-  --merge: #fbd3d8; --shape: #e8edf1; --operation: #f4f4f4; --block: #cfe9e3; --other: #f6efdf;
   --seed: #1f5f9e; --baseline: #8a5a00; --limit: #3c6e3f; --published: #8c3a86; }
 @media (prefers-color-scheme: dark) { :root { --paper: #15181c; --ink: #e8eaed; --soft: #a3adb8;
   --line: #394049; --code: #1f242a; --accent: #82b8ee; --bad: #ff9a84;
-  --input: #30363d; --conv: #1f3c5a; --dense: #573a17; --recurrent: #3c3163; --norm: #3f4518;
-  --merge: #5e2a33; --shape: #2a3037; --operation: #24272b; --block: #1d4a41; --other: #443b25;
   --seed: #82b8ee; --baseline: #e0b35a; --limit: #8fcf93; --published: #e0a0da; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
@@ -70,21 +66,7 @@ details { margin: .8rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 figure { margin: 1rem 0; }
 img { max-width: 100%; height: auto; background: #ffffff; border-radius: 4px; }
-.beside { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
-.beside figure { max-width: 100%; margin: .5rem 0; }
 svg text { fill: var(--ink); font-family: system-ui, -apple-system, "Segoe UI", sans-serif; }
-svg.network { display: block; }
-.network .name { font-size: 12.5px; font-weight: 600; }
-.network .kind { font-size: 11.5px; }
-.network .size { font-size: 11px; fill: var(--soft); }
-.network rect { stroke: var(--soft); stroke-width: 1; }
-.arrow { fill: none; stroke: var(--soft); stroke-width: 1.4; stroke-linejoin: round; }
-.head { fill: var(--soft); }
-rect.input { fill: var(--input); } rect.conv { fill: var(--conv); }
-rect.dense { fill: var(--dense); } rect.recurrent { fill: var(--recurrent); }
-rect.norm { fill: var(--norm); } rect.merge { fill: var(--merge); }
-rect.shape { fill: var(--shape); } rect.operation { fill: var(--operation); }
-rect.block { fill: var(--block); } rect.other { fill: var(--other); }
 svg.dots { display: block; width: 100%; max-width: 34rem; }
 .dots text { font-size: 12.5px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 .dots .end { font-size: 11px; } .dots .label, .dots .end { fill: var(--soft); }
