@@ -203,9 +203,9 @@ def results() -> str:
     lines = [
         "# Results",
         "",
-        "Written by `python benchmarks/reproduce.py` from `kerazoo/evidence/references/`. Every figure is "
-        "of the test split after the last epoch. A `smoke` tier trains for seconds, to see that "
-        "all works; it has a band of its own.",
+        "Written by `python benchmarks/reproduce.py` from `kerazoo/evidence/references/`. Every "
+        "figure is of the test split after the last epoch. A `smoke` tier trains for seconds, to "
+        "see that all works; it has a band of its own.",
     ]
     for name in registry.list_entries():
         entry = registry.get_entry(name)
