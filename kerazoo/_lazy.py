@@ -66,7 +66,9 @@ class _LazyModule(types.ModuleType):
 
 if TYPE_CHECKING:
     import keras
+    from keras import layers
 else:
     keras = _LazyModule("keras")
+    layers = _LazyModule("keras.layers")
 
-__all__ = ["keras", "load", "silence_import_logs"]
+__all__ = ["keras", "layers", "load", "silence_import_logs"]

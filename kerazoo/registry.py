@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -14,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from kerazoo.errors import KerazooError, require_name, unknown
 from kerazoo.metrics import Metric
@@ -42,45 +43,55 @@ Factory = TypeVar("Factory", bound=Callable[..., Any])
 LoaderFunction = TypeVar("LoaderFunction", bound=Loader)
 
 
-def register_model(*, entries: Sequence[Entry], citation: str) -> Callable[[Factory], Factory]:
-    """Decorate a factory function to put it into the zoo under its own name.
+@overload
+def register_model(factory: Factory, *, citation: str, entries: Sequence[Entry]) -> Factory: ...
+@overload
+def register_model(*, citation: str, entries: Sequence[Entry]) -> Callable[[Factory], Factory]: ...
+def register_model(
+    factory: Callable[..., Any] | None = None, *, citation: str, entries: Sequence[Entry]
+) -> Any:
+    """Put a factory function into the zoo under its name; also a decorator, without ``factory``.
 
-    The factory takes keyword arguments with defaults: ``input_shape`` and, by task, ``classes``
-    (classification; of text also ``vocabulary``, how many ids there are), ``outputs``
-    (regression), ``horizon`` and ``targets`` (forecasting). It returns a functional
-    ``keras.Model`` of Keras's own layers, each with a name of its own; of a classifier the last
-    one ends in softmax, or in nothing for logits. A generator is a ``keras.Model`` whose
-    ``networks`` are such models by name. The task of an entry is that of its dataset, unless the
-    entry says otherwise.
+    The factory takes keyword arguments with defaults: ``input_shape``, the shape of an example,
+    and by task ``classes`` and ``classifier_activation`` (classification: ``"softmax"`` for
+    probabilities, None for logits; of text also ``vocabulary``, the number of token ids),
+    ``outputs`` (regression), ``horizon`` and ``targets`` (forecasting). Its docstring names the
+    others, and the source of the architecture.
+
+    It returns a functional ``keras.Model`` of Keras's layers, each with a unique name. Inputs are
+    raw images ``(n, height, width, channels)``, 0 to 255; token ids ``(n, length)``, int32, 0
+    where there is padding; raw rows ``(n, columns)``; or normalized windows ``(n, lookback,
+    columns)``. Outputs are float32 ``(n, classes)``, ``(n, outputs)`` or ``(n, horizon,
+    targets)``. A generator is a ``keras.Model`` whose ``networks`` are such models by name.
 
     Args:
-        entries: the datasets it trains on with their recipes, the main one first.
-        citation: where the architecture comes from.
+        factory: the function; its name becomes the model's.
+        citation: source of the architecture, as BibTeX.
+        entries: the datasets it trains on with their recipes, the main one first. The task of an
+            entry is that of its dataset, unless the entry says otherwise.
 
     Raises:
         KerazooError: the name is taken or no plain one, or the function has no docstring or no
             entry.
     """
-
-    def register(factory: Factory) -> Factory:
-        name = factory.__name__
-        doc = inspect.getdoc(factory)
-        if not doc:
-            raise KerazooError(f"model {name!r} has no docstring; it is the model's documentation.")
-        if not entries:
-            raise KerazooError(f"model {name!r} has no entry; give at least one dataset.")
-        _refuse_taken("model", name, _models, factory)
-        _models[name] = Model(
-            name=name,
-            factory=factory,
-            summary=doc.splitlines()[0].strip(),
-            citation=inspect.cleandoc(citation),
-            entries={e.dataset: dataclasses.replace(e, model=name) for e in entries},
-            evidence=_evidence_folder(factory),
-        )
-        return factory
-
-    return register
+    if factory is None:
+        return functools.partial(register_model, citation=citation, entries=entries)
+    name = factory.__name__
+    doc = inspect.getdoc(factory)
+    if not doc:
+        raise KerazooError(f"model {name!r} has no docstring; it is the model's documentation.")
+    if not entries:
+        raise KerazooError(f"model {name!r} has no entry; give at least one dataset.")
+    _refuse_taken("model", name, _models, factory)
+    _models[name] = Model(
+        name=name,
+        factory=factory,
+        summary=doc.splitlines()[0].strip(),
+        citation=inspect.cleandoc(citation),
+        entries={e.dataset: dataclasses.replace(e, model=name) for e in entries},
+        evidence=_evidence_folder(factory),
+    )
+    return factory
 
 
 def register_dataset(

@@ -27,7 +27,24 @@ def bars():
     return {"train": draw(300), "validation": draw(60), "test": draw(200)}
 
 
-@register_model(
+def bar_net(input_shape=(8, 8, 1), classes=3, classifier_activation="softmax"):
+    """One dense layer with dropout and batch normalisation.
+
+    Source: this test.
+    """
+    inputs = keras.Input(input_shape, name="pixels")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(16, activation="relu", name="dense")(x)
+    x = keras.layers.BatchNormalization(momentum=0.7, name="norm")(x)
+    x = keras.layers.Dropout(0.2, name="dropout")(x)
+    x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
+    return keras.Model(inputs, x, name="bar_net")
+
+
+register_model(
+    bar_net,
+    citation="@misc{bars, title = {A test model}}",
     entries=[
         Entry(
             dataset="bars",
@@ -41,26 +58,4 @@ def bars():
             smoke={"epochs": 2},
         )
     ],
-    citation="@misc{bars, title = {A test's own}}",
 )
-def bar_net(input_shape=(8, 8, 1), classes=3, classifier_activation="softmax"):
-    """One dense layer with dropout and batch normalisation.
-
-    Args:
-        input_shape: of raw pictures.
-        classes: number of outputs.
-        classifier_activation: of the last layer.
-
-    Returns:
-        A functional model.
-
-    Source: this test.
-    """
-    inputs = keras.Input(input_shape, name="pixels")
-    x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
-    x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dense(16, activation="relu", name="dense")(x)
-    x = keras.layers.BatchNormalization(momentum=0.7, name="norm")(x)
-    x = keras.layers.Dropout(0.2, name="dropout")(x)
-    x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
-    return keras.Model(inputs, x, name="bar_net")

@@ -65,11 +65,9 @@ def some_inputs(network, n):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_model_documents_shapes_and_source(name):
-    doc = inspect.getdoc(registry.get_model(name).factory)
-    for word in ("Args:", "Returns:", "Source:"):
-        assert word in doc
-    assert registry.get_model(name).citation.startswith("@")
+def test_model_documents_its_source(name):
+    model = registry.get_model(name)
+    assert "Source:" in inspect.getdoc(model.factory) and model.citation.startswith("@")
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -57,7 +57,7 @@ def test_lenet5_has_the_papers_sixty_thousand_parameters():
 def smallest_stated():
     """The smallest picture that a factory's documentation says it takes, by model."""
     docs = {name: registry.get_model(name).factory.__doc__ for name in registry.list_models()}
-    found = {name: re.search(r"at least (\d+) × (\d+)", doc) for name, doc in docs.items()}
+    found = {name: re.search(r"at least\s+(\d+) × (\d+)", doc) for name, doc in docs.items()}
     return {name: (int(m[1]), int(m[2])) for name, m in found.items() if m}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, layers
 from kerazoo.errors import KerazooError, require_sizes
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
@@ -47,10 +47,8 @@ def embed(
     ``word_dropout`` is the fraction of whole words that are dropped in training.
     """
     real = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(ids, 0), "float32"), -1)
-    x = keras.layers.Embedding(vocabulary, width, name="embedding")(ids)
-    x = keras.layers.Dropout(
-        word_dropout, noise_shape=(None, ids.shape[1], 1), name="word_dropout"
-    )(x)
+    x = layers.Embedding(vocabulary, width, name="embedding")(ids)
+    x = layers.Dropout(word_dropout, noise_shape=(None, ids.shape[1], 1), name="word_dropout")(x)
     return x * real, real
 
 
@@ -59,7 +57,102 @@ def mean_over(x: KerasTensor, real: KerasTensor) -> KerasTensor:
     return keras.ops.sum(x * real, axis=1) / keras.ops.maximum(keras.ops.sum(real, axis=1), 1.0)
 
 
-@register_model(
+def text_cnn(
+    input_shape: tuple[int] = (400,),
+    classes: int = 2,
+    vocabulary: int = 20_000,
+    classifier_activation: str | None = "softmax",
+    width: int = 32,
+    filters: int = 64,
+    windows: Sequence[int] = (2, 3, 4, 5),
+    word_dropout: float = 0.3,
+    dropout: float = 0.5,
+) -> keras.Model:
+    """Convolutions over 2 to 5 words, pooled over the whole text; a small classifier of texts.
+
+    Embedding 32, word dropout, four convolutions of 64 filters side by side, the maximum and the
+    mean of each over the words, dropout, Dense: 669,954 parameters, nearly all in the embedding.
+    The paper pools by the maximum alone; the mean beside it is ours (it gained 1.4 points on
+    validation).
+
+    Args:
+        input_shape: ``(length,)`` of the token ids.
+        classes: number of outputs.
+        vocabulary: number of token ids, 0 for padding and 1 for unknown included.
+        classifier_activation: ``"softmax"`` for probabilities, None for logits.
+        width: of the embedding.
+        filters: of each convolution.
+        windows: how many words each convolution sees at once.
+        word_dropout: fraction of the words dropped in training.
+        dropout: fraction of the pooled features dropped in training.
+
+    Raises:
+        KerazooError: ``windows`` is empty, or holds a width twice.
+
+    Source: Kim 2014, section 2.
+    """
+    require_sizes("text_cnn", "windows", windows)
+    if not windows or len(set(windows)) < len(windows):
+        raise KerazooError(
+            f"text_cnn: windows={windows!r}; give the width of one convolution or more, each once."
+        )
+    ids = keras.Input(input_shape, dtype="int32", name="ids")
+    x, real = embed(ids, vocabulary, width, word_dropout)
+    pooled = []
+    for window in windows:
+        y = layers.Conv1D(filters, window, padding="same", activation="relu", name=f"conv{window}")(
+            x
+        )
+        # After a ReLU nothing is below zero: padding, put to zero, is never the maximum.
+        pooled.append(layers.GlobalMaxPooling1D(name=f"max{window}")(y * real))
+        pooled.append(mean_over(y, real))
+    x = layers.Concatenate(name="pooled")(pooled)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
+    return keras.Model(ids, x, name="text_cnn")
+
+
+def text_lstm(
+    input_shape: tuple[int] = (400,),
+    classes: int = 2,
+    vocabulary: int = 20_000,
+    classifier_activation: str | None = "softmax",
+    width: int = 32,
+    units: int = 32,
+    word_dropout: float = 0.3,
+    dropout: float = 0.5,
+) -> keras.Model:
+    """A bidirectional LSTM over the words, its largest outputs, a classifier.
+
+    Embedding 32, word dropout, LSTM 32 in each direction, the maximum over the words, dropout,
+    Dense: 656,770 parameters, nearly all in the embedding.
+
+    Args:
+        input_shape: ``(length,)`` of the token ids.
+        classes: number of outputs.
+        vocabulary: number of token ids, 0 for padding and 1 for unknown included.
+        classifier_activation: ``"softmax"`` for probabilities, None for logits.
+        width: of the embedding.
+        units: of the LSTM in each direction.
+        word_dropout: fraction of the words dropped in training.
+        dropout: fraction of the pooled features dropped in training.
+
+    Source: Graves & Schmidhuber 2005 (bidirectional LSTM); the pooling over time as in Kim 2014.
+    """
+    ids = keras.Input(input_shape, dtype="int32", name="ids")
+    x, real = embed(ids, vocabulary, width, word_dropout)
+    lstm = layers.LSTM(units, return_sequences=True, name="lstm")
+    x = layers.Bidirectional(lstm, name="bidirectional")(x, mask=keras.ops.not_equal(ids, 0))
+    # An LSTM's outputs lie in (-1, 1): padding, lowered by 2, is never the maximum.
+    x = layers.GlobalMaxPooling1D(name="max")(x + (real - 1.0) * 2.0)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
+    return keras.Model(ids, x, name="text_lstm")
+
+
+register_model(
+    text_cnn,
+    citation=CITATION_CNN,
     entries=[
         Entry(
             dataset="imdb",
@@ -97,68 +190,10 @@ def mean_over(x: KerasTensor, real: KerasTensor) -> KerasTensor:
             ),
         ),
     ],
-    citation=CITATION_CNN,
 )
-def text_cnn(
-    input_shape: tuple[int] = (400,),
-    classes: int = 2,
-    vocabulary: int = 20_000,
-    classifier_activation: str | None = "softmax",
-    width: int = 32,
-    filters: int = 64,
-    windows: Sequence[int] = (2, 3, 4, 5),
-    word_dropout: float = 0.3,
-    dropout: float = 0.5,
-) -> keras.Model:
-    """Convolutions over 2 to 5 words, pooled over the whole text; a small classifier of texts.
-
-    Embedding 32, word dropout, four convolutions of 64 filters side by side, the maximum and the
-    mean of each over the words, dropout, Dense: 669,954 parameters, nearly all in the embedding.
-    The paper pools by the maximum alone; the mean beside it is ours (it gained 1.4 points on
-    validation).
-
-    Args:
-        input_shape: ``(length,)`` of the token ids.
-        classes: number of outputs.
-        vocabulary: number of token ids, 0 for padding and 1 for unknown included.
-        classifier_activation: ``"softmax"`` for probabilities, None for logits.
-        width: of the embedding.
-        filters: of each convolution.
-        windows: how many words each convolution sees at once.
-        word_dropout: fraction of the words dropped in training.
-        dropout: fraction of the pooled features dropped in training.
-
-    Returns:
-        A functional model from token ids, int32 ``(n, length)``, 0 where there is padding, to
-        float32 ``(n, classes)``. Padding does not change the answer.
-
-    Raises:
-        KerazooError: ``windows`` is empty, or holds a width twice.
-
-    Source: Kim 2014, section 2.
-    """
-    require_sizes("text_cnn", "windows", windows)
-    if not windows or len(set(windows)) < len(windows):
-        raise KerazooError(
-            f"text_cnn: windows={windows!r}; give the width of one convolution or more, each once."
-        )
-    ids = keras.Input(input_shape, dtype="int32", name="ids")
-    x, real = embed(ids, vocabulary, width, word_dropout)
-    pooled = []
-    for window in windows:
-        y = keras.layers.Conv1D(
-            filters, window, padding="same", activation="relu", name=f"conv{window}"
-        )(x)
-        # After a ReLU nothing is below zero: padding, put to zero, is never the maximum.
-        pooled.append(keras.layers.GlobalMaxPooling1D(name=f"max{window}")(y * real))
-        pooled.append(mean_over(y, real))
-    x = keras.layers.Concatenate(name="pooled")(pooled)
-    x = keras.layers.Dropout(dropout, name="dropout")(x)
-    x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
-    return keras.Model(ids, x, name="text_cnn")
-
-
-@register_model(
+register_model(
+    text_lstm,
+    citation=CITATION_LSTM,
     entries=[
         Entry(
             dataset="imdb",
@@ -180,45 +215,4 @@ def text_cnn(
             ),
         ),
     ],
-    citation=CITATION_LSTM,
 )
-def text_lstm(
-    input_shape: tuple[int] = (400,),
-    classes: int = 2,
-    vocabulary: int = 20_000,
-    classifier_activation: str | None = "softmax",
-    width: int = 32,
-    units: int = 32,
-    word_dropout: float = 0.3,
-    dropout: float = 0.5,
-) -> keras.Model:
-    """A bidirectional LSTM over the words, its largest outputs, a classifier.
-
-    Embedding 32, word dropout, LSTM 32 in each direction, the maximum over the words, dropout,
-    Dense: 656,770 parameters, nearly all in the embedding.
-
-    Args:
-        input_shape: ``(length,)`` of the token ids.
-        classes: number of outputs.
-        vocabulary: number of token ids, 0 for padding and 1 for unknown included.
-        classifier_activation: ``"softmax"`` for probabilities, None for logits.
-        width: of the embedding.
-        units: of the LSTM in each direction.
-        word_dropout: fraction of the words dropped in training.
-        dropout: fraction of the pooled features dropped in training.
-
-    Returns:
-        A functional model from token ids, int32 ``(n, length)``, 0 where there is padding, to
-        float32 ``(n, classes)``. Padding does not change the answer.
-
-    Source: Graves & Schmidhuber 2005 (bidirectional LSTM); the pooling over time as in Kim 2014.
-    """
-    ids = keras.Input(input_shape, dtype="int32", name="ids")
-    x, real = embed(ids, vocabulary, width, word_dropout)
-    lstm = keras.layers.LSTM(units, return_sequences=True, name="lstm")
-    x = keras.layers.Bidirectional(lstm, name="bidirectional")(x, mask=keras.ops.not_equal(ids, 0))
-    # An LSTM's outputs lie in (-1, 1): padding, lowered by 2, is never the maximum.
-    x = keras.layers.GlobalMaxPooling1D(name="max")(x + (real - 1.0) * 2.0)
-    x = keras.layers.Dropout(dropout, name="dropout")(x)
-    x = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
-    return keras.Model(ids, x, name="text_lstm")
