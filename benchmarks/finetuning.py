@@ -330,12 +330,12 @@ def _rows(
 
 def draw(found: dict[str, dict[str, list[float]]]) -> None:
     """Accuracy against the number of pictures, every run a dot."""
-    from kerazoo.plots.learning_curves import BLUE, GREY, ORANGE, new_figure, save, tidy
+    from kerazoo.plots.figure import BLUE, GRAY, ORANGE, new_figure, save, tidy
 
     figure = new_figure(6.5, 4)
     axes = figure.add_subplot()
     at = {case: 144 if case == "all" else int(case) for case in found}
-    for name, colour in (("linear", GREY), ("from scratch", BLUE), ("fine-tuned", ORANGE)):
+    for name, colour in (("linear", GRAY), ("from scratch", BLUE), ("fine-tuned", ORANGE)):
         means = [100 * statistics.fmean(found[c][name]) for c in found]
         axes.plot(list(at.values()), means, "-", color=colour, label=name)
         for case, x in at.items():

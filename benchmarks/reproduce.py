@@ -21,10 +21,9 @@ from pathlib import Path
 
 from kerazoo import registry
 from kerazoo._files import write_text
-from kerazoo.cli import tables
 from kerazoo.errors import KerazooError
+from kerazoo.evidence import card
 from kerazoo.evidence import reference as evidence
-from kerazoo.evidence import reference_table
 from kerazoo.evidence.record import missing_seeds, redraw
 from kerazoo.evidence.reference import Reference
 from kerazoo.evidence.verify import verify
@@ -180,7 +179,7 @@ def zoo_table() -> str:
         "|---|---|---|---|---|---:|---:|",
     ]
     for name in registry.list_entries():
-        row = tables.entry_row(registry.get_entry(name))
+        row = card.entry_row(registry.get_entry(name))
         measure = metric(row["metric"])
         naive = best_naive(row["baselines"], measure)
         cells = [
@@ -225,7 +224,7 @@ def results() -> str:
 
 def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> list[str]:
     """One tier of one entry: every run, their mean, then baselines and limits."""
-    columns = reference_table.columns(reference, measure)
+    columns, rows = card.reference_table(reference, measure)
     copy = registry.get_dataset(entry.dataset).measured_on
     options = ", ".join(f"{name}={value!r}" for name, value in entry.options.items())
     lines = [
@@ -233,15 +232,15 @@ def _tier(entry: Entry, tier: str, reference: Reference, measure: Metric) -> lis
         f"## {entry.name}, {tier}: "
         f"{measure.with_spread(reference.mean, reference.std, reference.n)}",
         "",
-        reference_table.measured_with(reference) + (f". Data: {copy}" if copy else ""),
+        card.measured_with(reference) + (f". Data: {copy}" if copy else ""),
         *([f"Model: `{entry.model}({options})`"] if options else []),
         "",
         f"| {' | '.join(columns)} |",
         "|---|" + "---:|" * (len(columns) - 1),
     ]
-    for row in reference_table.rows(reference, measure):
-        training = f" {row.training} |" if row.training else " |"
-        lines.append(f"| {' | '.join((row.title, *row.figures))} |{training}")
+    for row in rows:
+        *cells, training = row.cells
+        lines.append(f"| {' | '.join(cells)} | {training}".rstrip() + " |")
     return lines
 
 

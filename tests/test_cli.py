@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import os
@@ -113,23 +112,6 @@ def test_build_refuses_what_cannot_be(options, why):
     with pytest.raises(kerazoo.KerazooError) as error:
         kerazoo.build("mnist_cnn", **options)
     assert why in str(error.value)
-
-
-def test_show_says_that_a_reference_is_out_of_date(command, private_registry):
-    """In the terminal and in JSON, where nothing builds the model, so without Keras too."""
-    model = registry.get_model("mnist_cnn_small")
-    entry = model.entries["digits"]
-    changed = dataclasses.replace(entry, recipe=entry.recipe.replace(batch_size=16))
-    entries = {**model.entries, "digits": changed}
-    registry._models["mnist_cnn_small"] = dataclasses.replace(model, entries=entries)
-    said = f"out of date: recipe field batch_size was {entry.recipe.batch_size}, is 16"
-    _, out, _ = command("show", "mnist_cnn_small@digits", "--json")
-    stale = [c for c in json.loads(out)["caveats"] if "out of date" in c]
-    assert len(stale) == 2 and all(said in c for c in stale), "both tiers"
-    _, out, _ = command("show", "mnist_cnn_small@digits")
-    assert said in " ".join(out.replace("│", " ").split())
-    _, out, _ = command("show", "mnist_cnn@digits", "--json")
-    assert not any("out of date" in c for c in json.loads(out)["caveats"])
 
 
 def test_show_says_where_the_short_recipe_loses_to_a_naive_model(command):
@@ -511,7 +493,7 @@ def test_a_mistake_of_kerazoo_is_neither_fail_nor_yours(command, monkeypatch):
     def breaks(*_):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(cli.tables, "entry_row", breaks)
+    monkeypatch.setattr(cli.card, "entry_row", breaks)
     status, out, err = command("list")
     assert status == 70 and not out and "RuntimeError: a bug" in err
 
@@ -558,7 +540,7 @@ def test_wrong_smoke_field_and_missing_dataset_name_the_place(private_registry):
     entry = kerazoo.Entry(dataset="digitz", recipe=kerazoo.Recipe(epochs=1))
     kerazoo.register_model(entries=[entry], citation="")(lost)
     with pytest.raises(kerazoo.KerazooError, match=r"entry lost@digitz.*Did you mean 'digits'"):
-        cli.tables.entry_row(registry.get_entry("lost"))
+        cli.card.entry_row(registry.get_entry("lost"))
 
 
 def test_a_module_that_fails_says_where(command, in_tmp):

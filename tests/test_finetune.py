@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
@@ -27,9 +26,6 @@ from kerazoo.finetuning import finetune as finetuning
 from kerazoo.finetuning import transfer
 from kerazoo.finetuning.compare import Compared, verdict
 from kerazoo.metrics import metric
-from kerazoo.plots import learning_curves as figures
-from kerazoo.plots.classification import confusion_matrix, worst_mistakes
-from kerazoo.tasks._scores import Scores
 from kerazoo.training import checkpoint, loop
 from kerazoo.training import train as trainer
 
@@ -172,24 +168,6 @@ def test_a_simpler_way_that_does_better_stands_in_the_card(digits_folder, in_tmp
     said = re.search(r"note: +(\w.*)", out)[1]
     assert status == 0 and said.startswith("linear does better here than fine-tuned")
     assert said[1:] in Path("run/card.md").read_text()
-
-
-def test_where_no_picture_is_wrong_the_least_sure_are_shown():
-    data = kerazoo.load_data("digits")
-    n = len(data.test.y)
-    right = np.full((n, 10), 0.01)
-    right[np.arange(n), data.test.y] = 0.91
-    right[5] = np.where(np.arange(10) == data.test.y[5], 0.55, 0.05)
-    figure = worst_mistakes("digits", Scores(right, data.test.y), data)
-    assert "none of 360; the least sure here" in figure.get_suptitle()
-    assert len(figure.axes) == 8
-    label = data.test.y[5]
-    assert figure.axes[0].get_title() == f"{label} (55%)"
-    long = tuple(f"a class called {i}" for i in range(10))
-    renamed = dataclasses.replace(data, info=dataclasses.replace(data.info, labels=long))
-    assert worst_mistakes("", Scores(right, data.test.y), renamed).axes[0].get_title() == (
-        "a class ca… (55%)"
-    )
 
 
 def test_a_folder_becomes_a_model_a_table_pictures_and_a_card(tuned, digits_folder):
@@ -598,20 +576,6 @@ def test_an_option_that_changed_is_not_blamed_on_the_data(digits_folder, in_tmp)
         kerazoo.finetune("mnist_cnn_small", digits_folder, size=16, resume=True, **options)
 
 
-def test_a_letter_that_the_font_lacks_comes_from_another(tmp_path, monkeypatch):
-    def picture(name):
-        figure = figures.new_figure(2, 1)
-        figure.suptitle("\u1d81")  # in STIXGeneral, which matplotlib brings, not in DejaVu Sans
-        figures.save(figure, tmp_path / name)
-        return (tmp_path / name).read_bytes()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(figures, "_fonts_of_other_scripts", list)
-        boxed = picture("boxed.png")
-    monkeypatch.setattr(figures, "_fonts_of_other_scripts", lambda: ["STIXGeneral"])
-    assert picture("drawn.png") != boxed
-
-
 @pytest.mark.parametrize(("epochs", "head"), [(1, 0), (2, 1), (4, 1), (11, 2)])
 def test_the_last_layer_trains_alone_first_wherever_there_are_two_epochs(epochs, head):
     plain = registry.get_entry("mnist_cnn@digits").recipe.replace(epochs=epochs)
@@ -805,15 +769,6 @@ def test_a_series_forecasts_in_natural_units(in_tmp, monkeypatch):
     (in_tmp / "elsewhere").mkdir()
     monkeypatch.chdir(in_tmp / "elsewhere")
     assert kerazoo.evaluate(folder).same  # the file was named from another folder
-
-
-def test_pictures_show_names_as_they_are_and_many_classes_without_names(tmp_path):
-    names = ("$5% - $10%", "a_$b_$", "$^$")
-    right = Scores(np.eye(3, dtype="float32"), np.arange(3))
-    figures.save(confusion_matrix("$1", right, names), tmp_path / "few.png")
-    many = Scores(np.eye(1500, dtype="float32"), np.arange(1500))
-    figure = confusion_matrix("many", many, tuple(map(str, range(1500))))
-    assert max(figure.get_size_inches()) < 30 and len(figure.axes[0].get_xticks()) < 100
 
 
 def test_texts_learn_from_the_zoos_weights(in_tmp):

@@ -15,7 +15,6 @@ import kerazoo
 from kerazoo import fingerprint, registry
 from kerazoo.errors import Diverged
 from kerazoo.metrics import METRICS
-from kerazoo.plots.samples import grid, write_grid
 from kerazoo.spec import Split, networks_of
 from kerazoo.tasks import _frechet as frechet
 from kerazoo.tasks import _judges as judging
@@ -283,15 +282,6 @@ def test_sample_command(command, in_tmp):
     status, _, err = command("sample", "dcgan@digits", "--n", "2")
     assert status == 2 and "samples.png exists" in err
     assert (in_tmp / "samples.png").read_text() == "somebody's"
-
-
-def test_grid_places_pictures_in_rows(tmp_path):
-    pictures = np.zeros((5, 2, 3, 3), np.uint8)
-    pictures[4] = 255
-    whole = grid(pictures)
-    assert whole.shape == (2 * (2 + 2) + 2, 3 * (3 + 2) + 2, 3)
-    assert (whole[6:8, 7:10] == 255).all() and whole[6:8, 2:5].max() == 0
-    write_grid(np.zeros((1, 500, 400, 1), np.uint8), tmp_path / "large.png")
 
 
 def test_no_weight_of_the_game_is_updated_before_all_its_readings():

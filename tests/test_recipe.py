@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from kerazoo import registry
-from kerazoo.cli import tables
+from kerazoo.evidence import card
 from kerazoo.spec import TIERS, Recipe
 
 ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
@@ -48,7 +48,7 @@ def test_fields_of_head_epochs_in_play():
 @pytest.mark.parametrize("name", registry.list_entries())
 def test_rows_of_both_tiers_name_every_field_once(name):
     entry = registry.get_entry(name)
-    rows, others = tables.recipe_rows(entry)
+    rows, others = card.recipe_rows(entry)
     named = [*vars(entry.recipe), *(f"model: {option}" for option in entry.options)]
     assert sorted([row[0] for row in rows] + others) == sorted(named)
     built = [(f"model: {option}", str(v), str(v)) for option, v in entry.options.items()]

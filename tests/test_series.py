@@ -18,7 +18,6 @@ from kerazoo.datasets._cache import load_data
 from kerazoo.errors import KerazooError, NotAtHand
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import METRICS
-from kerazoo.plots import forecasts as forecast_figures
 from kerazoo.spec import FORECAST_ERRORS, Dataset, Split, Windows
 from kerazoo.tasks import forecasting
 
@@ -392,18 +391,6 @@ def test_forecaster_trains_and_draws(in_tmp):
     again = kerazoo.evaluate("run")
     assert again.same and again.metric == "mse"
     assert registry.metric_of(registry.get_entry("stacked_lstm@sine")).higher_is_better is False
-
-
-@pytest.mark.parametrize(
-    ("step", "several"), [("hour", "hours"), ("10 minutes", "steps of 10 minutes")]
-)
-def test_the_axis_of_a_forecast_names_its_steps(step, several):
-    data = load_data("sine")
-    windows = dataclasses.replace(data.series.windows, step=step)
-    data = dataclasses.replace(data, series=dataclasses.replace(data.series, windows=windows))
-    drawn = forecast_figures.forecasts("sine", data.test.y, {}, data)
-    labels = {axes.get_xlabel() for axes in drawn.axes}
-    assert labels == {f"{several} from the last value seen"}
 
 
 def test_two_stretches_say_as_much_of_their_scatter_as_two_figures_can():

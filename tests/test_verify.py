@@ -15,7 +15,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo._files import sha256_of_json, write_json
 from kerazoo.errors import Interrupted
-from kerazoo.evidence import caveats, reference_table
+from kerazoo.evidence import card, caveats
 from kerazoo.evidence import record as recording
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence import verify as verifying
@@ -345,7 +345,7 @@ def test_runs_of_another_machine_are_joined_and_say_so(recorded):
     here = now.environment["machine"]
     assert [r.environment.get("machine") for r in now.runs] == ["a slide rule"] * 3 + [None]
     assert now.machines == ["a slide rule", here] and here != "a slide rule"
-    assert f"a slide rule and {here}" in reference_table.measured_with(now)
+    assert f"a slide rule and {here}" in card.measured_with(now)
     assert any(
         "4 seeds on 2 machines" in line
         for line in caveats.caveats(recorded, evidence.read(recorded))

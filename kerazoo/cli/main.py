@@ -18,7 +18,7 @@ from kerazoo import _lazy, registry
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
 from kerazoo.errors import Interrupted, KerazooError
-from kerazoo.evidence import caveats
+from kerazoo.evidence import card, caveats
 from kerazoo.metrics import duration, metric
 from kerazoo.spec import parse_recipe_value
 
@@ -111,7 +111,7 @@ def _print(*parts: Any) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     names = registry.list_entries(options.pattern)
-    rows = [tables.entry_row(registry.get_entry(name)) for name in names]
+    rows = [card.entry_row(registry.get_entry(name)) for name in names]
     if options.json:
         _print_json(options, rows)
         return OK
@@ -134,9 +134,9 @@ def _show(options: argparse.Namespace) -> int:
         raise KerazooError("--run goes with --html FILE.")
     entry = registry.get_entry(options.entry)
     if options.layers:
-        _print(*tables.layers_tables(entry))
+        _print(*(t for part in card.layers(entry)[1] for t in tables.card_table(part)))
     elif options.json:
-        _print_json(options, tables.card(entry))
+        _print_json(options, card.card(entry))
     else:
         _print(*tables.card_parts(entry))
     return OK
@@ -145,10 +145,8 @@ def _show(options: argparse.Namespace) -> int:
 def _write_card(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from kerazoo.evidence.card import write_card
-
     entry, path = registry.get_entry(options.entry), Path(options.html)
-    write_card(entry, path, None if options.run_folder is None else Path(options.run_folder))
+    card.write_card(entry, path, None if options.run_folder is None else Path(options.run_folder))
     if options.json:
         _print_json(options, {"entry": entry.name, "path": str(path)})
     else:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from kerazoo import registry
+from kerazoo import fingerprint, registry
 from kerazoo.evidence.reference import Evidence, Reference, judge_sha256, stale_reasons
 from kerazoo.metrics import Metric, best_naive, metric, plain
 from kerazoo.spec import JUDGES, Entry, Published
+
+if TYPE_CHECKING:
+    import keras
 
 EVEN = (0.05, 0.15)  # shares of a digit among samples that are taken as even
 ALIKE = 0.7  # of the distance between two real pictures; below, samples show too few kinds
@@ -139,6 +143,16 @@ def _out_of_date(entry: Entry, recorded: Evidence) -> list[str]:
         for tier, reference in recorded.tiers.items()
     }
     return [out_of_date(tier, why) for tier, why in reasons.items() if why]
+
+
+def changed_model(recorded: Evidence, model: keras.Model) -> list[str]:
+    """One caveat for each tier whose model changed since; ``caveats`` has the other changes."""
+    structure = fingerprint.of_model(model)
+    return [
+        out_of_date(tier, ["the model's structure changed"])
+        for tier, reference in recorded.tiers.items()
+        if reference.model != structure
+    ]
 
 
 def out_of_date(tier: str, reasons: list[str]) -> str:

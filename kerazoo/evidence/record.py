@@ -14,8 +14,8 @@ from typing import Any
 from kerazoo import building, fingerprint, registry, tasks
 from kerazoo._files import write_bytes
 from kerazoo.errors import KerazooError
-from kerazoo.evidence import recorded_plots as recorded_pictures
 from kerazoo.evidence import reference as evidence
+from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.spec import Data, Entry, Recipe
 from kerazoo.training import run_directory as run
@@ -156,7 +156,7 @@ def record_reference(
     )
     path = evidence.write(entry, written)  # at once: it holds the checksum of the weights
     if shipped:
-        recorded_pictures.keep(entry, first.path)
+        keep_plots(entry, first.path)
     print(f"kerazoo: recorded {path} from the runs in {folder}", file=sys.stderr)
     return written
 
@@ -178,7 +178,7 @@ def redraw(entry: Entry, folder: Path) -> list[Path]:
     data, task = data_for(entry, entry.recipe), tasks.of(entry)
     folder.mkdir(parents=True, exist_ok=True)
     task.write_pictures(folder, entry.name, [], task.measure(model, data), data)
-    recorded_pictures.keep(entry, folder, all_there=False)
+    keep_plots(entry, folder, all_there=False)
     return sorted(folder.glob("*.png"))
 
 

@@ -5,8 +5,6 @@ Imports no Keras.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kerazoo import building, registry
 from kerazoo.evidence.reference import Evidence
 from kerazoo.spec import Dataset, Entry
@@ -14,30 +12,15 @@ from kerazoo.spec import Dataset, Entry
 MOST_LETTERS = 80  # of a line
 
 
-@dataclass(frozen=True)
-class Snippet:
-    """Lines of code.
-
-    Attributes:
-        title: what they do.
-        language: ``python`` or ``shell``.
-        code: the lines; each snippet stands alone.
-    """
-
-    title: str
-    language: str
-    code: str
-
-
-def snippets(entry: Entry, recorded: Evidence) -> list[Snippet]:
-    """What can be done with an entry, in Python and on the command line."""
-    parts = [Snippet(_what(entry, recorded), "python", _model(entry, recorded))]
+def snippets(entry: Entry, recorded: Evidence) -> list[tuple[str, str, str]]:
+    """Title, language and lines of what can be done with an entry."""
+    parts = [(_what(entry, recorded), "python", _model(entry, recorded))]
     if recorded.weights is None:
-        parts.append(Snippet("train it", "python", _training(entry)))
+        parts.append(("train it", "python", _training(entry)))
     checks = _checks(entry, recorded)
     if checks:
-        parts.append(Snippet("check the figures", "python", checks))
-    parts.append(Snippet("on the command line", "shell", _commands(entry, recorded)))
+        parts.append(("check the figures", "python", checks))
+    parts.append(("on the command line", "shell", _commands(entry, recorded)))
     return parts
 
 
@@ -118,7 +101,7 @@ def _takes_files(dataset: Dataset) -> bool:
 
 
 def _example(dataset: Dataset) -> list[str]:
-    return ["A film to remember."] if dataset.vocabulary is not None else ["picture.png"]
+    return ["A film to remember."] if dataset.vocabulary is not None else ["image.png"]
 
 
 def _training(entry: Entry) -> str:

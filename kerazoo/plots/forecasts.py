@@ -1,11 +1,11 @@
-"""Pictures of forecasts: context, truth, forecast and the naive models, in natural units."""
+"""Plots of forecasts: context, truth, forecast and baselines, in natural units."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.plots.learning_curves import BLUE, GREEN, GREY, ORANGE, literal, new_figure, tidy
+from kerazoo.plots.figure import BLUE, GRAY, GREEN, ORANGE, literal, new_figure, tidy
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = 3
 MOST_TARGETS = 3
-STYLES = {  # of the naive forecasts: line and colour
+STYLES = {  # line and color of the baselines
     "repeat_last": (":", GREEN),
     "seasonal_repeat": ("-.", GREEN),
     "linear": ("--", BLUE),
@@ -25,7 +25,7 @@ FORECAST: dict[str, Any] = {"color": ORANGE, "lw": 1.6, "label": "forecast"}
 
 
 def forecasts(
-    title: str, predicted: np.ndarray, naive: Mapping[str, np.ndarray], data: Data
+    title: str, predicted: np.ndarray, baselines: Mapping[str, np.ndarray], data: Data
 ) -> Figure:
     """A few test windows (columns), of the first targets (rows), at equal distances in time."""
     import numpy as np
@@ -33,8 +33,8 @@ def forecasts(
     assert data.series is not None
     windows = data.series.windows
     horizon = predicted.shape[1]
-    if horizon == 1:  # one value per window: what matters is how they follow each other
-        return _one_step(title, predicted, naive, data)
+    if horizon == 1:  # one value per window: their sequence is what matters
+        return _one_step(title, predicted, baselines, data)
     chosen = np.linspace(0, len(predicted) - 1, EXAMPLES + 2).astype(int)[1:-1]
     targets = range(len(data.info.targets))
     # The last target is the one that the others are recorded for, in ETT the oil temperature.
@@ -49,18 +49,18 @@ def forecasts(
         for column, index in enumerate(chosen):
             axes = figure.add_subplot(len(shown), EXAMPLES, row * EXAMPLES + column + 1)
             past = data.test.x[index, -context:, columns[target]] * std + mean
-            axes.plot(range(1 - context, 1), past, color=GREY, lw=1, label=before)
+            axes.plot(range(1 - context, 1), past, color=GRAY, lw=1, label=before)
             ahead = range(windows.lead, windows.lead + horizon)
 
             lines: list[tuple[np.ndarray, dict[str, Any]]] = [(data.test.y, TRUTH)]
-            lines += [(said, _look(name)) for name, said in naive.items()]
+            lines += [(values, _style(name)) for name, values in baselines.items()]
             lines.append((predicted, FORECAST))
             for values, style in lines:
                 axes.plot(ahead, values[index, :, target] * std + mean, **style)
-            axes.axvline(0.5, color=GREY, lw=0.6)
+            axes.axvline(0.5, color=GRAY, lw=0.6)
             axes.set_title(f"{literal(data.info.targets[target])}, test window {index}", fontsize=9)
             if row == len(shown) - 1:
-                axes.set_xlabel(f"{_several(windows.step)} from the last value seen")
+                axes.set_xlabel(f"{_several(windows.step)} after the last known value")
             tidy(axes)
     figure.suptitle(title)
     _legend_below(figure, figure.axes[0])
@@ -68,7 +68,7 @@ def forecasts(
 
 
 def _one_step(
-    title: str, predicted: np.ndarray, naive: Mapping[str, np.ndarray], data: Data
+    title: str, predicted: np.ndarray, baselines: Mapping[str, np.ndarray], data: Data
 ) -> Figure:
     """A stretch of consecutive test windows: the one value forecast for each, and its error."""
     assert data.series is not None
@@ -82,7 +82,7 @@ def _one_step(
     figure = new_figure(11, 5.4)
     upper, lower = figure.add_subplot(2, 1, 1), figure.add_subplot(2, 1, 2)
     true = natural(data.test.y)
-    lines = [(natural(said), _look(name)) for name, said in naive.items()]
+    lines = [(natural(values), _style(name)) for name, values in baselines.items()]
     lines.append((natural(predicted), FORECAST))
     upper.plot(true, **{**TRUTH, "lw": 3.5})  # so that a forecast on top of it does not hide it
     for values, style in lines:
@@ -100,14 +100,14 @@ def _one_step(
 
 
 def _several(step: str) -> str:
-    """What several steps are called: ``hours``, but ``steps of 10 minutes``."""
+    """Plural of a step: ``hours``, but ``steps of 10 minutes``."""
     return f"steps of {step}" if step.endswith("s") else f"{step}s"
 
 
-def _look(name: str) -> dict[str, Any]:
-    """How a naive forecast is drawn."""
-    line, colour = STYLES.get(name, ("-", GREY))
-    return {"ls": line, "lw": 1, "color": colour, "label": name.replace("_", " ")}
+def _style(name: str) -> dict[str, Any]:
+    """Line of a baseline."""
+    line, color = STYLES.get(name, ("-", GRAY))
+    return {"ls": line, "lw": 1, "color": color, "label": name.replace("_", " ")}
 
 
 def _legend_below(figure: Figure, axes: Any) -> None:

@@ -1,11 +1,11 @@
-"""Pictures of a regression: what was predicted against what is true."""
+"""Plots of a regression: predicted against true values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kerazoo.plots.learning_curves import BLUE, GREY, literal, new_figure, tidy
+from kerazoo.plots.figure import BLUE, GRAY, literal, new_figure, tidy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ def predicted_against_true(
         axes.plot(true[:, index], predicted[:, index], "o", ms=3, color=BLUE, alpha=0.6)
         low = min(true[:, index].min(), predicted[:, index].min())
         high = max(true[:, index].max(), predicted[:, index].max())
-        axes.plot([low, high], [low, high], color=GREY, lw=1)
+        axes.plot([low, high], [low, high], color=GRAY, lw=1)
         axes.set_xlabel(f"true {literal(name)}")
         axes.set_ylabel(f"predicted {literal(name)}")
         tidy(axes)

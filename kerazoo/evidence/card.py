@@ -1,0 +1,550 @@
+"""Card of an entry: everything that is known of it, as data, as sections and as one HTML file.
+
+A card is a list of sections, each a list of parts: text, code, bullets, tables and images. The
+terminal, the HTML page and the Markdown card of a fine-tuned model render the same parts.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import inspect
+import io
+import json
+import math
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import __version__, building, registry
+from kerazoo._files import write_bytes, write_text
+from kerazoo.errors import KerazooError
+from kerazoo.evidence import caveats, usage
+from kerazoo.evidence import reference as evidence
+from kerazoo.evidence.reference import Evidence, Reference
+from kerazoo.metrics import Metric, best_naive, duration, metric, plain
+from kerazoo.spec import TIERS, Dataset, Entry, networks_of
+from kerazoo.training import run_directory
+
+if TYPE_CHECKING:
+    import keras
+    from markupsafe import Markup
+
+PNG = b"\x89PNG\r\n\x1a\n"
+MOST_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
+LONG_TABLE = 30  # rows; a longer table is folded away until it is asked for
+KEPT_WIDTH, KEPT_COLORS = 1_000, 48  # of the plots that come with the package
+NOT_FOR_SHARING = "worst_mistakes.png"  # shows test images, which not every license lets us share
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs; ``style`` is empty, ``note`` or ``warning``."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to copy, under a title that says what they do."""
+
+    text: str
+    title: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """List of sentences."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of text.
+
+    Attributes:
+        columns: titles.
+        rows: one cell per column.
+        numbers: indices of the columns that are aligned to the right.
+        title: above the table.
+        note: below the table.
+        strong: indices of the rows that stand out.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int] = ()
+    title: str = ""
+    note: str = ""
+    strong: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Image:
+    """A plot: its caption, its file name and, where it is embedded, its bytes."""
+
+    caption: str
+    name: str
+    content: bytes = b""
+
+    @property
+    def source(self) -> str:
+        """Data URI of the embedded image."""
+        kind = "svg+xml" if self.name.endswith(".svg") else "png"
+        return f"data:image/{kind};base64,{base64.b64encode(self.content).decode()}"
+
+
+Part = Text | Code | Bullets | Table | Image
+
+
+@dataclass(frozen=True)
+class Section:
+    """Part of a card with a heading."""
+
+    title: str
+    parts: Sequence[Part]
+
+
+def entry_row(entry: Entry) -> dict[str, Any]:
+    """One entry of ``kerazoo list --json``."""
+    try:
+        dataset = registry.get_dataset(entry.dataset)
+    except KerazooError as error:
+        raise KerazooError(f"entry {entry.name}: {error}") from None
+    recorded = evidence.read(entry)
+    full = recorded.tiers.get("full")
+    return {
+        "entry": entry.name,
+        "model": entry.model,
+        "dataset": entry.dataset,
+        "task": registry.task_of(entry),
+        "metric": recorded.metric,
+        "higher_is_better": recorded.measure.higher_is_better,
+        "mean": full.mean if full else None,
+        "std": full.std if full else None,
+        "n": full.n if full else 0,
+        "parameters": recorded.parameters,
+        "baselines": full.baselines if full else {},
+        "limits": full.limits if full else {},
+        "unmeasured": entry.unmeasured,
+        "measured_on": dataset.measured_on,
+        "bundled_weights": recorded.weights is not None,
+        "train_seconds": statistics.median(r.seconds for r in full.runs) if full else None,
+        "offline": dataset.offline,
+        "summary": registry.get_model(entry.model).summary,
+    }
+
+
+def card(entry: Entry) -> dict[str, Any]:
+    """The card as data (``kerazoo show --json``)."""
+    model, recorded = registry.get_model(entry.model), evidence.read(entry)
+    dataset = registry.get_dataset(entry.dataset)
+    facts = ("name", "input_shape", "labels", "columns", "targets", "measured_on", "licence")
+    return {
+        **entry_row(entry),
+        "description": inspect.getdoc(model.factory),
+        "seeds": entry.seeds,
+        "data": {
+            **{name: getattr(dataset, name) for name in (*facts, "source")},
+            "description": inspect.getdoc(dataset.load),
+            "windows": dataclasses.asdict(dataset.windows) if dataset.windows else None,
+        },
+        "options": dict(entry.options),
+        "recipes": {tier: dataclasses.asdict(entry.recipe_for(tier)) for tier in TIERS},
+        "reference": {
+            tier: {
+                **{name: getattr(r, name) for name in ("mean", "std", "n", "also")},
+                **{name: getattr(r, name) for name in ("baselines", "limits", "beside")},
+                "runs": [dataclasses.asdict(run) for run in r.runs],
+                "environment": r.environment,
+            }
+            for tier, r in recorded.tiers.items()
+        },
+        "weights": dataclasses.asdict(recorded.weights) if recorded.weights else None,
+        "published": [
+            {**dataclasses.asdict(p), "loses_to": caveats.loses_to(p, recorded)}
+            for p in entry.published
+        ],
+        "usage": [
+            {"title": title, "language": language, "code": code}
+            for title, language, code in usage.snippets(entry, recorded)
+        ],
+        "caveats": caveats.caveats(entry, recorded),
+        "citation": model.citation,
+    }
+
+
+def sections(entry: Entry) -> list[Section]:
+    """Sections of a card for which no model is built, so that no Keras is imported."""
+    model, recorded = registry.get_model(entry.model), evidence.read(entry)
+    dataset = registry.get_dataset(entry.dataset)
+    use = [Code(code, title, kind) for title, kind, code in usage.snippets(entry, recorded)]
+    found = [
+        Section("How to use it", use),
+        Section("What it is", [Text(inspect.getdoc(model.factory) or "")]),
+        Section("Results", _results(entry, recorded, dataset)),
+        Section("Published elsewhere", _published(entry, recorded)),
+        Section("Data", [Text(inspect.getdoc(dataset.load) or ""), _facts(dataset)]),
+        Section("Recipe", [_recipe(entry)]),
+        Section("Limits", [Bullets(caveats.caveats(entry, recorded))]),
+        Section("Citation", [Code(model.citation, language="bibtex")]),
+    ]
+    return [section for section in found if section.parts]
+
+
+def headline(entry: Entry) -> tuple[str, str]:
+    """Result in one line, and facts in another."""
+    row = entry_row(entry)
+    measure = metric(row["metric"])
+    facts = [f"{row['task']} on {row['dataset']}"]
+    if row["parameters"]:
+        facts.append(f"{row['parameters']:,} parameters")
+    if row["mean"] is None:
+        return "not measured yet" + (f": {entry.unmeasured}" if entry.unmeasured else ""), facts[0]
+    best = best_naive(row["baselines"], measure)
+    if best:
+        beats = "beats" if measure.is_better(row["mean"], best[1]) else "does NOT beat"
+        facts.append(f"{beats} its best baseline, {plain(best[0])} ({measure.show(best[1])})")
+    result = measure.with_spread(row["mean"], row["std"], row["n"])
+    return f"{result} test {measure.title}", " · ".join(facts)
+
+
+def _results(entry: Entry, recorded: Evidence, dataset: Dataset) -> list[Part]:
+    if not recorded.tiers:
+        why = entry.unmeasured or "no reference has been recorded"
+        command = f"kerazoo verify {entry.name} --seeds {entry.seeds} --record"
+        return [Text(f"Not measured yet: {why}. ``{command}`` records a reference.", "warning")]
+    parts: list[Part] = []
+    for tier, reference in recorded.tiers.items():
+        columns, rows = reference_table(reference, recorded.measure)
+        spread = recorded.measure.with_spread(reference.mean, reference.std, reference.n)
+        copy = f"; data: {dataset.measured_on}" if dataset.measured_on else ""
+        parts.append(
+            Table(
+                columns,
+                [row.cells for row in rows],
+                range(1, len(columns)),
+                title=f"tier {tier}: {recorded.measure.title} {spread}",
+                note=f"measured with {measured_with(reference)}{copy}",
+                strong=[i for i, row in enumerate(rows) if row.kind == "mean"],
+            )
+        )
+    return parts
+
+
+@dataclass(frozen=True)
+class Row:
+    """Line of a reference's table: ``seed``, ``mean``, ``baseline`` or ``limit``, and its cells."""
+
+    kind: str
+    cells: tuple[str, ...]
+
+
+def reference_table(reference: Reference, measure: Metric) -> tuple[tuple[str, ...], list[Row]]:
+    """Columns and rows of a reference: every seed, the mean, then baselines and limits."""
+    others = [metric(name) for name in reference.also]
+    columns = ("run", f"test {measure.title}", *(m.title for m in others), "training")
+    rows = []
+    for run in reference.runs:
+        values = (measure.show(run.value), *(m.show(run.also[m.name]) for m in others))
+        rows.append(Row("seed", (f"seed {run.seed}", *values, duration(run.seconds))))
+    spread = measure.with_spread(reference.mean, reference.std, reference.n)
+    means = (m.with_spread(*reference.also[m.name]) for m in others)
+    rows.append(Row("mean", ("mean ± std", spread, *means, "")))
+    for kind, values_by_name in (("baseline", reference.baselines), ("limit", reference.limits)):
+        for name, value in values_by_name.items():
+            also = reference.beside.get(name, {})  # not every metric need be recorded
+            rest = (m.show(also[m.name]) if m.name in also else "" for m in others)
+            rows.append(Row(kind, (f"{kind}: {plain(name)}", measure.show(value), *rest, "")))
+    return columns, rows
+
+
+def measured_with(reference: Reference) -> str:
+    """``Keras 3.15.1 on tensorflow 2.21.0, Python 3.11.2, <machines>, engine auto``."""
+    environment = reference.environment
+    backend = environment["backend"]
+    return (
+        f"Keras {environment['keras']} on {backend} {environment.get(backend, '')}, "
+        f"Python {environment.get('python', 'unknown')}, {' and '.join(reference.machines)}, "
+        f"engine {reference.engine}"
+    )
+
+
+def _published(entry: Entry, recorded: Evidence) -> list[Part]:
+    rows = [
+        (
+            metric(p.metric).title,
+            metric(p.metric).as_given(p.value),
+            p.source,
+            p.conditions,
+            caveats.loses_sentence(p.metric, caveats.loses_to(p, recorded)),
+        )
+        for p in entry.published
+    ]
+    columns = ("metric", "value", "source", "conditions", "against our baselines")
+    note = (
+        "Results of others, measured under other conditions. The last column says where a baseline "
+        "that we measured is better in the same metric."
+    )
+    return [Table(columns, rows, [1], note=note)] if rows else []
+
+
+def _facts(dataset: Dataset) -> Table:
+    facts = {
+        "name": dataset.name,
+        "one example": " × ".join(map(str, dataset.input_shape)),
+        "classes": ", ".join(dataset.labels),
+        "columns": ", ".join(dataset.columns),
+        "targets": ", ".join(dataset.targets),
+        "windows": "",
+        "license": dataset.licence,
+        "source": dataset.source,
+        "measured on": dataset.measured_on,
+        "offline": "yes" if dataset.offline else "after the first load",
+    }
+    if windows := dataset.windows:
+        season = f", season {windows.season}" if windows.season else ""
+        facts["windows"] = (
+            f"lookback {windows.lookback} (a recipe may choose another), horizon {windows.horizon},"
+            f" lead {windows.lead}{season}; one step is one {windows.step}"
+        )
+    return Table(("fact", "value"), [fact for fact in facts.items() if fact[1]])
+
+
+def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Recipes of all tiers next to each other, after the options that the model is built with.
+
+    Returns:
+        One row per field that some tier uses, its name and its value in each, ``–`` where a tier
+        does not use it; and the names of the fields that no tier uses.
+    """
+    recipes = [entry.recipe_for(tier) for tier in TIERS]
+    used = [recipe.in_play() for recipe in recipes]
+    rows: list[tuple[str, ...]] = [
+        (f"model: {name}", *(str(value) for _ in TIERS)) for name, value in entry.options.items()
+    ]
+    names = [name for name in vars(recipes[0]) if any(name in fields for fields in used)]
+    rows += [(name, *(str(fields.get(name, "–")) for fields in used)) for name in names]
+    return rows, [name for name in vars(recipes[0]) if name not in names]
+
+
+def _recipe(entry: Entry) -> Table:
+    rows, unused = recipe_rows(entry)
+    note = f"unused fields: {', '.join(unused)}" if unused else ""
+    return Table(("field", *TIERS), rows, range(1, len(TIERS) + 1), note=note)
+
+
+def layers(entry: Entry) -> tuple[keras.Model, list[Table]]:
+    """Model of an entry, and the layers of each of its networks: name, type, output shape, size."""
+    model = building.build_for(entry)
+    columns = ("layer", "type", "output shape", "parameters")
+    tables = []
+    for network in networks_of(model).values():
+        total, trainable = (
+            sum(math.prod(w.shape) for w in weights)
+            for weights in (network.weights, network.trainable_weights)
+        )
+        title = f"{network.name}: {len(network.layers)} layers, {total:,} parameters"
+        if trainable != total:
+            title += f", {trainable:,} of them trainable"
+        rows = [
+            (layer.name, type(layer).__name__, _output_shape(layer), f"{layer.count_params():,}")
+            for layer in network.layers
+        ]
+        tables.append(Table(columns, rows, [3], title=title))
+    return model, tables
+
+
+def _output_shape(layer: keras.Layer) -> str:
+    """Output shape without the batch; ``–`` where a layer is called twice and has no single one."""
+    try:
+        output = layer.output
+    except (AttributeError, ValueError):
+        return "–"
+    tensors = output if isinstance(output, (list, tuple)) else [output]
+    return ", ".join(
+        " × ".join("?" if n is None else str(n) for n in t.shape[1:]) or "scalar" for t in tensors
+    )
+
+
+def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
+    """Write the card of an entry as one HTML file that needs no network and no script.
+
+    Args:
+        entry: the entry.
+        path: file that ends in ``.html`` or ``.htm``; replaced if it exists.
+        run: directory of a finished run of the entry, whose plots the card shows; by default
+            those of the first recorded run, where they come with the package.
+
+    Raises:
+        KerazooError: another file name; a run that is not finished, damaged, or of another entry;
+            the model cannot be built; or the file cannot be written. ``path`` is then as before.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise KerazooError(f"--html {path}: give a file name that ends in .html or .htm.")
+    if path.is_dir():
+        raise KerazooError(f"--html {path}: there is a directory of this name.")
+    write_text(path, page(entry, kept_plots(entry) if run is None else run_plots(run, entry)))
+
+
+def page(entry: Entry, plots: Sequence[Part] = ()) -> str:
+    """The whole card as HTML; every text is escaped by the template."""
+    import jinja2
+
+    recorded = evidence.read(entry)
+    model, tables = layers(entry)
+    shown = {section.title: section.parts for section in sections(entry)}
+    shown["Results"] = _with_plots(entry, recorded, shown["Results"])
+    limits = [*caveats.caveats(entry, recorded), *caveats.changed_model(recorded, model)]
+    shown["Limits"] = [Bullets(limits)]
+    last = ("Recipe", "Limits", "Citation")
+    shown |= {"Plots": plots, "Architecture": tables, **{title: shown.pop(title) for title in last}}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["inline"] = _inline
+    result, facts = headline(entry)
+    return environment.get_template("card.html.jinja").render(
+        title=entry.name,
+        summary=registry.get_model(entry.model).summary,
+        result=result,
+        facts=facts,
+        measured=bool(recorded.tiers),
+        sections=[Section(title, parts) for title, parts in shown.items() if parts],
+        long_table=LONG_TABLE,
+        version=__version__,
+    )
+
+
+def _inline(text: str) -> Markup:
+    """Paragraph of a docstring: ``code`` between double backticks."""
+    from markupsafe import Markup
+
+    parts = re.split(r"``(.+?)``", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
+    )
+
+
+def _with_plots(entry: Entry, recorded: Evidence, tables: Iterable[Part]) -> list[Part]:
+    """Each tier's table below a plot of its seeds, baselines, limits and published results."""
+    from kerazoo.plots.figure import to_bytes
+    from kerazoo.plots.seeds import Mark, seeds_plot
+
+    parts: list[Part] = []
+    for table, (tier, reference) in zip(tables, recorded.tiers.items(), strict=False):
+        marks = [Mark("baseline", plain(n), v) for n, v in reference.baselines.items()]
+        marks += [Mark("limit", plain(n), v) for n, v in reference.limits.items()]
+        if tier == "full":  # nobody else publishes what the short recipe should give
+            same = [p for p in entry.published if p.metric == recorded.metric]
+            marks += [Mark("published", p.source, p.value) for p in same]
+        values = [run.value for run in reference.runs]
+        content = to_bytes(seeds_plot(recorded.measure, values, marks), "svg")
+        caption = f"{recorded.measure.title} of every seed, tier {tier}"
+        parts += [table, Image(caption, f"{tier}.svg", content)]
+    return parts or list(tables)
+
+
+def run_plots(directory: Path, entry: Entry) -> list[Part]:
+    """Plots of a finished run of an entry, after one sentence about the run.
+
+    Raises:
+        KerazooError: no finished run, a run of another entry, or a damaged file.
+    """
+    config = run_directory.read_config(directory)
+    if config.get("entry") != entry.name:
+        raise KerazooError(
+            f"the run in {directory} is one of {config.get('entry')}, not of {entry.name}; its "
+            "plots do not belong onto this card."
+        )
+    if not run_directory.is_finished(directory):
+        raise KerazooError(f"the run in {directory} is not finished; there is nothing to show yet.")
+    try:
+        metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+        measure = metric(metrics["metric"])
+        recipe = dataclasses.asdict(entry.recipe_for(config["tier"]))
+        changed = [
+            f"{name} {config['recipe'].get(name)!r} instead of {value!r}"
+            for name, value in recipe.items()
+            if config["recipe"].get(name) != value
+        ]
+        about = (
+            f"One run: seed {config['seed']}, tier {config['tier']}, {measure.title} "
+            f"{measure.show(metrics['value'])} on {metrics['examples']:,} "
+            f"{metrics.get('split', 'test')} examples"
+        )
+        about += f"; changed recipe: {', '.join(changed)}." if changed else "."
+        images = [_png(path) for path in sorted(directory.glob("*.png"))]
+    except KerazooError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KerazooError(f"the run in {directory} is damaged: {error!r}.") from error
+    if not images:
+        raise KerazooError(f"the run in {directory} has no plots (*.png).")
+    return [Text(about, "note"), *images]
+
+
+def kept_plots(entry: Entry) -> list[Part]:
+    """Plots of the recorded run whose weights come with the package; empty without any."""
+    weights, files = evidence.read(entry).weights, kept_files(entry)
+    if weights is None or not files:
+        return []
+    about = Text(f"Recorded run of seed {weights.seed}, tier full.", "note")
+    return [about, *(_png(path) for path in files)]
+
+
+def _png(path: Path) -> Image:
+    content = path.read_bytes()
+    if not content.startswith(PNG) or len(content) > MOST_BYTES:
+        raise KerazooError(f"{path} is no PNG image of at most {MOST_BYTES // 1_000_000} MB.")
+    return Image(path.stem.replace("_", " "), path.name, content)
+
+
+def kept_directory(entry: Entry) -> Path:
+    """Directory of the plots that come with an entry, whether there are any or not."""
+    return registry.get_model(entry.model).evidence / "references" / "pictures" / entry.name
+
+
+def kept_files(entry: Entry) -> list[Path]:
+    """The plots that come with an entry, by name."""
+    return sorted(kept_directory(entry).glob("*.png"))
+
+
+def keep_plots(entry: Entry, run: Path, *, all_there: bool = True) -> None:
+    """Write the plots of a run in few colors, and remove those of an earlier one.
+
+    With ``all_there=False`` the directory holds some of a run's plots, and the others stay.
+    """
+    found = {path.name: path for path in sorted(run.glob("*.png"))}
+    if registry.get_dataset(entry.dataset).licence.startswith("not stated"):
+        found.pop(NOT_FOR_SHARING, None)
+    for name, path in found.items():
+        write_bytes(kept_directory(entry) / name, _in_few_colors(path))
+    for old in kept_files(entry) if all_there else ():
+        if old.name not in found:
+            old.unlink()
+
+
+def _in_few_colors(path: Path) -> bytes:
+    from PIL import Image as Pillow
+
+    with Pillow.open(path) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((KEPT_WIDTH, image.height), Pillow.Resampling.LANCZOS)
+    # Median cut gives its colors to what covers much, so that thin lines came out gray.
+    few = image.quantize(
+        KEPT_COLORS, Pillow.Quantize.MAXCOVERAGE, kmeans=3, dither=Pillow.Dither.NONE
+    )
+    content = io.BytesIO()
+    few.save(content, "PNG", optimize=True)
+    return content.getvalue()

@@ -1,0 +1,375 @@
+"""The model card: complete, escaped, self-contained, and plain about where a model is worse."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerazoo
+from kerazoo import building, registry
+from kerazoo.cli.arguments import parser
+from kerazoo.evidence import card, caveats
+from kerazoo.evidence import record as recording
+from kerazoo.evidence import reference as evidence
+from kerazoo.evidence.reference import Evidence, RecordedRun, Reference
+from kerazoo.metrics import metric
+from kerazoo.plots.figure import BLUE, GREEN, ORANGE
+from kerazoo.spec import Published, networks_of
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+HOSTILE = '</pre><script>alert("1")</script> & "<b>'
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every tag is closed in order, and nothing outside it is loaded."""
+
+    def __init__(self, source: str):
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+        assert "script" not in self.tags and "url(" not in source and "@import" not in source
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        loads = [v for k, v in attributes if k in ("src", "href", "xlink:href", "data")]
+        assert all(load.startswith(("#", "data:image/")) for load in loads)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+
+def recorded_as(entry, values, baselines, **fields) -> Evidence:
+    """Evidence that a test makes up."""
+    also = fields.pop("also", {})
+    common = {"standard_error": 0.001, "seconds": 1.0, "weights_sha256": "", "fingerprint": ""}
+    reference = Reference(
+        recipe=dataclasses.asdict(entry.recipe),
+        model="",
+        data="",
+        runs=tuple(
+            RecordedRun(seed=seed, value=value, also=also, **common)
+            for seed, value in enumerate(values)
+        ),
+        baselines=baselines,
+        environment={"keras": "3", "backend": "tensorflow", "machine": "here"},
+        **fields,
+    )
+    name = registry.metric_of(entry).name
+    return Evidence(entry=entry.name, metric=name, parameters=7, tiers={"full": reference})
+
+
+@pytest.fixture
+def weak_lstm():
+    """Made-up results of the LSTM that lose to a baseline and to published results."""
+    entry = registry.get_entry("stacked_lstm@etth1")
+    return entry, recorded_as(
+        entry,
+        [0.025, 0.099],
+        {"repeat_last": 0.034, "seasonal_repeat": 0.2},
+        beside={"repeat_last": {"mae": 0.139}},
+        also={"mae": 0.26},
+        limits={"linear": 0.0278},
+    )
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """A run of mnist_cnn_small@digits, one epoch."""
+    directory = tmp_path_factory.mktemp("card") / "run"
+    kerazoo.train("mnist_cnn_small@digits", epochs=1, out=directory, progress=False)
+    return directory
+
+
+def test_page_holds_every_recorded_value_layer_and_source(command, in_tmp):
+    assert command("show", "mnist_cnn@digits", "--html", "cards/card.html")[0] == 0
+    source = (in_tmp / "cards" / "card.html").read_text(encoding="utf-8")
+    page, entry = Page(source), registry.get_entry("mnist_cnn@digits")
+    recorded, dataset = evidence.read(entry), registry.get_dataset("digits")
+    model = registry.get_model("mnist_cnn")
+    for reference in recorded.tiers.values():
+        for row in card.reference_table(reference, recorded.measure)[1]:
+            assert " ".join(" ".join(row.cells).split()) in page.text
+        assert reference.environment["machine"] in page.text
+    facts = (model.summary, dataset.licence, dataset.source, "1,199,882", *model.citation.split())
+    layers = [layer.name for layer in building.build_for(entry).layers]
+    assert all(fact in page.text for fact in (*facts, *layers))
+    assert source.count("data:image/svg+xml") == len(recorded.tiers)
+    assert source.count("data:image/png") == len(card.kept_files(entry)) > 1
+    assert "prefers-color-scheme: dark" in source and "width=device-width" in source
+
+
+def test_page_of_a_composite_lists_both_networks():
+    entry = registry.get_entry("dcgan@digits")
+    text = Page(card.page(entry)).text
+    for network in networks_of(building.build_for(entry)).values():
+        assert f"{len(network.layers)} layers, {network.count_params():,} parameters" in text
+        assert all(layer.name in text for layer in network.layers)
+
+
+@pytest.mark.parametrize("name", ["mnist_cnn@fashion_mnist", "resnet110@cifar10"])
+def test_card_without_evidence_gives_the_reason_and_the_command(name, command):
+    entry = registry.get_entry(name)
+    text = Page(card.page(entry)).text
+    for fact in (entry.unmeasured, f"kerazoo train {name}", f"kerazoo verify {name} --seeds"):
+        assert fact in text
+    for published in entry.published:
+        assert published.source in text and published.conditions in text
+    assert entry.unmeasured in command("show", name)[1]
+
+
+def test_foreign_texts_are_escaped(private_zoo):
+    model, bars = registry.get_model("bar_net"), registry.get_dataset("bars")
+    published = Published(value=0.5, metric="accuracy", source=HOSTILE, conditions=HOSTILE)
+    entry = registry.get_entry("bar_net")
+    entry = dataclasses.replace(entry, published=(published,), unmeasured=HOSTILE)
+    hostile = {"summary": HOSTILE, "citation": HOSTILE, "entries": {"bars": entry}}
+    registry._models["bar_net"] = dataclasses.replace(model, **hostile)
+    model.factory.__doc__ = f"{HOSTILE}\n\nTwo.\n\nArgs:\n    x: {HOSTILE}"
+    bars.load.__doc__ = HOSTILE
+    hostile = {"labels": (HOSTILE, "b", "c"), "source": HOSTILE, "measured_on": HOSTILE}
+    registry._datasets["bars"] = dataclasses.replace(bars, licence=HOSTILE, **hostile)
+    page = Page(card.page(entry))
+    assert page.text.count('<script>alert("1")</script>') >= 8 and "b" not in page.tags
+
+
+def test_a_private_entry_names_its_module(private_zoo):
+    text = Page(card.page(registry.get_entry("bar_net"))).text
+    assert "import private_zoo" in text and "kerazoo --import private_zoo train bar_net" in text
+
+
+def test_reference_table(weak_lstm):
+    reference, measure = weak_lstm[1].tiers["full"], weak_lstm[1].measure
+    columns, rows = card.reference_table(reference, measure)
+    assert columns == ("run", f"test {measure.title}", metric("mae").title, "training")
+    assert [row.kind for row in rows] == ["seed", "seed", "mean", "baseline", "baseline", "limit"]
+    assert [row.cells for row in rows[1:]] == [
+        ("seed 1", "0.0990", "0.2600", "1 s"),
+        ("mean ± std", "0.0620 ± 0.0523 (n = 2)", "0.2600 ± 0.0000", ""),
+        ("baseline: repeat last", "0.0340", "0.1390", ""),
+        ("baseline: seasonal repeat", "0.2000", "", ""),
+        ("limit: linear", "0.0278", "", ""),
+    ]
+
+
+def test_card_tells_which_published_results_lose_and_which_win(weak_lstm, monkeypatch, command):
+    entry, recorded = weak_lstm
+    monkeypatch.setattr(evidence, "read", lambda entry: recorded)
+    text = Page(card.page(entry)).text
+    terminal = " ".join(command("show", entry.name)[1].replace("│", " ").split())
+    for shown in (text, terminal):
+        assert "repeat last (0.0340)" in shown and "0.1390" in shown, "each in its own metric"
+        assert "seasonal repeat (0.2000)" not in shown
+    assert "does NOT beat" in text
+    better = [line for line in caveats.caveats(entry, recorded) if "0.2470" in line]
+    assert better, "Informer's MAE is better than the made-up 0.26"
+    resnet, lstm = registry.get_entry("resnet20@cifar10"), entry
+    monkeypatch.undo()
+    said = " ".join(caveats.caveats(resnet, evidence.read(resnet)))
+    assert "91.25 % of He et al. 2015" in said and "164 epochs" in said
+    assert "Informer" not in " ".join(caveats.caveats(lstm, evidence.read(lstm)))
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "expected"),
+    [
+        (0.96, "accuracy", {}),
+        (0.9637, "accuracy", {"linear": 0.9638}),
+        (0.95, "accuracy", {"linear": 0.9638}),
+        (0.1, "mse", {}),
+    ],
+)
+def test_a_published_result_loses_only_beyond_its_rounding(value, name, expected):
+    made_up = recorded_as(registry.get_entry("mnist_cnn@digits"), [0.99], {"linear": 0.9638})
+    published = Published(value=value, metric=name, source="", conditions="")
+    assert caveats.loses_to(published, made_up) == expected
+
+
+def test_limits_are_derived_from_what_is_recorded(monkeypatch):
+    entry = registry.get_entry("mnist_cnn@digits")
+    weak = recorded_as(entry, [0.95], {"linear": 0.9638, "majority_class": 0.08})
+    close = recorded_as(entry, [0.9640, 0.9641, 0.9642, 0.9640, 0.9641], {"linear": 0.9638})
+    weak_limits, close_limits = (" ".join(caveats.caveats(entry, e)) for e in (weak, close))
+    for fact in ("Does not beat", "linear has 96.38 %", "one seed", "5 seeds; 1 "):
+        assert fact in weak_limits and fact not in close_limits
+    assert "two such standard errors" in close_limits
+    monkeypatch.setattr(evidence, "read", lambda entry: weak)
+    text = Page(card.page(entry)).text
+    assert "does NOT beat" in text and "model's structure changed" in text
+
+
+def test_card_tells_that_a_reference_is_out_of_date(command, private_registry):
+    model = registry.get_model("mnist_cnn_small")
+    entry = model.entries["digits"]
+    changed = dataclasses.replace(entry, recipe=entry.recipe.replace(batch_size=16))
+    entries = {**model.entries, "digits": changed}
+    registry._models["mnist_cnn_small"] = dataclasses.replace(model, entries=entries)
+    stale = f"recipe field batch_size was {entry.recipe.batch_size}, is 16"
+    told = json.loads(command("show", "mnist_cnn_small@digits", "--json")[1])["caveats"]
+    assert sum(stale in line for line in told) == 2, "both tiers"
+    assert stale in " ".join(command("show", "mnist_cnn_small@digits")[1].split())
+
+
+def test_card_of_data_with_several_targets_and_of_generated_images():
+    entry = registry.get_entry("stacked_lstm@etth1_multivariate")
+    assert ("model: linear_path", "True", "True") in card.recipe_rows(entry)[0]
+    said = " ".join(caveats.caveats(entry, evidence.read(entry)))
+    assert "7 columns" in said and "0.309" in said
+    entry = registry.get_entry("dcgan@digits")
+    said = " ".join(caveats.caveats(entry, evidence.read(entry)))
+    assert "Heusel" in said and "mnist_cnn@digits" in said
+
+
+def test_plots_of_a_run_replace_the_recorded_ones(finished_run, command, in_tmp):
+    show = ("show", "mnist_cnn_small@digits", "--html", "card.HTM", "--run", finished_run)
+    assert command(*show)[0] == 0
+    source = (in_tmp / "card.HTM").read_text(encoding="utf-8")
+    text, metrics = Page(source).text, json.loads((finished_run / "metrics.json").read_text())
+    assert source.count("data:image/png") == len(list(finished_run.glob("*.png"))) > 1
+    assert metric("accuracy").show(metrics["value"]) in text and "epochs 1 instead of" in text
+
+
+def test_a_run_whose_plots_cannot_be_shown_is_an_error(finished_run, command, in_tmp):
+    (in_tmp / "empty").mkdir()
+    for name, damage in (
+        ("unfinished", lambda run: (run / "metrics.json").unlink()),
+        ("metrics", lambda run: (run / "metrics.json").write_text("{}")),
+        ("config", lambda run: (run / "config.json").write_text("[]")),
+        ("no_png", lambda run: (run / "learning_curves.png").write_text("<svg>")),
+        ("no_plots", lambda run: [p.unlink() for p in run.glob("*.png")]),
+    ):
+        shutil.copytree(finished_run, name)
+        damage(in_tmp / name)
+    before = sorted(in_tmp.iterdir())
+    for run in ("nowhere", *(path.name for path in before)):
+        show = ("show", "mnist_cnn_small@digits", "--html", "card.html", "--run", run)
+        status, out, err = command(*show)
+        assert status == 2 and not out and run in err and "Traceback" not in err, run
+    show = ("show", "mnist_cnn_deep@digits", "--html", "card.html", "--run", finished_run)
+    assert command(*show)[0] == 2, "a run of another entry"
+    assert sorted(in_tmp.iterdir()) == before
+
+
+def test_what_cannot_be_a_card_is_an_error(finished_run, command, in_tmp):
+    (in_tmp / "folder.html").mkdir()
+    (in_tmp / "file").write_text("")
+    for arguments in (
+        ["mnist_cn", "--html", "card.html"],
+        ["mnist_cnn", "--html", "card.pdf"],
+        ["mnist_cnn", "--html", "folder.html"],
+        ["mnist_cnn_small@digits", "--html", "file/card.html"],
+        ["mnist_cnn", "--run", finished_run],
+        ["mnist_cnn", "--layers", "--json"],
+    ):
+        status, out, err = command("show", *arguments)
+        assert status == 2 and not out and "Traceback" not in err, arguments
+    assert sorted(p.name for p in in_tmp.iterdir()) == ["file", "folder.html"]
+
+
+def test_a_card_is_replaced_whole_or_not_at_all(command, in_tmp, monkeypatch):
+    (in_tmp / "card.html").write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kerazoo._files.os.fsync", full)
+    status, _, err = command("show", "mnist_cnn_small@digits", "--html", "card.html")
+    assert status == 2 and "No space left" in err
+    assert (in_tmp / "card.html").read_text() == "old" and len(list(in_tmp.iterdir())) == 1
+
+
+def test_plots_in_the_package_are_small_and_may_be_shared():
+    for name in registry.list_entries():
+        entry = registry.get_entry(name)
+        kept = card.kept_files(entry)
+        assert bool(kept) is not bool(entry.unmeasured), name
+        assert all(p.stat().st_size < 200_000 for p in kept)
+        shared = "not stated" not in registry.get_dataset(entry.dataset).licence
+        assert shared or card.NOT_FOR_SHARING not in {p.name for p in kept}
+    home = registry.get_model("mnist_cnn").evidence
+    files = [p for name in ("weights", "references") for p in (home / name).rglob("*.*")]
+    assert sum(p.stat().st_size for p in files) < 19e6, "the wheel stays under 20 MB"
+
+
+def test_kept_plots_are_small_colored_and_those_of_the_last_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(card, "kept_directory", lambda entry: tmp_path / "kept")
+    run, entry = tmp_path / "run", registry.get_entry("stacked_lstm@etth1")
+    run.mkdir()
+    whole = BENCHMARKS / "pictures" / "stacked_lstm@etth1-forecasts.png"
+    for name in ("forecasts.png", "older.png"):
+        shutil.copy(whole, run / name)
+    card.keep_plots(entry, run)
+    (run / "older.png").unlink()
+    card.keep_plots(entry, run)
+    (kept,) = card.kept_files(entry)
+    assert kept.stat().st_size < whole.stat().st_size
+    with Image.open(kept) as image:
+        assert image.mode == "P" and image.width <= card.KEPT_WIDTH
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    for color in (BLUE, ORANGE, GREEN):  # thin lines keep their hue, if half white
+        hue = (255 - np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])) * 0.7
+        assert np.abs((255 - pixels) - hue).sum(axis=1).min() < 80, color
+
+
+def test_plots_are_made_again_from_the_bundled_weights(tmp_path, monkeypatch):
+    entry = registry.get_entry("mnist_cnn_small@digits")
+    before = {p.name: p.read_bytes() for p in card.kept_files(entry)}
+    monkeypatch.setattr(card, "kept_directory", lambda entry: tmp_path / "kept")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "learning_curves.png").write_bytes(before["learning_curves.png"])
+    made = recording.redraw(entry, tmp_path / "whole")
+    assert [p.name for p in made] == ["confusion_matrix.png", "worst_mistakes.png"]
+    after = {p.name: p.read_bytes() for p in card.kept_files(entry)}
+    assert after.keys() == before.keys()
+    assert after["learning_curves.png"] == before["learning_curves.png"]
+
+
+@pytest.mark.parametrize("name", registry.list_entries())
+def test_code_on_the_card_is_valid(name):
+    for snippet in card.card(registry.get_entry(name))["usage"]:
+        if snippet["language"] == "python":
+            compile(snippet["code"], name, "exec")
+            continue
+        for line in snippet["code"].splitlines():
+            program, *arguments = [w.strip('"') for w in re.findall(r'"[^"]*"|\S+', line)]
+            assert program == "kerazoo"
+            parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mnist_cnn@digits",
+        "linear_regression@diabetes",
+        "stacked_lstm@sine",
+        pytest.param("dcgan@digits", marks=pytest.mark.slow),
+    ],
+)
+def test_python_on_the_card_runs(name, in_tmp, monkeypatch, capsys):
+    Image.fromarray(np.zeros((28, 28), np.uint8)).save(in_tmp / "image.png")
+    verified = []
+    report = type("Report", (), {"table": "", "passed": True})
+    monkeypatch.setattr(kerazoo, "verify", lambda *a, **o: verified.append((a, o)) or report)
+    for snippet in card.card(registry.get_entry(name))["usage"]:
+        if snippet["language"] == "python":
+            exec(compile(snippet["code"], name, "exec"), {})
+    assert capsys.readouterr().out and verified == [((name,), {"tier": "smoke"})]
