@@ -35,7 +35,7 @@ from kerazoo.training.run_directory import environment
 HERE = Path(__file__).parent
 FIGURES = HERE / "finetuning.json"
 REPORT = HERE / "FINETUNING.md"
-PICTURE = HERE / "pictures" / "finetuning-digits.png"
+PICTURE = HERE / "plots" / "finetuning-digits.png"
 GROUPS = ("digits", "tables", "photographs")
 STARTS = {"digits": "mnist_cnn@mnist", "photographs": "resnet8@cifar10"}  # trained weights
 SEEDS = 5
@@ -261,7 +261,7 @@ def write_report(figures: dict[str, Any]) -> None:
                 scikit-learn's digits have no more."""
             ),
             "",
-            "![Accuracy against count](pictures/finetuning-digits.png)",
+            "![Accuracy against count](plots/finetuning-digits.png)",
             "",
             *_rows(found, ["from scratch", "fine-tuned", "linear"], "pictures of each class"),
         ]

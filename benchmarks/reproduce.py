@@ -137,7 +137,7 @@ def draw(asked: list[str]) -> None:
 
 def _keep_pictures(run: Path, name: str) -> None:
     """Copy the README's pictures from a run, as far as they are there."""
-    folder = ROOT / "benchmarks" / "pictures"
+    folder = ROOT / "benchmarks" / "plots"
     folder.mkdir(exist_ok=True)
     for picture in PICTURED.get(name, ()):
         if (run / picture).exists():

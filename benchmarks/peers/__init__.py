@@ -1,5 +1,5 @@
-"""Others who do the same work: each a program of its own that trains what a job file says.
+"""Workers of the speed comparison, one process each.
 
-``python -m benchmarks.peers.NAME JOB.json`` prints one JSON object: seconds of each epoch, the last
-loss, peak memory. None of them imports kerazoo's trainer. See :mod:`benchmarks.peers.job`.
+``python -m benchmarks.peers.NAME JOB.json`` trains the job and prints one JSON object: seconds per
+epoch, last loss, peak memory. See :mod:`benchmarks.peers.job`.
 """

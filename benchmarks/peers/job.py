@@ -1,10 +1,11 @@
-"""What is to be trained, told alike to all who do it, and what each says of it."""
+"""The training job that every worker runs, and the report that it prints."""
 
 from __future__ import annotations
 
 import json
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,20 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob:
-    """One training.
+    """One training run.
 
     Attributes:
-        entry: ``model@dataset``, the names kerazoo has for them.
-        arrays: an ``.npz`` file with the training examples: ``x``, and ``y`` where there are
-            targets. Pictures are uint8, windows float32, token ids int32.
-        epochs: how many are timed; the first one includes compilation.
-        batch_size: examples in a step.
+        entry: ``model@dataset``.
+        arrays: ``.npz`` file with the training examples: ``x``, and ``y`` where there are
+            targets. Images are uint8, windows float32, token ids int32.
+        epochs: Number of timed epochs; the first one includes compilation.
+        batch_size: Examples per step.
         optimizer: ``adam``, ``adamw`` or ``sgd``.
-        learning_rate: constant.
-        momentum: of ``sgd``.
-        weight_decay: of ``adamw`` and ``sgd``.
-        beta_1: of ``adam`` and ``adamw``.
-        options: of the model, beside what follows from the data.
+        learning_rate: Constant learning rate.
+        momentum: Momentum of ``sgd``.
+        weight_decay: Weight decay of ``adamw`` and ``sgd``.
+        beta_1: First decay rate of ``adam`` and ``adamw``.
+        options: Options of the model.
     """
 
     entry: str
@@ -42,23 +43,26 @@ class TrainingJob:
     options: dict[str, Any] = field(default_factory=dict)
 
     def examples(self) -> list[np.ndarray]:
-        """The arrays: examples, and targets where there are any."""
+        """Examples, then targets where there are any."""
         with np.load(self.arrays) as file:
             return [file[name] for name in ("x", "y") if name in file]
 
 
-def job_from_command_line() -> TrainingJob:
-    """The job in the file that the command line names."""
-    return TrainingJob(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+Worker = Callable[[TrainingJob], dict[str, Any]]
 
 
-def report(epochs: list[float], loss: float, **more: Any) -> None:
-    """Print what a worker has to say.
+def main(train: Worker, operations: Worker | None = None) -> None:
+    """Run the job file of the command line and print the report as one line of JSON.
 
     Args:
-        epochs: seconds of each.
-        loss: of the last epoch, so that one can see that it learned.
-        more: what else this worker says.
+        train: Trains and returns ``epochs`` (seconds each) and ``loss`` (of the last epoch).
+        operations: Profiles one epoch instead (``--operations``); milliseconds by operation.
     """
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"epochs": epochs, "loss": loss, "peak_mb": kilobytes / 1024, **more}))
+    job = TrainingJob(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    if operations and "--operations" in sys.argv:
+        report = operations(job)
+    else:
+        report = train(job)
+        report["examples"] = len(job.examples()[0])
+        report["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(report))

@@ -1,168 +1,141 @@
-"""PyTorch by hand: the same networks from native modules, and the loop of its tutorials.
+"""PyTorch: the same networks from native modules, and the training loop of its tutorials.
 
-    python -m benchmarks.peers.pytorch JOB.json
-
-Pictures are kept as float32 tensors, ``channels_last`` for convolutions, where that was faster on
-the machine at hand (see SPEED.md). Shuffled by one permutation an epoch and sliced, without a
-``DataLoader``, which for data in memory would only cost time. Kernels are initialised as PyTorch
-does it: speed is compared here, not accuracy.
+Images are float32 tensors, ``channels_last`` for convolutions, where that was faster on the
+machine of SPEED.md. Each epoch slices one permutation: a ``DataLoader`` would only cost time for
+data in memory. Weights start as PyTorch initializes them: this compares speed, not accuracy.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.peers.job import TrainingJob, job_from_command_line, report
+from benchmarks.peers.job import TrainingJob, main
+
+LATENT = 100
 
 
-def main() -> None:
-    """Train and report."""
-    report(*trained(job_from_command_line()))
-
-
-def trained(job: TrainingJob) -> tuple[list[float], float]:
-    """Train; seconds of each epoch and the last epoch's mean loss."""
+def train(job: TrainingJob) -> dict[str, Any]:
+    """Train; seconds of each epoch and the mean loss of the last one."""
     torch.manual_seed(0)
     name = job.entry.partition("@")[0]
-    arrays = [torch.from_numpy(a) for a in job.examples()]
+    x, *targets = map(torch.from_numpy, job.examples())
+    if x.ndim == 4:  # scaled as in kerazoo's models: -1 to 1, or 0 to 1
+        x = x.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+        x = x / 127.5 - 1 if name.startswith(("dcgan", "resnet")) else x / 255
     if name == "dcgan":
-        return train_gan(job, pictures(arrays[0]) / 127.5 - 1)
-    x, y = arrays[0], arrays[1]
-    if x.ndim == 4:
-        # As kerazoo's models do it: to 0..1, or to -1..1 for the CIFAR networks.
-        x = pictures(x) / 127.5 - 1 if name.startswith("resnet") else pictures(x) / 255
-    model = MODELS[name](job, x)
-    if x.ndim == 4:
-        model = model.to(memory_format=torch.channels_last)
-    loss = functional.mse_loss if y.is_floating_point() else functional.cross_entropy
-    return train(job, model, x, y if y.is_floating_point() else y.long(), loss)
-
-
-def pictures(x: Tensor) -> Tensor:
-    """Bytes ``(n, height, width, channels)`` as float32, PyTorch's shape, channels last."""
-    return x.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-
-
-def train(
-    job: TrainingJob, model: nn.Module, x: Tensor, y: Tensor, loss_of: Any
-) -> tuple[list[float], float]:
-    """The plain loop; seconds of each epoch and the last epoch's mean loss."""
-    optimizer = optimizer_for(job, model)
+        step = gan_step(job)
+    else:
+        model = MODELS[name](job, x)
+        if x.ndim == 4:
+            model = model.to(memory_format=torch.channels_last)
+        y = targets[0]
+        step = supervised_step(job, model, y if y.is_floating_point() else y.long())
     epochs = []
     for _ in range(job.epochs):
-        began = time.perf_counter()
-        order = torch.randperm(len(x))
-        total = torch.zeros(())
-        for batch in order.split(job.batch_size):
-            loss = loss_of(model(x[batch]), y[batch])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach() * len(batch)
-        mean = float(total) / len(x)
-        epochs.append(time.perf_counter() - began)
-    return epochs, mean
-
-
-def train_gan(job: TrainingJob, x: Tensor) -> tuple[list[float], float]:
-    """The DCGAN's loop: the discriminator's step, then the generator's, on the same fakes."""
-    latent = 100
-    generator, discriminator = Generator(latent), discriminator_of()
-    for net in (generator, discriminator):
-        net.to(memory_format=torch.channels_last)
-    d_optimizer, g_optimizer = optimizer_for(job, discriminator), optimizer_for(job, generator)
-    epochs = []
-    for _ in range(job.epochs):
-        began = time.perf_counter()
+        start = time.perf_counter()
         total = torch.zeros(())
         for batch in torch.randperm(len(x)).split(job.batch_size):
-            real = x[batch]
-            fake = generator(torch.randn(len(batch), latent))
-            d_loss = (
-                functional.softplus(-discriminator(real)).mean()
-                + functional.softplus(discriminator(fake.detach())).mean()
-            ) / 2
-            d_optimizer.zero_grad(set_to_none=True)
-            d_loss.backward()
-            d_optimizer.step()
-            # No gradient for weights that this step does not change.
-            discriminator.requires_grad_(False)
-            g_loss = functional.softplus(-discriminator(fake)).mean()
-            g_optimizer.zero_grad(set_to_none=True)
-            g_loss.backward()
-            g_optimizer.step()
-            discriminator.requires_grad_(True)
-            total += (d_loss + g_loss).detach() * len(batch)
-        mean = float(total) / len(x)
-        epochs.append(time.perf_counter() - began)
-    return epochs, mean
+            total += step(x[batch], batch) * len(batch)
+        loss = float(total) / len(x)
+        epochs.append(time.perf_counter() - start)
+    return {"epochs": epochs, "loss": loss}
+
+
+def operations(job: TrainingJob) -> dict[str, float]:
+    """Milliseconds of one epoch by kind of operation, without the operations that it calls."""
+    job = dataclasses.replace(job, epochs=1)
+    train(job)  # warms up
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        train(job)
+    rows = sorted(profile.key_averages(), key=lambda row: -row.self_cpu_time_total)
+    return {row.key: row.self_cpu_time_total / 1e3 for row in rows}
+
+
+Step = Callable[[Tensor, Tensor], Tensor]  # batch and its indices to the loss
+
+
+def supervised_step(job: TrainingJob, model: nn.Module, y: Tensor) -> Step:
+    """Step for class numbers (cross-entropy) or floating-point targets (squared error)."""
+    optimizer = optimizer_for(job, model)
+    loss_of: Any = functional.mse_loss if y.is_floating_point() else functional.cross_entropy
+
+    def step(x: Tensor, batch: Tensor) -> Tensor:
+        loss = loss_of(model(x), y[batch])
+        descend(optimizer, loss)
+        return loss.detach()
+
+    return step
+
+
+def gan_step(job: TrainingJob) -> Step:
+    """The DCGAN's step: the discriminator, then the generator, on the same generated images."""
+    networks = generator(), discriminator()
+    generate, judge = (net.to(memory_format=torch.channels_last) for net in networks)
+    d_optimizer, g_optimizer = optimizer_for(job, judge), optimizer_for(job, generate)
+
+    def step(real: Tensor, batch: Tensor) -> Tensor:
+        fake = generate(torch.randn(len(batch), LATENT))
+        real_loss = functional.softplus(-judge(real)).mean()
+        d_loss = (real_loss + functional.softplus(judge(fake.detach())).mean()) / 2
+        descend(d_optimizer, d_loss)
+        judge.requires_grad_(False)  # this step does not change its weights
+        g_loss = functional.softplus(-judge(fake)).mean()
+        descend(g_optimizer, g_loss)
+        judge.requires_grad_(True)
+        return (d_loss + g_loss).detach()
+
+    return step
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step of the optimizer."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
 
 
 def optimizer_for(job: TrainingJob, model: nn.Module) -> torch.optim.Optimizer:
-    """The job's optimizer, in PyTorch's fused form: a third to a tenth of its default's time."""
-    weights = model.parameters()
+    """Optimizer of the job in PyTorch's fused form: a third to a tenth of its default's time."""
+    options: dict[str, Any] = {"lr": job.learning_rate, "weight_decay": job.weight_decay}
     if job.optimizer == "sgd":
-        return torch.optim.SGD(
-            weights,
-            job.learning_rate,
-            momentum=job.momentum,
-            weight_decay=job.weight_decay,
-            fused=True,
-        )
+        return torch.optim.SGD(model.parameters(), momentum=job.momentum, fused=True, **options)
     kind = torch.optim.AdamW if job.optimizer == "adamw" else torch.optim.Adam
-    return kind(
-        weights,
-        job.learning_rate,
-        betas=(job.beta_1, 0.999),
-        weight_decay=job.weight_decay,
-        fused=True,
-    )
+    return kind(model.parameters(), betas=(job.beta_1, 0.999), fused=True, **options)
+
+
+def dense(before: int, after: int, dropout: float) -> nn.Module:
+    """Dense layer, ReLU, dropout."""
+    return nn.Sequential(nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout))
 
 
 def mnist_cnn(job: TrainingJob, x: Tensor) -> nn.Module:
     """Two convolutions, one pooling, two dense layers."""
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3),
-        nn.ReLU(),
-        nn.Conv2d(32, 64, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Dropout(0.25),
-        nn.Flatten(),
-        nn.Linear(64 * 12 * 12, 128),
-        nn.ReLU(),
-        nn.Dropout(0.2),
-        nn.Linear(128, 10),
-    )
+    convolutions = nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU()
+    pooled = nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten()
+    return nn.Sequential(*convolutions, *pooled, dense(64 * 144, 128, 0.2), nn.Linear(128, 10))
 
 
 def mlp(job: TrainingJob, x: Tensor) -> nn.Module:
     """Two hidden layers of 512."""
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(784, 512),
-        nn.ReLU(),
-        nn.Dropout(0.2),
-        nn.Linear(512, 512),
-        nn.ReLU(),
-        nn.Dropout(0.2),
-        nn.Linear(512, 10),
-    )
+    hidden = dense(784, 512, 0.2), dense(512, 512, 0.2)
+    return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(512, 10))
 
 
 class StackedLSTM(nn.Module):
-    """Two LSTMs over segments of the window, whose last value is taken off and added back."""
+    """Two LSTMs over segments of the window; its last value is subtracted and added back."""
 
     def __init__(self, job: TrainingJob, x: Tensor):
         super().__init__()
-        self.segment = job.options.get("segment", 1)
+        segment = job.options.get("segment", 1)
         self.subtract_last = job.options.get("subtract_last", False)
-        self.lstm = nn.LSTM(self.segment * x.shape[2], 50, num_layers=2, batch_first=True)
+        self.lstm = nn.LSTM(segment * x.shape[2], 50, num_layers=2, batch_first=True)
         self.dropout = nn.Dropout(job.options.get("dropout", 0.0))
         self.head = nn.Linear(50, job.options["horizon"])
 
@@ -176,7 +149,7 @@ class StackedLSTM(nn.Module):
 
 
 class Block(nn.Module):
-    """The residual block, option A or B (1 × 1 convolution where the shape changes)."""
+    """Residual block with shortcut A, or B: a 1 × 1 convolution where the shape changes."""
 
     def __init__(self, before: int, after: int, stride: int, option: str):
         super().__init__()
@@ -203,9 +176,9 @@ class Block(nn.Module):
 
 
 def resnet(job: TrainingJob, x: Tensor) -> nn.Module:
-    """The CIFAR network of the depth in the entry's name: three stages of blocks."""
+    """CIFAR ResNet of the depth in the entry's name: three stages of blocks."""
     depth = int(job.entry.partition("@")[0].removeprefix("resnet"))
-    option = "B" if depth == 8 else "A"  # as kerazoo.build
+    option = "B" if depth == 8 else "A"
     first = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
     layers: list[nn.Module] = [first, nn.BatchNorm2d(16), nn.ReLU()]
     before = 16
@@ -217,7 +190,7 @@ def resnet(job: TrainingJob, x: Tensor) -> nn.Module:
 
 
 class TextCNN(nn.Module):
-    """Convolutions over 2 to 5 words; maximum and mean over all that are no padding."""
+    """Convolutions over 2 to 5 words; maximum and mean over all words but padding."""
 
     def __init__(self, job: TrainingJob, x: Tensor):
         super().__init__()
@@ -231,9 +204,8 @@ class TextCNN(nn.Module):
         """Token ids ``(n, length)`` to logits ``(n, 2)``."""
         ids = ids.long()
         real = (ids != 0).float().unsqueeze(1)
-        x = self.embedding(ids)
-        keep = torch.rand(*ids.shape, 1) >= 0.3  # whole words are dropped
-        x = (x * keep / 0.7).transpose(1, 2) * real
+        keep = torch.rand(*ids.shape, 1) >= 0.3  # drops whole words
+        x = (self.embedding(ids) * keep / 0.7).transpose(1, 2) * real
         words = real.sum(2).clamp(min=1)
         pooled = []
         for conv in self.convs:
@@ -242,59 +214,38 @@ class TextCNN(nn.Module):
         return self.classifier(self.dropout(torch.cat(pooled, 1)))
 
 
-class Generator(nn.Module):
-    """Latents to pictures of 28 × 28: 4, 7, 14, 28."""
-
-    def __init__(self, latent: int):
-        super().__init__()
-        self.project = nn.Linear(latent, 4 * 4 * 128, bias=False)
-        # Keras's "same" padding of kernel 4, stride 2 is a padding of 1 here.
-        self.up = nn.Sequential(
-            nn.BatchNorm2d(128),
-            nn.ReLU(),
-            nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
-            Crop(7),
-            nn.BatchNorm2d(64),
-            nn.ReLU(),
-            nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-            nn.ConvTranspose2d(32, 1, 4, 2, 1),
-            nn.Tanh(),
-        )
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents ``(n, latent)`` to pictures ``(n, 1, 28, 28)``."""
-        return self.up(self.project(latents).reshape(-1, 128, 4, 4))
-
-
 class Crop(nn.Module):
-    """The first rows and columns."""
-
-    def __init__(self, size: int):
-        super().__init__()
-        self.size = size
+    """First seven rows and columns."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Crop both sides."""
-        return x[:, :, : self.size, : self.size]
+        return x[:, :, :7, :7]
 
 
-def discriminator_of() -> nn.Module:
-    """Pictures to one logit: 28, 14, 7, 4."""
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 4, 2, 1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(32, 64, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(64),
-        nn.LeakyReLU(0.2),
-        nn.ZeroPad2d((0, 1, 0, 1)),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(128),
-        nn.LeakyReLU(0.2),
-        nn.Flatten(),
-        nn.Linear(4 * 4 * 128, 1),
-    )
+def generator() -> nn.Module:
+    """Latents ``(n, 100)`` to images ``(n, 1, 28, 28)``: 4, 7, 14, 28."""
+
+    def up(before: int, after: int, *more: nn.Module) -> list[nn.Module]:
+        # A padding of 1 is Keras's "same" for kernel 4 and stride 2.
+        conv = nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)
+        return [conv, *more, nn.BatchNorm2d(after), nn.ReLU()]
+
+    project = nn.Linear(LATENT, 4 * 4 * 128, bias=False), nn.Unflatten(1, (128, 4, 4))
+    start = nn.BatchNorm2d(128), nn.ReLU()
+    last = nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh()
+    return nn.Sequential(*project, *start, *up(128, 64, Crop()), *up(64, 32), *last)
+
+
+def discriminator() -> nn.Module:
+    """Images to one logit: 28, 14, 7, 4."""
+
+    def down(before: int, after: int) -> list[nn.Module]:
+        conv = nn.Conv2d(before, after, 4, 2, 1, bias=False)
+        return [conv, nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+
+    first, pad = (nn.Conv2d(1, 32, 4, 2, 1), nn.LeakyReLU(0.2)), nn.ZeroPad2d((0, 1, 0, 1))
+    last = nn.Flatten(), nn.Linear(4 * 4 * 128, 1)
+    return nn.Sequential(*first, *down(32, 64), pad, *down(64, 128), *last)
 
 
 MODELS: dict[str, Any] = {
@@ -307,4 +258,4 @@ MODELS: dict[str, Any] = {
 }
 
 if __name__ == "__main__":
-    main()
+    main(train, operations)

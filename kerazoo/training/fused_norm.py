@@ -1,7 +1,7 @@
 """Batch normalisation as TensorFlow's one fused operation, in training.
 
 Keras 3 writes it as a dozen operations, each of which reads the whole tensor once; forward and
-backward took 1.8 to 2.9 times as long on two cores (benchmarks/SPEED.md, "What was tried").
+backward took 1.8 to 2.9 times as long on two cores (docs/speed.md).
 """
 
 from __future__ import annotations

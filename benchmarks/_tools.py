@@ -1,0 +1,97 @@
+"""Helpers of the benchmark programs: workers, interleaved rounds, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+PLOTS = HERE / "plots"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Content of a JSON file; empty if there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of a Markdown table; columns after the first ``left`` ones are right-aligned."""
+    align = "---|" * left + "---:|" * (len(header) - left)
+    return [f"| {' | '.join(header)} |", f"|{align}", *(f"| {' | '.join(r)} |" for r in rows)]
+
+
+def median(values: Iterable[float]) -> float:
+    """Median."""
+    return statistics.median(values)
+
+
+def spread(values: Iterable[float], form: str = "{:.3g}") -> str:
+    """Median, smallest and largest value, or the only one: ``1.2 (1.15–1.31)``."""
+    known = list(values)
+    middle, low, high = (form.format(f(known)) for f in (median, min, max))
+    return middle if len(known) == 1 else f"{middle} ({low}–{high})"
+
+
+def ratio(theirs: Iterable[float], ours: Iterable[float]) -> float:
+    """Ratio of medians."""
+    return median(theirs) / median(ours)
+
+
+def template(name: str) -> string.Template:
+    """Text of a report with places for its tables."""
+    return string.Template((HERE / "templates" / name).read_text(encoding="utf-8"))
+
+
+def python(*arguments: str) -> str:
+    """Run Python in a process of its own and return its standard output.
+
+    Raises:
+        RuntimeError: The process failed; the message ends with its standard error.
+    """
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+    return done.stdout
+
+
+def seconds_of(*arguments: str) -> Callable[[], float]:
+    """A function that runs Python and returns the seconds of the whole process."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        python(*arguments)
+        return time.perf_counter() - start
+
+    return run
+
+
+def json_of(*arguments: str) -> Callable[[], Any]:
+    """A function that runs Python and returns the JSON value in its last line."""
+    return lambda: json.loads(python(*arguments).splitlines()[-1])
+
+
+def worker(module: str, *arguments: str) -> Callable[[], Any]:
+    """A function that runs a module of ``benchmarks/peers`` and returns its report."""
+    return json_of("-m", f"benchmarks.peers.{module}", *arguments)
+
+
+def interleaved(
+    calls: Mapping[str, Callable[[], Any]], rounds: int, title: str
+) -> dict[str, list[Any]]:
+    """Results of every call in every round, A B A B …."""
+    results: dict[str, list[Any]] = {name: [] for name in calls}
+    for turn in range(rounds):
+        for name, call in calls.items():
+            results[name].append(call())
+            if rounds < 10:
+                print(f"{title} · round {turn + 1}/{rounds} · {name}", file=sys.stderr, flush=True)
+    return results

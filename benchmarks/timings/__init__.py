@@ -1,1 +1,0 @@
-"""The sections of ``benchmarks/speed.py``, a file for each question: ``measure`` and ``lines``."""
