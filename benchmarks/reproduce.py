@@ -28,7 +28,7 @@ from kerazoo.evidence.record import missing_seeds, redraw
 from kerazoo.evidence.reference import Reference
 from kerazoo.evidence.verify import verify
 from kerazoo.metrics import Metric, best_naive, duration, metric, plain
-from kerazoo.spec import JUDGES, TIERS, Entry
+from kerazoo.spec import TIERS, Entry
 from kerazoo.training.run_directory import Resume
 
 ROOT = Path(__file__).parent.parent
@@ -83,7 +83,7 @@ def record(
     resume: Resume = True,
 ) -> list[str]:
     """Train and record; what could not be recorded, with the reason. Judges come first."""
-    judges = {by for _, by in JUDGES.values()}
+    judges = {registry.get_entry(name).judge for name in registry.list_entries()} - {""}
     chosen = [registry.get_entry(name).name for name in asked] or registry.list_entries()
     names = sorted(chosen, key=lambda name: name not in judges)
     failed = []

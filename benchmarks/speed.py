@@ -35,7 +35,7 @@ import kerazoo
 from benchmarks import _tools
 from benchmarks._tools import json_of, markdown, median, ratio, spread, worker
 from benchmarks.peers.job import TrainingJob
-from kerazoo import registry, tasks
+from kerazoo import registry
 from kerazoo._files import write_json, write_text
 from kerazoo.datasets import _text
 from kerazoo.training import loop
@@ -75,7 +75,7 @@ def job_file(name: str, examples: int, epochs: int, **changes: Any) -> Iterator[
         options["horizon"] = data.info.windows.horizon
     if data.info.vocabulary is not None:
         options["vocabulary"] = _text.vocabulary_size(data.info.vocabulary)
-    arrays = tasks.of(entry).fit_arguments(loop.training_split(data, recipe))
+    arrays = registry.task_of(entry).fit_arguments(loop.training_split(data, recipe))
     same = "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay", "beta_1"
     settings = {**{field: getattr(recipe, field) for field in same}, **changes}
     with tempfile.TemporaryDirectory() as folder:

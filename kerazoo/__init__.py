@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from kerazoo.registry import list_models as list_models
     from kerazoo.registry import register_dataset as register_dataset
     from kerazoo.registry import register_model as register_model
+    from kerazoo.registry import register_task as register_task
     from kerazoo.spec import Entry as Entry
     from kerazoo.spec import Published as Published
     from kerazoo.spec import Recipe as Recipe
+    from kerazoo.tasks.base import Task as Task
     from kerazoo.training.train import train as train
 
 __version__ = "0.1.0"
@@ -47,6 +49,8 @@ _HOME = {
     "predictor": "kerazoo.predicting.predict",
     "register_dataset": "kerazoo.registry",
     "register_model": "kerazoo.registry",
+    "register_task": "kerazoo.registry",
+    "Task": "kerazoo.tasks.base",
     "residual_block": "kerazoo.models.resnet",
     "sample": "kerazoo.predicting.sample",
     "train": "kerazoo.training.train",

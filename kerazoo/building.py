@@ -8,7 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from kerazoo import registry, tasks
+from kerazoo import registry
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, first_line, require_positive, unknown
 from kerazoo.evidence import reference as evidence
@@ -79,7 +79,7 @@ def _differences(model: Model, entry: Entry, given: dict[str, Any], own: dict[st
 def factory_options(entry: Entry, recipe: Recipe) -> dict[str, Any]:
     """The factory's keyword arguments that follow from an entry's dataset and recipe."""
     dataset = registry.get_dataset(entry.dataset)
-    return {**tasks.of(entry).factory_options(dataset, recipe), **entry.options}
+    return {**registry.task_of(entry).factory_options(dataset, recipe), **entry.options}
 
 
 def build_for(entry: Entry, recipe: Recipe | None = None) -> keras.Model:

@@ -6,6 +6,7 @@ Standard library only, since ``kerazoo list`` shows figures without Keras.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -94,20 +95,6 @@ _ALL = (
     ),
     Metric("nrmse", "NRMSE", higher_is_better=False),
     Metric(
-        "fd_mnist_cnn_10k",
-        "Fréchet distance in mnist_cnn@mnist features, 10,000 samples",
-        higher_is_better=False,
-        digits=2,
-        short="FD",
-    ),
-    Metric(
-        "fd_mnist_cnn_digits_10k",
-        "Fréchet distance in mnist_cnn@digits features, 10,000 samples",
-        higher_is_better=False,
-        digits=2,
-        short="FD",
-    ),
-    Metric(
         "fd_pixels_pca64",
         "Fréchet distance in 64 principal components of the pixels",
         higher_is_better=False,
@@ -123,7 +110,12 @@ METRICS = {m.name: m for m in _ALL}
 
 def metric(name: str) -> Metric:
     """The metric of a name; one that kerazoo does not know is shown plainly, higher is better."""
-    return METRICS.get(name) or Metric(name, name.replace("_", " "), higher_is_better=True)
+    if name in METRICS:
+        return METRICS[name]
+    if judged := re.fullmatch(r"fd_(\w+)_10k", name):
+        title = f"Fréchet distance in {judged[1]} features, 10,000 samples"
+        return Metric(name, title, higher_is_better=False, digits=2, short="FD")
+    return Metric(name, name.replace("_", " "), higher_is_better=True)
 
 
 def best_naive(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:

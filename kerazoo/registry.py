@@ -15,27 +15,27 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from kerazoo.errors import KerazooError, require_name, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
 from kerazoo.spec import (
-    FORECAST_ERRORS,
-    JUDGES,
-    MAIN_METRIC,
     Dataset,
     Entry,
     Loader,
     Model,
-    Task,
     Windows,
 )
+
+if TYPE_CHECKING:
+    from kerazoo.tasks.base import Task
 
 PRIVATE = "One of your own needs --import MODULE before the command."
 _PACKAGE = Path(__file__).parent
 _models: dict[str, Model] = {}
 _datasets: dict[str, Dataset] = {}
+_tasks: dict[str, Task] = {}
 _built_in_loaded = False
 _DIGITS = re.compile(r"(\d+)")
 
@@ -99,7 +99,7 @@ def register_dataset(
     licence: str,
     source: str,
     offline: bool,
-    task: Task = "classification",
+    task: str = "classification",
     input_shape: Sequence[int] = (),
     labels: Sequence[str] = (),
     columns: Sequence[str] = (),
@@ -137,12 +137,10 @@ def register_dataset(
         if not doc:
             raise KerazooError(f"dataset {name!r} has no docstring; it is its documentation.")
         _refuse_taken("dataset", name, _datasets, loader)
-        _require_facts(name, task, labels, targets, windows)
-        _require_metric(name, task, metric)
         shape = (windows.lookback, len(columns)) if windows else tuple(input_shape)
         if not shape:
             raise KerazooError(f"dataset {name!r} needs input_shape, the shape of one example.")
-        _datasets[name] = Dataset(
+        dataset = Dataset(
             name=name,
             load=loader,
             task=task,
@@ -152,7 +150,7 @@ def register_dataset(
             columns=tuple(columns),
             targets=tuple(targets),
             windows=windows,
-            metric=metric or main_metric(name, task),
+            metric=metric or get_task(task).metrics[0],
             licence=licence,
             source=source,
             offline=offline,
@@ -162,34 +160,17 @@ def register_dataset(
             fewest_words=fewest_words,
             light_on_dark=light_on_dark,
         )
+        get_task(task).check_dataset(dataset)
+        _datasets[name] = dataset
         return loader
 
     return register
 
 
-def _require_facts(
-    name: str,
-    task: Task,
-    labels: Sequence[str],
-    targets: Sequence[str],
-    windows: Windows | None,
-) -> None:
-    if task not in MAIN_METRIC:
-        raise unknown("task", task, MAIN_METRIC)
-    wanted = {
-        "classification": ("labels, the name of each class", bool(labels)),
-        "regression": ("targets, the name of each output", bool(targets)),
-        "forecasting": ("targets and windows", bool(targets) and windows is not None),
-    }
-    what, given = wanted.get(task, ("", True))
-    if not given:
-        raise KerazooError(f"dataset {name!r} needs {what}, for task {task!r}.")
-
-
-def _require_metric(name: str, task: Task, metric: str) -> None:
-    can = FORECAST_ERRORS if task == "forecasting" else (main_metric(name, task),)
-    if metric and metric not in can:
-        raise unknown(f"metric of dataset {name!r}, task {task!r},", metric, can)
+def register_task(task: Task) -> Task:
+    """Put a kind of task into the zoo under its ``name``; see :class:`kerazoo.tasks.base.Task`."""
+    _tasks[task.name] = task
+    return task
 
 
 def _refuse_taken(kind: str, name: str, taken: dict[str, Any], function: Any) -> None:
@@ -217,14 +198,19 @@ def _load_built_in() -> None:
     global _built_in_loaded
     if _built_in_loaded:
         return
-    for folder in ("models", "datasets"):
-        package = importlib.import_module(f"kerazoo.{folder}")
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"kerazoo.{folder}.{module.name}")
+    _load_folder("datasets")
+    _load_folder("models")
     for name in filter(None, os.environ.get("KERAZOO_IMPORT", "").split(os.pathsep)):
         import_module(name)
     _built_in_loaded = True
+
+
+def _load_folder(folder: str) -> None:
+    """Import every public module of a folder of kerazoo; they register what they hold."""
+    package = importlib.import_module(f"kerazoo.{folder}")
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"kerazoo.{folder}.{module.name}")
 
 
 def import_module(name: str) -> None:
@@ -337,19 +323,20 @@ def get_entry(name: str) -> Entry:
     return model.entries[dataset_name]
 
 
+def get_task(name: str) -> Task:
+    """The registered task; raises KerazooError, with the nearest names, if there is none."""
+    _load_folder("tasks")
+    if name not in _tasks:
+        raise unknown("task", name, _tasks)
+    return _tasks[name]
+
+
 def task_of(entry: Entry) -> Task:
-    """What an entry's model is for: its dataset's task, unless the entry says otherwise."""
-    return entry.task or get_dataset(entry.dataset).task
+    """Task of an entry: its own if it names one, else that of its dataset."""
+    return get_task(entry.task or get_dataset(entry.dataset).task)
 
 
 def metric_of(entry: Entry) -> Metric:
-    """What the references of an entry hold; it follows from the dataset and the task."""
+    """Main metric of an entry; it follows from the dataset, the task and the judge."""
     dataset, task = get_dataset(entry.dataset), task_of(entry)
-    return metric_named(dataset.metric if task == dataset.task else main_metric(dataset.name, task))
-
-
-def main_metric(dataset: str, task: Task) -> str:
-    """What a task measures on a dataset that does not choose."""
-    if task == "generation" and dataset in JUDGES:
-        return JUDGES[dataset][0]
-    return MAIN_METRIC[task]
+    return metric_named(dataset.metric if task.name == dataset.task else task.metric_of(entry))

@@ -238,22 +238,7 @@ def parse_recipe_value(name: str, text: str) -> Any:
 
 
 Tier = Literal["full", "smoke"]
-Task = Literal["classification", "regression", "forecasting", "generation"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
-MAIN_METRIC: dict[Task, str] = {
-    "classification": "accuracy",
-    "regression": "r2",
-    "forecasting": "mse",
-    "generation": "fd_pixels_pca64",
-}
-FORECAST_ERRORS = ("mse", "mae", "mse_natural", "mae_natural", "nrmse")
-# By dataset: what is measured of generated pictures, and the entry whose bundled weights are the
-# judge in whose features it is measured. mnist_cnn@mnist reads only five of six real pictures of
-# `digits` right, so those have a judge of their own.
-JUDGES: dict[str, tuple[str, str]] = {
-    "mnist": ("fd_mnist_cnn_10k", "mnist_cnn@mnist"),
-    "digits": ("fd_mnist_cnn_digits_10k", "mnist_cnn@digits"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +270,9 @@ class Entry:
         options: the factory's arguments for this dataset beside those that follow from the data.
         seeds: how many runs a reference needs: 5, fewer where they take long; what is shown of a
             reference always says how many it has.
-        task: where it is not the dataset's own (a generator trained on labelled pictures).
+        task: name of the task if it differs from the dataset's (a generator of labeled images).
+        judge: for generators: the entry whose trained classifier gives the features of the
+            Fréchet distance; without one the features come from the pixels.
         tolerance: how far below the reference's mean (or above, where less is better) a verdict may
             lie, in the metric's unit; instead of the sampling noise of the test split, where the
             right answer is known better than that.
@@ -301,7 +288,8 @@ class Entry:
     published: tuple[Published, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 5
-    task: Task | None = None
+    task: str | None = None
+    judge: str = ""
     tolerance: float | None = None
     not_blind: str = ""
     unmeasured: str = ""
@@ -419,9 +407,8 @@ class Dataset:
         labels: of classes: the name of each, in the order of the integer labels.
         columns: of a table or series: the name (and unit) of each input column.
         targets: of regression and forecasting: the name (and unit) of each output.
-        metric: what references of its entries hold: of a series one of ``FORECAST_ERRORS``, of
-            other tasks what their ``measure`` gives. It belongs to the dataset, so that the
-            figures of all models on it can be compared.
+        metric: main metric, one of the task's ``metrics``. It belongs to the dataset, so that the
+            results of all models on it can be compared.
         licence: of the data.
         source: where the data comes from and how to cite it.
         offline: whether it loads with no network and nothing prepared.
@@ -439,7 +426,7 @@ class Dataset:
 
     name: str
     load: Loader
-    task: Task
+    task: str
     summary: str
     input_shape: tuple[int, ...]
     labels: tuple[str, ...]
@@ -472,7 +459,8 @@ class Data:
         test: read once, at the end.
         info: the registered Dataset.
         sha256: fingerprint of the content.
-        series: of a forecasting dataset, what it takes to go back to natural units.
+        series: for forecasting: what converts values back to natural units.
+        judge: for generation: see :class:`Entry`.
     """
 
     train: Split
@@ -481,6 +469,7 @@ class Data:
     info: Dataset
     sha256: str
     series: Series | None = None
+    judge: str = ""
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:

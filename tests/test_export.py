@@ -75,7 +75,7 @@ def test_export_says_what_keras_says(name, format, in_tmp):
     assert certificate.path.resolve() == folder / f"{name}{formats.get(format).SUFFIX}"
     assert certificate.path.exists() and certificate.bytes > 500
     recorded = evidence.read(entry).weights
-    if registry.task_of(entry) == "generation":
+    if registry.task_of(entry).name == "generation":
         assert certificate.network == "generator" and certificate.compared == 200
     else:
         assert certificate.before == pytest.approx(recorded.value, rel=1e-6)
@@ -87,10 +87,10 @@ def test_export_says_what_keras_says(name, format, in_tmp):
     assert {n: sha256(folder / n) for n in certificate.files} == certificate.files
     files = {n for n in tree(folder) if (folder / n).is_file()}
     assert files == {*certificate.files, f"{name}.certificate.json"}
-    if registry.task_of(entry) == "classification":
+    if registry.task_of(entry).name == "classification":
         labels = json.loads((folder / "labels.json").read_text())
         assert labels == list(registry.get_dataset(entry.dataset).labels)
-    if registry.task_of(entry) == "forecasting":
+    if registry.task_of(entry).name == "forecasting":
         series = json.loads((folder / "series.json").read_text())
         assert len(series["mean"]) == len(series["columns"]) and series["horizon"] == 24
     if (name.startswith("dcgan"), format) == (True, "litert"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo import registry, tasks
+from kerazoo import registry
 from kerazoo.evidence import reference as evidence
 from kerazoo.finetuning import finetune as finetuning
 from kerazoo.spec import Recipe, Split
@@ -219,5 +219,5 @@ def test_a_classifier_is_measured_on_the_test_split_alone():
     data = kerazoo.load_data("digits")
     few = Split(data.test.x[:7], data.test.y[:7])
     data = dataclasses.replace(data, train=None, validation=None, test=few)
-    outcome = tasks.of(entry).measure(kerazoo.build("mlp", weights="digits"), data)
+    outcome = registry.task_of(entry).evaluate(kerazoo.build("mlp", weights="digits"), data)
     assert outcome.examples == 7

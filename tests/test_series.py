@@ -18,7 +18,7 @@ from kerazoo.datasets._cache import load_data
 from kerazoo.errors import KerazooError, NotAtHand
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import METRICS
-from kerazoo.spec import FORECAST_ERRORS, Dataset, Split, Windows
+from kerazoo.spec import Dataset, Split, Windows
 from kerazoo.tasks import forecasting
 
 
@@ -134,17 +134,17 @@ def test_the_errors_of_several_targets_are_said_of_each():
         series=dataclasses.replace(data.series, std=np.array([1.0, 1000.0])),
     )
     wrong = both.test.y + np.array([0.5, -0.1], np.float32)
-    told = forecasting.measured(wrong, both)
+    told = forecasting.Forecasting().score(wrong, both)
     small, large = (told.extra["by_target"][name] for name in ("small", "large"))
     assert small == pytest.approx({"mse": 0.25, "mae": 0.5, "mae_natural": 0.5}, rel=1e-5)
     assert large == pytest.approx({"mse": 0.01, "mae": 0.1, "mae_natural": 100.0}, rel=1e-4)
     assert told.value == pytest.approx((0.25 + 0.01) / 2, rel=1e-5)
-    assert "by_target" not in forecasting.measured(data.test.y, data).extra
+    assert "by_target" not in forecasting.Forecasting().score(data.test.y, data).extra
 
 
-def test_naive_forecasts_are_what_their_names_say():
+def test_baseline_forecasts_are_what_their_names_say():
     data = load_data("sine")
-    said = forecasting.naive_forecasts(data.train, data)
+    said = forecasting.baseline_forecasts(data.train, data)
     x, y = data.test.x, data.test.y
     assert set(said) == {"repeat_last", "seasonal_repeat", "linear", "linear_from_last"}
     np.testing.assert_array_equal(said["repeat_last"], np.repeat(x[:, -1:], 24, axis=1))
@@ -165,7 +165,7 @@ def test_linear_baseline_is_scikit_learns():
     data = load_data("sine")
     flat = data.train.x[:, :, 0], data.train.y[:, :, 0]
     theirs = LinearRegression().fit(*flat).predict(data.test.x[:, :, 0])
-    ours = forecasting.naive_forecasts(data.train, data)["linear"][:, :, 0]
+    ours = forecasting.baseline_forecasts(data.train, data)["linear"][:, :, 0]
     error = ((theirs - data.test.y[:, :, 0]) ** 2).mean()
     assert ((ours - data.test.y[:, :, 0]) ** 2).mean() == pytest.approx(error, rel=0.02)
 
@@ -197,18 +197,20 @@ def test_mackey_glass_starts_like_a_fine_integration():
     np.testing.assert_allclose(ours, x[delay::500], atol=2e-3)
 
 
-@pytest.mark.parametrize("metric", FORECAST_ERRORS)
-def test_value_and_standard_error_are_of_the_metric_that_was_asked_for(metric, monkeypatch):
+FORECAST_METRICS = forecasting.Forecasting.metrics
+
+
+@pytest.mark.parametrize("metric", FORECAST_METRICS)
+def test_value_and_standard_error_are_of_the_metric_that_was_asked_for(metric):
     """Against the scatter over bootstrap resamples of the windows, which knows no formula."""
     data = load_data("sine")
     data = dataclasses.replace(data, info=dataclasses.replace(data.info, metric=metric))
     random = np.random.RandomState(0)
     predicted = data.test.y + random.normal(0, 0.3, data.test.y.shape).astype("float32") ** 2
-    monkeypatch.setattr(forecasting.engine, "predict", lambda *_: predicted)
-    outcome = forecasting.measure(None, data)
+    outcome = forecasting.Forecasting().score(predicted, data)
     figures = forecasting.errors(predicted, data)
     assert outcome.metric == metric and outcome.value == figures[metric]
-    assert metric not in outcome.also and len(outcome.also) == len(FORECAST_ERRORS) - 1
+    assert metric not in outcome.also and len(outcome.also) == len(FORECAST_METRICS) - 1
 
     wrong = predicted.astype("float64") - data.test.y
     wrong *= forecasting.target_scale(data) if metric.endswith("natural") else 1
@@ -369,7 +371,7 @@ def test_etth1_baselines_are_the_known_figures():
         pytest.skip(real_data_missing("etth1"))
     data = load_data("etth1")
     assert len(data.test) == 2_857
-    naive = forecasting.baselines(data.train, data).naive
+    naive = forecasting.Forecasting().baselines(data.train, data).naive
     known = {
         "repeat_last": (0.0343, 0.139),
         "seasonal_repeat": (0.0458, 0.166),
@@ -379,7 +381,7 @@ def test_etth1_baselines_are_the_known_figures():
         assert naive[name]["mse"] == pytest.approx(mse, abs=1e-4), name
         assert naive[name]["mae"] == pytest.approx(mae, abs=5e-4), name
     several = load_data("etth1_multivariate")
-    naive = forecasting.baselines(several.train, several).naive
+    naive = forecasting.Forecasting().baselines(several.train, several).naive
     assert naive["seasonal_repeat"]["mse"] == pytest.approx(0.424, abs=1e-3)
     assert naive["seasonal_repeat"]["mae"] == pytest.approx(0.389, abs=1e-3)
 
@@ -406,9 +408,9 @@ def test_two_stretches_say_as_much_of_their_scatter_as_two_figures_can():
 
 def test_linear_forecasts_do_not_depend_on_how_many_windows_are_held(monkeypatch):
     data = load_data("sine")
-    whole = forecasting.naive_forecasts(data.train, data)
+    whole = forecasting.baseline_forecasts(data.train, data)
     monkeypatch.setattr(forecasting, "NUMBERS", 1_000)
-    for name, said in forecasting.naive_forecasts(data.train, data).items():
+    for name, said in forecasting.baseline_forecasts(data.train, data).items():
         np.testing.assert_allclose(said, whole[name], rtol=1e-6, atol=1e-8)
 
 

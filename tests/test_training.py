@@ -530,7 +530,7 @@ FROZEN_ORDER = [8, 2, 4, 3, 6, 0, 9, 1, 5, 7]  # recorded references rely on it
 
 def test_loss_follows_the_last_activation(private_zoo):
     def loss_for(model):
-        return classification.compile_arguments(model)["loss"]
+        return classification.Classification().compile_arguments(model)["loss"]
 
     assert loss_for(kerazoo.build("bar_net")).from_logits is False
     assert loss_for(kerazoo.build("bar_net", classifier_activation=None)).from_logits is True

@@ -298,7 +298,7 @@ def test_stale_reasons_name_each_difference_and_forgive_a_new_default():
 def test_another_judge_makes_the_evidence_of_a_generator_stale(monkeypatch):
     entry = registry.get_entry("dcgan@digits")
     told = evidence.read(entry).tiers["full"]
-    judge = evidence.judge_sha256("digits", "generation")
+    judge = evidence.judge_sha256(entry)
     assert (
         told.judge_sha256
         == judge

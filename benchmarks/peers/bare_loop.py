@@ -13,7 +13,7 @@ import keras
 
 from benchmarks.peers.job import TrainingJob, main
 from benchmarks.peers.plain_keras import optimizer, timed_fit
-from kerazoo import building, registry, tasks
+from kerazoo import building, registry
 from kerazoo.training import checkpoint, engine
 from kerazoo.training.batches import Batches
 
@@ -66,7 +66,7 @@ def compiled(job: TrainingJob) -> Iterator[Callable[[int], dict[str, Any]]]:
     with engine.traced(settings):
         model.compile(
             optimizer=optimizer(job),
-            **tasks.of(entry).compile_arguments(model),
+            **registry.task_of(entry).compile_arguments(model),
             **settings.compile_options,
         )
         yield lambda epochs: timed_fit(

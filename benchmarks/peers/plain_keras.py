@@ -18,7 +18,7 @@ LOSSES = {"classification": "sparse_categorical_crossentropy", "forecasting": "m
 def train(job: TrainingJob) -> dict[str, Any]:
     """Train with a bare ``fit``; the DCGAN has its loss in its training step."""
     entry = registry.get_entry(job.entry)
-    task = registry.task_of(entry)
+    task = registry.task_of(entry).name
     model = building.build_for(entry)
     metrics = ["accuracy"] if task == "classification" else None
     model.compile(optimizer=optimizer(job), loss=LOSSES.get(task), metrics=metrics)

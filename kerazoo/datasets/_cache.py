@@ -108,8 +108,6 @@ def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
     """The arrays that the loader gives, by ``split_axis``, checked, and their fingerprint."""
     import numpy as np
 
-    from kerazoo.tasks import module_of
-
     try:
         splits = info.load()
         arrays: dict[str, np.ndarray] = {}
@@ -128,7 +126,7 @@ def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
             f"the loader of dataset {info.name!r} failed: {type(error).__name__}: {error}. It must "
             f"return {{{wanted}}}."
         ) from error
-    check = module_of(info.task).check_split
+    check = registry.get_task(info.task).check_split
     for s in SPLITS:
         x = arrays[f"{s}_values" if info.windows is not None else f"{s}_x"]
         check(info, s, x, arrays.get(f"{s}_y", x))

@@ -123,7 +123,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "entry": entry.name,
         "model": entry.model,
         "dataset": entry.dataset,
-        "task": registry.task_of(entry),
+        "task": registry.task_of(entry).name,
         "metric": recorded.metric,
         "higher_is_better": recorded.measure.higher_is_better,
         "mean": full.mean if full else None,

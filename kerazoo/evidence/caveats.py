@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kerazoo import fingerprint, registry
 from kerazoo.evidence.reference import Evidence, Reference, judge_sha256, stale_reasons
 from kerazoo.metrics import Metric, best_naive, metric, plain
-from kerazoo.spec import JUDGES, Entry, Published
+from kerazoo.spec import Entry, Published
 
 if TYPE_CHECKING:
     import keras
@@ -95,7 +95,7 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
             f"Figures in natural units are means over {len(dataset.targets)} columns of different "
             "units and sizes, so the largest ones decide them; kerazoo evaluate says those of each."
         )
-    if registry.task_of(entry) == "generation":
+    if registry.task_of(entry).name == "generation":
         said += _of_distances(entry)
     if entry.recipe.train_on == "train+validation":
         said.append(
@@ -117,7 +117,7 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
 
 def _of_distances(entry: Entry) -> list[str]:
     """What the figures of generated pictures mean."""
-    judge = JUDGES.get(entry.dataset, ("", ""))[1]
+    judge = entry.judge
     features = f"the last hidden layer of {judge}" if judge else "principal components of pixels"
     said = [
         "The Fréchet distance (Heusel et al. 2017, Advances in Neural Information Processing "
@@ -136,7 +136,7 @@ def _of_distances(entry: Entry) -> list[str]:
 
 def _out_of_date(entry: Entry, recorded: Evidence) -> list[str]:
     """Each tier whose recipe, data or judge changed since; the model is not built to look."""
-    judge = judge_sha256(entry.dataset, registry.task_of(entry))
+    judge = judge_sha256(entry)
     data = registry.get_dataset(entry.dataset).sha256
     reasons = {
         tier: stale_reasons(reference, entry.recipe_for(tier), None, data, judge)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, registry, tasks
+from kerazoo import building, registry
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
 from kerazoo.finetuning.readers.reading import reread
@@ -81,7 +81,7 @@ def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = No
     evidence.load_bundled_weights(model, entry)
     recorded = evidence.read(entry)
     assert recorded.weights is not None  # else load_bundled_weights had said so
-    outcome = tasks.of(entry).measure(model, data_for(entry, entry.recipe))
+    outcome = registry.task_of(entry).evaluate(model, data_for(entry, entry.recipe))
     return _evaluation(entry.name, entry, outcome, recorded.weights.value)
 
 
@@ -128,11 +128,11 @@ def _evaluate_run(folder: Path, data: Any, test: Any) -> Evaluation:
     finished = run.load(folder)
     if "own" in run.read_config(folder):
         entry, own = own_of_run(folder, finished, data, test)
-        outcome = tasks.of(entry).measure(own.trained(finished.model), own.data)
+        outcome = registry.task_of(entry).evaluate(own.trained(finished.model), own.data)
         return _evaluation(str(folder), entry, outcome, finished.metrics["value"])
     refuse_data(folder, data, test)
     entry = registry.get_entry(finished.entry)
-    outcome = tasks.of(entry).measure(finished.model, data_of_run(entry, finished))
+    outcome = registry.task_of(entry).evaluate(finished.model, data_of_run(entry, finished))
     split = finished.metrics.get("split", "test")
     return _evaluation(str(folder), entry, outcome, finished.metrics["value"], split)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, fingerprint, registry, tasks
+from kerazoo import building, fingerprint, registry
 from kerazoo._files import write_bytes
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
@@ -42,7 +42,7 @@ def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
     if recorded is not None:
         recipe = entry.recipe_for(tier)
         model = fingerprint.of_model(building.build_for(entry, recipe))
-        judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+        judge = evidence.judge_sha256(entry)
         data = data_for(entry, recipe)
         if not evidence.stale_reasons(recorded, recipe, model, data.sha256, judge):
             there = {r.seed for r in recorded.runs}
@@ -87,7 +87,7 @@ def record_reference(
             f"the runs of {entry.name} measured {other!r}, but its references hold "
             f"{metric.name!r}; nothing was recorded."
         )
-    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+    judge = evidence.judge_sha256(entry)
     if any(r.metrics.get("judge_sha256", "") != judge for r in finished):
         raise KerazooError(
             f"the pictures of {entry.name} were judged by other weights than the judge has now; "
@@ -110,7 +110,7 @@ def record_reference(
         )
         for r in finished
     ]
-    baselines = tasks.of(entry).baselines(training_split(data, recipe), data)
+    baselines = registry.task_of(entry).baselines(training_split(data, recipe), data)
     naive, limits = baselines.main(metric.name)
     first = min(finished, key=lambda r: r.seed)
     compact = _compact_weights(entry, first, data) if tier == "full" else None
@@ -175,9 +175,9 @@ def redraw(entry: Entry, folder: Path) -> list[Path]:
     """
     model = building.build_for(entry)
     evidence.load_bundled_weights(model, entry)
-    data, task = data_for(entry, entry.recipe), tasks.of(entry)
+    data, task = data_for(entry, entry.recipe), registry.task_of(entry)
     folder.mkdir(parents=True, exist_ok=True)
-    task.write_pictures(folder, entry.name, [], task.measure(model, data), data)
+    task.write_plots(folder, entry.name, [], task.evaluate(model, data), data)
     keep_plots(entry, folder, all_there=False)
     return sorted(folder.glob("*.png"))
 
@@ -221,7 +221,7 @@ def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, floa
         with h5py.File(whole) as old, h5py.File(half, "w") as new:
             _copy_as_float16(old, new)
         evidence.load_weights_file(model, half)
-        return half.read_bytes(), tasks.of(entry).measure(model, data).value
+        return half.read_bytes(), registry.task_of(entry).evaluate(model, data).value
 
 
 def _copy_as_float16(old: Any, new: Any) -> None:

@@ -18,7 +18,7 @@ from kerazoo import registry
 from kerazoo._files import sha256_of_file, sha256_of_json, write_json
 from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.metrics import Metric, metric
-from kerazoo.spec import JUDGES, Entry, Model, Recipe, Task
+from kerazoo.spec import Entry, Model, Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -205,11 +205,9 @@ def write(entry: Entry, evidence: Evidence) -> Path:
     return path
 
 
-def judge_sha256(dataset: str, task: Task) -> str:
-    """Fingerprint of the bundled weights that judge generated pictures; empty if none do."""
-    if task != "generation" or dataset not in JUDGES:
-        return ""
-    return weights_sha256(registry.get_entry(JUDGES[dataset][1]))
+def judge_sha256(entry: Entry) -> str:
+    """Fingerprint of the weights of an entry's judge; empty without one."""
+    return weights_sha256(registry.get_entry(entry.judge)) if entry.judge else ""
 
 
 def weights_sha256(entry: Entry) -> str:

@@ -27,7 +27,7 @@ def snippets(entry: Entry, recorded: Evidence) -> list[tuple[str, str, str]]:
 def _what(entry: Entry, recorded: Evidence) -> str:
     if recorded.weights is None:
         return "build it with fresh weights, load the data"
-    if registry.task_of(entry) == "generation":
+    if registry.task_of(entry).name == "generation":
         return "draw pictures with the trained weights"
     return "use the trained weights"
 
@@ -61,7 +61,7 @@ def _build(entry: Entry, recorded: Evidence) -> list[str]:
 
 
 def _model(entry: Entry, recorded: Evidence) -> str:
-    dataset, task = registry.get_dataset(entry.dataset), registry.task_of(entry)
+    dataset, task = registry.get_dataset(entry.dataset), registry.task_of(entry).name
     lines = [*_opening(entry), *_build(entry, recorded)]
     if task == "generation":
         if recorded.weights is not None:
@@ -110,7 +110,7 @@ def _training(entry: Entry) -> str:
         f'run = kerazoo.train("{entry.name}", seed=0)  # tier="smoke" is the short one',
         'print(run.metrics["value"], run.path)  # run.model is the trained model',
     ]
-    if registry.task_of(entry) == "generation":
+    if registry.task_of(entry).name == "generation":
         lines.append("pictures = kerazoo.sample(run.path, 16, seed=0)")
     return "\n".join(lines)
 
@@ -137,7 +137,7 @@ def _commands(entry: Entry, recorded: Evidence) -> str:
         source = "runs/mine"
         lines.append(f"{kerazoo} train {entry.name} --out {source}")
     lines.append(f"{kerazoo} evaluate {source}")
-    dataset, task = registry.get_dataset(entry.dataset), registry.task_of(entry)
+    dataset, task = registry.get_dataset(entry.dataset), registry.task_of(entry).name
     if task == "generation":
         lines.append(f"{kerazoo} sample {source} --n 64 --out samples.png")
     elif task == "classification" and _takes_files(dataset):

@@ -377,7 +377,7 @@ def _staleness(
         notes.append(f"the recipe was changed: {changed}")
     model = fingerprint.of_model(building.build_for(entry, recipe))
     data = data_for(entry, recipe)
-    judge = evidence.judge_sha256(entry.dataset, registry.task_of(entry))
+    judge = evidence.judge_sha256(entry)
     for reason in evidence.stale_reasons(reference, recipe, model, data.sha256, judge):
         text = f"the recorded evidence is stale: {reason}"
         if "content" in reason and data.info.measured_on:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import tasks
+from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.series import MOST_ROUNDING
 from kerazoo.metrics import Metric, metric
@@ -246,7 +246,7 @@ def measure(
         network_like = _Answering(network, answer)
         whole = network_like if part == "model" else SimpleNamespace(networks={part: network_like})
         try:
-            outcome = tasks.of(entry).measure(whole, data)
+            outcome = registry.task_of(entry).evaluate(whole, data)
         except _NotFiniteError:
             outcome = None
         return outcome, network_like.said

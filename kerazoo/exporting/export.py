@@ -259,10 +259,10 @@ def _fill(
     """Write an export into ``aside``, which becomes ``folder``; returns its certificate."""
     file = aside / f"{trained.entry.name}{module.SUFFIX}"
     data = trained.data
-    if registry.task_of(trained.entry) != "generation":
+    if registry.task_of(trained.entry).name != "generation":
         data = certifying.some_of(data, rows)
-    if registry.task_of(trained.entry) == "regression":
-        regression.refuse_constant(data.test.y, data.info.targets, f"{rows:,} rows")
+    if registry.task_of(trained.entry).name == "regression":
+        regression.reject_constant(data.test.y, data.info.targets, f"{rows:,} rows")
     notes, runner, on_texts = _write_and_open(file, trained, exported, module)
     _write_beside(aside, trained, exported)
     try:
@@ -355,7 +355,7 @@ def _refused(trained: Trained, module: FormatModule, error: Exception, how: str)
 def _write_beside(aside: Path, trained: Trained, exported: Exported) -> None:
     """What a user of the export needs to know of its inputs and outputs."""
     info, series = trained.data.info, trained.data.series
-    if registry.task_of(trained.entry) == "classification":
+    if registry.task_of(trained.entry).name == "classification":
         write_json(aside / "labels.json", list(info.labels))
     if trained.vocabulary is not None:
         lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, registry, tasks
+from kerazoo import building, registry
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line
 from kerazoo.finetuning import run_card as card
@@ -247,7 +247,7 @@ def finetune(
     except Interrupted as stop:
         again = str(stop).replace(str(folder / SCRATCH), str(folder))
         raise Interrupted(again) from None
-    naive = tasks.of(first.entry).baselines(own.data.train, own.data)
+    naive = registry.task_of(first.entry).baselines(own.data.train, own.data)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, naive)
     # Pictures are compared with a floor, which nothing drawn gets below.
@@ -280,7 +280,7 @@ def _refuse_head_settings(source: Entry | None, freeze: bool, settings: Mapping[
         return
     if source is None:
         raise KerazooError(f"{heads[0]}: there are no trained layers that a new one is put upon.")
-    if registry.task_of(source) == "generation":
+    if registry.task_of(source).name == "generation":
         raise KerazooError(f"{heads[0]}: a generator of pictures has no new last layer.")
 
 
@@ -313,14 +313,14 @@ def _absolute(data: Any) -> str | None:
 
 def nearest_entry(model: Model, own: Own) -> Entry:
     """The entry whose recipe and options suit the data, where no weights are taken over."""
-    same = [e for e in model.entries.values() if registry.task_of(e) == own.data.info.task]
+    same = [e for e in model.entries.values() if registry.task_of(e).name == own.data.info.task]
     return (same or [model.main])[0]
 
 
 def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> Recipe:
     """The recipe of a training from scratch: the entry's own, sized to the data."""
     info, n, kind = own.data.info, len(own.data.train), own.treatment["kind"]
-    require_classes(balance, info.task)
+    require_classes(balance, registry.get_task(info.task))
     batch = min(base.recipe.batch_size, SMALL_BATCH) if n <= SMALL else base.recipe.batch_size
     recipe = base.recipe.replace(
         train_on="train",
@@ -374,7 +374,7 @@ def prepare_job(
     recipe = plain.replace(**{k: v for k, v in changes.items() if not k.startswith("head_")})
     keras.utils.set_random_seed(seed)
     options = {
-        **tasks.of(entry).factory_options(info, recipe),
+        **registry.task_of(entry).factory_options(info, recipe),
         **base.options,
         **own.options,  # what the data says goes before what the entry has
     }

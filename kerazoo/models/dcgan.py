@@ -170,6 +170,7 @@ register_model(
         Entry(
             dataset="mnist",
             task="generation",
+            judge="mnist_cnn@mnist",
             recipe=ADAM,
             smoke={"epochs": 5, "batch_size": 32, "train_examples": 8_000, "train_on": "train"},
             seeds=3,
@@ -177,6 +178,7 @@ register_model(
         Entry(
             dataset="digits",
             task="generation",
+            judge="mnist_cnn@digits",
             recipe=ADAM.replace(epochs=70, batch_size=32),
             smoke={"epochs": 15},
             seeds=3,

@@ -288,10 +288,10 @@ def _classifier(source: str | os.PathLike[str]) -> Predictor:
         )
     else:
         entry = registry.get_entry(os.fspath(source))
-        if registry.task_of(entry) != "classification":
+        if registry.task_of(entry).name != "classification":
             raise KerazooError(
-                f"{entry.name} is for {registry.task_of(entry)}; predict classifies picture files "
-                "and texts only."
+                f"{entry.name} is for {registry.task_of(entry).name}; predict classifies picture "
+                "files and texts only."
             )
         model = building.build_for(entry)
         evidence.load_bundled_weights(model, entry)

@@ -73,7 +73,7 @@ def _trained(source: str | os.PathLike[str]) -> keras.Model:
         model = run.load_model(folder, config)
     else:
         entry = registry.get_entry(os.fspath(source))
-        if registry.task_of(entry) != "generation":
+        if registry.task_of(entry).name != "generation":
             raise KerazooError(f"{entry.name} draws no pictures; dcgan@mnist does.")
         model = building.build_for(entry)
         evidence.load_bundled_weights(model, entry)

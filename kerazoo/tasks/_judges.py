@@ -1,7 +1,7 @@
-"""What generated pictures are measured in: a classifier's features, or the pixels themselves.
+"""Judges of generated images: feature extractors for the Fréchet distance.
 
-A dataset of ``spec.JUDGES`` has a judge: a trained classifier of the zoo. The pictures of any other
-dataset are measured in principal components of their own training pictures.
+An entry with a ``judge`` names a trained classifier of the zoo. Without one, the features are the
+principal components of the training images' pixels.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kerazoo import building, registry
 from kerazoo._lazy import keras
 from kerazoo.evidence import reference as evidence
-from kerazoo.spec import JUDGES, MAIN_METRIC, Data
-from kerazoo.tasks import _frechet as frechet
+from kerazoo.spec import Data
+from kerazoo.tasks import _frechet
 from kerazoo.training import engine
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 SAMPLES = 10_000  # at most; exactly so many where a classifier judges
 FEATURES = "dense"  # the classifier's layer that gives the features
 COMPONENTS = 64
-FITTED = 10_000  # pictures, at most, that the principal components come from
-CHUNK = 1_000  # pictures that are numbers at a time: a large picture is many
+FITTED = 10_000  # images, at most, for the principal components
+CHUNK = 1_000  # images that are converted to floats at a time
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a judge sees in pictures.
+    """Features of images.
 
     Attributes:
         features: float64 ``(n, d)``.
@@ -41,58 +41,68 @@ class Seen:
 
 
 class Judge(Protocol):
-    """Turns pictures into features."""
+    """Extractor of features."""
 
     @property
     def metric(self) -> str:
-        """What is measured."""
+        """Name of the metric."""
 
     @property
     def samples(self) -> int:
-        """How many pictures are drawn."""
+        """Number of generated images."""
 
-    def look(self, pictures: np.ndarray) -> Seen:
-        """What is seen in pictures, uint8 ``(n, height, width, channels)``."""
+    def look(self, images: np.ndarray) -> Seen:
+        """Features of images, uint8 ``(n, height, width, channels)``."""
 
     def about(self) -> dict[str, Any]:
-        """What ``metrics.json`` says of the judge."""
+        """Entry of the judge in ``metrics.json``."""
+
+
+def metric_of(judge: str) -> str:
+    """Name of the Fréchet distance in a judge's features; in the pixels without a judge.
+
+    ``mnist_cnn@mnist`` gives ``fd_mnist_cnn_10k``: the main dataset of a model is not named.
+    """
+    if not judge:
+        return "fd_pixels_pca64"
+    entry = registry.get_entry(judge)
+    main = registry.get_model(entry.model).main
+    suffix = "" if entry == main else f"_{entry.dataset}"
+    return f"fd_{entry.model}{suffix}_10k"
 
 
 def judge_of(data: Data) -> Judge:
-    """The judge of a dataset's pictures."""
-    metric = data.info.metric
-    if data.info.task != "generation":  # labelled pictures, which say what a classifier measures
-        metric, _ = JUDGES.get(data.info.name, (MAIN_METRIC["generation"], ""))
-    for known, by in JUDGES.values():
-        if metric == known:
-            return Classifier(metric, SAMPLES, by)
+    """The judge of a dataset's images."""
+    metric = metric_of(data.judge)
+    if data.judge:
+        return Classifier(metric, SAMPLES, data.judge)
     return Components(metric, min(SAMPLES, max(1_000, 10 * len(data.test))), data)
 
 
-def figures(seen: Seen, real: Seen) -> dict[str, float]:
-    """Distance to real pictures, diversity, and smallest and largest class if there are any.
+def compare(seen: Seen, real: Seen) -> dict[str, float]:
+    """Distance to real images, diversity, and smallest and largest class if there are any.
 
-    The diversity is the mean distance between two pictures' features over that between two real
-    ones'.
+    The diversity is the mean distance between the features of two images over that of two real
+    images.
     """
-    spread = frechet.mean_distance(real.features)
+    spread = _frechet.mean_distance(real.features)
     classes = {}
     if seen.balance:
         classes = {"smallest_class": min(seen.balance), "largest_class": max(seen.balance)}
     return {
-        "distance": frechet.frechet_distance(seen.features, real.features),
+        "distance": _frechet.frechet_distance(seen.features, real.features),
         **classes,
-        "diversity": frechet.mean_distance(seen.features) / spread if spread else 0.0,
+        "diversity": _frechet.mean_distance(seen.features) / spread if spread else 0.0,
     }
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """The last hidden layer, 128 features, of an entry's bundled weights, and the digits it reads.
+    """The last hidden layer, 128 features, of an entry's bundled weights, and its classes.
 
     Attributes:
         metric: named after it.
-        samples: how many pictures are drawn.
+        samples: number of generated images.
         by: the entry.
     """
 
@@ -100,17 +110,17 @@ class Classifier:
     samples: int
     by: str
 
-    def look(self, pictures: np.ndarray) -> Seen:
-        """Features and digits of pictures, uint8 ``(n, 28, 28, 1)``."""
+    def look(self, images: np.ndarray) -> Seen:
+        """Features and classes of images, uint8 ``(n, 28, 28, 1)``."""
         import numpy as np
 
         entry = registry.get_entry(self.by)
         net = building.build_for(entry)
         evidence.load_bundled_weights(net, entry)
         both = keras.Model(net.input, [net.get_layer(FEATURES).output, net.output])
-        features, probabilities = engine.predict(both, pictures)
+        features, probabilities = engine.predict(both, images)
         counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
-        return Seen(features.astype(np.float64), tuple((counts / len(pictures)).tolist()))
+        return Seen(features.astype(np.float64), tuple((counts / len(images)).tolist()))
 
     def about(self) -> dict[str, Any]:
         """Entry and checksum of its weights."""
@@ -120,16 +130,16 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Components:
-    """The first 64 principal components of the training pictures' pixels, 0 to 1.
+    """The first 64 principal components of the training images' pixels, 0 to 1.
 
-    Fewer where pictures have fewer pixels, or where the training or the test split has fewer
+    Fewer if images have fewer pixels, or where the training or the test split has fewer
     examples. They come from the training split alone, of which the first 10,000 are used, with
     seed 0 where scikit-learn computes them at random.
 
     Attributes:
         metric: ``fd_pixels_pca64``.
-        samples: how many pictures are drawn: ten for each of the test split, 1,000 to 10,000.
-        data: whose training pictures they are.
+        samples: number of generated images: ten for each of the test split, 1,000 to 10,000.
+        data: training images.
     """
 
     metric: str
@@ -144,19 +154,19 @@ class Components:
 
         rows = _rows(self.data.train.x[:FITTED])
         number = min(COMPONENTS, rows.shape[1], len(rows) - 1, len(self.data.test) - 1)
-        with np.errstate(invalid="ignore"):  # pictures that are all alike have no variance
+        with np.errstate(invalid="ignore"):  # identical images have no variance
             return PCA(n_components=max(1, number), random_state=0).fit(rows)
 
-    def look(self, pictures: np.ndarray) -> Seen:
-        """Principal components of pictures, uint8 ``(n, height, width, channels)``."""
+    def look(self, images: np.ndarray) -> Seen:
+        """Principal components of images, uint8 ``(n, height, width, channels)``."""
         import numpy as np
 
-        parts = (pictures[i : i + CHUNK] for i in range(0, len(pictures), CHUNK))
+        parts = (images[i : i + CHUNK] for i in range(0, len(images), CHUNK))
         found = [self.fitted.transform(_rows(part)) for part in parts]
         return Seen(np.concatenate(found).astype(np.float64))
 
     def about(self) -> dict[str, Any]:
-        """How many components, and how much of the pictures' variance they hold."""
+        """How many components, and the share of variance that they explain."""
         import math
 
         held = float(self.fitted.explained_variance_ratio_.sum())
@@ -164,6 +174,6 @@ class Components:
         return {"components": int(self.fitted.n_components_), "variance_held": held}
 
 
-def _rows(pictures: np.ndarray) -> np.ndarray:
-    """Each picture as one row of numbers, 0 to 1."""
-    return pictures.reshape(len(pictures), -1).astype("float32") / 255
+def _rows(images: np.ndarray) -> np.ndarray:
+    """Each image as one row of floats, 0 to 1."""
+    return images.reshape(len(images), -1).astype("float32") / 255

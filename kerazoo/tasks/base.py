@@ -1,24 +1,42 @@
-"""What measuring gives, whatever the task."""
+"""A kind of task, such as classification: everything in which one differs from another.
+
+A new kind of task is one file: a subclass of :class:`Task` and ``register_task(MyTask())``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kerazoo.errors import KerazooError, unknown
+from kerazoo.plots.learning_curves import Curve, save_learning_curves
+from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
+from kerazoo.training import engine
+from kerazoo.training.augmentation import with_augmentation
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+# Keras's Normalization divides by no less than its epsilon: smaller variation is lost.
+LEAST_SPREAD = 1e-7
+SAME = 1e-6  # times the largest value: float32 resolves no smaller differences
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A trained model on a test split.
+    """Scores of a trained model on a test split.
 
     Attributes:
         metric: name of the main metric.
-        value: the main figure.
+        value: main metric.
         standard_error: of ``value`` as an estimate over the test examples.
         examples: size of the test split.
-        also: the other figures, by metric name.
-        extra: what else ``metrics.json`` holds (confusion matrix, class balance, …).
-        raw: what the pictures are drawn from; stays in memory.
+        also: other metrics by name.
+        extra: further content of ``metrics.json`` (confusion matrix, class balance, …).
+        raw: material of the plots; stays in memory.
     """
 
     metric: str
@@ -30,7 +48,7 @@ class Outcome:
     raw: Any = None
 
     def as_metrics(self) -> dict[str, Any]:
-        """What ``metrics.json`` holds."""
+        """Content of ``metrics.json``."""
         return {
             "metric": self.metric,
             "value": self.value,
@@ -43,23 +61,164 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Baselines:
-    """Figures beside which a model's figure means something, by name and metric.
+    """Metrics of simple models, by name and metric.
 
     Attributes:
-        naive: what an entry has to beat to be worth anything.
-        limits: what cannot be beaten, or not by much, such as real against real pictures.
+        naive: baselines that a useful model has to beat.
+        limits: the best values one can expect, such as real against real images.
     """
 
-    naive: Mapping[str, Mapping[str, float]]
+    naive: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def main(self, metric: str) -> tuple[dict[str, float], dict[str, float]]:
-        """The figures of one metric: (naive, limits)."""
-        naive = {name: f[metric] for name, f in self.naive.items()}
-        return naive, {name: f[metric] for name, f in self.limits.items()}
+        """Values of one metric: (baselines, limits)."""
+        naive = {name: values[metric] for name, values in self.naive.items()}
+        return naive, {name: values[metric] for name, values in self.limits.items()}
 
     def others(self, metric: str) -> dict[str, dict[str, float]]:
-        """The figures of all metrics but one, by name."""
+        """Values of all metrics but one, by name."""
         rows = {**self.naive, **self.limits}
         kept = {n: {m: v for m, v in f.items() if m != metric} for n, f in rows.items()}
         return {n: f for n, f in kept.items() if f}
+
+
+class Task:
+    """A kind of task. Subclasses override what differs; the defaults suit arrays ``(x, y)``.
+
+    Attributes:
+        name: the task's name in the registry.
+        metrics: metrics that a dataset may choose as its main one; the first is the default.
+        needs: attributes of a dataset that must not be empty, with their meaning.
+        has_classes: each example belongs to one of ``labels``.
+    """
+
+    name: str
+    metrics: tuple[str, ...]
+    needs: ClassVar[Mapping[str, str]] = {}
+    has_classes = False
+
+    # Datasets and models
+
+    def check_dataset(self, dataset: Dataset) -> None:
+        """Raise KerazooError if a fact is missing or the metric is not one of the task."""
+        for attribute, meaning in self.needs.items():
+            if not getattr(dataset, attribute):
+                raise KerazooError(
+                    f"dataset {dataset.name!r} needs {attribute} ({meaning}) for task "
+                    f"{self.name!r}."
+                )
+        if dataset.metric not in self.metrics:
+            raise unknown(f"metric of dataset {dataset.name!r}", dataset.metric, self.metrics)
+
+    def metric_of(self, entry: Entry) -> str:
+        """Main metric of an entry whose dataset was registered for another task."""
+        return self.metrics[0]
+
+    def factory_options(self, dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
+        """Arguments of the model's factory that follow from the data."""
+        return {"input_shape": dataset.input_shape}
+
+    def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
+        """Raise KerazooError unless the arrays of a split match the dataset's description."""
+        check_inputs(info, split, x)
+
+    # Training
+
+    def training_network(self, model: keras.Model, recipe: Recipe) -> keras.Model:
+        """Network to fit: the model behind its augmentation, which the saved model lacks."""
+        return with_augmentation(model, recipe)
+
+    def compile_arguments(self, model: keras.Model) -> dict[str, Any]:
+        """Loss and metrics for ``model.compile``."""
+        raise KerazooError(f"task {self.name!r} defines no compile_arguments.")
+
+    def fit_arguments(self, split: Split) -> tuple[Any, ...]:
+        """Arrays of a split for ``model.fit``: ``(x, y)`` or ``(x,)``."""
+        return split.x, split.y
+
+    def problem(self, row: Mapping[str, float]) -> str | None:
+        """Reason why an epoch's metrics show that training has failed, besides NaN."""
+        return None
+
+    def after_epoch(self, directory: Path, model: keras.Model, epoch: int, epochs: int) -> None:
+        """Write additional files of an epoch to the run directory."""
+
+    # Evaluation
+
+    def network(self, model: keras.Model) -> keras.Model:
+        """Network that gives the outputs, and that an export holds."""
+        return model
+
+    def inputs(self, model: keras.Model, data: Data) -> np.ndarray:
+        """Inputs of :meth:`network` for the test split."""
+        return data.test.x
+
+    def postprocess(self, model: keras.Model, raw: np.ndarray) -> np.ndarray:
+        """Outputs to score, from the raw ones of :meth:`network`."""
+        return raw
+
+    def outputs(self, model: keras.Model, data: Data) -> np.ndarray:
+        """Outputs of a trained model on the test split, in inference mode."""
+        raw = engine.predict(self.network(model), self.inputs(model, data))
+        return self.postprocess(model, raw)
+
+    def score(self, outputs: np.ndarray, data: Data) -> Outcome:
+        """Metrics of outputs on the test split, whatever computed them."""
+        raise KerazooError(f"task {self.name!r} defines no score.")
+
+    def evaluate(self, model: keras.Model, data: Data) -> Outcome:
+        """Metrics of a trained model on the test split."""
+        return self.score(self.outputs(model, data), data)
+
+    def baselines(self, train: Split, data: Data) -> Baselines:
+        """Baselines, trained on the same examples and evaluated on the test split."""
+        return Baselines()
+
+    def write_plots(
+        self,
+        directory: Path,
+        title: str,
+        history: list[dict[str, float]],
+        outcome: Outcome,
+        data: Data,
+    ) -> None:
+        """Write the plots of a finished run to its directory."""
+        headline = f"{title}: test {outcome.metric} {outcome.value:.4f}"
+        save_learning_curves(directory, headline, history, [Curve("loss", "loss")])
+
+
+def check_inputs(info: Dataset, split: str, x: np.ndarray) -> str:
+    """Raise KerazooError unless ``x`` has the dataset's input shape; returns the place in words."""
+    import numpy as np
+
+    where = f"dataset {info.name!r}, split {split!r}"
+    if x.shape[1:] != info.input_shape or len(x) == 0:
+        raise KerazooError(
+            f"{where}: x has shape {x.shape}; expected (n, *{info.input_shape}) with n above 0."
+        )
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise KerazooError(f"{where}: x holds values that are NaN or infinite.")
+    if split == "train" and x.dtype.kind == "f" and x.ndim == 2:
+        reject_tiny_spread(x, info.columns, where)
+    return where
+
+
+def reject_tiny_spread(values: np.ndarray, names: tuple[str, ...] | list[str], where: str) -> None:
+    """Raise KerazooError for a column of ``values`` ``(n, columns)`` that varies by too little.
+
+    Args:
+        values: finite values of the training split.
+        names: names of the columns, or none.
+        where: the place, for the message.
+    """
+    import numpy as np
+
+    spread = values.std(axis=0, dtype=np.float64)
+    varies = spread > SAME * np.abs(values).max(axis=0)
+    for place in map(int, np.flatnonzero(varies & (spread < LEAST_SPREAD))):
+        name = repr(names[place]) if names else f"number {place + 1}"
+        raise KerazooError(
+            f"{where}: column {name} has a standard deviation of {spread[place]:.1g}; "
+            f"normalization ignores less than {LEAST_SPREAD:g}. Use other units."
+        )

@@ -2,105 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
 from kerazoo.plots.forecasts import forecasts
 from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
+from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split
-from kerazoo.tasks import _baselines as linear_models
-from kerazoo.tasks.base import Baselines, Outcome
-from kerazoo.training import engine
-from kerazoo.training.augmentation import with_augmentation
+from kerazoo.tasks import _baselines
+from kerazoo.tasks.base import Baselines, Outcome, Task
 
 if TYPE_CHECKING:
     import numpy as np
 
-RIDGE = 1e-3  # per training window, on standardised values
-NUMBERS = 2**22  # of windows that are copied at a time
+RIDGE = 1e-3  # per training window, on standardized values
+NUMBERS = 2**22  # values of windows that are copied at a time
 
 
-def factory_options(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
-    """Look-back and number of columns, horizon and number of targets."""
-    assert dataset.windows is not None
-    lookback = recipe.lookback or dataset.windows.lookback
-    return {
-        "input_shape": (lookback, len(dataset.columns)),
-        "horizon": dataset.windows.horizon,
-        "targets": len(dataset.targets),
+class Forecasting(Task):
+    """Windows ``(n, lookback, columns)`` and targets ``(n, horizon, targets)``, standardized."""
+
+    name = "forecasting"
+    metrics = ("mse", "mae", "mse_natural", "mae_natural", "nrmse")
+    needs: ClassVar[Mapping[str, str]] = {
+        "targets": "the name of each forecast column",
+        "windows": "lookback and horizon",
     }
 
+    def factory_options(self, dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
+        """Lookback and number of columns, horizon and number of targets."""
+        assert dataset.windows is not None
+        lookback = recipe.lookback or dataset.windows.lookback
+        return {
+            "input_shape": (lookback, len(dataset.columns)),
+            "horizon": dataset.windows.horizon,
+            "targets": len(dataset.targets),
+        }
 
-def check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise KerazooError unless the values of a split are what the dataset says."""
-    import numpy as np
+    def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
+        """Raise KerazooError unless the values of a split match the dataset's description."""
+        import numpy as np
 
-    where = f"dataset {info.name!r}, split {split!r}"
-    if x.ndim != 2 or x.shape[1] != len(info.columns) or x.dtype.kind != "f":
-        raise KerazooError(
-            f"{where}: the values have shape {x.shape} and type {x.dtype}; expected floating-point "
-            f"numbers of shape (n, {len(info.columns)})."
+        where = f"dataset {info.name!r}, split {split!r}"
+        if x.ndim != 2 or x.shape[1] != len(info.columns) or x.dtype.kind != "f":
+            raise KerazooError(
+                f"{where}: the values have shape {x.shape} and type {x.dtype}; expected "
+                f"floating-point numbers of shape (n, {len(info.columns)})."
+            )
+        if not np.isfinite(x).all():
+            row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
+            raise KerazooError(f"{where}: row {row} holds a value that is NaN or infinite.")
+        if split == "test" and info.metric == "nrmse" and x.min() == x.max():
+            raise KerazooError(
+                f"{where}: all values are {x.min():g}, so NRMSE is undefined. Use another metric."
+            )
+
+    def compile_arguments(self, model: keras.Model) -> dict[str, Any]:
+        """Mean squared error of the standardized values, and the mean absolute error."""
+        return {"loss": keras.losses.MeanSquaredError(), "metrics": ["mae"]}
+
+    def score(self, outputs: np.ndarray, data: Data) -> Outcome:
+        """Errors over every window of the test split, in standardized and natural units.
+
+        The dataset's ``metric`` is the main one.
+        """
+        values = errors(outputs, data)
+        name = data.info.metric
+        return Outcome(
+            metric=name,
+            value=values.pop(name),
+            standard_error=standard_error(name, outputs, data),
+            examples=len(data.test),
+            also=values,
+            extra=_by_target(outputs, data),
+            raw=outputs,
         )
-    if not np.isfinite(x).all():
-        row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
-        raise KerazooError(f"{where}: row {row} holds a value that is NaN or infinite.")
-    if split == "test" and info.metric == "nrmse" and x.min() == x.max():
-        raise KerazooError(f"{where}: all values are {x.min():g}, on which NRMSE has no meaning.")
 
+    def baselines(self, train: Split, data: Data) -> Baselines:
+        """Errors of the baseline forecasts."""
+        found = baseline_forecasts(train, data)
+        return Baselines(naive={name: errors(forecast, data) for name, forecast in found.items()})
 
-def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """The model behind an input of its own, so that compiling leaves the model as it was."""
-    return with_augmentation(model, recipe)
+    def write_plots(
+        self,
+        directory: Path,
+        title: str,
+        history: list[dict[str, float]],
+        outcome: Outcome,
+        data: Data,
+    ) -> None:
+        """Write learning curves, and forecasts with context, truth and baselines.
 
-
-def compile_arguments(model: keras.Model) -> dict[str, Any]:
-    """Mean squared error of the standardised values; the mean absolute error beside it."""
-    return {"loss": keras.losses.MeanSquaredError(), "metrics": ["mae"]}
-
-
-def fit_arguments(split: Split) -> tuple[Any, ...]:
-    """Windows and what follows them."""
-    return split.x, split.y
-
-
-def trouble(row: dict[str, float]) -> str | None:
-    """Nothing beyond what every task looks for."""
-    return None
-
-
-def at_epoch(folder: Path, model: keras.Model, epoch: int, epochs: int) -> None:
-    """Nothing."""
-
-
-def measure(model: keras.Model, data: Data) -> Outcome:
-    """Errors over every window of the test split, in standardised and in natural units.
-
-    The main one, with its standard error, is what the dataset's ``metric`` says.
-    """
-    return measured(engine.predict(model, data.test.x), data)
-
-
-def measured(predicted: np.ndarray, data: Data) -> Outcome:
-    """What :func:`measure` says of forecasts ``(n, horizon, targets)`` of the test split."""
-    figures = errors(predicted, data)
-    name = data.info.metric
-    return Outcome(
-        metric=name,
-        value=figures.pop(name),
-        standard_error=standard_error(name, predicted, data),
-        examples=len(data.test),
-        also=figures,
-        extra=_by_target(predicted, data),
-        raw=predicted,
-    )
+        The linear baselines in the plot are fitted to the training split alone.
+        """
+        values = {outcome.metric: outcome.value, **outcome.also}
+        mse, mae = values["mse"], values["mae"]
+        headline = f"{title}: test MSE {mse:.4f}, MAE {mae:.4f} (standardized)"
+        if outcome.metric not in ("mse", "mae"):
+            measure = metric(outcome.metric)
+            headline += f", {measure.title} {measure.show(outcome.value)}"
+        curves = [Curve("loss", "MSE, standardized", mse), Curve("mae", "MAE, standardized", mae)]
+        save_learning_curves(directory, headline, history, curves)
+        plot = forecasts(headline, outcome.raw, baseline_forecasts(data.train, data), data)
+        save(plot, directory / "forecasts.png")
 
 
 def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
-    """The errors of each of several targets: their natural units are no common ones."""
+    """Errors of each target if there are several: their natural units differ."""
     targets = data.info.targets
     if len(targets) < 2:
         return {}
@@ -121,7 +133,7 @@ def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
 def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
     """The error metrics of forecasts ``(n, horizon, targets)`` of the test split.
 
-    ``mse`` and ``mae`` are of values standardised with the training split's mean and standard
+    ``mse`` and ``mae`` are of values standardized with the training split's mean and standard
     deviation, the mean over windows, horizon and targets; ``mse_natural`` and ``mae_natural`` of
     natural units; ``nrmse`` is the root mean squared error over the standard deviation of the
     true test values, and left out where these are all the same.
@@ -147,7 +159,7 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
 def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
     """Standard error of one of the error metrics, by name, over the windows of the test split.
 
-    Neighbouring windows overlap, and a series errs for a while where it errs at all. So it is that
+    Neighboring windows overlap, and a series errs for a while where it errs at all. So it is that
     of batch means: of stretches of about √n windows, and of the horizon at least.
     """
     import numpy as np
@@ -169,16 +181,16 @@ def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
 
 
 def target_scale(data: Data) -> np.ndarray:
-    """What one standardised unit of each target is in natural units: float64 ``(targets,)``."""
+    """Standard deviation of each target in natural units: float64 ``(targets,)``."""
     assert data.series is not None
     chosen = data.series.windows.targets
     return data.series.std if chosen is None else data.series.std[list(chosen)]
 
 
-def naive_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
-    """What the naive models say of the test split, ``(n, horizon, targets)`` each.
+def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
+    """Baseline forecasts of the test split, ``(n, horizon, targets)`` each.
 
-    ``repeat_last``: the last value seen. ``seasonal_repeat``: the last whole season. ``linear``:
+    ``repeat_last``: the last value. ``seasonal_repeat``: the last whole season. ``linear``:
     ridge regression on the same training windows, one map shared by all target columns, each
     forecast from its own past. ``linear_from_last``: the same for the window less its last value
     and the change from that value, which follows a level that drifts.
@@ -186,15 +198,15 @@ def naive_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
     assert data.series is not None
     windows = data.series.windows
     x, shape = data.test.x, data.test.y.shape
-    own = slice(None) if windows.targets is None else list(windows.targets)
-    last = x[:, -1:, own]
-    said = {"repeat_last": last.repeat(shape[1], axis=1)}
+    columns = slice(None) if windows.targets is None else list(windows.targets)
+    last = x[:, -1:, columns]
+    found = {"repeat_last": last.repeat(shape[1], axis=1)}
     season = windows.season
     if season is not None and season <= x.shape[1]:
-        said["seasonal_repeat"] = _seasonal(x[:, :, own], season, windows.lead, shape[1])
-    said["linear"] = _linear(train, data.test, own, from_last=False)
-    said["linear_from_last"] = _linear(train, data.test, own, from_last=True)
-    return said
+        found["seasonal_repeat"] = _seasonal(x[:, :, columns], season, windows.lead, shape[1])
+    found["linear"] = _linear(train, data.test, columns, from_last=False)
+    found["linear_from_last"] = _linear(train, data.test, columns, from_last=True)
+    return found
 
 
 def _seasonal(x: np.ndarray, season: int, lead: int, horizon: int) -> np.ndarray:
@@ -203,12 +215,12 @@ def _seasonal(x: np.ndarray, season: int, lead: int, horizon: int) -> np.ndarray
     return x[:, steps]
 
 
-def _linear(train: Split, test: Split, own: Any, *, from_last: bool) -> np.ndarray:
+def _linear(train: Split, test: Split, columns: Any, *, from_last: bool) -> np.ndarray:
     import numpy as np
 
     def rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Each column by itself ``(n · columns, lookback)``, and the level that was taken off."""
-        x = np.swapaxes(x[:, :, own], 1, 2)
+        x = np.swapaxes(x[:, :, columns], 1, 2)
         level = x[:, :, -1:] * from_last
         return (x - level).reshape(-1, x.shape[2]), level
 
@@ -224,35 +236,13 @@ def _linear(train: Split, test: Split, own: Any, *, from_last: bool) -> np.ndarr
             change = np.swapaxes(part.y, 1, 2) - level
             yield inputs, change.reshape(len(inputs), -1)
 
-    fitted, intercept = linear_models.least_squares_of_parts(examples, ridge=RIDGE)
-    said = []
+    fitted, intercept = _baselines.least_squares_of_parts(examples, ridge=RIDGE)
+    found = []
     for part in stretches(test):
         inputs, level = rows(part.x)
         ahead = (inputs @ fitted + intercept).reshape(*level.shape[:2], -1) + level
-        said.append(np.swapaxes(ahead, 1, 2))
-    return np.concatenate(said)
+        found.append(np.swapaxes(ahead, 1, 2))
+    return np.concatenate(found)
 
 
-def baselines(train: Split, data: Data) -> Baselines:
-    """The naive forecasts' errors on the test split."""
-    said = naive_forecasts(train, data)
-    return Baselines(naive={name: errors(forecast, data) for name, forecast in said.items()})
-
-
-def write_pictures(
-    folder: Path, title: str, history: list[dict[str, float]], outcome: Outcome, data: Data
-) -> None:
-    """Write learning curves, and forecasts beside context, truth and baselines.
-
-    The linear ones among these are fitted to the training split, whatever else a recipe trains on.
-    """
-    figures = {outcome.metric: outcome.value, **outcome.also}
-    mse, mae = figures["mse"], figures["mae"]
-    headline = f"{title}: test MSE {mse:.4f}, MAE {mae:.4f} (standardised)"
-    if outcome.metric not in ("mse", "mae"):
-        measure = metric(outcome.metric)
-        headline += f", {measure.title} {measure.show(outcome.value)}"
-    curves = [Curve("loss", "MSE, standardised", mse), Curve("mae", "MAE, standardised", mae)]
-    save_learning_curves(folder, headline, history, curves)
-    figure = forecasts(headline, outcome.raw, naive_forecasts(data.train, data), data)
-    save(figure, folder / "forecasts.png")
+register_task(Forecasting())

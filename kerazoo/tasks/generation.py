@@ -1,12 +1,13 @@
-"""Generation: pictures from noise, by a generator and its discriminator (a GAN).
+"""Generation: images from noise, by a generator and its discriminator (a GAN).
 
-A model of this task has ``networks`` named ``generator`` (latents to pictures, 0 to 255) and
+A model of this task has ``networks`` named ``generator`` (latents to images, 0 to 255) and
 ``discriminator``, computes its own loss, and reports ``d_loss`` and ``g_loss``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,77 +16,144 @@ from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
 from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
 from kerazoo.plots.samples import over_training, write_grid
-from kerazoo.spec import Data, Dataset, Recipe, Split, networks_of
-from kerazoo.tasks import _frechet as frechet
-from kerazoo.tasks import _judges as judging
-from kerazoo.tasks._inputs import check_inputs
-from kerazoo.tasks.base import Baselines, Outcome
+from kerazoo.registry import register_task
+from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, networks_of
+from kerazoo.tasks import _frechet, _judges
+from kerazoo.tasks.base import Baselines, Outcome, Task, check_inputs
 from kerazoo.training import engine
 
 if TYPE_CHECKING:
     import numpy as np
 
 SHOWN = 64
-# The mean over an epoch of a discriminator's loss; healthy ones were never below 0.02, one whose
+# Mean of a discriminator's loss over an epoch; healthy ones were never below 0.02, one whose
 # generator was kept from learning fell to 0.0004.
 COLLAPSED = 0.005
-MOMENTS = 5  # grids in the picture over training
+MOMENTS = 5  # grids in the plot over training
 
 
-def factory_options(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
-    """Shape of a picture."""
-    return {"input_shape": dataset.input_shape}
+class Generation(Task):
+    """Images, uint8 ``(n, height, width, channels)``, and images generated from latents."""
 
+    name = "generation"
+    metrics = ("fd_pixels_pca64",)
 
-def check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise KerazooError unless the pictures of a split are what the dataset says."""
-    where = check_inputs(info, split, x)
-    if len(x) < 2:
-        raise KerazooError(f"{where}: one picture has no spread; give two or more.")
-    if x.ndim != 4 or x.dtype != "uint8":
-        raise KerazooError(
-            f"{where}: x has shape {x.shape} and type {x.dtype}; expected pictures, uint8 (n, "
-            "height, width, channels)."
+    def metric_of(self, entry: Entry) -> str:
+        """Fréchet distance in the features of the entry's judge, or of the pixels."""
+        return _judges.metric_of(entry.judge)
+
+    def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
+        """Raise KerazooError unless the images of a split match the dataset's description."""
+        where = check_inputs(info, split, x)
+        if len(x) < 2:
+            raise KerazooError(f"{where}: there is one image; two or more are needed.")
+        if x.ndim != 4 or x.dtype != "uint8":
+            raise KerazooError(
+                f"{where}: x has shape {x.shape} and type {x.dtype}; expected images, uint8 (n, "
+                "height, width, channels)."
+            )
+
+    def training_network(self, model: keras.Model, recipe: Recipe) -> keras.Model:
+        """The model; a generator would reproduce augmented images, so augmentation is refused."""
+        if recipe.augments:
+            raise KerazooError(
+                "a generator reproduces augmentation. Leave out the augment_* fields."
+            )
+        return model
+
+    def compile_arguments(self, model: keras.Model) -> dict[str, Any]:
+        """Nothing: the model computes its own loss."""
+        return {}
+
+    def fit_arguments(self, split: Split) -> tuple[Any, ...]:
+        """Images alone."""
+        return (split.x,)
+
+    def problem(self, row: Mapping[str, float]) -> str | None:
+        """Collapse of a discriminator: always right, it gives the generator no gradient."""
+        if row.get("d_loss", COLLAPSED) >= COLLAPSED:
+            return None
+        return (
+            f"the discriminator collapsed: its loss fell to {row['d_loss']:.2g}, so the generator "
+            "learns nothing more. A smaller learning rate helps: --set learning_rate=..."
         )
 
+    def after_epoch(self, directory: Path, model: keras.Model, epoch: int, epochs: int) -> None:
+        """Write images of the same latents after 1, 2, 4, … epochs and the last."""
+        if epoch != epochs and epoch & (epoch - 1):
+            return
+        write_grid(generate(model, latents(model, SHOWN, seed=0)), _grid_path(directory, epoch))
 
-def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """The model itself; pictures that are changed at random would be learnt as they are."""
-    if recipe.augments:
-        raise KerazooError("a generator learns what it is shown: leave out augment_* fields.")
-    return model
+    def network(self, model: keras.Model) -> keras.Model:
+        """The generator."""
+        return networks_of(model)["generator"]
+
+    def inputs(self, model: keras.Model, data: Data) -> np.ndarray:
+        """Latents with seed 0, as many as the judge needs."""
+        return latents(model, _judges.judge_of(data).samples, seed=0)
+
+    def score(self, outputs: np.ndarray, data: Data) -> Outcome:
+        """Fréchet distance between generated images and the test split, in a judge's features.
+
+        The other metrics are the diversity of the generated images and, if the judge is a
+        classifier, the smallest and largest share of a class among them.
+        """
+        judge = _judges.judge_of(data)
+        samples = judge.look(as_images(outputs))
+        real = judge.look(data.test.x)
+        values = _judges.compare(samples, real)
+        balance = {"class_balance": list(samples.balance)} if samples.balance else {}
+        return Outcome(
+            metric=judge.metric,
+            value=values.pop("distance"),
+            standard_error=_frechet.bootstrap_error(samples.features, real.features),
+            examples=len(data.test),
+            also=values,
+            extra={**balance, "samples": judge.samples, **judge.about()},
+        )
+
+    def baselines(self, train: Split, data: Data) -> Baselines:
+        """Images of independent pixels; and as a limit real against real images."""
+        judge = _judges.judge_of(data)
+        real = judge.look(data.test.x)
+        seen = {
+            "independent_pixels": judge.look(independent_pixels(train.x, judge.samples)),
+            "real_against_real": judge.look(train.x[: judge.samples]),
+        }
+        values = {name: _judges.compare(found, real) for name, found in seen.items()}
+        for row in values.values():
+            row[judge.metric] = row.pop("distance")
+        return Baselines(
+            naive={"independent_pixels": values["independent_pixels"]},
+            limits={"real_against_real": values["real_against_real"]},
+        )
+
+    def write_plots(
+        self,
+        directory: Path,
+        title: str,
+        history: list[dict[str, float]],
+        outcome: Outcome,
+        data: Data,
+    ) -> None:
+        """Write learning curves, and images of the same latents over training."""
+        measure = metric(outcome.metric)
+        headline = f"{title}: {measure.title} {measure.show(outcome.value)}"
+        curves = [
+            Curve("d_loss", f"discriminator's loss, nats (chance: {math.log(2):.2f})"),
+            Curve("g_loss", "generator's loss, nats"),
+        ]
+        shown = [c for c in curves if history and c.key in history[0]] or [Curve("loss", "loss")]
+        save_learning_curves(directory, headline, history, shown)
+        epochs = range(1, len(history) + 1)
+        grids = {e: p for e in epochs if (p := _grid_path(directory, e)).exists()}
+        chosen = dict(sorted(grids.items())[-MOMENTS:])
+        if chosen:
+            save(over_training(headline, chosen), directory / "samples_over_training.png")
 
 
-def compile_arguments(model: keras.Model) -> dict[str, Any]:
-    """Nothing: the model computes its own loss."""
-    return {}
-
-
-def fit_arguments(split: Split) -> tuple[Any, ...]:
-    """Pictures alone."""
-    return (split.x,)
-
-
-def trouble(row: dict[str, float]) -> str | None:
-    """Whether the discriminator has collapsed: right about everything, it teaches nothing more."""
-    if row["d_loss"] >= COLLAPSED:
-        return None
-    return (
-        f"the discriminator collapsed: its loss fell to {row['d_loss']:.2g}, so it tells every "
-        "generated picture and the generator learns nothing more. A smaller learning rate helps: "
-        "--set learning_rate=..."
-    )
-
-
-def at_epoch(folder: Path, model: keras.Model, epoch: int, epochs: int) -> None:
-    """Draw the same latents after 1, 2, 4, … epochs and the last."""
-    if epoch != epochs and epoch & (epoch - 1):
-        return
-    write_grid(generate(model, latents(model, SHOWN, seed=0)), _grid_path(folder, epoch))
-
-
-def _grid_path(folder: Path, epoch: int) -> Path:
-    return folder / "samples" / f"epoch-{epoch:04d}.png"
+def _grid_path(directory: Path, epoch: int) -> Path:
+    return directory / "samples" / f"epoch-{epoch:04d}.png"
 
 
 def latents(model: keras.Model, n: int, seed: int) -> np.ndarray:
@@ -96,78 +164,29 @@ def latents(model: keras.Model, n: int, seed: int) -> np.ndarray:
     return np.random.RandomState(seed).standard_normal((n, size)).astype(np.float32)
 
 
-def generate(model: keras.Model, drawn: np.ndarray) -> np.ndarray:
-    """What the generator makes of latents: uint8 ``(n, height, width, channels)``."""
+def generate(model: keras.Model, latents: np.ndarray) -> np.ndarray:
+    """Images generated from latents: uint8 ``(n, height, width, channels)``."""
+    return as_images(engine.predict(networks_of(model)["generator"], latents))
+
+
+def as_images(outputs: np.ndarray) -> np.ndarray:
+    """Outputs of a generator as uint8."""
     import numpy as np
 
-    pictures = engine.predict(networks_of(model)["generator"], drawn)
-    return np.clip(np.rint(pictures), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(outputs), 0, 255).astype(np.uint8)
 
 
-def measure(model: keras.Model, data: Data) -> Outcome:
-    """The Fréchet distance of samples (latents of seed 0) to the test split, in a judge's features.
-
-    Beside it the diversity of the samples and, where the judge is a classifier, the smallest and
-    largest share of a class among them.
-    """
-    judge = judging.judge_of(data)
-    samples = judge.look(generate(model, latents(model, judge.samples, seed=0)))
-    real = judge.look(data.test.x)
-    figures = judging.figures(samples, real)
-    balance = {"class_balance": list(samples.balance)} if samples.balance else {}
-    return Outcome(
-        metric=judge.metric,
-        value=figures.pop("distance"),
-        standard_error=frechet.bootstrap_error(samples.features, real.features),
-        examples=len(data.test),
-        also=figures,
-        extra={**balance, "samples": judge.samples, **judge.about()},
-    )
-
-
-def baselines(train: Split, data: Data) -> Baselines:
-    """Pictures whose pixels are drawn one by one; and real against real, which is the floor."""
-    judge = judging.judge_of(data)
-    real = judge.look(data.test.x)
-    seen = {
-        "independent_pixels": judge.look(independent_pixels(train.x, judge.samples)),
-        "real_against_real": judge.look(train.x[: judge.samples]),
-    }
-    figures = {name: judging.figures(what, real) for name, what in seen.items()}
-    for row in figures.values():
-        row[judge.metric] = row.pop("distance")
-    return Baselines(
-        naive={"independent_pixels": figures["independent_pixels"]},
-        limits={"real_against_real": figures["real_against_real"]},
-    )
-
-
-def independent_pixels(pictures: np.ndarray, n: int) -> np.ndarray:
-    """``n`` pictures each of whose pixels is that of a picture drawn at random, seed 0."""
+def independent_pixels(images: np.ndarray, n: int) -> np.ndarray:
+    """``n`` images; each pixel comes from a training image chosen at random, seed 0."""
     import numpy as np
 
     random = np.random.RandomState(0)
-    flat = pictures.reshape(len(pictures), -1)
+    flat = images.reshape(len(images), -1)
     places = np.arange(flat.shape[1])
-    drawn = np.empty((n, flat.shape[1]), flat.dtype)
-    for row in drawn:  # one by one: the indices take eight times the memory of the pixels
+    chosen = np.empty((n, flat.shape[1]), flat.dtype)
+    for row in chosen:  # one by one: the indices take eight times the memory of the pixels
         row[:] = flat[random.randint(0, len(flat), flat.shape[1]), places]
-    return drawn.reshape(n, *pictures.shape[1:])
+    return chosen.reshape(n, *images.shape[1:])
 
 
-def write_pictures(
-    folder: Path, title: str, history: list[dict[str, float]], outcome: Outcome, data: Data
-) -> None:
-    """Write learning curves, and the grids of the same latents over training."""
-    measure = metric(outcome.metric)
-    headline = f"{title}: {measure.title} {measure.show(outcome.value)}"
-    coin = math.log(2)
-    curves = [
-        Curve("d_loss", f"discriminator's loss, nats (a coin: {coin:.2f})"),
-        Curve("g_loss", "generator's loss, nats"),
-    ]
-    save_learning_curves(folder, headline, history, curves)
-    grids = {e: p for e in range(1, len(history) + 1) if (p := _grid_path(folder, e)).exists()}
-    chosen = dict(sorted(grids.items())[-MOMENTS:])
-    if chosen:
-        save(over_training(headline, chosen), folder / "samples_over_training.png")
+register_task(Generation())

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
 from kerazoo.plots.regression import predicted_against_true
+from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split
-from kerazoo.tasks import _baselines as linear_models
-from kerazoo.tasks._inputs import check_inputs, refuse_tiny
-from kerazoo.tasks.base import Baselines, Outcome
-from kerazoo.training import engine
-from kerazoo.training.augmentation import with_augmentation
+from kerazoo.tasks import _baselines
+from kerazoo.tasks.base import Baselines, Outcome, Task, check_inputs, reject_tiny_spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,98 +21,117 @@ if TYPE_CHECKING:
 BOOTSTRAPS = 200
 
 
-def factory_options(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
-    """Shape of a row and number of targets."""
-    return {"input_shape": dataset.input_shape, "outputs": len(dataset.targets)}
+class Regression(Task):
+    """Float targets ``(n, targets)`` in natural units."""
 
+    name = "regression"
+    metrics = ("r2",)
+    needs: ClassVar[Mapping[str, str]] = {"targets": "the name of each output"}
 
-def check_split(info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise KerazooError unless the arrays of a split are what the dataset says."""
-    import numpy as np
+    def factory_options(self, dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
+        """Shape of a row and number of targets."""
+        return {"input_shape": dataset.input_shape, "outputs": len(dataset.targets)}
 
-    where = check_inputs(info, split, x)
-    if y.shape != (len(x), len(info.targets)) or y.dtype.kind != "f":
-        raise KerazooError(
-            f"{where}: y has shape {y.shape} and type {y.dtype}; expected floating-point numbers "
-            f"of shape ({len(x)}, {len(info.targets)})."
+    def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
+        """Raise KerazooError unless the arrays of a split match the dataset's description."""
+        import numpy as np
+
+        where = check_inputs(info, split, x)
+        if y.shape != (len(x), len(info.targets)) or y.dtype.kind != "f":
+            raise KerazooError(
+                f"{where}: y has shape {y.shape} and type {y.dtype}; expected floating-point "
+                f"numbers of shape ({len(x)}, {len(info.targets)})."
+            )
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise KerazooError(f"{where}: there are values that are NaN or infinite.")
+        if split == "train":
+            reject_tiny_spread(y, info.targets, where)
+        if split == "test":
+            reject_constant(y, info.targets, where)
+
+    def compile_arguments(self, model: keras.Model) -> dict[str, Any]:
+        """Mean squared error; for a model that scales its targets, in units of their spread.
+
+        So targets count alike, whatever their units, and no gradient is too small for Adam or too
+        large for float32. With one target, its error in natural units is a metric.
+        """
+        last = model.layers[-1]
+        if not isinstance(last, keras.layers.Normalization):
+            return {"loss": keras.losses.MeanSquaredError()}
+        spread = keras.ops.convert_to_numpy(last.variance) ** 0.5
+        spread = spread.clip(min=keras.config.epsilon())  # as the layer does
+
+        def standardized(true: Any, predicted: Any) -> Any:
+            return keras.ops.mean(keras.ops.square((true - predicted) / spread), axis=-1)
+
+        return {"loss": standardized, "metrics": ["mse"] if spread.size == 1 else None}
+
+    def score(self, outputs: np.ndarray, data: Data) -> Outcome:
+        """R² (mean over the targets) and the errors in natural units.
+
+        The standard error of R² comes from 200 bootstrap resamples of the test rows, seed 0. A
+        target that is constant in a resample has no R² there and does not count.
+        """
+        import numpy as np
+
+        predicted = outputs.astype(np.float64)
+        true = data.test.y.astype(np.float64)
+        random = np.random.RandomState(0)
+        draws = [random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS)]
+        differ = [(i, np.ptp(true[i], axis=0) > 0) for i in draws]
+        again = [r_squared(true[i][:, k], predicted[i][:, k]) for i, k in differ if k.any()]
+        return Outcome(
+            metric="r2",
+            value=r_squared(true, predicted),
+            standard_error=float(np.std(again, ddof=1)),
+            examples=len(true),
+            also=_errors(true, predicted),
+            raw=outputs.astype(np.float64),
         )
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise KerazooError(f"{where}: there are values that are NaN or infinite.")
-    if split == "train":
-        refuse_tiny(y, info.targets, where)
-    if split == "test":
-        refuse_constant(y, info.targets, where)
+
+    def baselines(self, train: Split, data: Data) -> Baselines:
+        """The training mean; and as a limit for linear models closed-form least squares."""
+        import numpy as np
+
+        true = data.test.y.astype(np.float64)
+        mean = np.broadcast_to(train.y.mean(axis=0), true.shape)
+        coefficients, intercept = _baselines.least_squares(train.x, train.y)
+        linear = data.test.x.astype(np.float64) @ coefficients + intercept
+        mean_values, linear_values = (
+            {"r2": r_squared(true, predicted), **_errors(true, predicted)}
+            for predicted in (mean, linear)
+        )
+        return Baselines(
+            naive={"training_mean": mean_values}, limits={"least_squares": linear_values}
+        )
+
+    def write_plots(
+        self,
+        directory: Path,
+        title: str,
+        history: list[dict[str, float]],
+        outcome: Outcome,
+        data: Data,
+    ) -> None:
+        """Write learning curves, and predictions against the truth."""
+        headline = f"{title}: test R² {outcome.value:.4f}"
+        key = "mse" if history and "mse" in history[0] else "loss"
+        curves = [Curve(key, "mean squared error", outcome.also["mse_natural"])]
+        if len(data.info.targets) > 1:  # their units may differ
+            curves = [Curve("loss", "loss")]
+        save_learning_curves(directory, headline, history, curves)
+        plot = predicted_against_true(headline, data.test.y, outcome.raw, data.info.targets)
+        save(plot, directory / "predicted_against_true.png")
 
 
-def refuse_constant(y: np.ndarray, names: Sequence[str], where: str) -> None:
-    """Raise KerazooError for test targets ``(n, outputs)`` of which one is always the same."""
+def reject_constant(y: np.ndarray, names: Sequence[str], where: str) -> None:
+    """Raise KerazooError if a test target in ``(n, outputs)`` is constant: R² is undefined."""
     for name, values in zip(names, y.T, strict=True):
         if values.min() == values.max():
             raise KerazooError(
-                f"{where}: the target {name!r} is {values[0]:g} in every row of the test split; "
-                "no R² can be measured on that. It takes more rows, or rows that differ."
+                f"{where}: target {name!r} is {values[0]:g} in every row of the test split, so R² "
+                "is undefined. Use more rows, or rows that differ."
             )
-
-
-def network_in_training(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """The model behind an input of its own, so that compiling leaves the model as it was."""
-    return with_augmentation(model, recipe)
-
-
-def compile_arguments(model: keras.Model) -> dict[str, Any]:
-    """Mean squared error; of a model that scales its targets, each in its own spread.
-
-    So targets count alike, whatever their units, and no gradient is too small for Adam or too large
-    for float32. Of one target the error in its own units is counted beside it, for people.
-    """
-    last = model.layers[-1]
-    if not isinstance(last, keras.layers.Normalization):
-        return {"loss": keras.losses.MeanSquaredError()}
-    spread = keras.ops.convert_to_numpy(last.variance) ** 0.5
-    spread = spread.clip(min=keras.config.epsilon())  # as the layer does
-
-    def standardised(true: Any, predicted: Any) -> Any:
-        return keras.ops.mean(keras.ops.square((true - predicted) / spread), axis=-1)
-
-    return {"loss": standardised, "metrics": ["mse"] if spread.size == 1 else None}
-
-
-def fit_arguments(split: Split) -> tuple[Any, ...]:
-    """Rows and targets."""
-    return split.x, split.y
-
-
-def trouble(row: dict[str, float]) -> str | None:
-    """Nothing beyond what every task looks for."""
-    return None
-
-
-def at_epoch(folder: Path, model: keras.Model, epoch: int, epochs: int) -> None:
-    """Nothing."""
-
-
-def measure(model: keras.Model, data: Data) -> Outcome:
-    """R² on the test split (of several targets: the mean of theirs) and the mean squared error.
-
-    The standard error of R² is that of 200 bootstrap resamples of the test rows, seed 0. A target
-    of which a resample holds one value only has no R² there and does not count.
-    """
-    import numpy as np
-
-    predicted = engine.predict(model, data.test.x).astype(np.float64)
-    true = data.test.y.astype(np.float64)
-    random = np.random.RandomState(0)
-    draws = [random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS)]
-    differ = [(i, np.ptp(true[i], axis=0) > 0) for i in draws]
-    again = [r_squared(true[i][:, k], predicted[i][:, k]) for i, k in differ if k.any()]
-    return Outcome(
-        metric="r2",
-        value=r_squared(true, predicted),
-        standard_error=float(np.std(again, ddof=1)),
-        examples=len(true),
-        also=_others(true, predicted),
-        raw=predicted,
-    )
 
 
 def r_squared(true: np.ndarray, predicted: np.ndarray) -> float:
@@ -124,7 +141,7 @@ def r_squared(true: np.ndarray, predicted: np.ndarray) -> float:
     return float((1 - residual / total).mean())
 
 
-def _others(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def _errors(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     import numpy as np
 
     errors = predicted - true
@@ -134,33 +151,4 @@ def _others(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     }
 
 
-def baselines(train: Split, data: Data) -> Baselines:
-    """Always the training mean; and, a linear model's limit, closed-form least squares."""
-    import numpy as np
-
-    true = data.test.y.astype(np.float64)
-    mean = np.broadcast_to(train.y.mean(axis=0), true.shape)
-    coefficients, intercept = linear_models.least_squares(train.x, train.y)
-    linear = data.test.x.astype(np.float64) @ coefficients + intercept
-    figures = {
-        name: {"r2": r_squared(true, said), **_others(true, said)}
-        for name, said in (("training_mean", mean), ("least_squares", linear))
-    }
-    return Baselines(
-        naive={"training_mean": figures["training_mean"]},
-        limits={"least_squares": figures["least_squares"]},
-    )
-
-
-def write_pictures(
-    folder: Path, title: str, history: list[dict[str, float]], outcome: Outcome, data: Data
-) -> None:
-    """Write learning curves, and predictions against the truth."""
-    headline = f"{title}: test R² {outcome.value:.4f}"
-    key = "mse" if history and "mse" in history[0] else "loss"
-    curves = [Curve(key, "mean squared error", outcome.also["mse_natural"])]
-    if len(data.info.targets) > 1:  # each may count in units of its own
-        curves = [Curve("loss", "loss")]
-    save_learning_curves(folder, headline, history, curves)
-    figure = predicted_against_true(headline, data.test.y, outcome.raw, data.info.targets)
-    save(figure, folder / "predicted_against_true.png")
+register_task(Regression())

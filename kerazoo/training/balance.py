@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kerazoo.errors import KerazooError
-from kerazoo.spec import Task
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from kerazoo.tasks.base import Task
+
 
 def require_classes(balance: bool, task: Task) -> None:
     """Raise KerazooError for a balance of what has no classes."""
-    if balance and task != "classification":
+    if balance and not task.has_classes:
         raise KerazooError("balance weighs classes; this data has none.")
 
 

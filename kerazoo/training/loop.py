@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerazoo import tasks
+from kerazoo import registry
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, KerazooError
 from kerazoo.spec import Data, Recipe, Split
@@ -83,7 +83,7 @@ def fit(
     keeper.written = keeper.state.epochs if keeper.state else 0
     title = f"{job.entry.name} seed {job.seed}"
     bar = Progress(title, recipe.epochs, steps, done_epochs=keeper.written, show=show)
-    batches = Batches(tasks.of(job.entry).fit_arguments(split), recipe.batch_size)
+    batches = Batches(registry.task_of(job.entry).fit_arguments(split), recipe.batch_size)
     epochs = Epochs(job, folder, batches, keeper, bar, steps, tensorboard, began)
     callbacks = [watcher(bar, stop_if_not_finite), at_epochs(epochs)]
     options = fit_options(job, split)
@@ -157,7 +157,7 @@ class Epochs:
         Raises:
             Diverged: loss or weights are no longer finite, or the task sees another trouble.
         """
-        job, task, last = self.job, tasks.of(self.job.entry), self.job.recipe.epochs
+        job, task, last = self.job, registry.task_of(self.job.entry), self.job.recipe.epochs
         row = {"epoch": epoch + 1, **{k: float(v) for k, v in logs.items()}}
         stop_if_not_finite(row["loss"], epoch, self.steps)
         before = self.keeper.state
@@ -169,11 +169,11 @@ class Epochs:
         )
         if not state.is_finite:  # the last step's update broke what its loss did not show
             stop_if_not_finite(math.nan, epoch, self.steps)
-        what = task.trouble(row)
+        what = task.problem(row)
         if what is not None:
             raise Diverged(f"the training failed in epoch {epoch + 1}: {what}")
         # Before the state is kept: an epoch that is on disk is not run again to draw it.
-        task.at_epoch(self.folder, job.model, epoch + 1, last)
+        task.after_epoch(self.folder, job.model, epoch + 1, last)
         self.keeper.reached(state, last=epoch + 1 == last)
         self.bar.update(epoch, self.steps, row["loss"], end=True)
         if self.tensorboard:
@@ -233,7 +233,7 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
     The validation split, unless it is trained on or has no targets; and the weight of each class.
     """
     options: dict[str, Any] = {}
-    arrays = tasks.of(job.entry).fit_arguments(job.data.validation)
+    arrays = registry.task_of(job.entry).fit_arguments(job.data.validation)
     if job.recipe.train_on == "train" and len(arrays) == 2 and len(arrays[0]):
         options["validation_data"] = Batches(arrays, engine.INFERENCE_BATCH).dataset()
     if job.recipe.balance:
@@ -262,8 +262,8 @@ def _adapt(model: keras.Model, split: Split) -> None:
 
 def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Model:
     """The network to fit in a phase, every optimizer variable there."""
-    task = tasks.of(job.entry)
-    net = task.network_in_training(job.model, job.recipe)
+    task = registry.task_of(job.entry)
+    net = task.training_network(job.model, job.recipe)
     net.compile(
         optimizer=phase.optimizer(job.recipe, steps),
         **task.compile_arguments(job.model),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, fingerprint, registry, tasks
+from kerazoo import building, fingerprint, registry
 from kerazoo._files import is_leftover, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_data
@@ -167,7 +167,8 @@ def train_job(
 
 def data_for(entry: Entry, recipe: Recipe) -> Data:
     """An entry's dataset, of a series with the recipe's look-back."""
-    return load_data(entry.dataset, lookback=recipe.lookback)
+    data = load_data(entry.dataset, lookback=recipe.lookback)
+    return dataclasses.replace(data, judge=entry.judge)
 
 
 def on_validation(data: Data) -> Data:
@@ -182,8 +183,8 @@ def on_validation(data: Data) -> Data:
 def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
     """Measure the trained model on the test split and write the rest of the run folder."""
     config = run.read_config(folder)
-    task, info = tasks.of(job.entry), job.data.info
-    outcome = task.measure(job.model, job.data)
+    task, info = registry.task_of(job.entry), job.data.info
+    outcome = task.evaluate(job.model, job.data)
     model = job.delivered(job.model)
     metrics = {**outcome.as_metrics(), "weights_sha256": fingerprint.of_weights(model)}
     validated = job.about.get("split") == "validation"
@@ -198,7 +199,7 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
     each = [round(s, 3) for s in state.epoch_seconds]
     write_json(folder / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
     if not validated:  # they say "test"
-        task.write_pictures(folder, job.entry.name, state.history, outcome, job.data)
+        task.write_plots(folder, job.entry.name, state.history, outcome, job.data)
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
     for leftover in filter(is_leftover, folder.iterdir()):

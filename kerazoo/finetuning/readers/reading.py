@@ -45,7 +45,7 @@ def kinds_of(model: Model) -> list[Kind]:
     kinds: list[Kind] = []
     for entry in model.entries.values():
         dataset = registry.get_dataset(entry.dataset)
-        if registry.task_of(entry) == "generation":
+        if registry.task_of(entry).name == "generation":
             kinds.append("drawing")
         elif dataset.windows is not None:
             kinds.append("series")

@@ -32,7 +32,7 @@ from kerazoo.finetuning.readers.user_data import (
 )
 from kerazoo.spec import Split
 from kerazoo.tasks import regression
-from kerazoo.tasks._inputs import refuse_tiny
+from kerazoo.tasks.base import reject_tiny_spread as refuse_tiny
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,7 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
     refuse_tiny(splits["train"].x, feature_names(columns), where)
     if not classes:
         refuse_tiny(splits["train"].y, target.names, where)
-        regression.refuse_constant(splits["test"].y, target.names, where)
+        regression.reject_constant(splits["test"].y, target.names, where)
     info = own_dataset(
         "table" if isinstance(source, type(frame)) else name_of(Path(source)),
         "classification" if classes else "regression",

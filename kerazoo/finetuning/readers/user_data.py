@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import fingerprint
+from kerazoo import fingerprint, registry
 from kerazoo.errors import KerazooError
-from kerazoo.spec import MAIN_METRIC, Data, Dataset, Split, Task
+from kerazoo.spec import Data, Dataset, Split
 from kerazoo.training.job import as_trained
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def name_of(path: Path) -> str:
     return name or "own_data"
 
 
-def own_dataset(name: str, task: Task, summary: str, **facts: Any) -> Dataset:
+def own_dataset(name: str, task: str, summary: str, **facts: Any) -> Dataset:
     """The description of a dataset that is in no registry."""
 
     def load() -> Mapping[str, Any]:
@@ -101,7 +101,7 @@ def own_dataset(name: str, task: Task, summary: str, **facts: Any) -> Dataset:
         summary=summary,
         **{
             "labels": (),
-            "metric": MAIN_METRIC[task],
+            "metric": registry.get_task(task).metrics[0],
             "licence": "the user's own",
             "source": "the user's own",
             "offline": True,
