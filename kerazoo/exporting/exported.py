@@ -84,6 +84,7 @@ def of_rows(
             "say that a value is missing, 1 and 0 are true and false",
         ),
         {c.input: names.get(c.input, c.input) for c in columns},
+        max((c.rounding for c in columns if c.categories is None), default=0.0),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 from kerazoo._files import write_text
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers._columns import Column, columns_from, encode, texts_of
-from kerazoo.finetuning.readers._csv import Table, as_numbers, is_missing, read_table
-from kerazoo.finetuning.readers._number_marks import Marks
+from kerazoo.finetuning.readers._csv import (
+    CsvOptions,
+    Table,
+    as_numbers,
+    is_missing,
+    options_from,
+    read_table,
+)
 from kerazoo.finetuning.readers._target import class_names
 from kerazoo.finetuning.readers.arrays import row_names
 from kerazoo.finetuning.readers.series import GAPS, values_of
@@ -69,13 +74,13 @@ def is_table(inputs: Any) -> bool:
     )
 
 
-def read_inputs(inputs: Any, whose: str, marks: Mapping[str, Marks] | None = None) -> Table:
+def read_inputs(inputs: Any, whose: str, options: CsvOptions | None = None) -> Table:
     """The one table that was given.
 
     Args:
         inputs: a CSV file, alone or in a list, a DataFrame, or an array of rows.
         whose: how messages call the model.
-        marks: see :func:`kerazoo.finetuning.readers._csv.read_table`.
+        options: how the file is written.
     """
     if isinstance(inputs, (list, tuple)):
         if len(inputs) != 1:
@@ -85,7 +90,7 @@ def read_inputs(inputs: Any, whose: str, marks: Mapping[str, Marks] | None = Non
         inputs = _frame(inputs)
     if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
         raise KerazooError(f"there is no file {os.fspath(inputs)}; give a CSV file.")
-    return read_table(inputs, least=1, marks=marks, columns=1)
+    return read_table(inputs, options, least=1, columns=1)
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ class TablePredictor:
                 raise KerazooError("gaps go with a series; this model reads rows of a table.")
             require_choice("gaps", gaps, GAPS)
             treatment = {**treatment, "gaps": gaps}
-        table = read_inputs(inputs, self.where, treatment["marks"])
+        table = read_inputs(inputs, self.where, options_from(treatment))
         if treatment["kind"] == "series":
             return _forecast(self.model, treatment, table.frame, table.where)
         return _predict_rows(self.model, self.config, table.frame, table.where)

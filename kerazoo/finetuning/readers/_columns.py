@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._csv import as_numbers, first_no_number, is_missing
+from kerazoo.finetuning.readers._csv import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.user_data import listed
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ class Column:
         input: name of the model's input; Keras allows no slash in it.
         categories: of a column of categories, the empty string for a missing one; None for
             numbers.
-        mean: of numbers: what a missing one is replaced with, the mean of the training split.
-        missing: of numbers: whether a feature tells where one is missing.
+        mean: of numbers, in the training split; a missing one is replaced with it.
+        missing: of numbers: a feature tells where one is missing.
+        std: of numbers: standard deviation in the training split; None in runs from before numbers
+            were standardized here.
     """
 
     name: str
@@ -36,15 +38,34 @@ class Column:
     categories: tuple[str, ...] | None = None
     mean: float = 0.0
     missing: bool = False
+    std: float | None = None
 
     @property
     def width(self) -> int:
-        """How many features it becomes."""
+        """Number of features."""
         return 1 + self.missing if self.categories is None else len(self.categories) + 1
+
+    @property
+    def offset(self) -> float:
+        """Number that is subtracted from each before it is divided by ``scale``."""
+        return 0.0 if self.std is None else self.mean
+
+    @property
+    def scale(self) -> float:
+        """Number that each is divided by."""
+        return 1.0 if self.std is None else self.std
+
+    @property
+    def rounding(self) -> float:
+        """Largest rounding of a raw number in float32, in standard deviations."""
+        return 1.2e-7 * (abs(self.offset) / self.scale + 4)
 
 
 def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray:
     """Rows as features: float32 ``(n, features)``, what the trained network takes.
+
+    Numbers are standardized before they are rounded to float32, so that time stamps keep their
+    seconds.
 
     Raises:
         KerazooError: a column is not there, or holds something else than numbers.
@@ -58,44 +79,30 @@ def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray
                 f"{where} has no column {c.name!r}; the model was trained with "
                 f"{listed([repr(k.name) for k in columns], 10)}."
             )
-        if c.categories is None:
-            parts.append(_encode_numbers(frame[c.name], c, where))
-        else:
+        values, at = frame[c.name], f"{where}, column {c.name!r}"
+        if c.categories is not None:
             place = {category: i for i, category in enumerate(c.categories, start=1)}
-            chosen = [place.get(t, 0) for t in texts_of(frame[c.name])]
+            chosen = [place.get(t, 0) for t in texts_of(values)]
             parts.append(np.eye(c.width, dtype=np.float32)[chosen])
+            continue
+        read = as_numbers(values, at)
+        numbers = read[0] if read else numbers_of(values, at)
+        gone = np.isnan(numbers)
+        features = [(np.where(gone, c.mean, numbers) - c.offset) / c.scale, gone]
+        parts.append(np.stack(features[: c.width], axis=1).astype(np.float32))
     return np.concatenate(parts, axis=1)
 
 
 def feature_names(columns: list[Column]) -> list[str]:
-    """What each feature of an encoded row says, in order."""
+    """A name for each feature of an encoded row, in order."""
     names = []
     for c in columns:
         if c.categories is None:
-            names += [c.name, f"{c.name} is missing"][: c.width]
+            whole = c.name if c.std is None else f"({c.name} - {c.offset:g}) / {c.scale:g}"
+            names += [whole, f"{c.name} is missing"][: c.width]
         else:
             names += [f"{c.name} is another", *(f"{c.name} is {k!r}" for k in c.categories)]
     return names
-
-
-def _encode_numbers(values: pd.Series, c: Column, where: str) -> np.ndarray:
-    import numpy as np
-
-    missing = is_missing(values)
-    if missing.all():
-        numbers = np.full(len(values), np.nan)
-    else:
-        read = as_numbers(values, f"{where}, column {c.name!r}")
-        if read is None:
-            row = first_no_number(values)
-            raise KerazooError(
-                f"{where}, column {c.name!r}: the model was trained with numbers here; line "
-                f"{values.index[row]} holds {values.iloc[row]!r}."
-            )
-        numbers = read[0]
-    gone = np.isnan(numbers)
-    filled = np.where(gone, c.mean, numbers).astype(np.float32)
-    return np.stack([filled, gone.astype(np.float32)][: c.width], axis=1)
 
 
 def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
@@ -109,7 +116,7 @@ def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
         inputs[c.input] = value = keras.Input((1,), dtype=kind, name=c.input)
         if c.categories is None:
             gone = keras.ops.isnan(value)
-            parts.append(keras.ops.where(gone, c.mean, value))
+            parts.append((keras.ops.where(gone, c.mean, value) - c.offset) / c.scale)
             if c.missing:
                 parts.append(keras.ops.cast(gone, "float32"))
         else:
@@ -122,7 +129,7 @@ def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
 
 
 def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
-    """Rows that :func:`takes_rows` makes these features of, ``(n, 1)`` for each input.
+    """Rows that :func:`takes_rows` makes these features of but for rounding, ``(n, 1)`` each.
 
     What the features do not tell apart is given as one: every category that training never had is
     another one, and a missing number without a feature that says so is the mean.
@@ -139,7 +146,8 @@ def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarra
         start += c.width
         if c.categories is None:
             gone = part[:, 1:].any(axis=1, keepdims=True)
-            rows[c.input] = np.where(gone, np.float32(np.nan), part[:, :1])
+            numbers = part[:, :1].astype(np.float64) * c.scale + c.offset
+            rows[c.input] = np.where(gone, np.nan, numbers).astype(np.float32)
         else:
             names = np.array([other_than(c), *c.categories], dtype=object)
             rows[c.input] = names[part.argmax(axis=1)][:, None]

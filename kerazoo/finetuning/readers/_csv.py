@@ -1,30 +1,88 @@
-"""Read a CSV file, or take a pandas DataFrame, and say clearly what is wrong with it."""
+"""Tables from CSV files and DataFrames; what a file leaves in doubt is an error."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.errors import KerazooError, first_line, unknown
-from kerazoo.finetuning.readers._number_marks import Marks, is_text, marks_of, without_marks
-from kerazoo.finetuning.readers.user_data import listed
+from kerazoo.errors import KerazooError, require_choice, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DELIMITERS = ",;\t|"
+HEAD = 65536  # characters from which the delimiter is told
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
-# Of these two may be names of a class too: "none" of the defects, "-" of the signs.
-NO_VALUE_OR_A_CLASS = ("none", "-")
+NO_VALUE_OR_A_CLASS = ("none", "-")  # may be names of a class too: of the defects, of the signs
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # how people write it, any case
 MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be read as one
+OTHER_MARK = {".": ",", ",": "."}
+MINUS = "\u2212"
+_BLANKS = " \u00a0\u2009\u202f"
+_UNIT = "(?:%|[$€£¥₹]|EUR|USD|GBP|CHF)"
+_DIGITS = r"[-+]?\d+"
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """How a CSV file is written. What is None is told by the file, or asked for.
+
+    Attributes:
+        sep: the delimiter, one character.
+        decimal: the decimal mark, ``"."`` or ``","``.
+        thousands: the mark between thousands: ``","``, ``"."``, ``" "`` or ``"'"``.
+        encoding: a codec of Python; UTF-8 may have a byte order mark.
+        na_values: texts that stand for a missing value, besides the usual ones.
+        date_format: of a series: how dates are written, as ``strptime`` takes it.
+        day_first: of a series: ``01/02/2024`` is the first of February.
+
+    Raises:
+        KerazooError: an option is none of these.
+    """
+
+    sep: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str = "utf-8"
+    na_values: tuple[str, ...] = ()
+    date_format: str | None = None
+    day_first: bool | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "na_values", tuple(map(str, self.na_values)))
+        if self.sep is not None and len(self.sep) != 1:
+            raise KerazooError(f"--sep is {self.sep!r}; give one character.")
+        require_choice("--decimal", self.decimal or ".", (".", ","))
+        require_choice("--thousands", self.thousands or ",", (",", ".", " ", "'"))
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise KerazooError(f"--decimal and --thousands are both {self.decimal!r}.")
+        if self.decimal is None and self.thousands in OTHER_MARK:
+            object.__setattr__(self, "decimal", OTHER_MARK[self.thousands])
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise KerazooError(
+                f"--encoding is {self.encoding!r}, which Python does not know; such as utf-8, "
+                "latin-1, cp1252 or utf-16."
+            ) from None
+
+
+def options_from(treatment: Mapping[str, Any]) -> CsvOptions:
+    """The options that a run's configuration keeps for later files."""
+    if "csv" in treatment:
+        return CsvOptions(**treatment["csv"])
+    marks = set(treatment.get("marks", {}).values())  # of a run from before there were options
+    decimal = "," if "1.234,5" in marks else "." if marks else None
+    return CsvOptions(decimal=decimal, day_first=treatment.get("day_first"))
 
 
 @dataclass(frozen=True)
@@ -32,215 +90,156 @@ class Table:
     """The rows of a CSV file or DataFrame.
 
     Attributes:
-        frame: the rows; text stays text, so that each column is judged later. The index is the
+        frame: the rows; text stays text, with its numbers as Python writes them. The index is the
             line of each row.
-        marks: of the columns whose numbers have decimal commas or marks between thousands: how
-            they are written. In ``frame`` they are already as Python writes them.
         where: how messages call it.
+        options: those that were given, with the decimal mark that was found. They read later files
+            of the same kind alike.
+        notes: how it was read, a line each, with an example.
     """
 
     frame: pd.DataFrame
-    marks: dict[str, Marks]
     where: str
+    options: CsvOptions
+    notes: tuple[str, ...]
 
 
 def read_table(
     source: str | os.PathLike[str] | pd.DataFrame,
+    options: CsvOptions | None = None,
     least: int = 2,
-    marks: Mapping[str, Marks] | None = None,
     columns: int = 2,
 ) -> Table:
     """Read a CSV file or DataFrame.
 
-    The delimiter (comma, semicolon, tab or bar), a decimal comma and marks between thousands are
-    found by themselves; a byte order mark, empty lines, and rows without any value at the end are
-    skipped; a first column without a name that holds whole numbers, as pandas writes its index,
-    is left out.
+    Empty lines, rows without any value at the end, columns without a name, and a first column
+    without a name that holds whole numbers, as pandas writes its index, are left out.
 
     Args:
         source: the file or DataFrame.
+        options: how it is written.
         least: rows that there must be.
-        marks: how the columns of the training data write their numbers; others are judged anew.
-        columns: that a file must have: where it takes several, one alone was told by another mark.
+        columns: that a file must have: where it takes several, one alone has another delimiter.
 
     Raises:
-        KerazooError: no file, an empty one, no text in UTF-8, no header, two columns of one name,
-            a line with too many fields, or fewer than ``least`` rows or ``columns``.
+        KerazooError: no file, an empty one, another encoding, no header, two columns of one name,
+            a line with too many fields, numbers that can be read in two ways, or fewer than
+            ``least`` rows or ``columns``.
     """
     import pandas as pd
 
+    options = options or CsvOptions()
+    sep, notes = ",", []
     if isinstance(source, pd.DataFrame):
-        frame, where, decimal_comma = _with_index_as_column(source), "the DataFrame", False
+        frame, where = _with_index_as_column(source), "the DataFrame"
         frame.columns = [str(c) for c in frame.columns]
-        _check_names(where, list(frame.columns))
         frame.index = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame))
     elif isinstance(source, (str, os.PathLike)):
         where = os.fspath(source)
-        frame, decimal_comma = _read_file(Path(source), columns)
+        text = _decoded(Path(source), options.encoding)
+        sep = options.sep or _delimiter(text[:HEAD])
+        frame = _split(text, sep, where, columns)
+        if sep != "," and options.sep is None:
+            notes.append(f"columns are separated by {sep!r} (--sep)")
     else:
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
+    frame, unnamed = _with_names_only(frame, where)
     if not len(frame.columns):
         raise KerazooError(f"{where} has no column.")
     if len(frame) < least:
         raise KerazooError(f"{where} has {len(frame)} row(s) of data; it takes more.")
-    found = {c: m for c in frame.columns if (m := marks_of(frame[c], decimal_comma=decimal_comma))}
-    found |= {c: m for c, m in (marks or {}).items() if c in frame.columns}
-    frame = _without_index(without_marks(frame, found))
-    return Table(frame, {c: m for c, m in found.items() if c in frame.columns}, where)
+    frame = _with_missing(frame, options.na_values)
+    frame, decimal, numbers = _with_plain_numbers(frame, options.decimal, sep == ",", where)
+    return Table(
+        frame, where, replace(options, decimal=decimal), tuple([*notes, *unnamed, *numbers])
+    )
 
 
 def read_test(test: Any, train: Table) -> Table:
-    """Read rows that are only measured on; their numbers are written as in the training data."""
-    more = read_table(test, least=1, marks=train.marks)
+    """Read rows that are only evaluated on, with the options of the training data."""
+    more = read_table(test, train.options, least=1)
     name = "the test DataFrame" if more.where == "the DataFrame" else more.where
     return replace(more, where=name)
 
 
-def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without the first column if it has no name and only tells the rows apart."""
-    if frame.columns[0]:
-        return frame
-    read = as_numbers(frame.iloc[:, 0], "the first column")
-    if read is not None and not read[1] and (read[0] % 1 == 0).all():
-        return frame.iloc[:, 1:]
-    name = "date" if read is None else "index"
-    while name in frame.columns:
-        name += "_"
-    return frame.set_axis([name, *frame.columns[1:]], axis=1)
-
-
-def _read_file(path: Path, columns: int) -> tuple[pd.DataFrame, bool]:
-    """The rows of a CSV file, and whether a comma in them is more likely a decimal one."""
-    import pandas as pd
-
+def _decoded(path: Path, encoding: str) -> str:
+    """The text of a file."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            head = file.read(65536)
-    except UnicodeDecodeError as error:
-        raise _no_utf8(path, error) from None
+        content = path.read_bytes()
     except OSError as error:
         raise KerazooError(f"{path} cannot be read: {error.strerror}.") from None
-    if not head.strip():
-        raise KerazooError(f"{path} is empty.")
-    if "\0" in head:
-        raise KerazooError(f"{path} holds zero bytes; it is no CSV file.")
+    utf8 = codecs.lookup(encoding).name == "utf-8"
     try:
-        delimiter = _delimiter(head)
-        header, before, first = _header(path, delimiter)
+        text = content.decode("utf-8-sig" if utf8 else encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise KerazooError(
+            f"{path}, line {line}: {content[error.start : error.end]!r} is no text in {encoding}. "
+            "Give --encoding, such as cp1252 (Western Windows), latin-1 or utf-16."
+        ) from None
+    if "\0" in text:
+        raise KerazooError(f"{path} holds zero bytes; it is no CSV file, or --encoding utf-16.")
+    if not text.strip():
+        raise KerazooError(f"{path} is empty.")
+    return text
+
+
+def _split(text: str, sep: str, where: str, columns: int) -> pd.DataFrame:
+    """The rows of a CSV file as text, by their lines; names may be empty."""
+    import pandas as pd
+
+    lines, rows, line = [], [], 1
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True, strict=True
+    )
+    try:
+        for row in reader:
+            if len(row) > 1 or any(row):
+                lines.append(line)
+                rows.append(row)
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise KerazooError(f"{path} cannot be read as CSV: {error}.") from None
+        raise KerazooError(
+            f"{where}, line {line}: {error}. Is a quotation mark never closed, or not written "
+            "twice inside a value in quotation marks?"
+        ) from None
+    filled = [place for place, row in enumerate(rows) if any(row)]
+    if not filled:
+        raise KerazooError(f"{where} is empty.")
+    header = [name.strip() for name in rows[filled[0]]]
+    data = slice(filled[0] + 1, filled[-1] + 1)
     if len(header) < columns:
         raise KerazooError(
-            f"{path} has one column only ({header[0][:40]!r}); columns are told by comma, "
-            "semicolon, tab or bar."
+            f"{where} has one column only ({header[0][:40]!r}); --sep says what separates columns."
         )
     if all(_is_number(name) for name in header if name):
         raise KerazooError(
-            f"{path} has no header: its first line, {', '.join(header[:4])} …, holds numbers. Add "
+            f"{where} has no header: its first line, {', '.join(header[:4])} …, holds numbers. Add "
             "a first line with the names of the columns."
         )
-    indexed = not header[0]  # as pandas writes its index
-    _check_names(str(path), header[1:] if indexed else header)
-    try:
-        with warnings.catch_warnings():  # of a field too many, which would be dropped
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                path,
-                sep=delimiter,
-                encoding="utf-8-sig",
-                dtype=str,
-                keep_default_na=False,
-                header=0,
-                names=header,
-                index_col=False,
-                skiprows=before,
-                skip_blank_lines=False,  # they count, so that a row's line is known
-                skipinitialspace=True,
-                on_bad_lines="error",
+    width = len(header)
+    for line, row in zip(lines[data], rows[data], strict=True):
+        if any(row[width:]):
+            raise KerazooError(
+                f"{where}, line {line}: {len(row)} fields, but the header names {width} columns. "
+                f"A value that holds the delimiter ({sep!r}), such as a decimal comma, must stand "
+                "in quotation marks; --sep gives another delimiter."
             )
-    except pd.errors.ParserWarning:
-        raise KerazooError(_too_many_fields(path, delimiter, len(header))) from None
-    except UnicodeDecodeError as error:
-        raise _no_utf8(path, error) from None
-    except pd.errors.ParserError as error:
-        if "Expected" in str(error) and "saw" in str(error):  # fields; it counts rows, not lines
-            raise KerazooError(_too_many_fields(path, delimiter, len(header))) from None
-        message = first_line(error).removeprefix("Error tokenizing data. C error: ")
-        if found := re.search(r"EOF inside string starting at row (\d+)", message):
-            row = int(found[1]) + 1  # more only where values before it span lines
-            message = f"a quotation mark that opens in line {row} or later is never closed"
-        raise KerazooError(f"{path} cannot be read as CSV: {message}.") from None
-    frame = frame.fillna("")  # a short line: what is not there is missing
-    frame.index = pd.Index(_lines(path, frame, first))
-    return frame[_is_row(path, frame)].copy(), delimiter != ","
+    padded = [row[:width] + [""] * (width - len(row)) for row in rows[data]]
+    return pd.DataFrame(padded, columns=header, index=lines[data], dtype=object)
 
 
-def _no_utf8(path: Path, error: UnicodeDecodeError) -> KerazooError:
-    """Which line of a file is no text in UTF-8."""
+def _delimiter(head: str) -> str:
+    """The delimiter that splits the first lines into most fields, the same number in each."""
+    lines = [line for line in head.splitlines()[:50] if line.strip()]
+    lines = lines[:-1] if len(lines) > 2 and len(head) >= HEAD else lines
 
-    def is_text(content: bytes) -> bool:
-        try:
-            content.decode()
-        except UnicodeDecodeError:
-            return False
-        return True
+    def fields(delimiter: str) -> tuple[int, int]:
+        counts = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter))
+        n, agree = counts.most_common(1)[0]
+        return (agree, n) if n > 1 else (0, 0)
 
-    with open(path, "rb") as file:
-        line = next((n for n, content in enumerate(file, start=1) if not is_text(content)), 1)
-    return KerazooError(
-        f"{path}, line {line}: no text in UTF-8 ({error.reason}). Save it as CSV with the encoding "
-        "UTF-8."
-    )
-
-
-def _is_row(path: Path, frame: pd.DataFrame) -> Any:
-    """Which lines are rows, bool ``(n,)``.
-
-    Blank ones are not. Delimiters without any value hold their place among the others, but not at
-    the end, where spreadsheets leave them.
-    """
-    import itertools
-
-    filled = (frame != "").any(axis=1).to_numpy()
-    rows = filled.copy()
-    last = frame.index[filled][-1] if filled.any() else 0
-    empty = set(frame.index[~filled & (frame.index < last)])
-    if empty:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = itertools.islice(enumerate(file, start=1), last)
-            blank = {number for number, line in lines if number in empty and not line.strip()}
-        rows |= frame.index.isin(empty - blank)
-    return rows
-
-
-def _lines(path: Path, frame: pd.DataFrame, first: int) -> Any:
-    """The line of the file in which each row begins, int64 ``(n,)``; a row may have several.
-
-    Args:
-        path: of the file.
-        frame: its rows.
-        first: the line of the first one.
-    """
-    import numpy as np
-
-    lines = np.arange(first, first + len(frame))
-    with open(path, "rb") as file:
-        if not any(b'"' in block for block in iter(lambda: file.read(2**20), b"")):
-            return lines
-    breaks = sum(frame[name].str.count("\n") for name in frame.columns).to_numpy(np.int64)
-    return lines + np.concatenate([[0], np.cumsum(breaks)[:-1]])
-
-
-def _header(path: Path, delimiter: str) -> tuple[list[str], int, int]:
-    """The names in the first line that is not empty, how many lines stand before, the next line."""
-    before = 0
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file, delimiter=delimiter)
-        for row in rows:
-            if any(name.strip() for name in row):
-                return [name.strip() for name in row], before, rows.line_num + 1
-            before = rows.line_num
-    return [""], before, before + 1
+    return max(DELIMITERS, key=lambda d: (fields(d), -DELIMITERS.index(d)))
 
 
 def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
@@ -260,46 +259,155 @@ def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.rename_axis(name).reset_index(drop=name in frame.columns)
 
 
-def _too_many_fields(path: Path, delimiter: str, most: int) -> str:
-    """Which line has more fields than the header."""
-    line, n = 1, 0
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-        for row in rows:
-            n = len(row)
-            if n > most:
-                break
-            line = rows.line_num + 1
-    where = f"{path}, line {line}: {n} fields" if n > most else f"{path}: a line has more fields"
-    return (
-        f"{where}, but the header names {most} columns. A value that holds the delimiter "
-        f"({delimiter!r}), such as a decimal comma, must stand in quotation marks."
+def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Without the columns that have no name; but a first one that holds no numbers is of dates."""
+    names, notes = list(frame.columns), []
+    if names and not names[0] and as_numbers(frame.iloc[:, 0], where) is None:
+        names[0] = "date"
+    for place in (i for i, name in enumerate(names) if i and not name):
+        held = frame.iloc[:, place].replace("", None).dropna()
+        if len(held):
+            notes.append(
+                f"column {place + 1} has no name and is left out (line {held.index[0]}: "
+                f"{held.iloc[0]!r})"
+            )
+    twice = [name for name, n in Counter(filter(None, names)).items() if n > 1]
+    if twice:
+        raise KerazooError(f"{where} has more than one column named {twice[0]!r}; rename one.")
+    return frame.set_axis(names, axis=1).loc[:, [bool(name) for name in names]], notes
+
+
+def _with_missing(frame: pd.DataFrame, words: tuple[str, ...]) -> pd.DataFrame:
+    """With nothing in place of what the user says stands for a missing value."""
+    import pandas as pd
+
+    numbers = [float(word) for word in words if _is_number(word)]
+    for name in frame.columns if words else ():
+        text = frame[name].astype(str).str.strip()
+        gone = text.isin(words) | pd.to_numeric(text, errors="coerce").isin(numbers)
+        left = frame[name].astype(object) if is_text(frame[name]) else frame[name]
+        frame = frame.assign(**{name: left.mask(gone, "" if is_text(left) else None)})
+    return frame
+
+
+def _pattern(decimal: str) -> re.Pattern[str]:
+    """How people write a number with this decimal mark.
+
+    ``-1,234.5``, ``1 234,5``, ``1'234``, ``(12)``, ``12-``, ``−3``, ``5 %``, ``$5``, ``1,5E-04``.
+    """
+    mark = rf"[{OTHER_MARK[decimal]}{_BLANKS}'’]"
+    sign, blank = "[-+\u2212]", rf"[{_BLANKS}]?"
+    return re.compile(
+        rf"(?P<open>\()?(?P<first>{sign}?)(?:{_UNIT}{blank})?(?P<second>{sign}?)"
+        rf"(?P<whole>[1-9]\d{{0,2}}(?P<mark>{mark})\d{{3}}(?:(?P=mark)\d{{3}})*|\d+|(?=\{decimal}\d))"
+        rf"(?:\{decimal}(?P<part>\d*))?(?P<power>[eE]{sign}?\d+)?"
+        rf"(?:{blank}{_UNIT})?(?P<last>-?)(?(open)\))"
     )
 
 
-def _delimiter(head: str) -> str:
-    """The delimiter that splits the first lines into most fields, the same number in each."""
-    lines = [line for line in head.splitlines()[:50] if line.strip()]
-    lines = lines[:-1] if len(lines) > 2 and len(head) >= 65536 else lines
+def _plain(text: str, pattern: re.Pattern[str]) -> str | None:
+    """A number as Python writes it; None for what is none in this pattern."""
+    found = pattern.fullmatch(text)
+    if found is None:
+        return None
+    signs = [s for s in found.group("first", "second", "last", "open") if s]
+    if len(signs) > 1:
+        return None
+    minus = "-" if signs and signs[0] != "+" else ""
+    whole = re.sub(r"\D", "", found["whole"])
+    part = f".{found['part']}" if found["part"] is not None else ""
+    return f"{minus}{whole}{part}{(found['power'] or '').replace(MINUS, '-')}"
 
-    def fields(delimiter: str) -> tuple[int, int]:
-        counts = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter))
-        n, agree = counts.most_common(1)[0]
-        return (agree, n) if n > 1 else (0, 0)
 
-    return max(DELIMITERS, key=lambda d: (fields(d), -DELIMITERS.index(d)))
+# A text as a number, with each decimal mark.
+READ = {decimal: partial(_plain, pattern=_pattern(decimal)) for decimal in OTHER_MARK}
 
 
-def _check_names(where: str, names: list[str]) -> None:
-    empty = [str(i) for i, name in enumerate(names, start=1) if not name]
-    if empty:
-        raise KerazooError(f"{where}: column {listed(empty)} has no name in the header.")
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice:
+def _with_plain_numbers(
+    frame: pd.DataFrame, decimal: str | None, point_is_decimal: bool, where: str
+) -> tuple[pd.DataFrame, str | None, list[str]]:
+    """The frame with its numbers as Python writes them, the decimal mark, and how they were read.
+
+    Args:
+        frame: the rows.
+        decimal: the decimal mark; by default the one with which alone some number can be read.
+        point_is_decimal: a point before three digits is a decimal one, where nothing says more.
+        where: how messages call the table.
+
+    Raises:
+        KerazooError: numbers can be read in two ways, need another decimal mark than others, or
+            have different units.
+    """
+    import pandas as pd
+
+    texts = {}
+    for name in frame.columns:
+        if is_text(frame[name]):
+            known = frame[name][~is_missing(frame[name])].astype(str).str.strip()
+            if not known.str.fullmatch(_DIGITS).all():
+                texts[name] = known
+    told = decimal or _decimal_mark(texts, point_is_decimal, where)
+    mark, notes = told or ".", []
+    for name, text in texts.items():
+        plain = text.str.replace(",", ".", regex=False) if mark == "," else text
+        odd = pd.to_numeric(plain, errors="coerce").isna()
+        odd |= (mark == ",") & text.str.contains(".", regex=False)
+        plain = plain.astype(object)
+        plain[odd] = text[odd].map(READ[mark])
+        unread = text[plain.isna()]
+        other = unread[unread.map(READ[OTHER_MARK[mark]]).notna()]
+        if len(unread) - len(other) > (1 - MOSTLY) * len(text):
+            continue  # words
+        if len(other):
+            raise KerazooError(
+                f"{_at(where, other)} is no number with the decimal mark {mark!r}, which "
+                f"{'--decimal says' if decimal else 'other numbers have'}. Write all alike, or "
+                "give another --decimal."
+            )
+        units = text.str.extract(f"({_UNIT})", expand=False).fillna("")[plain.notna()]
+        if units.nunique() > 1:
+            raise KerazooError(
+                f"{_at(where, text[units.index][units != units.iloc[0]])} has another unit than "
+                f"{text[units.index[0]]!r} in line {units.index[0]}; write all numbers alike."
+            )
+        changed = text[plain.notna() & (plain != text)]
+        if len(changed):
+            frame = frame.assign(**{name: frame[name].astype(object)})
+            frame.loc[changed.index, name] = plain[changed.index]
+            raw = changed.iloc[0]
+            how = f" (--decimal {mark})" if re.search("[.,]", raw) else ""
+            notes.append(f"{name}: {raw!r} read as {plain[changed.index[0]]}{how}")
+    return frame, told, notes
+
+
+def _decimal_mark(texts: Mapping[str, pd.Series], point_is_decimal: bool, where: str) -> str | None:
+    """The decimal mark with which alone some number can be read; None where it does not matter."""
+    for most in (1000, None):  # values of a column; all of them only where the first do not tell
+        doubt = None
+        for text in texts.values():
+            read = {d: text[:most].map(READ[d]) for d in READ}
+            known = {d: read[d].notna() for d in READ}
+            if (known["."] | known[","]).mean() < MOSTLY:
+                continue
+            for d, other in OTHER_MARK.items():
+                if (known[d] & ~known[other]).any():
+                    return d
+            two = known["."] & known[","] & (read["."] != read[","])
+            if point_is_decimal:
+                two &= text[:most].str.contains(",", regex=False)
+            if doubt is None and two.any():
+                doubt = text[:most][two]
+    if doubt is not None:
         raise KerazooError(
-            f"{where} has more than one column named {listed([repr(t) for t in twice])}; names "
-            "must differ."
+            f"{_at(where, doubt)} may be {READ['.'](doubt.iloc[0])} or {READ[','](doubt.iloc[0])}. "
+            "Say which with --decimal . or --decimal , (--thousands names the other mark)."
         )
+    return None
+
+
+def _at(where: str, values: pd.Series) -> str:
+    """The place and text of the first value."""
+    return f"{where}, line {values.index[0]}, column {values.name!r}: {values.iloc[0]!r}"
 
 
 def _is_number(text: str) -> bool:
@@ -310,19 +418,20 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def is_text(values: pd.Series) -> bool:
+    """Whether a column holds text rather than numbers or dates."""
+    return values.dtype == object or str(values.dtype) in ("str", "string", "category")
+
+
 def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     """The name of a column that the user has to choose; raises KerazooError if there is none."""
     names = list(frame.columns)
-    name = None if name is None else str(name)  # a DataFrame's may be numbers
     if name is None:
-        raise KerazooError(f"{what} is not said; choose one of the columns {', '.join(names)}.")
+        raise KerazooError(f"{what} is missing; choose one of the columns {', '.join(names)}.")
+    name = str(name)  # a DataFrame's may be numbers
     if name not in names:
-        error = unknown(what, name, names)
-        if any(_is_number(n) for n in names):
-            raise KerazooError(
-                f"{error} Some of these are numbers: does the first line hold the names?"
-            )
-        raise error
+        numbers = any(_is_number(n) for n in names)
+        raise unknown(what, name, names, "Does the first line hold the names?" if numbers else "")
     return name
 
 
@@ -342,8 +451,8 @@ def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
 def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
     """A column as float64 ``(n,)``, NaN where it is missing; None if it is not of numbers.
 
-    Beside it the places of the rows whose value is there, but no number (few, else it is not of
-    numbers). ``true`` and ``false`` are 1 and 0.
+    The second part are the places of the rows whose value is there, but no number (few, else the
+    column is not of numbers). ``true`` and ``false`` are 1 and 0.
 
     Raises:
         KerazooError: a value is infinite, or too large for float32.
@@ -352,17 +461,17 @@ def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
     import pandas as pd
 
     missing = is_missing(values)
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return values.to_numpy(dtype=np.float64, na_value=np.nan), []
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
+    if is_text(values):
         text = values.astype(str).str.strip()
         truth = text.str.lower()
         if truth[~missing].isin(["true", "false"]).all():
             text = truth.replace({"true": "1", "false": "0"})
         numbers = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, copy=True)
         numbers[missing] = np.nan
+    elif pd.api.types.is_numeric_dtype(values.dtype):
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        return None
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     known = int((~missing).sum())
     if not known or len(wrong) > (1 - MOSTLY) * known:
@@ -370,18 +479,33 @@ def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
     # Only now: "inf" may be a word among others.
     huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
     if len(huge):
-        what = "infinite" if np.isinf(numbers[huge[0]]) else "too large for float32"
-        raise KerazooError(f"{where}, line {values.index[huge[0]]}: the value is {what}.")
+        raise KerazooError(
+            f"{where}, line {values.index[huge[0]]}: {numbers[huge[0]]:g} is infinite or too large "
+            "for float32."
+        )
     return numbers, wrong.tolist()
 
 
-def first_no_number(values: pd.Series) -> int:
-    """The place of the first value that is there, but no number."""
+def numbers_of(values: pd.Series, where: str) -> Any:
+    """A column as float64 ``(n,)``, NaN where it is missing.
+
+    Raises:
+        KerazooError: a value is no number, infinite, or too large for float32.
+    """
     import numpy as np
     import pandas as pd
 
-    numbers = pd.to_numeric(values.astype(str).str.strip(), errors="coerce").isna().to_numpy()
-    return int(np.flatnonzero(numbers & ~is_missing(values))[0])
+    read = as_numbers(values, where)
+    if read is None and is_missing(values).all():
+        return np.full(len(values), np.nan)
+    if read is None or read[1]:
+        numbers = pd.to_numeric(values.astype(str).str.strip(), errors="coerce").isna()
+        row = int(np.flatnonzero(numbers & ~is_missing(values))[0])
+        raise KerazooError(
+            f"{where}, line {values.index[row]}: {values.iloc[row]!r} is no number. Correct it, "
+            "leave the row out, or name it with --na if it stands for a missing value."
+        )
+    return read[0]
 
 
 def target_columns(frame: pd.DataFrame, asked: str | tuple[str, ...] | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,8 @@ from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import (
-    as_numbers,
-    first_no_number,
-    is_missing,
+    CsvOptions,
+    numbers_of,
     read_table,
     target_columns,
 )
@@ -41,7 +41,9 @@ GAPS = ("refuse", "interpolate")
 FILL = "--gaps interpolate fills them by straight lines"
 
 
-def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
+def series_from(
+    source: Any, asked: Asked, segment: int | None = None, options: CsvOptions | None = None
+) -> Own:
     """The columns to forecast, checked, split in time order, scaled on the training split.
 
     Every target is forecast from its own past. Of the steps, in order, 70 % are train, 10 %
@@ -52,6 +54,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
         asked: how the user wants it to be read.
         segment: the rows that the trained LSTM, which is to be the start, takes in one step; kept
             where it divides the look-back, or that LSTM would not fit.
+        options: how the file is written.
 
     Raises:
         KerazooError: what ``read_table`` refuses; no target or horizon;
@@ -60,7 +63,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
     """
     import numpy as np
 
-    table = read_table(source, columns=1)
+    table = read_table(source, options, columns=1)
     frame, where = table.frame, table.where
     targets = target_columns(frame, asked.target)
     if asked.horizon is None:
@@ -117,7 +120,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
         segment = _segment(lookback)
     return Own(
         data=data,
-        found=_found(times, data, sizes, targets, where),
+        found=(*_found(times, data, sizes, targets, where), *table.notes),
         warnings=tuple(notes),
         treatment={
             "kind": "series",
@@ -128,7 +131,7 @@ def series_from(source: Any, asked: Asked, segment: int | None = None) -> Own:
             "lookback": lookback,
             "horizon": horizon,
             "gaps": asked.gaps,
-            "marks": {name: table.marks[name] for name in targets if name in table.marks},
+            "csv": asdict(table.options),
         },
         options={
             "input_shape": (lookback, len(targets)),
@@ -161,7 +164,7 @@ def values_of(
     import pandas as pd
 
     table = pd.DataFrame(
-        {name: _numbers(frame, name, where) for name in targets},
+        {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets},
         index=dates if dates is not None else pd.RangeIndex(len(frame)),
     )
     notes = []
@@ -190,19 +193,6 @@ def values_of(
         ]
         table = table.interpolate(limit_direction="both")
     return table, filled, notes
-
-
-def _numbers(frame: pd.DataFrame, name: str, where: str) -> np.ndarray:
-    read = as_numbers(frame[name], f"{where}, column {name!r}")
-    if read is None or read[1]:
-        if is_missing(frame[name]).all():
-            raise KerazooError(f"{where}: the target {name!r} has no value at all.")
-        row = read[1][0] if read else first_no_number(frame[name])
-        raise KerazooError(
-            f"{where}, line {frame.index[row]}: {frame[name].iloc[row]!r} in the target {name!r} "
-            "is no number."
-        )
-    return read[0]
 
 
 def _regular(

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._columns import Column, encode, feature_names, takes_rows, texts_of
-from kerazoo.finetuning.readers._csv import Table, as_numbers, read_table, read_test
+from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
+from kerazoo.finetuning.readers._csv import CsvOptions, Table, as_numbers, read_table, read_test
 from kerazoo.finetuning.readers._target import Target, rows_without_target, target_like, target_of
 from kerazoo.finetuning.readers.user_data import (
     Asked,
@@ -41,11 +41,17 @@ if TYPE_CHECKING:
 MOST_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
 FEWEST_ROWS = 10
+SAME = 1e-12  # of the largest number: what varies less is a constant that was rounded
 # Names of layers and operations beside the inputs, counted by Keras; it wants all to differ.
-TAKEN = re.compile(r"(features|mlp|linear_regression|where|isnan|cast|string_lookup)(_\d+)?", re.I)
+TAKEN = re.compile(
+    r"(features|mlp|linear_regression|where|isnan|cast|string_lookup|subtract|true_divide)(_\d+)?",
+    re.I,
+)
 
 
-def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
+def table_from(
+    source: Any, asked: Asked, test: Any = None, options: CsvOptions | None = None
+) -> Own:
     """Rows of a CSV file or DataFrame, encoded, split and ready to train on.
 
     Args:
@@ -53,6 +59,7 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
         asked: ``.target`` names the columns to predict, ``.task`` says how.
         test: likewise, the rows to measure on, of which nothing is learnt; by default a fifth of
             ``source``.
+        options: how the file is written.
 
     Raises:
         KerazooError: what ``read_table`` refuses; no target, or one that
@@ -61,7 +68,7 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
     """
     import numpy as np
 
-    table = read_table(source)
+    table = read_table(source, options)
     frame, where = table.frame, table.where
     target = target_of(frame, asked, where)
     rows, y = frame[target.known], target.y[target.known]
@@ -83,7 +90,7 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
         raise KerazooError(f"{where} has no column to learn from{but}.")
     splits = take(encode(inputs, columns, where), y, indices)
     warnings = [*rows_without_target(frame, target), *warnings]
-    found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}"]
+    found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}", *table.notes]
     if test is not None:
         more = read_test(test, table)
         known, splits["test"] = _test_rows(more, columns, target)
@@ -91,7 +98,6 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
         warnings += rows_without_target(more.frame, known)
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
-    refuse_tiny(splits["train"].x, feature_names(columns), where)
     if not classes:
         refuse_tiny(splits["train"].y, target.names, where)
         regression.reject_constant(splits["test"].y, target.names, where)
@@ -120,7 +126,7 @@ def table_from(source: Any, asked: Asked, test: Any = None) -> Own:
             "kind": "rows",
             "targets": names,
             "columns": [asdict(c) for c in columns],
-            "marks": table.marks,
+            "csv": asdict(table.options),
         },
         options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         delivered=lambda core: takes_rows(core, columns),
@@ -161,13 +167,15 @@ def columns_of(
         if read is not None:
             values, wrong = read
             known = values[train][~np.isnan(values[train])]
-            if len(known) == 0 or known.min() == known.max():
+            if len(known) == 0 or known.std() <= SAME * np.abs(known).max():
                 left_out.append(f"{name} (constant)")
             elif name in counting:
                 left_out.append(f"{name} (it only counts the rows)")
             else:
-                mean = float(known.mean())
-                columns.append(Column(name, key, None, mean, bool(np.isnan(values[train]).any())))
+                missing = len(known) < len(train)
+                # Rounded, so that the saved model takes off the same.
+                mean, std = float(np.float32(known.mean())), float(known.std())
+                columns.append(Column(name, key, None, mean, missing, std))
             if wrong:
                 first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
                 notes.append(f"{name}: {len(wrong)} value(s) are no number, so missing ({first})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,13 @@ from kerazoo._lazy import keras
 from kerazoo.datasets import _text as text
 from kerazoo.datasets._cache import home
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._csv import column, is_missing, read_table, read_test
+from kerazoo.finetuning.readers._csv import (
+    CsvOptions,
+    column,
+    is_missing,
+    read_table,
+    read_test,
+)
 from kerazoo.finetuning.readers._target import class_target, target_like
 from kerazoo.finetuning.readers.user_data import (
     Asked,
@@ -38,7 +45,13 @@ LEAST_KNOWN = 0.5  # share of the words that the given vocabulary should know
 STRINGS = "model_strings.keras"
 
 
-def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = None) -> Own:
+def texts_from(
+    source: Any,
+    asked: Asked,
+    start: Dataset | None,
+    test: Any = None,
+    options: CsvOptions | None = None,
+) -> Own:
     """Texts and classes of a CSV file or DataFrame, as token ids, split and ready to train on.
 
     Args:
@@ -46,6 +59,7 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
         asked: ``.text`` and ``.target`` name the columns.
         start: the dataset whose vocabulary is used; without it one is made of the training texts.
         test: likewise, the texts to measure on; by default a fifth of ``source``.
+        options: how the file is written.
 
     Raises:
         KerazooError: what ``read_table`` refuses; no text or target
@@ -53,7 +67,7 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
     """
     import numpy as np
 
-    table = read_table(source)
+    table = read_table(source, options)
     frame, where = table.frame, table.where
     name = column(frame, asked.text, "the column of texts (--text)")
     if isinstance(asked.target, tuple):
@@ -84,7 +98,10 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
     tokens = text.read_vocabulary(path)
     x = text.encode(texts, tokens, LENGTH)
     splits, left = take(x, y, indices), len(frame) - len(y)
-    found = [f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {target.why}"]
+    found = [
+        f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {target.why}",
+        *table.notes,
+    ]
     if test is not None:
         more = read_test(test, table)
         column(more.frame, name, f"the column of texts in {more.where}")
@@ -120,7 +137,12 @@ def texts_from(source: Any, asked: Asked, start: Dataset | None, test: Any = Non
             *notes_on_copies(data, "text"),
         ),
         test_given=test is not None,
-        treatment={"kind": "text", "text": name, "targets": [label]},
+        treatment={
+            "kind": "text",
+            "text": name,
+            "targets": [label],
+            "csv": asdict(table.options),
+        },
         extras=lambda folder, model: write_strings(folder, model, tokens),
     )
 
