@@ -1,4 +1,4 @@
-"""What kerazoo raises when the user, not the program, has to change something."""
+"""Errors that the user can fix, and checks of arguments that raise them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 
 
 class KerazooError(ValueError):
-    """A mistake the user can mend: says what is wrong, where, and what to do.
+    """An error that the user can fix: it says what happened, where, and what to do.
 
     The command line prints it without a traceback and ends with exit status 2.
     """
 
 
 class NotAtHand(KerazooError):
-    """Data that is not on this machine and cannot be fetched, or a file that nobody brought."""
+    """Data that is neither cached nor downloadable, or a file that is not on this machine."""
 
 
 class Diverged(KerazooError):
-    """The training loss became NaN or infinite; the last good state was kept."""
+    """Training has failed: the loss became NaN or infinite, or a GAN collapsed."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a training; the last finished epoch was saved and can be resumed."""
+    """Ctrl-C during training; the last finished epoch was saved and can be resumed."""
 
 
 def first_line(error: BaseException) -> str:
@@ -34,7 +34,7 @@ def first_line(error: BaseException) -> str:
 
 
 def install_hint(extra: str) -> str:
-    """How to install what an extra of kerazoo brings, from the registry or in a clone."""
+    """Command that installs an extra of kerazoo."""
     return f'pip install "kerazoo[{extra}]" (in a clone: pip install -e ".[{extra}]")'
 
 
@@ -48,49 +48,49 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> Keraz
 
 
 def require_whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
-    """A whole number within bounds as Python's own, which NumPy's are not; else a KerazooError."""
+    """The value as a Python int within bounds; raises KerazooError for anything else."""
     given = isinstance(value, Integral) and not isinstance(value, bool)
     if not given or value < least or (most is not None and value > most):
-        bounds = f"from {least:,} up" if most is None else f"from {least:,} to {most:,}"
-        raise KerazooError(f"{name} is {value!r}; it must be a whole number {bounds}.")
+        bounds = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
+        raise KerazooError(f"{name} is {value!r}; it must be an integer {bounds}.")
     return int(value)
 
 
 def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
-    """Raise KerazooError unless a value is one of a few words."""
+    """Raise KerazooError unless a value is one of the choices."""
     choices = tuple(choices)
     if value not in choices:
         raise KerazooError(f"{name} is {value!r}; choose {' or '.join(map(repr, choices))}.")
 
 
 def require_positive(whose: str, name: str, value: Any) -> int:
-    """An option that is a whole number from 1 up, as Python's own; else a KerazooError."""
+    """A model option as a Python int of at least 1; raises KerazooError for anything else."""
     return require_whole(f"{whose}: {name}", value)
 
 
 def require_sizes(whose: str, name: str, values: Any) -> None:
-    """Raise KerazooError unless an option is a list of whole numbers from 1 up."""
+    """Raise KerazooError unless an option is a list of positive integers."""
     if not isinstance(values, (tuple, list)):
-        raise KerazooError(f"{whose}: {name}={values!r}; give a list of whole numbers: [{values}].")
+        raise KerazooError(f"{whose}: {name}={values!r}; give a list of integers: [{values}].")
     for value in values:
         require_positive(whose, name, value)
 
 
 def require_flags(whose: str, **flags: Any) -> None:
-    """Raise KerazooError unless each option is True or False: ``"no"`` would count as True."""
+    """Raise KerazooError unless each option is a bool: ``"no"`` would count as True."""
     for name, value in flags.items():
         if not isinstance(value, bool):
             raise KerazooError(f"{whose}: {name}={value!r}; give True or False.")
 
 
 def require_name(kind: str, name: Any) -> None:
-    """Raise KerazooError unless what should be a name is text."""
+    """Raise KerazooError unless a name is a string."""
     if not isinstance(name, str):
-        raise KerazooError(f"{name!r} is no name of {kind}; give it as a string.")
+        raise KerazooError(f"{name!r} is not the name of {kind}; give a string.")
 
 
 def require_rank(whose: str, shape: Sequence[int], *ranks: int) -> None:
-    """Raise KerazooError unless an ``input_shape`` has as many numbers as the model takes."""
+    """Raise KerazooError unless an ``input_shape`` has a rank that the model takes."""
     if len(shape) not in ranks:
         kinds = {1: "(columns,)", 3: "(height, width, channels)"}
         wanted = " or ".join(kinds[rank] for rank in ranks)

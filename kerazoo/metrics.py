@@ -1,6 +1,6 @@
-"""What is measured: the metrics that references hold, which way is better, how a figure is written.
+"""Metrics: direction, title and format.
 
-Standard library only, since ``kerazoo list`` shows figures without Keras.
+Standard library only, since ``kerazoo list`` shows results without Keras.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure that a trained model gets on the test split.
+    """A metric of a trained model on a split.
 
     Attributes:
         name: as in references and ``metrics.json``.
-        title: as a reader expects it.
-        higher_is_better: whether a larger figure is the better one.
-        digits: shown after the decimal point; more of a figure in natural units that is small.
-        percent: whether a fraction is shown as a percentage.
-        short: for narrow columns; the title if empty.
-        natural_units: whether it counts in units that may be of any size.
+        title: name for readers.
+        higher_is_better: a larger value is better.
+        digits: digits after the decimal point; small values in natural units get more.
+        percent: the value is a fraction, shown as a percentage.
+        short: title for narrow columns; the title itself if empty.
+        natural_units: the unit may be of any size.
     """
 
     name: str
@@ -36,26 +36,26 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        """Which way is better."""
+        """Direction of better values."""
         return "↑" if self.higher_is_better else "↓"
 
     def show(self, value: float) -> str:
-        """A figure with its unit: ``99.45 %`` or ``0.0262``."""
+        """A value with its unit: ``99.45 %`` or ``0.0262``."""
         return f"{self.number(value)} %" if self.percent else self.number(value)
 
-    def number(self, value: float, beside: float | None = None) -> str:
-        """A figure without its unit: ``99.45`` or ``0.0262``; as exact as the one ``beside`` it."""
-        digits = self._digits(value if beside is None else beside)
+    def number(self, value: float, like: float | None = None) -> str:
+        """A value without its unit, with the digits of ``like`` if given."""
+        digits = self._digits(value if like is None else like)
         return f"{100 * value if self.percent else value:.{digits}f}"
 
     def _digits(self, value: float) -> int:
-        """Places after the point: of a small figure in natural units three that say something."""
+        """Digits after the point; three significant ones for small values in natural units."""
         if not self.natural_units or not 0 < abs(value) < 1:
             return self.digits
         return max(self.digits, 2 - math.floor(math.log10(abs(value))))
 
     def as_given(self, value: float) -> str:
-        """A figure of others with the digits that they gave, and its unit."""
+        """A published value with all its digits and its unit."""
         digits = -int(Decimal(repr(value)).as_tuple().exponent)
         if self.percent:
             return f"{100 * value:.{max(0, digits - 2)}f} %"
@@ -70,15 +70,15 @@ class Metric:
         return f"{self.number(mean)}{spread}{unit}" + (f" (n = {n})" if n else "")
 
     def is_better(self, value: float, other: float) -> bool:
-        """Whether ``value`` is truly better than ``other``; NaN never is."""
+        """True if ``value`` is strictly better than ``other``; False for NaN."""
         return value > other if self.higher_is_better else value < other
 
 
 _ALL = (
     Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True),
     Metric("r2", "R²", higher_is_better=True),
-    Metric("mse", "MSE (standardised)", higher_is_better=False, short="MSE"),
-    Metric("mae", "MAE (standardised)", higher_is_better=False, short="MAE"),
+    Metric("mse", "MSE (standardized)", higher_is_better=False, short="MSE"),
+    Metric("mae", "MAE (standardized)", higher_is_better=False, short="MAE"),
     Metric(
         "mse_natural",
         "MSE (natural units)",
@@ -109,7 +109,7 @@ METRICS = {m.name: m for m in _ALL}
 
 
 def metric(name: str) -> Metric:
-    """The metric of a name; one that kerazoo does not know is shown plainly, higher is better."""
+    """The metric of a name; for an unknown one higher is better."""
     if name in METRICS:
         return METRICS[name]
     if judged := re.fullmatch(r"fd_(\w+)_10k", name):
@@ -119,7 +119,7 @@ def metric(name: str) -> Metric:
 
 
 def best_naive(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:
-    """The best naive model and its figure in the main metric; None if none was measured."""
+    """Name and value of the best baseline in the main metric; None without baselines."""
     if not baselines:
         return None
     choose = max if measure.higher_is_better else min
@@ -128,12 +128,12 @@ def best_naive(baselines: Mapping[str, float], measure: Metric) -> tuple[str, fl
 
 
 def plain(name: str) -> str:
-    """The name of a baseline or limit as a reader sees it: ``repeat last``."""
+    """Name of a baseline or limit for readers: ``repeat last``."""
     return name.replace("_", " ")
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a reader expects them: ``40 s``, ``12 min``, ``1.5 h``."""
+    """Seconds for readers: ``40 s``, ``12 min``, ``1.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

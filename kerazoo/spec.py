@@ -1,6 +1,6 @@
-"""The words of kerazoo as typed data: Recipe, Entry, Model, Dataset, Published, Data.
+"""Recipe, Entry, Model, Dataset, Published, Data: the zoo as typed data.
 
-Standard library only, so that everything that merely looks (``kerazoo list``) starts at once.
+Standard library only, so that ``kerazoo list`` starts at once.
 """
 
 from __future__ import annotations
@@ -24,194 +24,162 @@ OptimizerName = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["constant", "cosine", "warmup_cosine"]
 InterpolationName = Literal["bilinear", "nearest"]
 TrainingSplit = Literal["train", "train+validation"]
+FIXED = (
+    "Settings of the model or the dataset, such as the horizon of a series, belong to the entry "
+    "(kerazoo finetune and kerazoo.build take others)."
+)
+
+
+def _within(low: float, high: float, default: Any = dataclasses.MISSING, **metadata: Any) -> Any:
+    """A field whose value must lie between two bounds."""
+    return field(default=default, metadata={"range": (low, high), **metadata})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The training settings of one model on one dataset.
+    """Training settings of one model on one dataset.
 
-    The loss does not stand here: it follows from the model's last activation, so that it cannot
+    The loss is no setting: it follows from the model's last activation, so that it cannot
     contradict it. A default of this class never changes: recorded evidence relies on it.
 
     Attributes:
         epochs: passes over the training data; the last one is reported.
         batch_size: examples per optimizer step; the last, smaller batch of an epoch is kept.
         optimizer: ``adam`` (Kingma & Ba 2015), ``adamw`` (Loshchilov & Hutter 2019) or ``sgd``.
-        learning_rate: the peak learning rate.
-        schedule: ``constant``; ``cosine`` from the peak to zero over all steps; ``warmup_cosine``,
-            which before that rises linearly from zero over the first ``warmup`` of the steps.
-        warmup: of ``warmup_cosine`` only, a fraction of all steps.
-        momentum: of ``sgd`` only (Nesterov's form with ``nesterov``).
-        nesterov: of ``sgd`` only.
-        beta_1: decay of the first moment, of ``adam`` and ``adamw`` only.
-        weight_decay: of ``adamw`` and ``sgd``: each step takes away this fraction of every weight,
-            times the learning rate (decoupled from the gradient).
-        clip_norm: the gradient of all weights together is cut to this length; None leaves it.
+        learning_rate: peak learning rate.
+        schedule: ``constant``; ``cosine`` from the peak to zero over all steps; or
+            ``warmup_cosine``, which first rises linearly from zero over ``warmup`` of the steps.
+        warmup: fraction of all steps; for ``warmup_cosine``.
+        momentum: for ``sgd``.
+        nesterov: Nesterov's form of momentum; for ``sgd``.
+        beta_1: decay of the first moment; for ``adam`` and ``adamw``.
+        weight_decay: fraction of every weight that each step subtracts, times the learning rate
+            (decoupled from the gradient); for ``adamw`` and ``sgd``.
+        clip_norm: largest global norm of the gradient; None leaves it.
         augment_flip: mirror left and right at random.
         augment_shift: random translation, up to this fraction of height and width.
-        augment_rotate: random rotation, up to this many degrees either way.
+        augment_rotate: random rotation, up to this many degrees in either direction.
         augment_zoom: random zoom in or out, up to this fraction.
-        augment_interpolation: how pixels between pixels are made. ``bilinear`` blurs a little;
-            ``nearest`` shifts by whole pixels, so that what is seen in training is as sharp as
-            what is seen later.
+        augment_interpolation: ``bilinear`` blurs a little; ``nearest`` keeps training images as
+            sharp as test images.
         train_on: ``train`` alone, or ``train+validation`` once every choice is made.
-        train_examples: use only the first so many training examples; None uses all.
-        lookback: of series only: how many past values the model sees; None means the dataset's.
-        head_epochs: the first so many of the epochs train the model's new last layers only, at
-            the constant ``head_learning_rate``; then all of it, along the schedule. For
-            fine-tuning.
-        head_learning_rate: of those epochs.
-        balance: of classification only: weigh each example so that all classes weigh the same.
+        train_examples: number of training examples to use, the first ones; None uses all.
+        lookback: past values that the model sees; for series. None means the dataset's.
+        head_epochs: number of the first epochs that train the new last layers only, at the
+            constant ``head_learning_rate``; then all layers train. For fine-tuning.
+        head_learning_rate: learning rate of those epochs.
+        balance: weight the examples so that all classes count the same; for classification.
     """
 
-    epochs: int
-    batch_size: int = 128
+    epochs: int = _within(1, 100_000)
+    batch_size: int = _within(1, 1_000_000, 128)
     optimizer: OptimizerName = "adam"
-    learning_rate: float = 1e-3
+    learning_rate: float = _within(1e-12, 1e6, 1e-3)
     schedule: ScheduleName = "constant"
-    warmup: float = 0.0
-    momentum: float = 0.0
-    nesterov: bool = False
-    beta_1: float = 0.9
-    weight_decay: float = 0.0
-    clip_norm: float | None = None
+    warmup: float = _within(0.0, 0.9, 0.0)
+    momentum: float = _within(0.0, 0.9999, 0.0, optimizers=("sgd",))
+    nesterov: bool = field(default=False, metadata={"optimizers": ("sgd",)})
+    beta_1: float = _within(0.0, 0.9999, 0.9, optimizers=("adam", "adamw"))
+    weight_decay: float = _within(0.0, 100.0, 0.0, optimizers=("adamw", "sgd"))
+    clip_norm: float | None = _within(1e-6, 1e6, None)
     augment_flip: bool = False
-    augment_shift: float = 0.0
-    augment_rotate: float = 0.0
-    augment_zoom: float = 0.0
+    augment_shift: float = _within(0.0, 0.9, 0.0)
+    augment_rotate: float = _within(0.0, 180.0, 0.0)
+    augment_zoom: float = _within(0.0, 0.9, 0.0)
     augment_interpolation: InterpolationName = "bilinear"
     train_on: TrainingSplit = "train"
-    train_examples: int | None = None
-    lookback: int | None = None
-    head_epochs: int = 0
-    head_learning_rate: float = 1e-3
+    train_examples: int | None = _within(1, math.inf, None)
+    lookback: int | None = _within(1, 100_000, None)
+    head_epochs: int = _within(0, 100_000, 0)
+    head_learning_rate: float = _within(1e-12, 1e6, 1e-3)
     balance: bool = False
 
     def __post_init__(self) -> None:
-        hints = _hints()
         for f in dataclasses.fields(self):
-            object.__setattr__(self, f.name, _checked(f.name, getattr(self, f.name), hints[f.name]))
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                bounds = f"between {low:g} and {high:g}" if high < math.inf else f"from {low:g} up"
-                raise KerazooError(f"recipe field {name} is {value!r}; it must lie {bounds}.")
-        for name, owners in _OPTIMIZER_FIELDS.items():
-            changed = getattr(self, name) != Recipe.__dataclass_fields__[name].default
-            if changed and self.optimizer not in owners:
-                wanted = " or ".join(f"optimizer={o!r}" for o in owners)
-                raise KerazooError(f"recipe field {name} is for {wanted}, not {self.optimizer!r}.")
+            value = _checked(f.name, getattr(self, f.name), _hints()[f.name])
+            object.__setattr__(self, f.name, value)
+            low, high = f.metadata.get("range", (-math.inf, math.inf))
+            if f.metadata.get("range") and value is not None and not low <= value <= high:
+                bounds = f"between {low:g} and {high:g}" if high < math.inf else f"at least {low:g}"
+                raise KerazooError(f"recipe field {f.name} is {value!r}; it must be {bounds}.")
+        for f in dataclasses.fields(self):
+            owners = f.metadata.get("optimizers")
+            if owners and getattr(self, f.name) != f.default and self.optimizer not in owners:
+                raise KerazooError(
+                    f"recipe field {f.name} is for optimizer {' or '.join(owners)}, not "
+                    f"{self.optimizer!r}."
+                )
         if (self.warmup > 0) != (self.schedule == "warmup_cosine"):
             raise KerazooError(
                 "recipe fields warmup (above 0) and schedule='warmup_cosine' go together."
             )
-
         if self.head_epochs > self.epochs:
             raise KerazooError(
-                f"recipe field head_epochs is {self.head_epochs}; of {self.epochs} epochs it can "
-                "be at most all."
+                f"recipe field head_epochs is {self.head_epochs}; it must be at most epochs, "
+                f"{self.epochs}."
             )
 
     @property
     def augments(self) -> bool:
-        """Whether training pictures are changed at random."""
+        """Random changes of the training images are on."""
         return any((self.augment_flip, self.augment_shift, self.augment_rotate, self.augment_zoom))
 
-    def in_play(self) -> dict[str, Any]:
-        """The fields that play a part in the training, in their order: for a reader.
+    def in_use(self) -> dict[str, Any]:
+        """The fields that affect the training run, in their order; for readers.
 
-        Left out is what is off (None, False or 0), and what belongs to something that this recipe
-        does not do.
+        Fields that are off (None, False or 0) or belong to something that is off are left out.
         """
         moves = self.augment_shift or self.augment_rotate or self.augment_zoom
-        all_trains = self.head_epochs < self.epochs  # in some epochs at least
-        belongs = {
-            "learning_rate": all_trains,
-            "schedule": all_trains,
-            "warmup": all_trains,
+        all_layers_train = self.head_epochs < self.epochs
+        relevant = {
+            "learning_rate": all_layers_train,
+            "schedule": all_layers_train,
+            "warmup": all_layers_train,
             "nesterov": self.momentum,
-            "beta_1": self.optimizer in _OPTIMIZER_FIELDS["beta_1"],
+            "beta_1": self.optimizer != "sgd",
             "augment_interpolation": moves,
             "head_learning_rate": self.head_epochs,
         }
         return {
-            name: value for name, value in vars(self).items() if value and belongs.get(name, True)
+            name: value for name, value in vars(self).items() if value and relevant.get(name, True)
         }
 
     def replace(self, **changes: Any) -> Recipe:
-        """This recipe with some fields changed; raises KerazooError for a field it has not."""
-        names = [f.name for f in dataclasses.fields(self)]
+        """This recipe with some fields changed; raises KerazooError for an unknown field."""
         for name in changes:
-            if name not in names:
-                raise unknown("recipe field", name, names, FIXED)
+            if name not in _hints():
+                raise unknown("recipe field", name, _hints(), FIXED)
         return dataclasses.replace(self, **changes)
 
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000),
-    "batch_size": (1, 1_000_000),
-    "learning_rate": (1e-12, 1e6),
-    "head_epochs": (0, 100_000),
-    "head_learning_rate": (1e-12, 1e6),
-    "warmup": (0.0, 0.9),
-    "momentum": (0.0, 0.9999),
-    "beta_1": (0.0, 0.9999),
-    "clip_norm": (1e-6, 1e6),
-    "weight_decay": (0.0, 100.0),
-    "augment_shift": (0.0, 0.9),
-    "augment_rotate": (0.0, 180.0),
-    "augment_zoom": (0.0, 0.9),
-    "train_examples": (1, math.inf),
-    "lookback": (1, 100_000),
-}
-_OPTIMIZER_FIELDS: dict[str, tuple[str, ...]] = {
-    "momentum": ("sgd",),
-    "nesterov": ("sgd",),
-    "beta_1": ("adam", "adamw"),
-    "weight_decay": ("adamw", "sgd"),
-}
-
-
-FIXED = (
-    "What belongs to the model or the dataset, such as the horizon of a series, is the entry's own "
-    "(kerazoo finetune and kerazoo.build take others)."
-)
-
-
 def _checked(name: str, value: Any, hint: Any) -> Any:
-    """The value as the type that the recipe field wants, or a KerazooError that says which."""
-    wanted, optional = _kind_of(hint)
+    """The value as the type of its recipe field; raises KerazooError if it is another."""
+    kind, optional = _kind_of(hint)
     if optional and value is None:
         return None
-    if wanted is bool:
-        if not isinstance(value, bool):
-            raise KerazooError(f"recipe field {name} is {value!r}; it must be True or False.")
+    if kind is bool and isinstance(value, bool):
         return value
-    if wanted is int:
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise KerazooError(f"recipe field {name} is {value!r}; it must be a whole number.")
+    if kind is int and isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
-    if wanted is float:
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise KerazooError(f"recipe field {name} is {value!r}; it must be a number.")
-        if not math.isfinite(value):
-            raise KerazooError(f"recipe field {name} is {value!r}; it must be finite.")
-        return float(value)
-    choices = get_args(hint)
-    if value not in choices:
-        raise KerazooError(
-            f"recipe field {name} is {value!r}; choose one of {', '.join(map(repr, choices))}."
-        )
-    return value
+    if kind is float and isinstance(value, Real) and not isinstance(value, bool):
+        if math.isfinite(value):
+            return float(value)
+    elif kind not in _KINDS and value in get_args(hint):
+        return value
+    wanted = _KINDS.get(kind) or "one of " + ", ".join(map(repr, get_args(hint)))
+    raise KerazooError(f"recipe field {name} is {value!r}; it must be {wanted}.")
 
 
-@functools.cache  # evaluating them took half of the time in which the registry fills
+_KINDS = {bool: "True or False", int: "an integer", float: "a finite number"}
+
+
+@functools.cache  # evaluating the annotations took half of the registry's start-up
 def _hints() -> dict[str, Any]:
     return get_type_hints(Recipe)
 
 
 def _kind_of(hint: Any) -> tuple[Any, bool]:
-    """The type that a field holds, and whether it may be None."""
+    """Type of a field, and if it may be None."""
     for kind in (int, float):
         if hint == (kind | None):
             return kind, True
@@ -220,21 +188,17 @@ def _kind_of(hint: Any) -> tuple[Any, bool]:
 
 def parse_recipe_value(name: str, text: str) -> Any:
     """Read ``text`` as the type of the recipe field ``name`` (for ``--set NAME=TEXT``)."""
-    hints = _hints()
-    if name not in hints:
-        raise unknown("recipe field", name, hints, FIXED)
-    wanted, optional = _kind_of(hints[name])
+    if name not in _hints():
+        raise unknown("recipe field", name, _hints(), FIXED)
+    kind, optional = _kind_of(_hints()[name])
     if optional and text.lower() in ("none", "null", ""):
         return None
-    if wanted is bool and text.lower() in ("true", "yes", "1", "false", "no", "0"):
+    if kind is bool and text.lower() in ("true", "yes", "1", "false", "no", "0"):
         return text.lower() in ("true", "yes", "1")
     try:
-        if wanted in (int, float):
-            return wanted(text)
+        return kind(text) if kind in (int, float) else text
     except ValueError:
-        kind = "a number" if wanted is float else "a whole number"
-        raise KerazooError(f"recipe field {name} is {text!r}; it must be {kind}.") from None
-    return text
+        raise KerazooError(f"recipe field {name} is {text!r}; it must be {_KINDS[kind]}.") from None
 
 
 Tier = Literal["full", "smoke"]
@@ -243,13 +207,13 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A figure of somebody else's, never mixed with ours.
+    """A result published by others, shown apart from ours.
 
     Attributes:
-        value: the figure, in the unit of ``metric``.
-        metric: what was measured, for example ``accuracy``.
+        value: the result, in the unit of ``metric``.
+        metric: name of the metric, for example ``accuracy``.
         source: paper and table, or project and file.
-        conditions: what matters for a comparison: epochs, number of runs, how the epoch was chosen.
+        conditions: epochs, number of runs and how the epoch was chosen, as far as they matter.
     """
 
     value: float
@@ -260,25 +224,23 @@ class Published:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A model on a dataset: what ``mnist_cnn@mnist`` names.
+    """A model on a dataset, such as ``mnist_cnn@mnist``.
 
     Attributes:
         dataset: name of a registered dataset.
         recipe: the reference recipe (tier ``full``).
-        smoke: the recipe fields that differ in tier ``smoke``, which runs in about a minute.
-        published: figures from elsewhere for the same architecture and data.
-        options: the factory's arguments for this dataset beside those that follow from the data.
-        seeds: how many runs a reference needs: 5, fewer where they take long; what is shown of a
-            reference always says how many it has.
+        smoke: recipe fields that differ in tier ``smoke``, which runs in about a minute.
+        published: results of others for the same architecture and data.
+        options: further arguments of the factory; the others follow from the data.
+        seeds: number of runs that a reference needs; fewer for runs that take hours.
         task: name of the task if it differs from the dataset's (a generator of labeled images).
         judge: for generators: the entry whose trained classifier gives the features of the
             Fréchet distance; without one the features come from the pixels.
-        tolerance: how far below the reference's mean (or above, where less is better) a verdict may
-            lie, in the metric's unit; instead of the sampling noise of the test split, where the
-            right answer is known better than that.
-        not_blind: what about the recipe was decided with a figure of the test split in view; empty
-            where everything was decided on validation.
-        unmeasured: why there is no reference; empty for an entry that has one.
+        tolerance: distance from the reference's mean that a verdict allows, in the metric's unit;
+            replaces the sampling noise of the test split if the right answer is known better.
+        not_blind: choices that were made with a result on the test split in view; empty if
+            all were made on validation.
+        unmeasured: reason why there is no reference; empty if there is one.
         model: name of the model; filled in at registration.
     """
 
@@ -296,9 +258,11 @@ class Entry:
     model: str = ""
 
     def __post_init__(self) -> None:
-        self.recipe_for("smoke")  # a wrong field is said at registration, not at first use
+        self.recipe_for("smoke")  # a wrong field fails at registration, not at first use
         if self.tolerance is not None and not 0 <= self.tolerance < float("inf"):
-            raise KerazooError(f"entry tolerance is {self.tolerance!r}; give a number from 0 up.")
+            raise KerazooError(
+                f"entry tolerance is {self.tolerance!r}; it must be a number of at least 0."
+            )
 
     @property
     def name(self) -> str:
@@ -306,7 +270,7 @@ class Entry:
         return f"{self.model}@{self.dataset}"
 
     def recipe_for(self, tier: str) -> Recipe:
-        """The recipe of a tier; raises KerazooError for a tier that there is not."""
+        """Recipe of a tier; raises KerazooError for an unknown tier."""
         if tier not in TIERS:
             raise unknown("tier", tier, TIERS)
         return self.recipe if tier == "full" else self.recipe.replace(**self.smoke)
@@ -314,15 +278,15 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A registered factory function, what it is, and the entries that it trains on.
+    """A registered factory function and its entries.
 
     Attributes:
         name: the name in the registry, that of the factory function.
         factory: returns a fresh ``keras.Model``; its docstring is the documentation.
         summary: the first line of the docstring.
-        citation: where the architecture comes from.
+        citation: source of the architecture.
         entries: by dataset name, the main dataset first.
-        evidence: the folder that holds ``references/`` and ``weights/`` of its entries.
+        evidence: directory of ``references/`` and ``weights/`` of its entries.
     """
 
     name: str
@@ -334,7 +298,7 @@ class Model:
 
     @property
     def main(self) -> Entry:
-        """The entry that the bare model name stands for."""
+        """Entry that the bare model name stands for."""
         return next(iter(self.entries.values()))
 
 
@@ -357,15 +321,15 @@ Loader = Callable[[], "Mapping[str, Any]"]
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """How a series becomes examples: what a model sees of it, and what it has to say.
+    """Windows of a series: lookback, horizon and the step between them.
 
     Attributes:
-        lookback: how many past values it sees, unless the recipe says otherwise.
-        horizon: how many values it forecasts.
-        lead: steps from the last value seen to the first forecast; 1 is the very next.
+        lookback: past values that the model sees, unless the recipe has its own.
+        horizon: number of values to forecast.
+        lead: steps from the last value of the lookback to the first forecast.
         season: period of the seasonal-repeat baseline, in steps; None if there is none.
         targets: indices of the forecast columns; None means all.
-        step: what one step is, for axes and tables, such as ``"hour"``.
+        step: unit of one step for axes and tables, such as ``"hour"``.
     """
 
     lookback: int
@@ -381,10 +345,10 @@ class Series:
     """The series behind the windows of a forecasting dataset.
 
     Attributes:
-        windows: look-back, horizon and lead that were used.
+        windows: lookback, horizon and lead that were used.
         mean: of each column over the training split, in natural units, float64 ``(columns,)``.
-        std: likewise.
-        starts: for each split, the place in the whole series of each window's first target.
+        std: standard deviation of each column, likewise.
+        starts: index in the whole series of each window's first target, for each split.
     """
 
     windows: Windows
@@ -395,33 +359,33 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A registered loader, and what can be said of its data without loading it.
+    """A registered loader, and the description of its data.
 
     Attributes:
         name: the name in the registry.
         load: returns ``{"train": …, "validation": …, "test": …}``, always the same in the same
-            order: pairs ``(x, y)`` of NumPy arrays, or, of a series, its values ``(n, columns)``.
-        task: what ``y`` means.
+            order: pairs ``(x, y)`` of NumPy arrays, or the values ``(n, columns)`` of a series.
+        task: name of the task.
         summary: one line: what it is and how large.
         input_shape: shape of one example, channels last.
-        labels: of classes: the name of each, in the order of the integer labels.
-        columns: of a table or series: the name (and unit) of each input column.
-        targets: of regression and forecasting: the name (and unit) of each output.
+        labels: name of each class, in the order of the integer labels.
+        columns: name (and unit) of each input column of a table or series.
+        targets: name (and unit) of each output of regression or forecasting.
         metric: main metric, one of the task's ``metrics``. It belongs to the dataset, so that the
             results of all models on it can be compared.
-        licence: of the data.
-        source: where the data comes from and how to cite it.
-        offline: whether it loads with no network and nothing prepared.
+        licence: license of the data.
+        source: origin of the data and its citation.
+        offline: it loads without network or preparation.
         sha256: fingerprint of the content; None for a dataset that is not pinned, which is
-            loaded anew each time and never kept in the cache.
-        measured_on: which copy the fingerprint and our figures are of, where there are others;
-            another copy then loads too, with a warning. Empty: only this content is accepted.
-        light_on_dark: pictures show light strokes on a dark ground (so that predictions on dark
-            ink can be turned round).
-        windows: of a series: how it becomes examples.
-        vocabulary: of text: the file with one token per line, in the order of their ids.
-        fewest_words: of text: how many words of the vocabulary any text of the training split holds
-            at least; predictions on a text with fewer are noted as unsure.
+            loaded from its source each time and never cached.
+        measured_on: the copy that the fingerprint and our results belong to, if there are others;
+            another copy then loads with a warning. Empty: only this content is accepted.
+        light_on_dark: images show light strokes on a dark background, so that images of dark ink
+            are inverted.
+        windows: lookback and horizon of a series.
+        vocabulary: file with one token of a text per line, in the order of their ids.
+        fewest_words: smallest number of known words in a training text; a prediction on a text with
+            fewer gets a note.
     """
 
     name: str
@@ -457,7 +421,7 @@ class Data:
         train: training split.
         validation: carved from the original training data by a fixed seed; serves every choice.
         test: read once, at the end.
-        info: the registered Dataset.
+        info: the description.
         sha256: fingerprint of the content.
         series: for forecasting: what converts values back to natural units.
         judge: for generation: see :class:`Entry`.
@@ -473,10 +437,14 @@ class Data:
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:
-    """Whether examples of this shape can be shown: height, width, one or three channels."""
+    """True for height, width and one or three channels."""
     return len(shape) == 3 and shape[-1] in (1, 3)
 
 
 def networks_of(model: keras.Model) -> dict[str, keras.Model]:
-    """The functional models that a model consists of; one named ``model`` for most."""
+    """The functional models that a model consists of: one named ``model`` for most.
+
+    A model of several networks, such as a GAN, has a property ``networks``. Each network is saved,
+    described and fingerprinted by itself, so that plain Keras opens it without kerazoo.
+    """
     return getattr(model, "networks", None) or {"model": model}

@@ -195,7 +195,7 @@ def test_a_folder_becomes_a_model_a_table_pictures_and_a_card(tuned, digits_fold
         assert said in card
     recipe = re.search(r"Recipe: (.*)\.", card)[1]
     assert "head_epochs 1, head_learning_rate" in recipe
-    assert [part.split()[0] for part in recipe.split(", ")] == list(tuned.run.recipe.in_play())
+    assert [part.split()[0] for part in recipe.split(", ")] == list(tuned.run.recipe.in_use())
     scratch = json.loads((tuned.path / "scratch" / "metrics.json").read_text())
     assert scratch["value"] == by_name["from scratch"]
     assert scratch["examples"] == tuned.metrics["examples"] == 12

@@ -30,7 +30,7 @@ ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
 )
 def test_fields_in_play(changes, beside):
     recipe = Recipe(epochs=3, **changes)
-    in_play = recipe.in_play()
+    in_play = recipe.in_use()
     assert set(in_play) == {*ALWAYS, *beside, "train_on"}
     assert in_play == {name: getattr(recipe, name) for name in in_play}
     order = [f.name for f in dataclasses.fields(Recipe)]
@@ -38,9 +38,9 @@ def test_fields_in_play(changes, beside):
 
 
 def test_fields_of_head_epochs_in_play():
-    first = Recipe(epochs=3, head_epochs=1).in_play()
+    first = Recipe(epochs=3, head_epochs=1).in_use()
     assert {"head_epochs", "head_learning_rate", "learning_rate", "schedule"} <= set(first)
-    only = Recipe(epochs=3, head_epochs=3, schedule="warmup_cosine", warmup=0.1).in_play()
+    only = Recipe(epochs=3, head_epochs=3, schedule="warmup_cosine", warmup=0.1).in_use()
     assert only["head_learning_rate"] == 1e-3
     assert not {"learning_rate", "schedule", "warmup"} & set(only), "the whole network never trains"
 
@@ -53,7 +53,7 @@ def test_rows_of_both_tiers_name_every_field_once(name):
     assert sorted([row[0] for row in rows] + others) == sorted(named)
     built = [(f"model: {option}", str(v), str(v)) for option, v in entry.options.items()]
     assert rows[: len(built)] == built
-    in_play = [entry.recipe_for(tier).in_play() for tier in TIERS]
+    in_play = [entry.recipe_for(tier).in_use() for tier in TIERS]
     for field, *values in rows[len(entry.options) :]:
         assert values == [str(fields.get(field, "–")) for fields in in_play]
         assert set(values) != {"–"}

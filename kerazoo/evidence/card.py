@@ -325,7 +325,7 @@ def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:
         does not use it; and the names of the fields that no tier uses.
     """
     recipes = [entry.recipe_for(tier) for tier in TIERS]
-    used = [recipe.in_play() for recipe in recipes]
+    used = [recipe.in_use() for recipe in recipes]
     rows: list[tuple[str, ...]] = [
         (f"model: {name}", *(str(value) for _ in TIERS)) for name, value in entry.options.items()
     ]

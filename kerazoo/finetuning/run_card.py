@@ -96,7 +96,7 @@ def _training(done: Run, transferred: Transfer | None) -> str:
             f"{fresh}. The last layers trained alone for {recipe.head_epochs} of {recipe.epochs} "
             "epochs."
         )
-    fields = ", ".join(f"{name} {value}" for name, value in recipe.in_play().items())
+    fields = ", ".join(f"{name} {value}" for name, value in recipe.in_use().items())
     return f"{start}\n\nSeed {done.seed}, {duration(done.seconds)}. Recipe: {fields}."
 
 
