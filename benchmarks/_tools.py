@@ -50,6 +50,22 @@ def template(name: str) -> string.Template:
     return string.Template((HERE / "templates" / name).read_text(encoding="utf-8"))
 
 
+def measured_with(environments: Iterable[Mapping[str, Any]]) -> str:
+    """Sentence that names environments; a range of days and loads, all values of the rest."""
+    known: dict[str, set[Any]] = {}
+    for environment in environments:
+        for key, value in environment.items():
+            known.setdefault(key, set()).add(value)
+    shown = []
+    for key, values in known.items():
+        joint = " to " if key in ("day", "load") else " and "
+        low_to_high = sorted(values)
+        if joint == " to ":
+            low_to_high = low_to_high[:1] + low_to_high[1:][-1:]
+        shown.append(f"{key} {joint.join(map(str, low_to_high))}")
+    return f"Measured with {', '.join(shown)}."
+
+
 def python(*arguments: str) -> str:
     """Run Python in a process of its own and return its standard output.
 

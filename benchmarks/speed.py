@@ -21,7 +21,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
@@ -343,17 +343,6 @@ def machine() -> dict[str, Any]:
     return {**environment(), **torch, "threads": threads, **now}
 
 
-def measured_with(machines: Sequence[dict[str, Any]]) -> str:
-    """Environment of a section's rows; a range or all values where they differ."""
-    shown = []
-    for key in dict.fromkeys(key for m in machines for key in m):
-        values = sorted({m[key] for m in machines if key in m})
-        if len(values) > 1 and key in ("load", "day"):
-            values = [f"{values[0]} to {values[-1]}"]
-        shown.append(f"{key} {' and '.join(map(str, values))}")
-    return f"Measured with {', '.join(shown)}."
-
-
 Values = Callable[[Any], float]  # of a run
 
 
@@ -473,7 +462,7 @@ def report(results: dict[str, Any]) -> str:
     rows = {name: section["rows"] for name, section in results.items()}
     texts = {name: "\n".join(lines) for name, lines in tables(rows).items()}
     for name, section in results.items():
-        texts[name] += f"\n\n{measured_with(list(section['environments'].values()))}"
+        texts[name] += f"\n\n{_tools.measured_with(section['environments'].values())}"
     lines = []
     for what, value, least, most, form in targets(rows):
         bounds = [(form.format(x)) for x in (least, most)]
