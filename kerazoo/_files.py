@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 Result = TypeVar("Result")
-# The number types of a safetensors file, as NumPy names them: "F32" is "<f4".
-_NUMBERS = {
-    f"{kind}{8 * size}": f"<{kind.lower()}{size}"
-    for kind, sizes in {"I": (1, 2, 4, 8), "U": (1, 2, 4, 8), "F": (2, 4, 8), "C": (8,)}.items()
-    for size in sizes
-} | {"BOOL": "?"}
 
 
 def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
@@ -155,36 +149,6 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[st
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_bytes(path, save(whole, dict(about)))
-
-
-def map_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """As ``read_arrays``, without a copy in memory: what is read comes from the file.
-
-    The arrays may be written to; the file does not change by that. Meant for files that nobody
-    writes to in place: whoever has something new replaces the file.
-    """
-    import mmap
-
-    import numpy as np
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:  # checks the header
-            about = file.metadata() or {}
-        with path.open("rb") as opened:
-            begin = 8 + int.from_bytes(opened.read(8), "little")
-            header = json.loads(opened.read(begin - 8))
-            whole = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(str(error)) from error
-    arrays = {}
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            start, end = tensor["data_offsets"]
-            number = np.dtype(_NUMBERS[tensor["dtype"]])
-            values = np.frombuffer(whole, number, (end - start) // number.itemsize, begin + start)
-            arrays[name] = values.reshape(tensor["shape"])
-    return arrays, about
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -19,7 +19,7 @@ import pytest
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import _copies as brought
+from kerazoo.datasets import _sources as sources
 from kerazoo.spec import Entry
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +27,7 @@ SHARED = ROOT.parent / "shared"
 PREPARED = {
     "mnist": "mnist/3.0.1",
     "cifar10": "cifar10/3.0.2",
+    "fashion_mnist": "fashion_mnist/3.0.1",
     "imdb": "imdb_reviews/plain_text/1.0.0",
 }
 
@@ -56,7 +57,7 @@ def real_data_missing(dataset: str) -> str:
     if registry.get_dataset(dataset).offline:
         return ""
     if dataset.startswith("etth1"):
-        places = [*brought.folders(), SHARED / "datasets"]
+        places = [*sources.folders(), SHARED / "datasets"]
         there = any((place / "ETTh1.csv").is_file() for place in places)
         return "" if there else "ETTh1.csv is not here: set KERAZOO_DATA_DIR"
     name = PREPARED.get(dataset)

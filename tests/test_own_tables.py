@@ -12,7 +12,7 @@ from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import _copies as brought
+from kerazoo.datasets import _sources as sources
 from kerazoo.datasets import _text as text
 from kerazoo.datasets import etth1
 from kerazoo.errors import KerazooError
@@ -241,7 +241,7 @@ def test_etth1_as_a_users_csv_is_the_entry_to_the_bit(real_data, in_tmp):
     missing = real_data_missing("etth1")
     if missing:
         pytest.skip(missing)
-    path = brought.find(etth1.FILE)
+    path = sources.find(etth1.FILE)
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     done = kerazoo.finetune(
         "stacked_lstm", path, target="OT", horizon=24, split=(8640, 2880, 2880), epochs=1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,7 @@ from conftest import real_data_missing
 import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import _windows as windows
-from kerazoo.datasets import etth1
 from kerazoo.datasets._cache import load_data
-from kerazoo.errors import KerazooError, NotAtHand
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import METRICS
 from kerazoo.spec import Dataset, Split, Windows
@@ -282,88 +279,6 @@ def test_a_users_series_starts_from_the_weights_that_fit(
     assert len(said) == horizon and np.isfinite(said.to_numpy()).all()
 
 
-HEADER = "date,HUFL,HULL,MUFL,MULL,LUFL,LULL,OT"
-
-
-def etth_csv(rows: int = 14_400) -> list[str]:
-    first = datetime.datetime(2016, 7, 1)
-    stamps = [first + datetime.timedelta(hours=i) for i in range(rows)]
-    return [HEADER, *(f"{s},1,2,3,4,5,6,{i % 24}" for i, s in enumerate(stamps))]
-
-
-def read(tmp_path, lines):
-    path = tmp_path / "ETTh1.csv"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return etth1.read_csv(path)
-
-
-def test_csv_is_read(tmp_path):
-    values = read(tmp_path, etth_csv(14_500))
-    assert values.shape == (14_400, 7) and values[25].tolist() == [1, 2, 3, 4, 5, 6, 1]
-
-
-def changed(line, text):
-    lines = etth_csv()
-    lines[line] = text
-    return lines
-
-
-BAD_CSV = {
-    "columns": (changed(0, "date,price"), "has the columns date, price; ETTh1 has date, HUFL"),
-    "order": (changed(0, "date,OT,HUFL,HULL,MUFL,MULL,LUFL,LULL"), "has the columns date, OT"),
-    "gap": (etth_csv()[:100] + etth_csv()[101:], "line 101: .* without a gap"),
-    "double": (etth_csv()[:101] + etth_csv()[100:], "line 102: .* without a gap"),
-    "missing": (changed(7, "2016-07-01 06:00:00,1,2,3,,5,6,7"), "line 8: MULL is missing"),
-    "word": (changed(7, "2016-07-01 06:00:00,1,2,3,4,5,6,warm"), "line 8: .*warm"),
-    "short row": (changed(7, "2016-07-01 06:00:00,1,2"), "line 8: 3 columns"),
-    "date": (changed(7, "yesterday,1,2,3,4,5,6,7"), "line 8: .*yesterday"),
-    "too short": (etth_csv(100), "has 100 rows; the task needs the first 14,400"),
-    "empty": ([], r"has the columns \(none\)"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_CSV)
-def test_bad_csv_names_file_and_line(tmp_path, name):
-    lines, said = BAD_CSV[name]
-    with pytest.raises(kerazoo.KerazooError, match=said):
-        read(tmp_path, lines)
-
-
-def test_a_damaged_download_is_not_replaced_where_there_is_no_network(tmp_path, monkeypatch):
-    def no_network(*_):
-        raise NotAtHand("no network")
-
-    (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / "ETTh1.csv").write_text("half a file")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.delenv("KERAZOO_DATA_DIR", raising=False)
-    monkeypatch.setattr(etth1, "require_host", no_network)
-    with pytest.raises(NotAtHand, match="no network"):
-        etth1._path()
-
-
-def test_csv_with_other_values_is_refused_by_name(tmp_path, monkeypatch, cache_home, command):
-    """A well-formed file of another series must not pass for ETTh1."""
-    (tmp_path / "ETTh1.csv").write_text("\n".join(etth_csv()) + "\n", encoding="utf-8")
-    monkeypatch.setenv("KERAZOO_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("KERAZOO_HOME", str(tmp_path / "home"))
-    status, _, err = command("train", "stacked_lstm@etth1", "--epochs", "1")
-    assert status == 2 and "other data than the zoo's figures" in err
-
-
-def test_missing_etth1_says_how_to_bring_it(tmp_path, monkeypatch, command):
-    import requests
-
-    def unreachable(*_, **__):
-        raise requests.ConnectionError("no route")
-
-    monkeypatch.setattr(requests, "head", unreachable)
-    for name in ("KERAZOO_DATA_DIR", "KERAZOO_HOME", "KERAS_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    status, _, err = command("train", "stacked_lstm@etth1", "--epochs", "1")
-    assert status == 2 and "KERAZOO_DATA_DIR" in err and "stacked_lstm@sine" in err
-
-
 @pytest.mark.usefixtures("real_data")
 def test_etth1_baselines_are_the_known_figures():
     """Measured elsewhere on the same protocol: 2,857 windows, ridge on 96 values."""
@@ -442,21 +357,3 @@ def test_the_standard_error_of_few_stretches_is_no_smaller_for_being_few():
     split = Split(np.zeros((len(wrong), 1, 1), "float32"), np.zeros(wrong.shape, "float32"))
     said = forecasting.standard_error("mse", wrong, dataclasses.replace(data, test=split))
     assert said == pytest.approx(1 / 3**0.5)  # their standard deviation, n - 1 in it, is 1
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("", "line 102: 0 columns instead of 8"),
-        ("2016-07-05 03:00:00+00:00,1,1,1,1,1,1,1", "time zone"),
-        ("2016-07-05 03:00:00,1,1,nan,1,1,1,1", "NaN or infinite"),
-    ],
-)
-def test_a_line_of_etth1_that_is_no_hour_is_said(tmp_path, line, says):
-    start = datetime.datetime(2016, 7, 1)
-    hours = [start + datetime.timedelta(hours=i) for i in range(100)]
-    rows = [f"{hour},1,2,3,4,5,6,7" for hour in hours]
-    path = tmp_path / "ETTh1.csv"
-    path.write_text("\n".join([",".join(["date", *etth1.COLUMNS]), *rows, line, *rows]))
-    with pytest.raises(KerazooError, match=says):
-        etth1.read_csv(path)

@@ -1,1 +1,1 @@
-"""The datasets of the zoo, one file each; ``cache.py`` keeps what they load."""
+"""The datasets of the zoo, one file each; ``_cache.py`` keeps what they load."""

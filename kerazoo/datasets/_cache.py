@@ -1,20 +1,23 @@
-"""Load a dataset once through its source, then from one checksummed array file.
+"""Load a dataset through its source once, then from array files.
 
-The file (safetensors) holds the three splits and a fingerprint of their content. It is written
-aside and renamed, so two processes that prepare the same dataset both succeed; a file that
-is truncated or altered is noticed and made again.
+The cache of a dataset is a directory with one ``.npy`` file per array, which is memory-mapped, and
+``about.json`` with checksums and the fingerprint of the content. It is written under another name
+and renamed, so processes that load the same dataset at once all succeed; a copy that is truncated
+or altered is noticed and made again.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo import fingerprint, registry
-from kerazoo._files import map_arrays, write_arrays
+from kerazoo._files import save_folder_atomic, write_json
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Data, Dataset, Split
@@ -27,7 +30,7 @@ _warned_of: set[str] = set()  # fingerprints
 
 
 def home() -> Path:
-    """The cache folder: ``KERAZOO_HOME``, or the platform's usual place for caches."""
+    """The cache directory: ``KERAZOO_HOME``, or the platform's usual place for caches."""
     if os.environ.get("KERAZOO_HOME"):
         return Path(os.environ["KERAZOO_HOME"]).expanduser()
     import platformdirs
@@ -45,78 +48,76 @@ def load_data(name: str, *, lookback: int | None = None, horizon: int | None = N
 
     Returns:
         Data with ``.train``, ``.validation`` and ``.test``, each a pair ``(x, y)`` of NumPy
-        arrays, and ``.info``, the dataset's description. Pictures: uint8 ``(n, height, width,
+        arrays, and ``.info``, the dataset's description. Images: uint8 ``(n, height, width,
         channels)``; text: token ids, int32 ``(n, length)``; labels: int64 ``(n,)``. Tables:
-        float32 ``(n, columns)`` and ``(n, targets)``. Series: standardised windows, float32 ``(n,
+        float32 ``(n, columns)`` and ``(n, targets)``. Series: normalized windows, float32 ``(n,
         lookback, columns)`` and ``(n, horizon, targets)``, with ``.series`` to go back to natural
         units.
 
     Raises:
-        KerazooError: no such dataset; it is neither cached nor reachable; what its source gives
-            is not the data that the zoo's figures were measured on; or a look-back or horizon
-            that the series is too short for.
+        KerazooError: no such dataset; it is neither cached nor reachable; its source gives other
+            data than the zoo's results were recorded on; or a lookback or horizon that the
+            series is too short for.
     """
     info = registry.get_dataset(name)
     if info.windows is None and (lookback is not None or horizon is not None):
-        raise KerazooError(f"dataset {name!r} is no series; it has no look-back and no horizon.")
-    if info.sha256 is None:  # nothing tells whether a kept copy is still what the loader gives
-        arrays, sha256 = _from_source(info)
-        return _as_data(info, arrays, sha256, lookback, horizon)
-    path = cache_path(name)
-    kept = _read(path, info)
+        raise KerazooError(f"dataset {name!r} is no series; it has no lookback and no horizon.")
+    # Without a pinned fingerprint nothing tells whether a copy is still what the loader gives.
+    path = home() / "datasets" / name if info.sha256 else None
+    kept = _read(path, info) if path else None
     if kept is None:
         kept = _from_source(info)
-        _keep(path, *kept)
+        if path:
+            _keep(path, *kept)
     _warn_of_another_copy(info, kept[1])
     return _as_data(info, *kept, lookback, horizon)
 
 
-def cache_path(name: str) -> Path:
-    """Where a dataset is kept, whether it is there or not."""
-    return home() / "datasets" / f"{name}.safetensors"
+def _names(info: Dataset) -> list[str]:
+    parts = ("values",) if info.windows is not None else ("x", "y")
+    return [f"{s}_{part}" for s in SPLITS for part in parts]
 
 
 def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None:
-    """The cached arrays and their fingerprint, or None if there is nothing that can be trusted."""
+    """The cached arrays and their fingerprint, or None if there is no copy to be trusted."""
+    import numpy as np
+
+    if not path.exists():
+        return None
     try:
-        if not path.exists():
-            return None
-        arrays, about = map_arrays(path)
-        if about.get("blake3") != _checksum(arrays):
+        about = json.loads((path / "about.json").read_text(encoding="utf-8"))
+        # Copy on write: the caller may change the arrays, and the files stay.
+        arrays = {n: np.load(path / f"{n}.npy", mmap_mode="c") for n in _names(info)}
+        if about["crc32"] != _checksums(arrays):
             raise ValueError("its checksum differs")
-        if about.get("sha256") != info.sha256 and not info.measured_on:
+        if about["sha256"] != info.sha256 and not info.measured_on:
             raise ValueError("it holds other data")
-        return arrays, about["sha256"]
-    except (ValueError, KeyError, OSError) as error:
+        return {n: a.view(np.ndarray) for n, a in arrays.items()}, about["sha256"]
+    except (ValueError, TypeError, KeyError, EOFError, OSError) as error:
         print(
             f"kerazoo: cache {path} is old or damaged ({error}); making it again.", file=sys.stderr
         )
         return None
 
 
-def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """What tells that a kept file is as it was written: BLAKE3, four times as fast as SHA-256.
-
-    The fingerprint that the zoo's figures name, SHA-256, was taken when the source was read.
-    """
-    from blake3 import blake3
-
-    return fingerprint.of_arrays(arrays, blake3())
+def _checksums(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """CRC-32 of each array: twice as fast as the SHA-256 that was taken of the source."""
+    return {
+        n: zlib.crc32(a, zlib.crc32(f"{a.dtype} {a.shape}".encode())) for n, a in arrays.items()
+    }
 
 
 def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
-    """The arrays that the loader gives, by ``split_axis``, checked, and their fingerprint."""
+    """The arrays that the loader gives, by ``split_part``, checked, and their fingerprint."""
     import numpy as np
 
     try:
         splits = info.load()
         arrays: dict[str, np.ndarray] = {}
         for s in SPLITS:
-            if info.windows is not None:
-                arrays[f"{s}_values"] = np.asarray(splits[s])
-            else:
-                x, y = splits[s]
-                arrays[f"{s}_x"], arrays[f"{s}_y"] = np.asarray(x), np.asarray(y)
+            parts = (splits[s],) if info.windows is not None else tuple(splits[s])
+            names = [n for n in _names(info) if n.startswith(f"{s}_")]
+            arrays.update(zip(names, (np.asarray(p, order="C") for p in parts), strict=True))
     except KerazooError:
         raise
     except Exception as error:  # a user's loader may raise anything
@@ -133,31 +134,39 @@ def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
     found = fingerprint.of_arrays(arrays)
     if info.sha256 and found != info.sha256 and not info.measured_on:
         raise KerazooError(
-            f"dataset {info.name!r}: its source gave other data than the zoo's figures were "
-            f"measured on (fingerprint {found[:12]}…, expected {info.sha256[:12]}…). "
+            f"dataset {info.name!r}: its source gave other data than the zoo's results were "
+            f"recorded on (fingerprint {found[:12]}…, expected {info.sha256[:12]}…). "
             "Is the copy a different version? Remove it and prepare it again."
         )
     return arrays, found
 
 
 def _warn_of_another_copy(info: Dataset, found: str) -> None:
-    """Say, once per process and copy, that the data is not what the figures were measured on."""
+    """Say, once per process and copy, that results were recorded on another one."""
     if not info.measured_on or found == info.sha256 or found in _warned_of:
         return
     _warned_of.add(found)
     print(
-        f"kerazoo: this copy of {info.name} is not the one that the zoo's figures were "
-        f"measured on ({info.measured_on}); compare with care.",
+        f"kerazoo: this copy of {info.name} is not the one that the zoo's results were "
+        f"recorded on ({info.measured_on}); compare with care.",
         file=sys.stderr,
     )
 
 
 def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     """Write the cache; a cache that cannot be written costs time, not the result."""
+    import numpy as np
+
+    def fill(folder: Path) -> None:
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        write_json(folder / "about.json", {"sha256": sha256, "crc32": _checksums(arrays)})
+
     try:
-        write_arrays(path, arrays, {"sha256": sha256, "blake3": _checksum(arrays)})
+        save_folder_atomic(path, fill)
     except KerazooError as error:
-        print(f"kerazoo: not cached: {error} (KERAZOO_HOME chooses another.)", file=sys.stderr)
+        if not path.exists():  # else another process was faster
+            print(f"kerazoo: not cached: {error} (KERAZOO_HOME chooses another.)", file=sys.stderr)
 
 
 def _as_data(

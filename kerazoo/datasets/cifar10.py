@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kerazoo.datasets._splits import carve
-from kerazoo.datasets._tfds import load_arrays
+from kerazoo.datasets._sources import tfds_splits
 from kerazoo.registry import register_dataset
 
 if TYPE_CHECKING:
@@ -31,17 +30,15 @@ VALIDATION = 5_000  # of the 50,000, as He et al. 2015, section 4.2, split them
     sha256="bf6ef402d84d6dff16b39302e74c0b09e7990654d7604bf5792780e5e6e90f80",
 )
 def cifar10() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """60,000 colour photographs of ten kinds, 32 × 32 pixels; needs tensorflow-datasets once.
+    """60,000 color photographs of ten kinds, 32 × 32 pixels; needs tensorflow-datasets once.
 
-    Pictures are uint8 ``(n, 32, 32, 3)``, 0 to 255, red, green, blue; labels int64 ``(n,)``.
+    Images are uint8 ``(n, 32, 32, 3)``, 0 to 255, red, green, blue; labels int64 ``(n,)``.
     45,000 train, 5,000 validation (carved from the original 50,000 by a fixed seed) and the
     original 10,000 test.
 
-    kerazoo's figures were measured on a copy whose pixels went through JPEG (quality about 75,
-    4:2:0), since the original could not be had there: expect some tenths of a point to two points
-    more on the original pixels, and compare only figures of the same pixels. Any copy loads; one
-    that is not the measured one is said to be so.
+    kerazoo's results were recorded on a copy whose pixels went through JPEG (quality about 75,
+    4:2:0), since the original was not available: expect some tenths of a point to two points more
+    on the original pixels, and compare only results on the same pixels. Any copy loads; another
+    one than the recorded one prints a warning.
     """
-    arrays = load_arrays("cifar10:3.0.2", host="www.cs.toronto.edu", embedded="mnist_cnn@digits")
-    train, validation = carve(*arrays["train"], VALIDATION, seed=0)
-    return {"train": train, "validation": validation, "test": arrays["test"]}
+    return tfds_splits("cifar10:3.0.2", host="www.cs.toronto.edu", validation=VALIDATION)

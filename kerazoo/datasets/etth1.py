@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import datetime
-import math
-import os
-from pathlib import Path
+import io
 from typing import TYPE_CHECKING
 
-from kerazoo._files import sha256_of_file
-from kerazoo._lazy import keras
-from kerazoo.datasets import _copies as brought
-from kerazoo.datasets._network import require_host
+from kerazoo.datasets import _sources as sources
 from kerazoo.datasets._splits import in_order
-from kerazoo.errors import KerazooError, NotAtHand, first_line
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Windows
 
@@ -22,12 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 FILE = "ETTh1.csv"
-HOST = "raw.githubusercontent.com"
-URL = f"https://{HOST}/zhouhaoyi/ETDataset/main/ETT-small/{FILE}"
-SHA256 = "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"
-COLUMNS = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
+URL = f"https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/{FILE}"
+COLUMNS = (
+    *(f"{name} (load)" for name in ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL")),
+    "oil temperature (°C)",
+)
 MONTH = 30 * 24  # hours, as the papers count
-MONTHS = {"train": 12, "validation": 4, "test": 4}
+SIZES = {"train": 12 * MONTH, "validation": 4 * MONTH, "test": 4 * MONTH}
+WINDOWS = Windows(lookback=96, horizon=24, season=24, step="hour")
 LICENCE = "CC BY-ND 4.0"
 SOURCE = (
     "Zhou et al. 2021, Informer: beyond efficient transformer for long sequence time-series "
@@ -37,9 +31,9 @@ SOURCE = (
 
 @register_dataset(
     task="forecasting",
-    columns=("oil temperature (°C)",),
-    targets=("oil temperature (°C)",),
-    windows=Windows(lookback=96, horizon=24, season=24, step="hour"),
+    columns=COLUMNS[-1:],
+    targets=COLUMNS[-1:],
+    windows=WINDOWS,
     licence=LICENCE,
     source=SOURCE,
     offline=False,
@@ -51,17 +45,17 @@ def etth1() -> dict[str, np.ndarray]:
     Values are float64 ``(n, 1)`` in degrees Celsius: 8,640 hours of train, 2,880 of validation and
     2,880 of test, in order of time (12, 4 and 4 months of 30 days, the papers' split; the rest of
     the file is not used). A window shows the last 96 hours, unless a recipe or ``lookback=`` says
-    otherwise, and asks for the next 24; the test split has 2,857 windows whatever the look-back,
+    otherwise, and asks for the next 24; the test split has 2,857 windows whatever the lookback,
     of which none is left out.
     """
-    return {name: values[:, -1:] for name, values in _splits().items()}
+    return in_order(values()[:, -1:], SIZES)
 
 
 @register_dataset(
     task="forecasting",
-    columns=(*(f"{name} (load)" for name in COLUMNS[:-1]), "oil temperature (°C)"),
-    targets=(*(f"{name} (load)" for name in COLUMNS[:-1]), "oil temperature (°C)"),
-    windows=Windows(lookback=96, horizon=24, season=24, step="hour"),
+    columns=COLUMNS,
+    targets=COLUMNS,
+    windows=WINDOWS,
     licence=LICENCE,
     source=SOURCE,
     offline=False,
@@ -74,87 +68,24 @@ def etth1_multivariate() -> dict[str, np.ndarray]:
     useful and useless) and the oil temperature in degrees Celsius; all seven are forecast. Splits
     and windows as in ``etth1``.
     """
-    return _splits()
+    return in_order(values(), SIZES)
 
 
-def _splits() -> dict[str, np.ndarray]:
-    sizes = {name: months * MONTH for name, months in MONTHS.items()}
-    return in_order(read_csv(_path()), sizes)
-
-
-def _path() -> Path:
-    """The file that the user has brought, else Keras's own copy, downloaded at need.
-
-    Raises:
-        NotAtHand: it is neither there nor to be downloaded.
-    """
-    own = brought.find(FILE)
-    if own is not None:
-        return own
-    remedy = (
-        f"Put {FILE} into a folder and name that in {brought.VARIABLE}, connect to the network "
-        "once, or use stacked_lstm@sine, whose data is generated."
-    )
-    home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()  # as Keras has it
-    kept = home / "datasets" / FILE
-    if not kept.exists() or sha256_of_file(kept) != SHA256:
-        require_host(HOST, FILE, remedy)
-    try:
-        return Path(keras.utils.get_file(FILE, URL, file_hash=SHA256))
-    except Exception as error:  # urllib raises many kinds
-        raise NotAtHand(f"{FILE} cannot be had: {first_line(error)} {remedy}") from error
-
-
-def read_csv(path: Path) -> np.ndarray:
+def values() -> np.ndarray:
     """The seven columns of the first 20 months: float64 ``(14400, 7)``.
 
-    Raises:
-        KerazooError: the file has other columns, a value that is no number, an hour that is
-            missing, double or out of order, or too few rows.
+    From a copy in ``KERAZOO_DATA_DIR``, else downloaded.
     """
     import numpy as np
 
-    needed = sum(MONTHS.values()) * MONTH
-    rows: list[list[float]] = []
-    before: datetime.datetime | None = None
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if header != ["date", *COLUMNS]:
-                raise KerazooError(
-                    f"{path} has the columns {', '.join(header) or '(none)'}; ETTh1 has date, "
-                    f"{', '.join(COLUMNS)}."
-                )
-            for line, row in enumerate(reader, start=2):
-                when, values = _row(path, line, row)
-                if before is not None and when - before != datetime.timedelta(hours=1):
-                    raise KerazooError(
-                        f"{path}, line {line}: {when} follows {before}; the hours must follow each "
-                        "other without a gap."
-                    )
-                before = when
-                rows.append(values)
-                if len(rows) == needed:
-                    return np.array(rows)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise KerazooError(f"{path} cannot be read as CSV: {error}") from error
-    raise KerazooError(f"{path} has {len(rows):,} rows; the task needs the first {needed:,}.")
-
-
-def _row(path: Path, line: int, row: list[str]) -> tuple[datetime.datetime, list[float]]:
-    try:
-        if len(row) != len(COLUMNS) + 1:
-            raise ValueError(f"{len(row)} columns instead of {len(COLUMNS) + 1}")
-        when = datetime.datetime.fromisoformat(row[0])
-        if when.tzinfo is not None:
-            raise ValueError(f"{row[0]!r} has a time zone; ETTh1's hours have none")
-        for name, value in zip(COLUMNS, row[1:], strict=True):
-            if not value.strip():
-                raise ValueError(f"{name} is missing")
-        values = [float(value) for value in row[1:]]
-        if not all(map(math.isfinite, values)):
-            raise ValueError("a value is NaN or infinite")
-    except (ValueError, IndexError) as error:
-        raise KerazooError(f"{path}, line {line}: {error}.") from None
-    return when, values
+    path = sources.find(FILE)
+    if path is None:
+        remedy = (
+            f"Put {FILE} into a directory and name that in {sources.VARIABLE}, connect to the "
+            "network once, or use stacked_lstm@sine, whose data is generated."
+        )
+        text = sources.download(URL, FILE, remedy).decode()
+    else:
+        text = path.read_text(encoding="utf-8")
+    rows, columns = sum(SIZES.values()), range(1, 1 + len(COLUMNS))
+    return np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1, usecols=columns, max_rows=rows)

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo.datasets import _text as text
-from kerazoo.datasets._splits import carve
-from kerazoo.datasets._tfds import load_arrays
+from kerazoo.datasets._sources import tfds_splits
 from kerazoo.registry import register_dataset
 
 if TYPE_CHECKING:
     import numpy as np
 
-VALIDATION = 5_000  # of the 25,000 for training
 LENGTH = 400  # tokens
 TOKENS = 20_000  # ids, padding and unknown included
 VOCABULARY = Path(__file__).parent / "imdb_vocabulary.txt.xz"
@@ -51,17 +49,11 @@ def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def texts() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """The raw reviews, as bytes, and their labels, by split; needs tensorflow-datasets."""
-    arrays = load_arrays(
-        "imdb_reviews/plain_text:1.0.0",
-        feature="text",
-        splits=("train", "test"),
-        host="ai.stanford.edu",
-        embedded="mnist_cnn@digits",
+    return tfds_splits(
+        "imdb_reviews/plain_text:1.0.0", host="ai.stanford.edu", validation=5_000, feature="text"
     )
-    train, validation = carve(*arrays["train"], VALIDATION, seed=0)
-    return {"train": train, "validation": validation, "test": arrays["test"]}
 
 
 def build_vocabulary() -> list[str]:
-    """The vocabulary made anew from the training split, as the file holds it."""
+    """The vocabulary of the training split, as the file holds it."""
     return text.build_vocabulary(texts()["train"][0], TOKENS)

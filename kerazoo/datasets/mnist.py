@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kerazoo.datasets._splits import carve
-from kerazoo.datasets._tfds import load_arrays
+from kerazoo.datasets._sources import tfds_splits
 from kerazoo.registry import register_dataset
 
 if TYPE_CHECKING:
     import numpy as np
-
-VALIDATION = 10_000  # of the 60,000: as many as the test split has
 
 
 @register_dataset(
@@ -28,12 +25,10 @@ VALIDATION = 10_000  # of the 60,000: as many as the test split has
     sha256="a7a6d75d34b3c1c511579fd338b741c218e0df5af6edc5573c2210e992d9ed1b",
 )
 def mnist() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """70,000 handwritten digits in grey, 28 × 28 pixels; needs tensorflow-datasets once.
+    """70,000 handwritten digits in grayscale, 28 × 28 pixels; needs tensorflow-datasets once.
 
-    Pictures are uint8 ``(n, 28, 28, 1)``, 0 to 255, light strokes on a dark ground; labels int64
+    Images are uint8 ``(n, 28, 28, 1)``, 0 to 255, light strokes on a dark background; labels int64
     ``(n,)``. 50,000 train, 10,000 validation (carved from the original 60,000 by a fixed seed)
     and the original 10,000 test.
     """
-    arrays = load_arrays("mnist:3.0.1", host="storage.googleapis.com", embedded="mnist_cnn@digits")
-    train, validation = carve(*arrays["train"], VALIDATION, seed=0)
-    return {"train": train, "validation": validation, "test": arrays["test"]}
+    return tfds_splits("mnist:3.0.1", host="storage.googleapis.com", validation=10_000)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
-from kerazoo.datasets import _network as network
+from kerazoo.datasets import _sources as sources
 from kerazoo.datasets._cache import load_data
 from kerazoo.errors import Interrupted, KerazooError, NotAtHand
 from kerazoo.evidence import reference as evidence
@@ -97,7 +97,7 @@ def verify_all(
     names = registry.list_entries(pattern)
     if not names:
         raise KerazooError(f"no entry matches {pattern!r}. `kerazoo list` shows all.")
-    with network.forbidden() if offline else contextlib.nullcontext():
+    with sources.offline() if offline else contextlib.nullcontext():
         for number, name in enumerate(names, start=1):
             if progress:
                 print(f"kerazoo: {number} of {len(names)}: {name}", file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import building, registry
 from kerazoo.datasets import _text as texts
-from kerazoo.datasets._images import INVERT, Invert, read_picture
+from kerazoo.datasets._images import INVERT, Invert, read_image
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.evaluate import is_run
@@ -159,7 +159,7 @@ def predict(
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run folder.
         inputs: for a model of pictures: files of any size and kind that Pillow reads (see
-            :func:`kerazoo.datasets._images.read_picture` for how they are brought to shape), or
+            :func:`kerazoo.datasets._images.read_image` for how they are brought to shape), or
             arrays of raw pixels in the model's shape. For a model of text: the texts themselves,
             or paths (``pathlib.Path``, or the name of a file that exists) of UTF-8 files, or a
             CSV file or DataFrame with a column of texts. For a model that was fine-tuned on a
@@ -322,7 +322,7 @@ def _prepare_picture(known: Predictor, given: Any, invert: Invert) -> _Prepared:
         raise KerazooError(f"{given!r} is neither a file name nor an array.")
     if not os.fspath(given):
         raise KerazooError("an empty name; give a picture file.")
-    picture = read_picture(
+    picture = read_image(
         Path(given),
         shape,
         light_on_dark=known.light_on_dark,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.datasets._images import INVERT, Invert, Picture, read_picture
+from kerazoo.datasets._images import INVERT, Invert, LoadedImage, read_image
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers.user_data import (
     Own,
@@ -85,7 +85,7 @@ def classes_from_folder(
         folder: the folder; nothing in it is changed.
         shape: ``(height, width, channels)`` that every picture is brought to.
         light_on_dark: the model expects light strokes on a dark ground.
-        invert: see :func:`kerazoo.datasets._images.read_picture`.
+        invert: see :func:`kerazoo.datasets._images.read_image`.
         tell: is told how far a long reading is.
 
     Raises:
@@ -347,9 +347,9 @@ def _read(
 ) -> PictureFolder:
     import numpy as np
 
-    def read(path: Path) -> Picture | str:
+    def read(path: Path) -> LoadedImage | str:
         try:
-            return read_picture(path, shape, light_on_dark=light_on_dark, invert=invert)
+            return read_image(path, shape, light_on_dark=light_on_dark, invert=invert)
         except KerazooError as error:
             return str(error).removesuffix(".")  # they are listed
         except MemoryError:

@@ -1,0 +1,194 @@
+"""The dataset cache: whole or made again, shared by processes, and never a silent stand-in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import fingerprint, registry
+from kerazoo.datasets import _cache as cache
+from kerazoo.errors import KerazooError
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAZOO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "datasets"
+
+
+@pytest.fixture
+def own(private_registry):
+    """Register a dataset ``own`` whose loader calls ``make``."""
+
+    def register(make, **changes):
+        def own():
+            """A dataset of a user."""
+            return make()
+
+        about = {"input_shape": [4], "labels": ["a", "b"], "licence": "", "source": ""}
+        kerazoo.register_dataset(**{**about, "offline": True, **changes})(own)
+
+    return register
+
+
+def splits(x, y):
+    return dict.fromkeys(("train", "validation", "test"), (x, y))
+
+
+def no_source(*_):
+    raise AssertionError("the source was asked again")
+
+
+def test_second_load_comes_from_the_cache(home, monkeypatch):
+    first = kerazoo.load_data("digits")
+    assert [p.name for p in home.iterdir()] == ["digits"]
+    monkeypatch.setattr(cache, "_from_source", no_source)
+    second = kerazoo.load_data("digits")
+    assert first.sha256 == second.sha256
+    np.testing.assert_array_equal(first.test.x, second.test.x)
+    x, y = second.train
+    assert len(x) == len(y) == len(second.train) == 1077
+
+
+def test_writing_into_loaded_arrays_leaves_the_cache_alone(home, monkeypatch):
+    kerazoo.load_data("digits")
+    monkeypatch.setattr(cache, "_from_source", no_source)
+    changed = kerazoo.load_data("digits").train.x
+    changed[:] = 255 - changed
+    np.testing.assert_array_equal(kerazoo.load_data("digits").train.x, 255 - changed)
+
+
+def alter(folder):
+    path = folder / "test_x.npy"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def other_data(folder):
+    """Whole, but not what the results were recorded on."""
+    arrays = {p.stem: np.load(p) for p in folder.glob("*.npy")}
+    arrays["test_y"] = arrays["test_y"][::-1].copy()
+    np.save(folder / "test_y.npy", arrays["test_y"])
+    about = {"sha256": fingerprint.of_arrays(arrays), "crc32": cache._checksums(arrays)}
+    (folder / "about.json").write_text(json.dumps(about))
+
+
+def pickled(folder):
+    np.save(folder / "test_x.npy", np.array([{}]), allow_pickle=True)
+
+
+DAMAGE = {
+    "altered": alter,
+    "truncated": lambda folder: os.truncate(folder / "train_x.npy", 1000),
+    "empty": lambda folder: os.truncate(folder / "train_x.npy", 0),
+    "a file is missing": lambda folder: (folder / "test_y.npy").unlink(),
+    "nothing about it": lambda folder: (folder / "about.json").write_text("[]"),
+    "other data": other_data,
+    "pickled": pickled,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_cache_is_made_again(home, damage, capsys):
+    good = kerazoo.load_data("digits")
+    DAMAGE[damage](home / "digits")
+    again = kerazoo.load_data("digits")
+    assert again.sha256 == good.sha256 == registry.get_dataset("digits").sha256
+    np.testing.assert_array_equal(again.test.y, good.test.y)
+    assert str(home / "digits") in capsys.readouterr().err
+    assert [p.name for p in home.iterdir()] == ["digits"], "nothing is left over"
+    kerazoo.load_data("digits")
+    assert not capsys.readouterr().err, "it was repaired"
+
+
+def test_processes_that_load_the_same_dataset_at_once_all_succeed(home):
+    code = "import kerazoo; print(kerazoo.load_data('digits').sha256)"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert {p.communicate()[0].strip() for p in both} == {registry.get_dataset("digits").sha256}
+    assert [p.name for p in home.iterdir()] == ["digits"]
+
+
+def test_cache_that_cannot_be_written_costs_time_not_the_result(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("KERAZOO_HOME", str(tmp_path / "file"))
+    assert len(kerazoo.load_data("digits").test) == 360
+    assert "KERAZOO_HOME" in capsys.readouterr().err
+
+
+def test_other_data_from_the_source_is_refused(home, private_registry):
+    digits = registry.get_dataset("digits")
+    wrong = {k: (x, y[::-1]) for k, (x, y) in digits.load().items()}
+    registry._datasets["digits"] = dataclasses.replace(digits, load=lambda: wrong)
+    with pytest.raises(KerazooError, match="digits"):
+        kerazoo.load_data("digits")
+    assert not home.exists()
+
+
+def test_a_dataset_that_is_not_pinned_is_never_stale(home, own):
+    for value in (1, 2):
+        own(lambda value=value: splits(np.full((3, 4), value), np.zeros(3, int)))
+        assert kerazoo.load_data("own").train.x[0, 0] == value
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: splits(np.zeros((3, 5)), np.zeros(3, int)), "(3, 5)"),
+        (lambda: splits(np.zeros((3, 4)), np.zeros((3, 1), int)), "(3, 1)"),
+        (lambda: splits(np.zeros((3, 4)), np.zeros(2, int)), "(2,)"),
+        (lambda: splits(np.zeros((3, 4)), np.zeros(3)), "float64"),
+        (lambda: splits(np.zeros((3, 4)), np.array([0, 1, 2])), "2"),
+        (lambda: splits(np.zeros((0, 4)), np.zeros(0, int)), "(0, 4)"),
+        (lambda: {"train": (np.zeros((3, 4)), np.zeros(3, int))}, "'validation'"),
+        (lambda: Path("/no/such/file").read_text(), "/no/such/file"),
+    ],
+)
+def test_what_a_loader_returns_is_checked(home, own, make, names):
+    own(make)
+    with pytest.raises(KerazooError) as error:
+        kerazoo.load_data("own")
+    assert names in str(error.value) and "'own'" in str(error.value)
+
+
+def test_another_copy_of_a_dataset_loads_with_one_warning(own, home, capsys, monkeypatch):
+    """CIFAR-10's results are of a copy; whoever has the original pixels may use them."""
+    copy = "a re-encoded copy"
+    own(
+        lambda: splits(np.zeros((4, 4), np.uint8), np.array([0, 1, 0, 1])),
+        sha256="0" * 64,
+        measured_on=copy,
+    )
+    monkeypatch.setattr(cache, "_warned_of", set())
+    first = kerazoo.load_data("own")
+    assert copy in capsys.readouterr().err and first.sha256 != "0" * 64
+    monkeypatch.setattr(cache, "_from_source", no_source)
+    again = kerazoo.load_data("own")
+    assert again.sha256 == first.sha256 and capsys.readouterr().err == "", "it was warned of"
+    monkeypatch.setattr(cache, "_warned_of", set())  # as in another process
+    kerazoo.load_data("own")
+    assert copy in capsys.readouterr().err
+
+
+def test_mnist_second_load_never_imports_tensorflow(mnist_prepared):
+    data = kerazoo.load_data("mnist")
+    assert [len(s) for s in (data.train, data.validation, data.test)] == [50_000, 10_000, 10_000]
+    code = (
+        "import sys, kerazoo; d = kerazoo.load_data('mnist'); "
+        "heavy = {'tensorflow', 'keras', 'tensorflow_datasets'} & set(sys.modules); "
+        "print(d.sha256, sorted(heavy))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == f"{data.sha256} []"

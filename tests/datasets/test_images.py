@@ -1,0 +1,112 @@
+"""Image files of every kind as the pixels of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerazoo.datasets import _images as images
+from kerazoo.errors import KerazooError
+
+SHAPE = (28, 28, 1)
+
+
+@pytest.fixture
+def ring():
+    """A light ring on a dark background: uint8 ``(28, 28)``."""
+    y, x = np.mgrid[:28, :28] - 13.5
+    radius = np.hypot(x, y)
+    return (np.exp(-((radius - 7) ** 2) / 4) * 250).astype(np.uint8)
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Save an image and read it as a model of light strokes on a dark background does."""
+
+    def save_and_read(image, name="image.png", light_on_dark=True, shape=SHAPE, **options):
+        image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+        image.save(tmp_path / name)
+        return images.read_image(tmp_path / name, shape, light_on_dark=light_on_dark, **options)
+
+    return save_and_read
+
+
+def test_an_image_of_the_right_size_is_left_as_it_is(read, ring):
+    image = read(ring)
+    np.testing.assert_array_equal(image.pixels[..., 0], ring)
+    assert not image.inverted and image.size == (28, 28) and image.mode == "L"
+
+
+def test_dark_ink_on_light_paper_is_inverted(read, ring):
+    paper = 255 - ring
+    assert read(paper).inverted
+    np.testing.assert_array_equal(read(paper).pixels[..., 0], ring)
+    np.testing.assert_array_equal(read(paper, invert="yes").pixels[..., 0], ring)
+    np.testing.assert_array_equal(read(paper, invert="no").pixels[..., 0], paper)
+    assert not read(paper, light_on_dark=False).inverted
+
+
+def test_every_kind_of_file_is_the_same_image(read, ring):
+    gray = Image.fromarray(ring)
+    black, white = Image.new("L", gray.size, 0), Image.new("L", gray.size, 255)
+    large = gray.resize((280, 280), Image.Resampling.NEAREST)
+    kinds = {
+        "large.png": large,
+        "color.jpg": large.convert("RGB"),
+        "sixteen.png": Image.fromarray(ring.astype(np.uint16) * 257),
+        "ink.png": Image.merge("RGBA", [black, black, black, gray]),
+        "light ink é.png": Image.merge("RGBA", [white, white, white, gray]),
+        "cmyk.tif": gray.convert("CMYK"),
+        "palette.gif": gray.convert("P"),
+        "wide.png": Image.fromarray(np.pad(large, ((0, 0), (20, 20)))),
+    }
+    for name, image in kinds.items():
+        pixels = read(image, name).pixels[..., 0].astype(int)
+        assert np.abs(pixels - ring).mean() < 8, name
+
+
+def test_sixteen_bits_are_scaled_alike_in_every_file(read):
+    """One hot pixel of a sensor must not change the scale of its whole image."""
+    sensor = np.random.RandomState(0).randint(2_000, 4_000, (28, 28)).astype(np.uint16)
+    hot = sensor.copy()
+    hot[5, 5] = 60_000
+    one, other = (read(values, light_on_dark=False).pixels[..., 0] for values in (sensor, hot))
+    assert (one != other).sum() == 1
+    np.testing.assert_array_equal(one, sensor * 255 // 65_535)
+
+
+@pytest.mark.parametrize("size", [(1000, 1), (1, 1000), (1, 1)])
+def test_thin_images_have_pixels(read, size):
+    assert (read(Image.new("L", size, 7)).pixels == 7).all()
+
+
+def test_the_first_frame_of_an_animation_is_read(tmp_path, ring):
+    first, second = Image.fromarray(ring), Image.new("L", (28, 28))
+    first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
+    image = images.read_image(tmp_path / "moving.gif", SHAPE, light_on_dark=True)
+    assert image.frames == 2
+    np.testing.assert_array_equal(image.pixels[..., 0], ring)
+
+
+def unreadable(folder):
+    """Files that hold no image a model can take, by name."""
+    (folder / "folder.png").mkdir()
+    (folder / "empty.png").touch()
+    (folder / "text.png").write_text("no image")
+    Image.new("L", (90, 90), 7).save(folder / "cut.png")
+    whole = (folder / "cut.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[:-60])
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(folder / "floats.tif")
+    Image.fromarray(np.full((4, 4), 70_000, np.int32)).save(folder / "beyond.tif")
+    Image.new("1", (10_000, 9_000)).save(folder / "large.png")
+    Image.new("1", (20_000, 20_000)).save(folder / "huge.png")
+    return ["missing.png", *(path.name for path in folder.iterdir())]
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    names = unreadable(tmp_path)
+    assert len(names) == 9
+    for name in names:
+        with pytest.raises(KerazooError, match=name):
+            images.read_image(tmp_path / name, SHAPE)
