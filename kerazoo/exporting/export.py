@@ -18,16 +18,13 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import _lazy, building, registry
+from kerazoo import _lazy, registry
 from kerazoo._files import save_folder_atomic, sha256_of_file, write_json, write_text
-from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError, first_line, require_whole
-from kerazoo.evidence import reference as evidence
-from kerazoo.evidence.evaluate import data_of_run, is_run, own_of_run, refuse_data
 from kerazoo.exporting import certify as certifying
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate
@@ -35,11 +32,10 @@ from kerazoo.exporting.exported import Exported, as_trained, of_rows, of_series
 from kerazoo.exporting.formats.keras import runner_of
 from kerazoo.finetuning.readers._columns import columns_from, feature_names
 from kerazoo.finetuning.readers._csv import MISSING
-from kerazoo.finetuning.readers.user_data import Own
-from kerazoo.spec import Data, Entry, networks_of
+from kerazoo.predicting.trained import Trained, is_run, open_trained
+from kerazoo.spec import networks_of
 from kerazoo.tasks import regression
 from kerazoo.training import run_directory as run
-from kerazoo.training.train import data_for
 
 if TYPE_CHECKING:
     import keras
@@ -50,29 +46,6 @@ if TYPE_CHECKING:
 ROWS = 10_000
 CERTIFICATE = ".certificate.json"
 _MOST_LETTERS = 300  # of a converter's complaint
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained model and the data it is measured on.
-
-    Attributes:
-        source: the entry or run folder.
-        entry: what it is.
-        model: the whole model.
-        data: with the test split.
-        vocabulary: of a text model: its tokens in the order of their ids; else None.
-        own: of a run on a user's data: that data and how it was treated; else None.
-        whole: likewise the model that was saved, which takes raw rows or natural units.
-    """
-
-    source: str
-    entry: Entry
-    model: keras.Model
-    data: Data
-    vocabulary: tuple[str, ...] | None
-    own: Own | None = None
-    whole: keras.Model | None = None
 
 
 def export(
@@ -116,11 +89,7 @@ def export(
     rows = require_whole("rows", rows)
     folder = Path(out) if out is not None else _default_folder(source, format)
     _refuse_taken(folder, force)
-    if is_run(source):
-        trained = _of_run(Path(source), data, test)
-    else:
-        refuse_data(source, data, test)
-        trained = _of_entry(os.fspath(source))
+    trained = open_trained(source, data=data, test=test)
     part, network = _exported_network(trained)
     exported = _exported(trained, network, module)
     reason = module.refusal(exported.model)
@@ -174,49 +143,9 @@ def _files_of_export(folder: Path) -> set[str] | None:
         return None
 
 
-def _of_entry(name: str) -> Trained:
-    entry = registry.get_entry(name)
-    if evidence.read(entry).weights is None and entry.unmeasured:
-        raise KerazooError(
-            f"{entry.name} has no trained weights to export: {entry.unmeasured}. Train it with "
-            f"`kerazoo train {entry.name}` and export the run folder."
-        )
-    model = building.build_for(entry)
-    evidence.load_bundled_weights(model, entry)
-    data = data_for(entry, entry.recipe)
-    known = data.info.vocabulary
-    return Trained(entry.name, entry, model, data, text.read_vocabulary(known) if known else None)
-
-
-def _of_run(folder: Path, given: Any, test: Any) -> Trained:
-    if not folder.is_dir():
-        raise KerazooError(f"there is no run folder {folder}.")
-    finished = run.load(folder)
-    config = run.read_config(folder)
-    if "own" in config:
-        entry, own = own_of_run(folder, finished, given, test)
-        known = folder / run.VOCABULARY if own.data.info.vocabulary else None
-        return Trained(
-            str(folder),
-            entry,
-            own.trained(finished.model),
-            own.data,
-            text.read_vocabulary(known) if known else None,
-            own,
-            finished.model,
-        )
-    refuse_data(folder, given, test)
-    entry = registry.get_entry(finished.entry)
-    data = data_of_run(entry, finished)
-    known = folder / run.VOCABULARY if data.info.vocabulary else None
-    return Trained(
-        str(folder), entry, finished.model, data, text.read_vocabulary(known) if known else None
-    )
-
-
 def _exported_network(trained: Trained) -> tuple[str, keras.Model]:
     """The network that is exported, and its name within the model."""
-    networks = networks_of(trained.model)
+    networks = networks_of(trained.core)
     for part in ("model", "generator"):
         if part in networks:
             return part, networks[part]
@@ -228,8 +157,8 @@ def _exported_network(trained: Trained) -> tuple[str, keras.Model]:
 
 def _exported(trained: Trained, network: keras.Model, module: FormatModule) -> Exported:
     """What of a trained model a format gets: as its users call it, where the format can."""
-    own, whole = trained.own, trained.whole
-    if own is None or whole is None or own.treatment["kind"] not in ("rows", "series"):
+    own, whole = trained.user_data, trained.model
+    if own is None or own.treatment["kind"] not in ("rows", "series"):
         return as_trained(network)
     if own.data.series is not None:
         return of_series(network, whole, own.data.series)
@@ -360,8 +289,8 @@ def _write_beside(aside: Path, trained: Trained, exported: Exported) -> None:
     if trained.vocabulary is not None:
         lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token
         write_text(aside / "vocabulary.txt", "\n".join(lines) + "\n")
-    if trained.own is not None and trained.own.treatment["kind"] == "rows":
-        write_json(aside / "columns.json", _columns_json(trained.own.treatment, exported.names))
+    if trained.treatment.get("kind") == "rows":
+        write_json(aside / "columns.json", _columns_json(trained.treatment, exported.names))
     if series is not None:
         write_json(
             aside / "series.json",

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import building, registry
 from kerazoo.datasets import _text as texts
 from kerazoo.datasets._images import INVERT, Invert, read_image
 from kerazoo.errors import KerazooError, require_choice
-from kerazoo.evidence import reference as evidence
-from kerazoo.evidence.evaluate import is_run
 from kerazoo.finetuning.readers._csv import column, is_missing
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.tables import (
@@ -22,11 +19,9 @@ from kerazoo.predicting.tables import (
     beside_the_truth,
     is_table,
     read_inputs,
-    table_kind,
-    table_predictor,
 )
+from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import is_picture
-from kerazoo.training import run_directory as run
 from kerazoo.training.inference import probabilities
 
 if TYPE_CHECKING:
@@ -239,13 +234,6 @@ def _shown(given: Any) -> str:
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else repr(given)
 
 
-def _run_config(source: str | os.PathLike[str]) -> dict[str, Any]:
-    folder = Path(source)
-    if not folder.is_dir():
-        raise KerazooError(f"there is no run folder {folder}.")
-    return run.read_config(folder)
-
-
 def predictor(source: str | os.PathLike[str]) -> Predictor | TablePredictor:
     """Load a trained model once, to predict with it many times.
 
@@ -260,58 +248,32 @@ def predictor(source: str | os.PathLike[str]) -> Predictor | TablePredictor:
         KerazooError: no such entry or run, it predicts none of these, or it has no trained
             weights.
     """
-    if is_run(source) and (config := _run_config(source)) and table_kind(config):
-        return table_predictor(Path(source), config)
-    return _classifier(source)
-
-
-def _classifier(source: str | os.PathLike[str]) -> Predictor:
-    """The classifier of pictures or texts that an entry or a run has."""
-    if is_run(source):
-        folder = Path(source)
-        config = _run_config(folder)
-        if not config["data"]["labels"] or config.get("networks", ["model"]) != ["model"]:
-            raise KerazooError(f"the model in {folder} classifies nothing.")
-        model = run.load_model(folder, config)
-        own = folder / run.VOCABULARY
-        treatment = config.get("own", {}).get("treatment", {})
-        found = Predictor(
-            os.fspath(source),
-            model,
-            config["data"]["labels"],
-            config["data"]["light_on_dark"],
-            texts.read_vocabulary(own) if config["data"].get("text") else None,
-            treatment.get("invert", "auto"),
-            treatment.get("text"),
-            treatment.get("targets", [None])[0],
-            config["data"].get("fewest_words", 0),
-        )
-    else:
-        entry = registry.get_entry(os.fspath(source))
-        if registry.task_of(entry).name != "classification":
-            raise KerazooError(
-                f"{entry.name} is for {registry.task_of(entry).name}; predict classifies picture "
-                "files and texts only."
-            )
-        model = building.build_for(entry)
-        evidence.load_bundled_weights(model, entry)
-        dataset = registry.get_dataset(entry.dataset)
-        tokens = texts.read_vocabulary(dataset.vocabulary) if dataset.vocabulary else None
-        found = Predictor(
-            entry.name,
-            model,
-            list(dataset.labels),
-            dataset.light_on_dark,
-            tokens,
-            fewest_words=dataset.fewest_words,
-        )
-    shape = found.model.input_shape[1:]
-    if found.vocabulary is None and not is_picture(shape):
+    trained = open_trained(source)
+    if trained.treatment.get("kind") in ("rows", "series"):
+        return TablePredictor(trained)
+    if not trained.task.has_classes:
         raise KerazooError(
-            f"{found.source} takes examples of shape {shape}, which are neither pictures nor "
-            "text; predict reads those only."
+            f"{trained.source} is for {trained.task.name}; predict takes classifiers of images "
+            "and texts, and models fine-tuned on a table or a series."
         )
-    return found
+    shape = trained.model.input_shape[1:]
+    if trained.vocabulary is None and not is_picture(shape):
+        raise KerazooError(
+            f"{trained.source} takes examples of shape {shape}, which are neither images nor "
+            "texts; predict reads those only."
+        )
+    treatment = trained.treatment
+    return Predictor(
+        trained.source,
+        trained.model,
+        list(trained.labels),
+        trained.light_on_dark,
+        trained.vocabulary,
+        treatment.get("invert", "auto"),
+        treatment.get("text"),
+        treatment.get("targets", [None])[0],
+        trained.fewest_words,
+    )
 
 
 def _prepare_picture(known: Predictor, given: Any, invert: Invert) -> _Prepared:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import building, registry
 from kerazoo.errors import KerazooError, require_whole
-from kerazoo.evidence import reference as evidence
-from kerazoo.evidence.evaluate import is_run
+from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import networks_of
 from kerazoo.tasks import generation
 from kerazoo.training import run_directory as run
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
 MOST = 10_000
@@ -44,7 +40,9 @@ def sample(
     if latents is None:
         n = require_whole("n", n, most=MOST)
     seed = run.require_seed(seed)
-    model = _trained(source)
+    model = open_trained(source).model
+    if "generator" not in networks_of(model):
+        raise KerazooError(f"{os.fspath(source)} generates no images; a run of dcgan does.")
     if latents is None:
         return generation.generate(model, generation.latents(model, n, seed))
     size = networks_of(model)["generator"].input_shape[-1]
@@ -62,21 +60,3 @@ def sample(
     if not np.isfinite(given).all():
         raise KerazooError("latents hold a value that is NaN or infinite.")
     return generation.generate(model, given)
-
-
-def _trained(source: str | os.PathLike[str]) -> keras.Model:
-    if is_run(source):
-        folder = Path(source)
-        if not folder.is_dir():
-            raise KerazooError(f"there is no run folder {folder}.")
-        config = run.read_config(folder)
-        model = run.load_model(folder, config)
-    else:
-        entry = registry.get_entry(os.fspath(source))
-        if registry.task_of(entry).name != "generation":
-            raise KerazooError(f"{entry.name} draws no pictures; dcgan@mnist does.")
-        model = building.build_for(entry)
-        evidence.load_bundled_weights(model, entry)
-    if "generator" not in networks_of(model):
-        raise KerazooError(f"{os.fspath(source)} draws no pictures; a run of dcgan does.")
-    return model

@@ -21,10 +21,9 @@ from kerazoo.finetuning.readers._csv import (
 from kerazoo.finetuning.readers._target import class_names
 from kerazoo.finetuning.readers.arrays import row_names
 from kerazoo.finetuning.readers.series import GAPS, values_of
-from kerazoo.finetuning.readers.user_data import inner_model, listed
+from kerazoo.finetuning.readers.user_data import listed
+from kerazoo.predicting.trained import Trained
 from kerazoo.training import engine
-from kerazoo.training import run_directory as run
-from kerazoo.training.inference import probabilities
 
 if TYPE_CHECKING:
     import keras
@@ -55,12 +54,6 @@ class TablePredictions:
 
         rows = json.loads(self.frame.to_json(orient="records", date_format="iso"))
         return {"kind": self.kind, "rows": rows, "notes": list(self.notes)}
-
-
-def table_kind(config: dict[str, Any]) -> str | None:
-    """``rows`` or ``series`` for the run of a table, None for another."""
-    kind = config.get("own", {}).get("treatment", {}).get("kind")
-    return kind if kind in ("rows", "series") else None
 
 
 def is_table(inputs: Any) -> bool:
@@ -98,14 +91,10 @@ class TablePredictor:
     """A model that was fine-tuned on a table or a series and stays loaded.
 
     Attributes:
-        model: the model.
-        config: of its run.
-        where: how messages call it.
+        trained: the run.
     """
 
-    model: keras.Model
-    config: dict[str, Any]
-    where: str
+    trained: Trained
 
     def __call__(self, inputs: Any, *, gaps: str | None = None) -> TablePredictions:
         """Predict for one CSV file, DataFrame or array of rows ``(n, columns)``.
@@ -119,21 +108,16 @@ class TablePredictor:
                 or holds something else; a series is shorter than the look-back or irregular;
                 ``gaps`` is given for rows.
         """
-        treatment = self.config["own"]["treatment"]
+        treatment = self.trained.treatment
         if gaps is not None:
             if treatment["kind"] != "series":
                 raise KerazooError("gaps go with a series; this model reads rows of a table.")
             require_choice("gaps", gaps, GAPS)
             treatment = {**treatment, "gaps": gaps}
-        table = read_inputs(inputs, self.where, options_from(treatment))
+        table = read_inputs(inputs, f"the model in {self.trained.source}", options_from(treatment))
         if treatment["kind"] == "series":
-            return _forecast(self.model, treatment, table.frame, table.where)
-        return _predict_rows(self.model, self.config, table.frame, table.where)
-
-
-def table_predictor(folder: Path, config: dict[str, Any]) -> TablePredictor:
-    """The model of a run on a table or a series."""
-    return TablePredictor(run.load_model(folder, config), config, f"the model in {folder}")
+            return _forecast(self.trained.model, treatment, table.frame, table.where)
+        return _predict_rows(self.trained, table.frame, table.where)
 
 
 def _frame(rows: np.ndarray) -> pd.DataFrame:
@@ -145,22 +129,18 @@ def _frame(rows: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=row_names(rows.shape[1]))
 
 
-def _predict_rows(
-    model: keras.Model, config: dict[str, Any], frame: pd.DataFrame, where: str
-) -> TablePredictions:
+def _predict_rows(trained: Trained, frame: pd.DataFrame, where: str) -> TablePredictions:
     import pandas as pd
 
-    treatment, labels = config["own"]["treatment"], config["data"]["labels"]
+    treatment, labels = trained.treatment, list(trained.labels)
     columns = columns_from(treatment)
     x = encode(frame, columns, where)
-    core = inner_model(model)
-    names = treatment["targets"]
+    core, names = trained.core, treatment["targets"]
+    rows = trained.task.postprocess(core, engine.predict(core, x))
     if labels:
-        rows = probabilities(core, x)
         said: dict[str, Any] = {names[0]: [labels[i] for i in rows.argmax(axis=1)]}
         said |= {f"p({label})": rows[:, i] for i, label in enumerate(labels)}
     else:
-        rows = engine.predict(core, x)
         said = {name: rows[:, i] for i, name in enumerate(names)}
     predicted = pd.DataFrame(said)
     notes = [*_notes(frame, columns, names), *beside_the_truth(frame, predicted, names, labels)]
@@ -232,7 +212,7 @@ def _notes(frame: pd.DataFrame, columns: list[Column], targets: list[str]) -> li
 
 
 def _forecast(
-    model: keras.Model, treatment: dict[str, Any], frame: pd.DataFrame, where: str
+    model: keras.Model, treatment: Mapping[str, Any], frame: pd.DataFrame, where: str
 ) -> TablePredictions:
     import numpy as np
     import pandas as pd

@@ -285,6 +285,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             )
         config["recipe"] = {**defaults, **config["recipe"]}
         config.setdefault("engine", "plain")  # before there was another one
+        config["data"].setdefault("task", _task_of(config))
     except KerazooError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -292,6 +293,18 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"folder {folder} holds no kerazoo run: config.json is missing or damaged."
         ) from error
     return config
+
+
+def _task_of(config: dict[str, Any]) -> str:
+    """Name of the task of a run that did not note it yet."""
+    if "own" not in config and config["entry"] in registry.list_entries():
+        return registry.task_of(registry.get_entry(config["entry"])).name
+    if "generator" in config.get("networks", ()):
+        return "generation"
+    if config["data"]["labels"]:
+        return "classification"
+    kind = config.get("own", {}).get("treatment", {}).get("kind")
+    return "forecasting" if kind == "series" else "regression"
 
 
 def is_finished(folder: Path) -> bool:
@@ -430,6 +443,7 @@ def config_of(job: Job) -> dict[str, Any]:
         "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},
         "environment": environment(),
         "data": {
+            "task": registry.task_of(job.entry).name,
             "labels": list(dataset.labels),
             "light_on_dark": dataset.light_on_dark,
             "text": dataset.vocabulary is not None,

@@ -1,0 +1,184 @@
+"""Trained models by name: an entry with its bundled weights, or the run in a directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo import building, registry
+from kerazoo.datasets import _text
+from kerazoo.errors import KerazooError
+from kerazoo.evidence import reference
+from kerazoo.finetuning.readers.reading import reread
+from kerazoo.finetuning.readers.user_data import Own, inner_model
+from kerazoo.spec import Data, Entry
+from kerazoo.tasks.base import Task
+from kerazoo.training import run_directory
+from kerazoo.training.run_directory import Run
+from kerazoo.training.train import data_for, on_validation
+
+if TYPE_CHECKING:
+    import keras
+
+NETWORKS_INSIDE = ("rows", "series")  # kinds of user data whose model wraps the trained network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained model. Everything that takes time is loaded when it is first asked for.
+
+    Attributes:
+        source: name of the entry, or path of the run directory.
+        model: the model as saved; after fine-tuning on a table or a series it takes raw rows or
+            natural units.
+        task: kind of task.
+        labels: names of the classes, in the order of the outputs; else empty.
+        light_on_dark: images show light strokes on a dark background.
+        fewest_words: of any training text, see :class:`kerazoo.spec.Dataset`.
+        run: the run; None for bundled weights.
+        config: ``config.json`` of the run; else empty.
+        given: the ``data`` and ``test`` that a run on data in memory was fine-tuned on.
+    """
+
+    source: str
+    model: keras.Model
+    task: Task
+    labels: tuple[str, ...]
+    light_on_dark: bool
+    fewest_words: int
+    run: Run | None = None
+    config: Mapping[str, Any]
+    given: tuple[Any, Any] = (None, None)
+
+    @property
+    def treatment(self) -> Mapping[str, Any]:
+        """How the user's data was read; empty for other data."""
+        about: Mapping[str, Any] = self.config.get("own", {})
+        return about.get("treatment", {})
+
+    @cached_property
+    def core(self) -> keras.Model:
+        """The network that was trained: the model itself, or the one inside it."""
+        inside = self.treatment.get("kind") in NETWORKS_INSIDE
+        return inner_model(self.model) if inside else self.model
+
+    @cached_property
+    def entry(self) -> Entry:
+        """The entry; a run on user data has one that is not registered."""
+        if self.run is None:
+            return registry.get_entry(self.source)
+        if "own" not in self.config:
+            return registry.get_entry(self.run.entry)
+        return Entry(
+            model=self.config["own"]["model"],
+            dataset=self.run.entry.partition("@")[2],
+            recipe=self.run.recipe,
+            task=self.task.name,
+        )
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """Tokens of a text model in the order of their ids; None for other models."""
+        if self.run is None:
+            path = registry.get_dataset(self.entry.dataset).vocabulary
+        else:
+            known = self.config["data"].get("text")
+            path = self.run.path / run_directory.VOCABULARY if known else None
+        return _text.read_vocabulary(path) if path else None
+
+    @cached_property
+    def user_data(self) -> Own | None:
+        """The user's data of a fine-tuning, read again; None for other data.
+
+        Raises:
+            KerazooError: it was given in code and not again, is no longer there, or was changed.
+        """
+        if self.run is None or "own" not in self.config:
+            return None
+        own = reread(self.config, self.run.path, *self.given)
+        if own.data.sha256 != self.config["fingerprints"]["data"]:
+            about = self.config["own"]
+            place = "data=" if self.given[0] is not None else about["path"]
+            raise KerazooError(
+                f"The data in {place} is not what the run in {self.source} was trained on: its "
+                "content differs. Give the data that it was trained on in the same order, or "
+                "fine-tune again."
+            )
+        return own
+
+    @cached_property
+    def data(self) -> Data:
+        """The data, with the split to evaluate on as its test split.
+
+        Raises:
+            KerazooError: see :attr:`user_data`, or the dataset cannot be loaded.
+        """
+        if self.user_data is not None:
+            return self.user_data.data
+        if self.run is None:
+            return data_for(self.entry, self.entry.recipe)
+        data = data_for(self.entry, self.run.recipe)
+        return on_validation(data) if self.run.metrics.get("split") == "validation" else data
+
+
+def is_run(source: str | os.PathLike[str]) -> bool:
+    """Whether a run directory is meant rather than an entry, which goes first if both exist."""
+    if not isinstance(source, (str, os.PathLike)):
+        raise KerazooError(f"{source!r} is neither an entry nor a run directory.")
+    text = os.fspath(source)
+    if Path(text).name != text or (Path(text) / "config.json").is_file():
+        return True
+    return Path(text).is_dir() and text.partition("@")[0] not in registry.list_models()
+
+
+def open_trained(source: str | os.PathLike[str], *, data: Any = None, test: Any = None) -> Trained:
+    """Open an entry's bundled weights or a finished run.
+
+    Args:
+        source: an entry (``"mnist_cnn@mnist"``), a model, or a run directory.
+        data: for a run that was fine-tuned on data in memory, or on files that were moved since:
+            that data, as it was given to ``finetune``.
+        test: likewise, if there was one.
+
+    Raises:
+        KerazooError: no such entry or run; the run is not finished; weights are missing or were
+            altered; ``data`` or ``test`` is given where the data is known.
+    """
+    directory = Path(source) if is_run(source) else None
+    if directory is not None and not directory.is_dir():
+        raise KerazooError(f"There is no run directory {directory}.")
+    config = run_directory.read_config(directory) if directory is not None else {}
+    if "own" not in config and (data is not None or test is not None):
+        raise KerazooError(
+            f"data= and test= are for fine-tuned runs; {os.fspath(source)} has its dataset."
+        )
+    if directory is None:
+        entry = registry.get_entry(os.fspath(source))
+        dataset = registry.get_dataset(entry.dataset)
+        model = building.build_for(entry)
+        reference.load_bundled_weights(model, entry)
+        return Trained(
+            source=entry.name,
+            model=model,
+            task=registry.task_of(entry),
+            labels=dataset.labels,
+            light_on_dark=dataset.light_on_dark,
+            fewest_words=dataset.fewest_words,
+            config={},
+        )
+    run, known = run_directory.load(directory), config["data"]
+    return Trained(
+        source=str(directory),
+        model=run.model,
+        task=registry.get_task(known["task"]),
+        labels=tuple(known["labels"]),
+        light_on_dark=known["light_on_dark"],
+        fewest_words=known.get("fewest_words", 0),
+        run=run,
+        config=config,
+        given=(data, test),
+    )
