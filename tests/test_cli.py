@@ -48,7 +48,7 @@ MISTAKES = {
     ("show", "resnet"): "unknown model",
     ("show", "etth1"): "'etth1' is a dataset; name a model, or an entry: stacked_lstm@etth1.",
     ("evaluate", "mnist_cn"): "Did you mean",
-    ("evaluate", "no/such/run"): "no run folder",
+    ("evaluate", "no/such/run"): "no/such/run",
     ("predict", "mnist_cn", "x.png"): "Did you mean",
     ("verify", "mnist_cnn@digits", "--tier", "smok"): "Did you mean 'smoke'",
     ("verify", "mnist_cnn@digits", "--seeds", "0"): "whole number from 1",

@@ -274,9 +274,9 @@ def test_sample_command(command, in_tmp):
         (("dcgan@digits", "--n", "0"), "from 1 to"),
         (("dcgan@digits", "--n", "10000000"), "from 1 to"),
         (("dcgan@digits", "--out", "grid.jpg"), ".png"),
-        (("mnist_cnn@digits",), "draws no pictures"),
+        (("mnist_cnn@digits",), "mnist_cnn@digits"),
         (("nothing@here",), "unknown model"),
-        (("missing/run",), "no run folder"),
+        (("missing/run",), "missing/run"),
     ):
         status, _, err = command("sample", *arguments)
         assert status == 2 and said in err, arguments

@@ -469,7 +469,7 @@ def test_a_dataset_without_pictures_trains_to_the_end(private_registry, in_tmp):
     done = kerazoo.train("perceptron", out="run", progress=False)
     assert done.metrics["value"] > 0.9
     assert [p.name for p in done.pictures] == ["confusion_matrix.png", "learning_curves.png"]
-    with pytest.raises(kerazoo.KerazooError, match="neither pictures nor text"):
+    with pytest.raises(kerazoo.KerazooError, match="shape"):
         kerazoo.predict("run", ["x.png"])
 
 
