@@ -22,6 +22,7 @@ from kerazoo.finetuning.readers.series import in_natural_units, series_from
 from kerazoo.finetuning.readers.texts import texts_from, write_strings
 from kerazoo.finetuning.readers.user_data import Asked
 from kerazoo.predicting.tables import TablePredictor
+from kerazoo.predicting.trained import Trained
 
 
 def write(path, text, encoding="utf-8"):
@@ -483,7 +484,12 @@ def forecaster(step, lookback, gaps="refuse", time="date"):
     }  # fmt: skip
     last = keras.layers.Cropping1D((lookback - 1, 0))
     core = keras.Sequential([keras.Input((lookback, 1)), last, keras.layers.UpSampling1D(2)])
-    return TablePredictor(core, {"own": {"treatment": treatment}}, "the model")
+    return TablePredictor(
+        Trained(
+            source="run", model=core, task=registry.get_task("forecasting"), labels=(),
+            light_on_dark=False, fewest_words=0, config={"own": {"treatment": treatment}},
+        )
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
