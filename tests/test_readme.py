@@ -1,4 +1,4 @@
-"""What the README says is run: its code, its commands' options, its generated table."""
+"""README and docs: code runs, commands and links exist, the generated table is current."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from conftest import ROOT
 
 import kerazoo
 from kerazoo import registry
+from kerazoo.cli.arguments import parser
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 USAGE = [block for block in PYTHON if "def " not in block]
 MODEL = next(block for block in PYTHON if "def " in block)
@@ -51,22 +53,18 @@ def test_model_of_the_readme_goes_through_everything(private_registry, in_tmp, m
     del sys.modules["my_zoo"]
 
 
-def test_options_of_the_readme_exist(command):
-    section = README.split("## On the command line")[1].split("```")[1]
-    for line in section.strip().splitlines():
-        name = line.split()[1]
-        _, said, _ = command(name, "--help")
-        for option in re.findall(r"--[a-z-]+", line):
-            assert option in said, f"{name} {option}"
-
-
-def test_options_for_own_data_exist(command):
-    section = README.split("## Your own data")[1].split("## ")[0]
-    _, said, _ = command("finetune", "--help")
-    options = set(re.findall(r"--[a-z-]+", section)) - {"--out"}
-    assert len(options) > 15
-    for option in options:
-        assert option in said, option
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_options_exist(page):
+    (commands,) = (a.choices for a in parser()._actions if isinstance(a.choices, dict))
+    blocks = page.read_text(encoding="utf-8").split("```")[1::2]
+    shell = [block for block in blocks if not block.startswith("python")]
+    lines = [line for block in shell for line in block.splitlines() if "kerazoo " in line]
+    for line in lines:
+        call = line.partition("kerazoo ")[2].partition("#")[0]
+        name, *words = re.sub(r"--import \S+ ", "", call).split()
+        if name in commands:
+            options = set(re.findall(r"--[a-z-]+", " ".join(words)))
+            assert options <= set(commands[name]._option_string_actions), line
 
 
 def test_generated_tables_are_current():
@@ -77,6 +75,7 @@ def test_generated_tables_are_current():
     assert said.returncode == 0, said.stdout
 
 
-def test_pictures_and_links_of_the_readme_exist():
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_images_and_links_exist(page):
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target

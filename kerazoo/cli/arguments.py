@@ -1,29 +1,29 @@
-"""The arguments of the command line: one function per command, in the order of ``kerazoo --help``.
+"""Arguments of every command, in the order of ``kerazoo --help``.
 
-What a command does with them stands in ``cli``, under the same name.
+An option that is not given is absent, so that the default of the function it belongs to holds. Its
+``dest`` is the name of that function's parameter.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from kerazoo import __version__
+from kerazoo import __version__, registry
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-ENTRY = "a model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main dataset"
-SOURCE = "an entry, for its bundled weights, or the folder of a run of yours"
+SHELLS = ("bash", "zsh", "fish")
 GAPS = ("refuse", "interpolate")
-SEED = "of the initial weights, the order of the data, dropout and augmentation (default: 0)"
+INVERT = ("auto", "yes", "no")
+ENTRY = "model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main dataset"
+SEED = "seed of initial weights, order of the data, dropout and augmentation (default: 0)"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; ``command`` of what it gives is the one that was asked for."""
+    """Parser of all commands; its result has the name of the command as ``command``."""
     whole = argparse.ArgumentParser(
         prog="kerazoo",
-        description="A small zoo of Keras models in which every number can be re-run.",
+        description="A small zoo of Keras models with reproducible results.",
     )
     whole.add_argument("--version", action="version", version=f"kerazoo {__version__}")
     whole.add_argument(
@@ -32,227 +32,201 @@ def parser() -> argparse.ArgumentParser:
         metavar="MODULE",
         action="append",
         default=[],
-        help="a module or .py file of yours that registers models or datasets",
+        help="module or .py file that registers models or datasets",
     )
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _list(commands)
-    _show(commands)
-    _train(commands)
-    _finetune(commands)
-    _evaluate(commands)
-    _verify(commands)
-    _sample(commands)
-    _export(commands)
-    _predict(commands)
-    for command in commands.choices.values():
-        command.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+    def command(name: str, summary: str) -> Command:
+        description = f"{summary[0].upper()}{summary[1:]}."
+        absent = argparse.SUPPRESS
+        made = commands.add_parser(
+            name, help=summary, description=description, argument_default=absent
+        )
+        return Command(made)
+
+    _list(command("list", "entries with their recorded results, and datasets"))
+    _show(command("show", "model card of an entry"))
+    _train(command("train", "train an entry with its recipe"))
+    _finetune(command("finetune", "train a model on user data"))
+    _evaluate(command("evaluate", "evaluate trained weights on the test split"))
+    _verify(command("verify", "train again and judge against the reference"))
+    _sample(command("sample", "images from a trained generator"))
+    _export(command("export", "trained weights in another format, certified"))
+    _predict(command("predict", "classes of images or texts, values for a table, or a forecast"))
+    for name in commands.choices:
+        Command(commands.choices[name]).flag("--json", "print one JSON document", default=False)
+    shells = command("completion", 'completion for a shell: eval "$(kerazoo completion bash)"')
+    shells.choice("shell", SHELLS, "shell that is to complete kerazoo's commands")
     return whole
 
 
-def _list(commands: Commands) -> None:
-    command = commands.add_parser("list", help="entries with their recorded figures; datasets")
-    command.add_argument(
-        "pattern",
-        nargs="?",
-        default="*",
-        metavar="PATTERN",
-        help="such as '*@digits' (default: all)",
-    )
+class Command:
+    """Parser of one command, with one short way to declare each kind of argument."""
+
+    def __init__(self, made: argparse.ArgumentParser | argparse._ArgumentGroup):
+        self.made = made
+
+    def group(self, title: str) -> Command:
+        """Options that ``--help`` lists under a title."""
+        return Command(self.made.add_argument_group(title))
+
+    def flag(self, name: str, text: str, **more: Any) -> None:
+        """An option without a value."""
+        self.made.add_argument(name, action="store_true", help=text, **more)
+
+    def off(self, name: str, dest: str, text: str) -> None:
+        """An option without a value that switches something off."""
+        self.made.add_argument(name, dest=dest, action="store_false", help=text)
+
+    def choice(self, name: str, choices: Sequence[str], text: str) -> None:
+        """An argument that is one of a few words."""
+        self.made.add_argument(name, choices=choices, help=text)
+
+    def value(
+        self, name: str, metavar: str, text: str, type: Callable[[str], Any] = str, **more: Any
+    ) -> None:
+        """An argument with a value."""
+        self.made.add_argument(name, metavar=metavar, help=text, type=type, **more)
+
+    def completed(
+        self, name: str, metavar: str, text: str, names: Callable[[], list[str]], **more: Any
+    ) -> None:
+        """A positional argument that a shell completes with names or, for a run, files."""
+        action = self.made.add_argument(name, metavar=metavar, help=text, **more)
+
+        def complete(prefix: str, **_: Any) -> list[str]:
+            from argcomplete.completers import FilesCompleter
+
+            return names() + (FilesCompleter()(prefix) if "RUN" in metavar else [])
+
+        action.completer = complete  # type: ignore[attr-defined]
+
+    def entry(self, text: str = ENTRY, **more: Any) -> None:
+        """The positional argument ENTRY."""
+        self.completed("entry", "ENTRY", text, registry.list_entries, **more)
+
+    def source(self) -> None:
+        """The positional argument ENTRY|RUN."""
+        text = "entry, for its bundled weights, or a run directory"
+        self.completed("source", "ENTRY|RUN", text, registry.list_entries)
 
 
-def _show(commands: Commands) -> None:
-    command = commands.add_parser("show", help="the model card of an entry")
-    command.add_argument("entry", metavar="ENTRY", help=ENTRY)
-    command.add_argument("--layers", action="store_true", help="print the model's layers instead")
-    command.add_argument("--html", metavar="FILE", help="write the card as one HTML file")
-    command.add_argument(
-        "--run",
-        dest="run_folder",
-        metavar="DIR",
-        help="with --html: show the pictures of this finished run",
-    )
+def _list(command: Command) -> None:
+    command.value("pattern", "PATTERN", "such as '*@digits' (default: all)", nargs="?")
 
 
-def _train(commands: Commands) -> None:
-    command = commands.add_parser("train", help="train an entry with its recipe")
-    command.add_argument("entry", metavar="ENTRY", help=ENTRY)
-    command.add_argument("--seed", type=int, default=0, help=SEED)
-    command.add_argument("--epochs", type=int, help="instead of the recipe's")
-    command.add_argument("--tensorboard", action="store_true", help="write TensorBoard events")
-    command.add_argument(
-        "--validate", action="store_true", help="measure on validation; the test split stays unread"
-    )
-    command.add_argument(
-        "--checkpoint-seconds",
-        type=float,
-        metavar="T",
-        help="least time between two checkpoints; 0 writes one after every epoch",
-    )
+def _show(command: Command) -> None:
+    command.entry()
+    command.flag("--layers", "print the layers of the model instead")
+    command.value("--html", "FILE", "write the card as one HTML file")
+    command.value("--run", "DIR", "with --html: show the plots of this finished run")
+
+
+def _train(command: Command) -> None:
+    command.entry()
+    command.value("--seed", "N", SEED, int)
+    command.value("--epochs", "N", "epochs, instead of the recipe's number", int)
+    command.flag("--tensorboard", "write TensorBoard events")
+    command.flag("--validate", "evaluate on the validation split; the test split stays unread")
+    often = "shortest time between two checkpoints; 0 writes one after every epoch"
+    command.value("--checkpoint-seconds", "T", often, float)
     _tier(command)
-    _recipe_and_folder(command)
+    _training(command)
 
 
-def _finetune(commands: Commands) -> None:
-    command = commands.add_parser("finetune", help="train a model on data of your own")
-    command.add_argument("model", metavar="MODEL", help="such as mnist_cnn, mlp, stacked_lstm")
-    command.add_argument("data", metavar="DATA", help="a folder of pictures, or a CSV file")
-    command.add_argument(
-        "--target",
-        metavar="COLUMN",
-        action="append",
-        help="of a CSV file: what to predict; numbers may be several: repeat it",
-    )
-    command.add_argument("--text", metavar="COLUMN", help="of texts: the column that holds them")
-    command.add_argument(
-        "--test", metavar="FILE", help="of a table or texts: measure on these rows (default: a 5th)"
-    )
-    command.add_argument(
-        "--task",
-        choices=("classification", "regression"),
-        help="of a table: kind of target (default: judged by its values)",
-    )
-    command.add_argument("--time", metavar="COLUMN", help="of a series: the column of dates")
-    command.add_argument("--horizon", type=int, metavar="N", help="of a series: steps to forecast")
-    command.add_argument("--lookback", type=int, metavar="N", help="of a series: past steps seen")
-    command.add_argument(
-        "--gaps",
-        choices=GAPS,
-        default="refuse",
-        help="of a series: what to do about missing steps and values (default: refuse)",
-    )
-    command.add_argument(
-        "--split", metavar="N,N,N", help="of a series: steps of train, validation and test"
-    )
-    command.add_argument("--size", type=int, metavar="PIXELS", help="bring pictures to this size")
-    command.add_argument(
-        "--invert", choices=("auto", "yes", "no"), default="auto", help="exchange dark and light"
-    )
-    command.add_argument(
-        "--weights",
-        default="auto",
-        metavar="DATASET|none",
-        help="trained weights to start from (default: auto, of the first entry that has some; none "
-        "for tables and series)",
-    )
-    command.add_argument("--freeze", action="store_true", help="train the last layer only")
-    command.add_argument("--balance", action="store_true", help="weigh all classes alike")
-    command.add_argument("--no-augment", action="store_true", help="leave the pictures as they are")
-    command.add_argument(
-        "--no-scratch", action="store_true", help="do not also train the same model from scratch"
-    )
-    command.add_argument("--epochs", type=int, metavar="N", help="default: by the size of the data")
-    command.add_argument("--learning-rate", type=float, metavar="R", help="of the whole network")
-    command.add_argument("--seed", type=int, default=0, help=SEED)
-    _recipe_and_folder(command)
+def _finetune(command: Command) -> None:
+    names = "such as mnist_cnn, mlp, stacked_lstm"
+    command.completed("model", "MODEL", names, registry.list_models)
+    command.value("data", "DATA", "directory of images, or a CSV file")
+
+    group = command.group("tables, series and texts")
+    target = "column to predict; repeat it for several numeric ones"
+    group.value("--target", "COLUMN", target, action="append")
+    group.value("--text", "COLUMN", "column that holds the texts")
+    group.value("--test", "FILE", "test data (default: a fifth of the data)")
+    tasks = ("classification", "regression")
+    group.choice("--task", tasks, "kind of target (default: decided by its values)")
+    group.value("--time", "COLUMN", "column of dates of a series")
+    group.value("--horizon", "N", "steps to forecast", int)
+    group.value("--lookback", "N", "past steps that the model sees", int)
+    group.choice("--gaps", GAPS, "missing steps of a series (default: refuse)")
+    group.value("--split", "N,N,N", "steps of train, validation and test", _numbers)
+
+    group = command.group("images")
+    group.value("--size", "PIXELS", "height and width that images are resized to", int)
+    group.choice("--invert", INVERT, "invert light and dark (default: auto)")
+    group.off("--no-augment", "augment", "do not augment the images")
+
+    group = command.group("training")
+    weights = "weights to start from (default: auto, those of the first entry that has some)"
+    group.value("--weights", "DATASET|none", weights, _name_or_none)
+    group.flag("--freeze", "train the last layer only")
+    group.flag("--balance", "give all classes the same weight")
+    group.off("--no-scratch", "scratch", "do not also train the same model from scratch")
+    group.value("--epochs", "N", "epochs (default: by the size of the data)", int)
+    group.value("--learning-rate", "R", "learning rate of the whole network", float)
+    group.value("--seed", "N", SEED, int)
+    _training(group)
 
 
-def _evaluate(commands: Commands) -> None:
-    command = commands.add_parser(
-        "evaluate", help="measure trained weights, or a run of yours, on test"
-    )
-    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
+def _evaluate(command: Command) -> None:
+    command.source()
 
 
-def _verify(commands: Commands) -> None:
-    command = commands.add_parser("verify", help="train afresh, judge against the reference")
-    command.add_argument(
-        "entry", nargs="?", metavar="ENTRY", help=f"{ENTRY}; with --all a pattern, '*@digits'"
-    )
-    command.add_argument("--all", action="store_true", help="every entry, then one table")
-    command.add_argument("--offline", action="store_true", help="with --all: use no network")
-    command.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="number of runs (default: 1)"
-    )
-    command.add_argument(
-        "--first-seed", type=int, metavar="S", help="0 repeats the recorded runs (default: fresh)"
-    )
-    command.add_argument(
-        "--record", action="store_true", help="add these runs to the reference, or begin it anew"
-    )
+def _verify(command: Command) -> None:
+    command.entry("entry; with --all a pattern such as '*@digits'", nargs="?")
+    command.flag("--all", "verify every entry, then print one table", default=False)
+    command.flag("--offline", "with --all: use no network")
+    command.value("--seeds", "N", "number of runs (default: 1)", int)
+    command.value("--first-seed", "S", "0 repeats the recorded runs (default: new seeds)", int)
+    command.flag("--record", "add these runs to the reference, or start it")
     _tier(command)
-    _recipe_and_folder(command)
+    _training(command)
 
 
-def _sample(commands: Commands) -> None:
-    command = commands.add_parser("sample", help="pictures drawn by a trained generator")
-    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
-    command.add_argument("--n", type=int, default=64, help="how many pictures (default: 64)")
-    command.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    command.add_argument("--out", metavar="FILE", help="a PNG, one grid; default: samples.png")
+def _sample(command: Command) -> None:
+    command.source()
+    command.value("--n", "N", "number of images (default: 64)", int, default=64)
+    command.value("--seed", "N", "seed of the latents (default: 0)", int, default=0)
+    command.value("--out", "FILE", "PNG file with one grid (default: samples.png)")
 
 
-def _export(commands: Commands) -> None:
-    command = commands.add_parser("export", help="trained weights in another format, certified")
-    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
-    command.add_argument(
-        "--format", required=True, metavar="FORMAT", help="keras, saved_model, onnx or litert"
-    )
-    command.add_argument(
-        "--out", metavar="DIR", help="folder of the export (default: exports/… or in the RUN)"
-    )
-    command.add_argument(
-        "--rows", type=int, metavar="N", help="most test examples to measure (default: 10,000)"
-    )
-    command.add_argument("--force", action="store_true", help="replace an earlier export")
+def _export(command: Command) -> None:
+    command.source()
+    command.value("--format", "FORMAT", "keras, saved_model, onnx or litert", required=True)
+    command.value("--out", "DIR", "directory of the export (default: exports/… or in the run)")
+    command.value("--rows", "N", "most test examples to compare (default: 10,000)", int)
+    command.flag("--force", "replace an earlier export")
 
 
-def _predict(commands: Commands) -> None:
-    command = commands.add_parser(
-        "predict", help="class of picture files or texts; a table or series with a model of yours"
-    )
-    command.add_argument("source", metavar="ENTRY|RUN", help=SOURCE)
-    command.add_argument(
-        "inputs", nargs="+", metavar="FILE|TEXT|CSV", help="picture files, texts or one CSV file"
-    )
-    command.add_argument(
-        "--invert",
-        choices=("auto", "yes", "no"),
-        help="exchange dark and light (auto: where the model expects a dark ground)",
-    )
-    command.add_argument("--text", metavar="COLUMN", help="of a CSV file of texts: their column")
-    command.add_argument(
-        "--gaps",
-        choices=GAPS,
-        help="of a series: what to do about missing steps (default: as in training)",
-    )
-    command.add_argument(
-        "--out",
-        metavar="FILE",
-        help="of a CSV file: where the predictions go (default: here, NAME-predictions.csv or "
-        "NAME-forecast.csv)",
-    )
+def _predict(command: Command) -> None:
+    command.source()
+    command.value("inputs", "FILE|TEXT|CSV", "image files, texts or one CSV file", nargs="+")
+    command.choice("--invert", INVERT, "invert light and dark (default: auto)")
+    command.value("--text", "COLUMN", "column of a CSV file that holds the texts")
+    command.choice("--gaps", GAPS, "missing steps of a series (default: as in training)")
+    command.value("--out", "FILE", "CSV file for the predictions (default: by the input's name)")
 
 
-def _tier(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--tier",
-        default="full",
-        metavar="full|smoke",
-        help="the whole recipe, or one of about a minute (default: full)",
-    )
+def _tier(command: Command) -> None:
+    command.value("--tier", "full|smoke", "whole recipe, or about a minute (default: full)")
 
 
-def _recipe_and_folder(command: argparse.ArgumentParser) -> None:
-    """What every command that trains takes last."""
-    command.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="change a field of the recipe, as `kerazoo show ENTRY` lists them",
-    )
-    command.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/…)")
-    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    command.add_argument(
-        "--elsewhere",
-        action="store_true",
-        help="--resume, also on another machine, or with another kerazoo, Python, NumPy or number "
-        "of threads: the results may differ by rounding",
-    )
-    command.add_argument(
-        "--engine",
-        choices=("auto", "plain"),
-        default="auto",
-        help="auto: what measured fastest with TensorFlow on a CPU; plain: Keras's own",
-    )
+def _training(command: Command) -> None:
+    """Options of every command that trains."""
+    field = "change a field of the recipe, as `kerazoo show ENTRY` lists them"
+    command.value("--set", "FIELD=VALUE", field, dest="settings", action="append")
+    command.value("--out", "DIR", "run directory (default: runs/…)")
+    command.flag("--resume", "resume the run in --out")
+    elsewhere = "also on another machine or with other versions; results may differ by rounding"
+    command.flag("--elsewhere", f"--resume, {elsewhere}")
+    engines = "fastest measured settings with TensorFlow on a CPU (auto, default), or Keras's"
+    command.choice("--engine", ("auto", "plain"), engines)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _name_or_none(text: str) -> str | None:
+    return None if text.lower() == "none" else text

@@ -1,17 +1,17 @@
-"""The command ``kerazoo``: asks the package and prints; decides nothing.
+"""The command ``kerazoo``: calls the package and prints; decides nothing.
 
-The arguments of every command stand in ``arguments``.
+The arguments of every command are declared in ``arguments``.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import _lazy, registry
@@ -26,420 +26,333 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kerazoo.predicting.tables import TablePredictions
-    from kerazoo.training.run_directory import Resume
 
-OK, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status.
 
-    0 fine, 1 FAIL, 2 a mistake of the user's, 70 one of kerazoo's own, 130 Ctrl-C.
+    0 fine, 1 FAIL, 2 usage error, 70 internal error, 130 Ctrl-C.
     """
     # TensorFlow logs several lines at import; whoever wants them sets this variable.
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         _lazy.silence_import_logs()  # it prints some before it reads the variable
-    for stream in (sys.stdout, sys.stderr):  # redirected on Windows, or in a locale of the past
+    for stream in (sys.stdout, sys.stderr):  # redirected on Windows, or in an old locale
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(arguments)
+    whole = parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could be written next
+        import argcomplete
+
+        argcomplete.autocomplete(whole)
+    options = vars(whole.parse_args(arguments))
+    command, imports = options.pop("command"), options.pop("imports")
+    show = Output(options.pop("json", False))
     try:
-        if options.imports or os.environ.get("KERAZOO_IMPORT"):
+        if imports or os.environ.get("KERAZOO_IMPORT"):
             _lazy.load("keras")  # as these modules do themselves, but without TensorFlow's logs
-        for name in options.imports:
+        for name in imports:
             registry.import_module(name)
-        options.stdout = sys.stdout
+        if "settings" in options:
+            options["settings"] = dict(_setting(text) for text in options["settings"])
+        if options.pop("elsewhere", False):
+            options["resume"] = "elsewhere"
         # Whatever a library prints, standard output is the one JSON document.
-        aside = contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext()
+        aside = contextlib.redirect_stdout(sys.stderr) if show.json else contextlib.nullcontext()
         with aside:
-            return COMMANDS[options.command](options)
-    except KerazooError as error:
-        print(f"kerazoo: error: {error}", file=sys.stderr)
-        return MISTAKE
-    except Interrupted as stop:
-        print(f"\nkerazoo: {stop}", file=sys.stderr)
+            return COMMANDS[command](show, **options)
+    except (KerazooError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # the reader of a pipe (head, less) had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return OK
+        print_error(f"error: {error}")
+        return USAGE_ERROR
+    except KeyboardInterrupt as stop:
+        print(file=sys.stderr)
+        print_error(str(stop) if isinstance(stop, Interrupted) else "stopped.")
         return INTERRUPTED
-    except KeyboardInterrupt:
-        print("\nkerazoo: stopped.", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe (head, less) had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except OSError as error:
-        print(f"kerazoo: error: {error}", file=sys.stderr)
-        return MISTAKE
     except Exception:
         traceback.print_exc()
-        print("kerazoo: this is a mistake of kerazoo's own; please report it.", file=sys.stderr)
-        return BUG
+        print_error("internal error; please report it.")
+        return INTERNAL_ERROR
 
 
-def _resume(options: argparse.Namespace) -> Resume:
-    return "elsewhere" if options.elsewhere else options.resume
+def print_error(message: str) -> None:
+    """Print a message for the user on standard error, on one line whatever it quotes."""
+    print(f"kerazoo: {tables.printable(message)}", file=sys.stderr)
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    settings = {}
-    for text in options.settings:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise KerazooError(f"--set {text!r}: write FIELD=VALUE, such as learning_rate=0.01.")
-        settings[name] = parse_recipe_value(name, value)
-    return settings
+class Output:
+    """Prints the result of a command: one JSON document, or texts and tables."""
+
+    def __init__(self, json: bool):
+        self.json = json
+        self.stream = sys.stdout  # libraries may print elsewhere, see main
+
+    def __call__(self, content: Any, *parts: Any) -> None:
+        """Print ``content`` as JSON if that was asked for, else ``parts`` as text."""
+        if self.json:
+            plain = (self.stream.encoding or "").lower().replace("-", "") != "utf8"
+            text = json.dumps(content, indent=2, ensure_ascii=plain, allow_nan=False)
+            print(text, file=self.stream)
+            return
+        console = self.console()
+        for part in parts:
+            if isinstance(part, str):  # a path must stay in one piece
+                console.print(tables.printable(part), soft_wrap=True)
+            else:
+                console.print(part)
+
+    def console(self) -> Console:
+        """A console without markup; wide where no terminal tells its width."""
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
+        return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
-def _print_json(options: argparse.Namespace, content: Any) -> None:
-    plain = (options.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    text = json.dumps(content, indent=2, ensure_ascii=plain, allow_nan=False)
-    print(text, file=options.stdout)
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise KerazooError(f"--set {text!r}: write FIELD=VALUE, such as learning_rate=0.01.")
+    return name, parse_recipe_value(name, value)
 
 
-def _console() -> Console:
-    from rich.console import Console
-
-    # A table must stay whole where there is no terminal to tell its width.
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
-    return Console(width=width, highlight=False, markup=False, emoji=False)
-
-
-def _print(*parts: Any) -> None:
-    console = _console()
-    for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))  # a path must stay in one piece
-
-
-def _list(options: argparse.Namespace) -> int:
-    names = registry.list_entries(options.pattern)
+def _list(show: Output, pattern: str = "*") -> int:
+    names = registry.list_entries(pattern)
     rows = [card.entry_row(registry.get_entry(name)) for name in names]
-    if options.json:
-        _print_json(options, rows)
-        return OK
     datasets = sorted({row["dataset"] for row in rows})
-    if options.pattern == "*":
+    if pattern == "*":
         datasets = registry.list_datasets()
     if not rows:
-        print(f"kerazoo: no entry matches {options.pattern!r}.", file=sys.stderr)
-        return OK
-    _print(tables.entries_table(rows, _console().width), tables.datasets_table(datasets))
+        print_error(f"no entry matches {pattern!r}.")
+    width = show.console().width
+    found = [tables.entries_table(rows, width), tables.datasets_table(datasets)] if rows else []
+    show(rows, *found)
     return OK
 
 
-def _show(options: argparse.Namespace) -> int:
-    if options.layers and (options.html is not None or options.json):
+def _show(
+    show: Output, entry: str, layers: bool = False, html: str | None = None, run: str | None = None
+) -> int:
+    if layers and (html is not None or show.json):
         raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
-    if options.html is not None:
-        return _write_card(options)
-    if options.run_folder is not None:
+    if run is not None and html is None:
         raise KerazooError("--run goes with --html FILE.")
-    entry = registry.get_entry(options.entry)
-    if options.layers:
-        _print(*(t for part in card.layers(entry)[1] for t in tables.card_table(part)))
-    elif options.json:
-        _print_json(options, card.card(entry))
+    found = registry.get_entry(entry)
+    if html is not None:
+        card.write_card(found, Path(html), None if run is None else Path(run))
+        show({"entry": found.name, "path": html}, f"card of {found.name}: {html}")
+    elif layers:
+        show(None, *map(tables.card_table, card.layers(found)[1]))
+    elif show.json:
+        show(card.card(found))
     else:
-        _print(*tables.card_parts(entry))
+        show(None, *tables.card_parts(found))
     return OK
 
 
-def _write_card(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    entry, path = registry.get_entry(options.entry), Path(options.html)
-    card.write_card(entry, path, None if options.run_folder is None else Path(options.run_folder))
-    if options.json:
-        _print_json(options, {"entry": entry.name, "path": str(path)})
-    else:
-        _print(f"the card of {entry.name}: {path}")
-    return OK
-
-
-def _train(options: argparse.Namespace) -> int:
+def _train(show: Output, entry: str, **options: Any) -> int:
     from kerazoo.training.train import train
 
-    chosen = {}  # else the default of train() holds
-    if options.checkpoint_seconds is not None:
-        chosen["checkpoint_seconds"] = options.checkpoint_seconds
-    done = train(
-        options.entry,
-        seed=options.seed,
-        tier=options.tier,
-        epochs=options.epochs,
-        settings=_settings(options),
-        out=options.out,
-        resume=_resume(options),
-        engine=options.engine,
-        tensorboard=options.tensorboard,
-        validate=options.validate,
-        **chosen,
-    )
-    if options.json:
-        _print_json(
-            options,
-            {
-                "entry": done.entry,
-                "tier": done.tier,
-                "seed": done.seed,
-                "path": str(done.path),
-                "seconds": done.seconds,
-                "metrics": done.metrics,
-                "pictures": [str(p) for p in done.pictures],
-            },
-        )
-        return OK
-    metrics = done.metrics
-    measure = metric(metrics["metric"])
-    _print(
+    done = train(entry, **options)
+    metrics, measure = done.metrics, metric(done.metrics["metric"])
+    content = {
+        "entry": done.entry,
+        "tier": done.tier,
+        "seed": done.seed,
+        "path": str(done.path),
+        "seconds": done.seconds,
+        "metrics": metrics,
+        "plots": [str(path) for path in done.pictures],
+    }
+    show(
+        content,
         f"{done.entry} seed {done.seed}: {measure.title} {measure.show(metrics['value'])} on "
         f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
         f"{duration(done.seconds)} of training",
-        *(f"{metric(name).title}: {metric(name).show(v)}" for name, v in metrics["also"].items()),
-        *_by_target(metrics.get("by_target", {})),
-        *(f"note:     {said}" for said in caveats.uneven([metrics["also"]])),
-        *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
-        *(f"picture:  {p}" for p in done.pictures),
+        *_other_metrics(metrics["also"], metrics.get("by_target", {})),
+        *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),
+        *(f"plot:  {path}" for path in done.pictures),
     )
     return OK
 
 
-def _by_target(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """A line for each column that is forecast, where there are several."""
+def _other_metrics(
+    values: Mapping[str, float], by_target: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """A line for each other metric, each column that is forecast, and each warning."""
+
+    def shown(name: str, value: float) -> str:
+        return f"{metric(name).title} {metric(name).show(value)}"
+
     return [
-        f"{name}: "
-        + ", ".join(f"{metric(m).title} {metric(m).show(value)}" for m, value in row.items())
-        for name, row in figures.items()
+        *(shown(name, value) for name, value in values.items()),
+        *(f"{t}: " + ", ".join(shown(*pair) for pair in m.items()) for t, m in by_target.items()),
+        *(f"note: {line}" for line in caveats.uneven([values])),
     ]
 
 
-def _finetune(options: argparse.Namespace) -> int:
+def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     from kerazoo.finetuning.finetune import finetune
 
-    done = finetune(
-        options.model,
-        options.data,
-        target=options.target if options.target is None else _one_or_all(options.target),
-        test=options.test,
-        text=options.text,
-        task=options.task,
-        time=options.time,
-        horizon=options.horizon,
-        lookback=options.lookback,
-        gaps=options.gaps,
-        split=_three(options.split),
-        size=options.size,
-        invert=options.invert,
-        weights=None if options.weights.lower() == "none" else options.weights,
-        freeze=options.freeze,
-        balance=options.balance,
-        augment=not options.no_augment,
-        epochs=options.epochs,
-        learning_rate=options.learning_rate,
-        settings=_settings(options),
-        seed=options.seed,
-        scratch=not options.no_scratch,
-        out=options.out,
-        resume=_resume(options),
-        engine=options.engine,
+    if len(options.get("target", [])) == 1:
+        (options["target"],) = options["target"]
+    done = finetune(model, data, **options)
+    show(
+        done.as_json(),
+        tables.comparison_table(done),
+        *([f"note:  {done.verdict}"] if done.verdict else []),
+        *(f"note:  {line}" for line in caveats.uneven([done.metrics["also"]])),
+        *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),
+        f"card:  {done.path / 'card.md'}",
+        *(f"plot:  {path}" for path in done.pictures),
+        f"try:   {done.use}",
     )
-    if options.json:
-        _print_json(options, done.as_json())
-    else:
-        _print(
-            tables.comparison_table(done),
-            *([f"note:     {done.verdict}"] if done.verdict else []),
-            *(f"note:     {said}" for said in caveats.uneven([done.metrics["also"]])),
-            *(f"model:    {p}" for p in sorted(done.path.glob("*.keras"))),
-            f"card:     {done.path / 'card.md'}",
-            *(f"picture:  {p}" for p in done.pictures),
-            f"try:      {done.use}",
-        )
     return OK
 
 
-def _one_or_all(names: list[str]) -> str | list[str]:
-    return names[0] if len(names) == 1 else names
-
-
-def _three(text: str | None) -> tuple[int, int, int] | None:
-    if text is None:
-        return None
-    try:
-        train, validation, test = (int(part) for part in text.split(","))
-    except ValueError:
-        raise KerazooError(f"--split {text!r}: write three whole numbers, N,N,N.") from None
-    return train, validation, test
-
-
-def _evaluate(options: argparse.Namespace) -> int:
+def _evaluate(show: Output, source: str) -> int:
     from kerazoo.evidence.evaluate import evaluate
 
-    result = evaluate(options.source)
-    if options.json:
-        _print_json(options, result.as_json())
-    else:
-        measure = metric(result.metric)
-        said = "as recorded" if result.same else f"recorded: {result.recorded!r}"
-        where = f"{result.split} examples of {result.entry.split('@')[1]}"
-        _print(
-            f"{result.source}: {measure.title} {measure.show(result.value)} (standard error "
-            f"{measure.number(result.standard_error)}) on {result.examples:,} {where} ({said})",
-            *(f"{metric(m).title}: {metric(m).show(v)}" for m, v in result.also.items()),
-            *_by_target(result.by_target),
-            *(f"note: {said}" for said in caveats.uneven([result.also])),
-        )
+    result = evaluate(source)
+    measure = metric(result.metric)
+    same = "as recorded" if result.same else f"recorded: {result.recorded!r}"
+    show(
+        result.as_json(),
+        f"{result.source}: {measure.title} {measure.show(result.value)} (standard error "
+        f"{measure.number(result.standard_error)}) on {result.examples:,} {result.split} examples "
+        f"of {result.entry.split('@')[1]} ({same})",
+        *_other_metrics(result.also, result.by_target),
+    )
     return OK
 
 
-def _verify(options: argparse.Namespace) -> int:
-    if options.all:
-        return _verify_all(options)
-    if options.entry is None:
+def _verify(show: Output, all: bool, **options: Any) -> int:
+    if all:
+        return _verify_all(show, **options)
+    if "entry" not in options:
         raise KerazooError("verify needs an ENTRY, or --all.")
-    if options.offline:
+    if "offline" in options:
         raise KerazooError("--offline goes with --all.")
     from kerazoo.evidence.verify import verify
 
-    report = verify(
-        options.entry,
-        seeds=options.seeds,
-        tier=options.tier,
-        first_seed=options.first_seed,
-        settings=_settings(options),
-        record=options.record,
-        out=options.out,
-        resume=_resume(options),
-        engine=options.engine,
+    report = verify(options.pop("entry"), **options)
+    show(
+        report.as_json(),
+        tables.report_table(report),
+        *(f"note: {note}" for note in report.notes),
+        *(f"problem: {problem}" for problem in report.problems),
+        *(f"plot: {path}" for path in report.pictures),
+        tables.verdict(report.passed),
     )
-    if options.json:
-        _print_json(options, report.as_json())
-    else:
-        from rich.text import Text
-
-        verdict = Text("PASS", "bold green") if report.passed else Text("FAIL", "bold red")
-        _print(
-            tables.report_table(report),
-            *(f"note: {note}" for note in report.notes),
-            *(f"problem: {problem}" for problem in report.problems),
-            *(f"picture: {p}" for p in report.pictures),
-            verdict,
-        )
     return OK if report.passed else FAILED
 
 
-def _verify_all(options: argparse.Namespace) -> int:
+def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
     from kerazoo.evidence.verify_all import verify_all
 
-    given = {"--record": options.record, "--set": options.settings}
-    for name, value in (*given.items(), ("--first-seed", options.first_seed is not None)):
-        if value:
-            raise KerazooError(f"{name} does not go with --all; name one ENTRY.")
+    for option in ("record", "settings", "first_seed"):
+        if option in options:
+            name = {"settings": "set"}.get(option, option).replace("_", "-")
+            raise KerazooError(f"--{name} does not go with --all; name one ENTRY.")
     verdicts = []
     try:
-        for verdict in verify_all(
-            options.entry or "*",
-            tier=options.tier,
-            seeds=options.seeds,
-            offline=options.offline,
-            out=options.out,
-            resume=_resume(options),
-            engine=options.engine,
-        ):
+        for verdict in verify_all(entry, **options):
             verdicts.append(verdict)
     finally:  # Ctrl-C at the last entry must not lose what the others took hours for
-        if verdicts and options.json:
-            _print_json(options, [v.as_json() for v in verdicts])
-        elif verdicts:
-            _print(tables.verdicts_table(verdicts), *tables.verdicts_lines(verdicts))
+        if verdicts:
+            lines = tables.verdicts_lines(verdicts)
+            show([v.as_json() for v in verdicts], tables.verdicts_table(verdicts), *lines)
     if all(v.skipped for v in verdicts):
         raise KerazooError("nothing could be verified; the table says why.")
     return FAILED if any(v.failed for v in verdicts) else OK
 
 
-def _sample(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
+def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None) -> int:
     from kerazoo.plots.samples import write_grid
     from kerazoo.predicting.sample import sample
 
-    path = Path(options.out or "samples.png")
+    path = _new_file(out, "samples.png")
     if path.suffix.lower() != ".png":
-        raise KerazooError(f"--out {options.out}: give a file name that ends in .png.")
-    if options.out is None and path.exists():
-        raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
-    pictures = sample(options.source, options.n, seed=options.seed)
-    write_grid(pictures, path)
-    if options.json:
-        _print_json(options, {"path": str(path), "n": len(pictures), "seed": options.seed})
-    else:
-        _print(f"{len(pictures)} pictures of {options.source}, seed {options.seed}: {path}")
+        raise KerazooError(f"--out {out}: give a file name that ends in .png.")
+    images = sample(source, n, seed=seed)
+    write_grid(images, path)
+    content = {"path": str(path), "n": len(images), "seed": seed}
+    show(content, f"{len(images)} images from {source}, seed {seed}: {path}")
     return OK
 
 
-def _export(options: argparse.Namespace) -> int:
+def _new_file(out: str | None, default: str) -> Path:
+    """The file to write; one that nobody named must not exist."""
+    if out is None and Path(default).exists():
+        raise KerazooError(f"{default} exists; name the file to write with --out FILE.")
+    return Path(out or default)
+
+
+def _export(show: Output, source: str, format: str, **options: Any) -> int:
     from kerazoo.exporting.export import export
 
-    chosen = {} if options.rows is None else {"rows": options.rows}
-    done = export(options.source, options.format, options.out, force=options.force, **chosen)
-    if options.json:
-        _print_json(options, done.as_json())
-    else:
-        from rich.text import Text
-
-        verdict = Text("PASS", "bold green") if done.passed else Text("FAIL", "bold red")
-        _print(
-            tables.certificate_table(done),
-            *(f"note: {note}" for note in done.notes),
-            *(f"problem: {problem}" for problem in done.problems),
-            f"export: {done.path}",
-            verdict,
-        )
+    done = export(source, format, **options)
+    show(
+        done.as_json(),
+        tables.certificate_table(done),
+        *(f"note: {note}" for note in done.notes),
+        *(f"problem: {problem}" for problem in done.problems),
+        f"export: {done.path}",
+        tables.verdict(done.passed),
+    )
     return OK if done.passed else FAILED
 
 
-def _predict(options: argparse.Namespace) -> int:
+def _predict(
+    show: Output, source: str, inputs: list[str], out: str | None = None, **options: Any
+) -> int:
     from kerazoo.predicting.predict import predict
     from kerazoo.predicting.tables import TablePredictions
 
-    asked = {"invert": options.invert, "text": options.text, "gaps": options.gaps}
-    predictions = predict(options.source, options.inputs, **asked)
+    predictions = predict(source, inputs, **options)
     if isinstance(predictions, TablePredictions):
-        return _write_table(options, predictions)
-    if options.out is not None:
+        return _write_predictions(show, predictions, inputs[0], out)
+    if out is not None:
         raise KerazooError("--out goes with a CSV file; other predictions are printed.")
-    if options.json:
-        _print_json(options, [p.as_json() for p in predictions])
-    else:
-        _print(tables.predictions_table(predictions))
+    show([p.as_json() for p in predictions], tables.predictions_table(predictions))
     errors = [p.error for p in predictions if p.error is not None]
     for error in errors:
-        print(f"kerazoo: error: {error}", file=sys.stderr)
-    return MISTAKE if errors else OK
+        print_error(f"error: {error}")
+    return USAGE_ERROR if errors else OK
 
 
-def _write_table(options: argparse.Namespace, predictions: TablePredictions) -> int:
-    from pathlib import Path
-
+def _write_predictions(
+    show: Output, predictions: TablePredictions, source: str, out: str | None
+) -> int:
     from kerazoo.predicting.tables import KINDS, write_csv
 
     for note in predictions.notes:
-        print(f"note: {note}", file=sys.stderr)
-    if options.json and options.out is None:
-        _print_json(options, predictions.as_json())
+        print_error(f"note: {note}")
+    if show.json and out is None:
+        show(predictions.as_json())
         return OK
-    path = Path(options.out or f"{Path(options.inputs[0]).stem}-{KINDS[predictions.kind]}.csv")
-    if options.out is None and path.exists():
-        raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
-    if path.exists() and path.samefile(options.inputs[0]):
+    path = _new_file(out, f"{Path(source).stem}-{KINDS[predictions.kind]}.csv")
+    if path.exists() and path.samefile(source):
         raise KerazooError(f"{path} is the file that is read; name another with --out FILE.")
     write_csv(predictions, path)
-    if options.json:
-        _print_json(options, {**predictions.as_json(), "path": str(path)})
-    else:
-        _print(tables.frame_table(predictions.frame), f"{len(predictions.frame):,} rows: {path}")
+    count = len(predictions.frame)
+    content = {**predictions.as_json(), "path": str(path)}
+    show(content, tables.frame_table(predictions.frame), f"{count:,} rows: {path}")
     return OK
 
 
-COMMANDS = {
+def _completion(show: Output, shell: str) -> int:
+    import argcomplete
+
+    print(argcomplete.shellcode(["kerazoo"], shell=shell))
+    return OK
+
+
+COMMANDS: dict[str, Callable[..., int]] = {
     "list": _list,
     "show": _show,
     "train": _train,
@@ -449,4 +362,5 @@ COMMANDS = {
     "sample": _sample,
     "export": _export,
     "predict": _predict,
+    "completion": _completion,
 }

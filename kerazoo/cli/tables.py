@@ -42,7 +42,7 @@ LESS_NEEDED = ("offline", "parameters", "time", "baseline", "metric")
 
 def printable(text: str) -> str:
     """Foreign text for a terminal: control characters and escape codes become visible."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def table(
@@ -129,36 +129,33 @@ def datasets_table(names: Sequence[str]) -> Table:
     return table(("dataset", "content", "license"), rows, title="datasets")
 
 
-def card_parts(entry: Entry) -> list[Any]:
+def card_parts(entry: Entry) -> Iterable[Any]:
     """Card of an entry as things that rich prints one after the other."""
-    result, facts = card.headline(entry)
-    parts: list[Any] = [f"{entry.name}: {result}\n{facts}"]
-    for section in card.sections(entry):
-        parts += _section(section)
-    name = entry.name
-    return [*parts, f"\nLayers: kerazoo show {name} --layers. As a page: --html card.html"]
-
-
-def _section(section: card.Section) -> Iterable[Any]:
     from rich.rule import Rule
     from rich.text import Text
 
-    yield Rule(section.title, align="left", style="dim")
-    for part in section.parts:
-        match part:
-            case card.Table():
-                yield from card_table(part)
-            case card.Bullets():
-                yield Text("\n".join(f"– {line}" for line in part.lines))
-            case card.Code():
-                yield Text(f"# {part.title}\n{part.text}\n" if part.title else part.text)
-            case card.Text():
-                yield Text(part.text.replace("``", "`"))
+    result, facts = card.headline(entry)
+    yield f"{entry.name}: {result}"
+    yield facts
+    for section in card.sections(entry):
+        yield Rule(section.title, align="left", style="dim")
+        for part in section.parts:
+            match part:
+                case card.Table():
+                    yield card_table(part)
+                case card.Bullets():
+                    yield Text("\n".join(f"– {line}" for line in part.lines))
+                case card.Code():
+                    yield Text(f"# {part.title}\n{part.text}\n" if part.title else part.text)
+                case card.Text():
+                    yield Text(part.text.replace("``", "`"))
+    yield f"Layers: kerazoo show {entry.name} --layers. As a page: --html card.html"
 
 
-def card_table(part: card.Table) -> list[Any]:
+def card_table(part: card.Table) -> Table:
     """A table of a card."""
-    return [table(part.columns, part.rows, right=part.numbers, title=part.title, caption=part.note)]
+    right, title, note = part.numbers, part.title, part.note
+    return table(part.columns, part.rows, right=right, title=title, caption=note)
 
 
 def report_table(report: Report) -> Table:

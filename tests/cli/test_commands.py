@@ -1,0 +1,306 @@
+"""The command line: bad input is an error with status 2, output is whole, nothing is lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kerazoo
+from kerazoo import _lazy, registry
+from kerazoo.cli import main as cli
+from kerazoo.cli import tables
+from kerazoo.evidence import reference as evidence
+from kerazoo.metrics import METRICS
+from kerazoo.training import checkpoint
+
+HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy", "argcomplete")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import kerazoo; kerazoo.list_models()",
+        "from kerazoo.cli.main import main; main(['list'])",
+        "from kerazoo.cli.main import main; main(['list', '--json'])",
+        "from kerazoo.cli.main import main; main(['show', 'mnist_cnn@digits'])",
+    ],
+)
+def test_what_only_looks_imports_nothing_heavy(code):
+    code += f"; import sys; assert not set({HEAVY!r}) & set(sys.modules), sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+# The wrong arguments, and the name, option or suggestion that the error has to show.
+ERRORS = {
+    ("train", "mnist_cn"): "'mnist_cnn'",
+    ("train", "mnist_cnn@digit"): "'mnist_cnn@digits'",
+    ("show", "etth1"): "stacked_lstm@etth1",
+    ("evaluate", "no/such/run"): "no/such/run",
+    ("predict", "mnist_cn", "x.png"): "'mnist_cnn'",
+    ("verify", "mnist_cnn@digits", "--tier", "smok"): "'smoke'",
+    ("verify", "mnist_cnn@digits", "--seeds", "0"): "seeds",
+    ("verify", "mnist_cnn@digits", "--record", "--set", "epochs=1"): "recipe",
+    ("verify", "mnist_cnn@digits", "--resume"): "--out",
+    ("verify", "mnist_cnn@digits", "--offline"): "--all",
+    ("verify", "--all", "--first-seed", "0"): "--first-seed",
+    ("verify",): "--all",
+    ("verify", "resnet110"): "--seeds 3 --record",
+    ("finetune", "mlp", "x.csv", "--split", "1,b"): "--split",
+    ("train", "mnist_cnn@digits", "--resume"): "--out",
+    ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",
+    ("train", "mnist_cnn@digits", "--seed", "one"): "--seed",
+    ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs is 0",
+    ("train", "mnist_cnn@digits", "--checkpoint-seconds", "nan"): "seconds",
+    ("train", "mnist_cnn@digits", "--set", "lerning_rate=1"): "'learning_rate'",
+    ("train", "mnist_cnn@digits", "--set", "learning_rate"): "FIELD=VALUE",
+    ("train", "mnist_cnn@digits", "--set", "learning_rate=fast"): "learning_rate",
+    ("train", "mnist_cnn@digits", "--set", "batch_size=0"): "batch_size",
+    ("train", "mnist_cnn@digits", "--set", "momentum=0.9"): "momentum",
+    ("train", "stacked_lstm@sine", "--set", "horizon=5000"): "horizon",
+    ("train", "linear_regression@diabetes", "--set", "balance=true"): "balance",
+    ("sample", "dcgan@digits", "--out", "grid.jpg"): "grid.jpg",
+    ("predict", "mnist_cnn@digits", "x.png", "--out", "x.csv"): "--out",
+    ("--import", "no_such_module", "list"): "no_such_module",
+    ("--import", "no_such_file.py", "list"): "no_such_file.py",
+    ("fly",): "fly",
+    (): "COMMAND",
+}
+
+
+@pytest.mark.parametrize("arguments", ERRORS, ids=" ".join)
+def test_bad_input_is_an_error_with_status_2(arguments, command, in_tmp):
+    status, out, err = command(*arguments)
+    assert status == 2 and ERRORS[arguments] in err
+    assert not out and "Traceback" not in err and not list(in_tmp.iterdir())
+
+
+def test_a_module_that_fails_is_an_error_with_its_place(command, in_tmp):
+    (in_tmp / "broken.py").write_text("x = 1\ny = undefined_name\n")
+    status, _, err = command("--import", "broken.py", "list")
+    assert status == 2 and "undefined_name" in err and "line 2" in err
+
+
+def test_an_internal_error_has_its_own_status(command, monkeypatch):
+    def breaks(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(cli.card, "entry_row", breaks)
+    status, out, err = command("list")
+    assert status == 70 and not out and "RuntimeError: a bug" in err
+
+
+def test_foreign_text_cannot_control_the_terminal(command, capsys):
+    status, _, err = command("show", "a\x1b[31m\nname")
+    assert status == 2 and "\x1b" not in err and err.count("\n") == 1
+    shown = tables.table(["a\x1b[2J"], [["b\x07\nc"]])
+    cli.Output(json=False)(None, shown, "d\x1be")
+    out = capsys.readouterr().out
+    assert not any(c in out for c in "\x1b\x07") and "d\\x1be" in out and "b\\x07\\nc" in out
+
+
+def test_output_directory_in_use_is_left_alone(command, in_tmp):
+    (in_tmp / "mine").mkdir()
+    (in_tmp / "mine" / "thesis.txt").write_text("three years")
+    for out in ("mine", "mine/thesis.txt", "mine/thesis.txt/run"):
+        for extra in ([], ["--resume"]):
+            status, _, err = command("train", "mnist_cnn_small@digits", "--out", out, *extra)
+            assert status == 2 and out in err
+    assert [p.name for p in (in_tmp / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_directory_is_an_error(command, in_tmp):
+    (in_tmp / "locked").mkdir(mode=0o555)
+    assert command("train", "mnist_cnn_small@digits", "--out", "locked/run")[0] == 2
+
+
+def test_resume_refuses_the_run_of_another_entry_recipe_or_version(private_zoo, command, in_tmp):
+    run = in_tmp / "run[red]x[bold]:cat:"  # markup in a path is left alone
+    run.mkdir()
+    (run / ".ab12.part.config.json").write_text("{")  # what a killed process left is no run
+    train = ("train", "bar_net", "--out", run.name, "--epochs")
+    status, out, _ = command(*train, "1")
+    assert status == 0 and f"{run.name}/model.keras" in out and not list(run.glob(".*"))
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    for arguments, difference in (
+        (("train", "mlp@digits", "--epochs", "1", "--out", run.name), "'bar_net@bars'"),
+        ((*train, "2"), "epochs was 1, is 2"),
+        ((*train, "1", "--seed", "1"), "seed was 0, is 1"),
+    ):
+        status, _, err = command(*arguments, "--resume")
+        assert status == 2 and difference in err
+    assert command(*train, "1", "--resume")[0] == 0, "a finished run stays as it is"
+    path = run / "config.json"
+    config = json.loads(path.read_text())
+    config["environment"]["keras"] = "3.0.0"
+    for content, difference in ((json.dumps(config), "'3.0.0'"), ("{", "config.json")):
+        path.write_text(content)
+        status, _, err = command(*train, "1", "--resume")
+        assert status == 2 and difference in err
+    path.write_bytes(before["config.json"])
+    assert before == {p.name: p.read_bytes() for p in run.iterdir()}
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_half_file(command, in_tmp, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kerazoo._files.os.fsync", full)
+    status, _, err = command("train", "mnist_cnn_small@digits", "--epochs", "1", "--out", "run")
+    assert status == 2 and "No space left" in err and "Traceback" not in err
+    assert not [p for p in (in_tmp / "run").rglob("*") if p.is_file()]
+
+
+@pytest.mark.slow
+def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, command, monkeypatch):
+    honest, calls = os.fsync, []
+
+    def fills(handle):
+        calls.append(handle)
+        if len(calls) > 12:  # two per file: some epochs were written before
+            raise OSError(28, "No space left on device")
+        honest(handle)
+
+    arguments = ("train", "bar_net", "--checkpoint-seconds", "0", "--out", "run")
+    with monkeypatch.context() as patch:
+        patch.setattr("kerazoo._files.os.fsync", fills)
+        assert command(*arguments)[0] == 2
+    assert checkpoint.read(Path("run")).epochs >= 2
+    assert command(*arguments, "--resume")[0] == 0
+    assert command("train", "bar_net", "--out", "straight")[0] == 0
+    for name in ("history.csv", "metrics.json"):
+        assert Path("run", name).read_text() == Path("straight", name).read_text()
+
+
+def test_json_is_one_document_whatever_libraries_print(private_zoo, command, monkeypatch):
+    honest = kerazoo.train
+
+    def chatty(*args, **options):
+        print("downloading")
+        return honest(*args, **options)
+
+    monkeypatch.setattr("kerazoo.training.train.train", chatty)
+    for arguments in (
+        ("list",),
+        ("list", "*deep*"),
+        ("list", "nothing*"),
+        ("show", "mnist_cnn"),
+        ("train", "bar_net", "--epochs", "1", "--out", "run"),
+        ("evaluate", "run"),
+        ("evaluate", "mnist_cnn_small@digits"),
+        ("verify", "mnist_cnn_small@digits", "--tier", "smoke"),
+    ):
+        status, out, err = command(*arguments, "--json")
+        content = json.loads(out)
+        assert status == 0 and ("downloading" in err) == (arguments[0] == "train")
+        if arguments[0] == "evaluate":
+            assert content["value"] == content["recorded"] and content["metric"] == "accuracy"
+        if arguments[0] == "verify":
+            assert content["passed"] is True
+
+
+@pytest.mark.parametrize("width", [63, 80, 90, 100, 140])
+def test_list_shows_whole_values_at_any_width(command, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    entries = command("list")[1].partition("datasets")[0]
+    assert "…" not in entries and all(name in entries for name in registry.list_entries())
+    full = evidence.read(registry.get_entry("resnet_block@mnist")).tiers["full"]
+    value = re.escape(METRICS["accuracy"].with_spread(full.mean, full.std))
+    assert re.search(rf"resnet_block@mnist .*{value} +{full.n}\b", entries), "n next to the value"
+    assert ("offline" in entries) == (width > 100)
+
+
+def test_terminal_card_and_layers(command):
+    out = command("show", "mnist_cnn")[1]
+    for fact in ("@article", "99.25 %", "seed 4", "kerazoo.build(", "kerazoo verify mnist_cnn"):
+        assert fact in out
+    status, out, _ = command("show", "mlp@digits", "--layers")
+    layers = registry.get_model("mlp").factory().layers
+    assert status == 0 and all(layer.name in out for layer in layers)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_an_output_that_lacks_letters_is_no_error(in_tmp, monkeypatch, encoding):
+    for arguments in (["list"], ["show", "dcgan@digits"], ["list", "--json"]):
+        whole = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(whole, encoding=encoding))
+        assert cli.main(arguments) == 0
+        sys.stdout.flush()
+        text = whole.getvalue().decode(encoding)
+        assert "dcgan@digits" in text
+        if "--json" in arguments:
+            assert {row["mean"] for row in json.loads(text)} > {None}
+
+
+def test_a_closed_pipe_is_no_error():
+    code = "from kerazoo.cli.main import main; import sys; sys.exit(main(['list', '--json']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait() in (0, 120)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell, command):
+    status, out, _ = command("completion", shell)
+    assert status == 0 and "kerazoo" in out and "_ARGCOMPLETE" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("kerazoo sh", ["show"]),
+        ("kerazoo show mnist_cnn@di", ["mnist_cnn@digits"]),
+        ("kerazoo finetune mnist_cnn_s", ["mnist_cnn_small"]),
+        ("kerazoo evaluate ru", ["runs/"]),
+        ("kerazoo train mlp --check", ["--checkpoint-seconds"]),
+    ],
+)
+def test_completion_offers_commands_options_entries_and_runs(line, completed, in_tmp):
+    (in_tmp / "runs").mkdir()
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(in_tmp / "answer"),
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    call = [sys.executable, "-m", "kerazoo"]
+    subprocess.run(call, env={**os.environ, **asked}, check=True, capture_output=True)
+    answer = (in_tmp / "answer").read_text().split("\n")
+    assert [word.replace("\\", "") for word in answer] == completed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [["--import", "my_zoo.py"], []])
+def test_a_users_module_is_imported_without_tensorflows_logs(in_tmp, way):
+    (in_tmp / "my_zoo.py").write_text("import sys, keras\nprint('module', file=sys.stderr)\n")
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    if not way:
+        environment["KERAZOO_IMPORT"] = "my_zoo.py"
+    call = [sys.executable, "-m", "kerazoo", *way, "list", "mlp"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == "module\n"
+
+
+def test_import_logs_are_kept_back_unless_the_import_fails(tmp_path, monkeypatch, capfd):
+    (tmp_path / "noisy_module.py").write_text("import os; os.write(2, b'native noise')")
+    (tmp_path / "failing_module.py").write_text("import os; os.write(2, b'the reason'); 1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(_lazy, "_quiet", True)
+    _lazy.load("noisy_module")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ZeroDivisionError):
+        _lazy.load("failing_module")
+    assert "the reason" in capfd.readouterr().err
