@@ -19,9 +19,10 @@ from kerazoo.finetuning.readers._csv import (
     options_from,
     read_table,
 )
+from kerazoo.finetuning.readers._dates import times_of
 from kerazoo.finetuning.readers._target import class_names
 from kerazoo.finetuning.readers.arrays import row_names
-from kerazoo.finetuning.readers.series import GAPS, values_of
+from kerazoo.finetuning.readers.series import GAPS, filled, regular_values
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.trained import Trained
 from kerazoo.training import engine
@@ -218,44 +219,30 @@ def _forecast(
     import numpy as np
     import pandas as pd
 
-    from kerazoo.finetuning.readers._dates import offset_of, times_of
-
     targets, lookback = treatment["targets"], treatment["lookback"]
     for name in filter(None, (*targets, treatment["time"])):
         if name not in frame.columns:
             raise KerazooError(f"{where} has no column {name!r}; the model was trained with it.")
-    interpolate = treatment["gaps"] == "interpolate"
-    if not interpolate:
-        _require_steps(len(frame), lookback, where)
-    dates = None  # rows are steps if they were so in training, whatever stands beside them now
+    times = None  # rows are steps if they were so in training, whatever stands beside them now
     if treatment["time"] is not None:
-        times, dates = times_of(frame, treatment["time"], targets, where, treatment["day_first"])
-    regular, _, notes = values_of(frame, targets, dates, interpolate, where)
-    values = regular.to_numpy()
-    _require_steps(len(values), lookback, where)
-    if dates is not None:
-        past = pd.DatetimeIndex(regular.index)
-        offset = offset_of(past, treatment["step"])
-        if offset is None:
-            raise KerazooError(
-                f"{where}: a step is one {times.step}, but the model was trained on steps of one "
-                f"{treatment['step']}."
-            )
-    window = values[None, -lookback:].astype(np.float32)
+        options, step = options_from(treatment), treatment["step"]
+        times = times_of(frame, treatment["time"], targets, where, options, step)
+    regular, notes = regular_values(frame, targets, times, treatment["gaps"], where)
+    if len(regular) < lookback:
+        raise KerazooError(
+            f"{where} has {len(regular):,} steps; the model looks back {lookback:,}. Give at least "
+            "so many."
+        )
+    window = filled(regular, {}).to_numpy()[None, -lookback:].astype(np.float32)
     said = engine.predict(model, window)[0]
     table = {name: said[:, i] for i, name in enumerate(targets)}
-    if dates is None:
+    if times is None:
         ahead: Any = {"step": np.arange(1, len(said) + 1)}
     else:
-        ahead = {treatment["time"]: pd.date_range(past[-1], periods=len(said) + 1, freq=offset)[1:]}
+        dates = pd.date_range(times.grid[-1], periods=len(said) + 1, freq=times.grid.freq)
+        ahead = {times.column: dates[1:]}
+        notes += times.notes
     return TablePredictions(pd.DataFrame({**ahead, **table}), tuple(notes), "series")
-
-
-def _require_steps(n: int, lookback: int, where: str) -> None:
-    if n < lookback:
-        raise KerazooError(
-            f"{where} has {n:,} steps; the model looks back {lookback:,}. Give at least so many."
-        )
 
 
 def write_csv(predictions: TablePredictions, path: Path) -> None:

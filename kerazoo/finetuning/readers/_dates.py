@@ -1,22 +1,35 @@
-"""The dates of a series: which column they are in, how they are written, what a step is."""
+"""Dates of a series: the column that holds them, how they are written, the step between them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._csv import MOSTLY, as_numbers, column, is_missing
+from kerazoo.finetuning.readers._csv import MOSTLY, CsvOptions, as_numbers, column, is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SINCE_1970 = r"1\d{9}|1\d{12}"  # seconds or milliseconds, September 2001 to 2033
-_DAY = r"(?:1[89]|20)\d{6}"  # 20240131
-_HOUR = r"20\d{8}"  # 2024013123
-_TIME_WORDS = {"date", "datetime", "day", "epoch", "t", "time", "timestamp", "ts", "unix", "year"}
-_YEAR_FIRST = r"\s*\d{4}\D"
+# Whole numbers that are dates beyond doubt, and how pandas reads them.
+NUMERIC = {
+    r"(?:1[89]|20)\d{6}": {"format": "%Y%m%d"},  # 20240131
+    r"20\d{8}": {"format": "%Y%m%d%H"},  # 2024013123
+}
+# Those that are dates in a column with a name of time alone: years; seconds or milliseconds from
+# September 2001 to 2033.
+NUMERIC_IF_NAMED = {
+    r"(?:1[5-9]|2[01])\d\d": {"format": "%Y"},
+    r"1\d{9}": {"unit": "s"},
+    r"1\d{12}": {"unit": "ms"},
+}
+TIME_WORDS = {"date", "datetime", "day", "epoch", "t", "time", "timestamp", "ts", "unix", "year"}
+PARTS = ["year", "month", "day", "hour", "minute"]
+YEAR_FIRST = r"\d{4}\D.*"
+DAY_MONTH = r"(?:^|\D)(\d{1,2})[./-](\d{1,2})[./-]\d{2}"
+OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # behind a time of day
 # Seconds of a step: its name, and the period of the usual season in steps.
 STEPS = {
     60: ("minute", 60),
@@ -27,8 +40,8 @@ STEPS = {
     86400: ("day", 7),
     604800: ("week", 52),
 }
-FEW = 6  # dates tell their step; fewer may be two months, or a week from Monday to Friday
-CALENDAR = {"M": ("month", 12), "Q": ("quarter", 4), "Y": ("year", None), "A": ("year", None)}
+MONTHS = {1: "month", 3: "quarter", 12: "year"}
+SEASONS = {**dict(STEPS.values()), "business day": 5, "month": 12, "quarter": 4}
 
 
 @dataclass(frozen=True)
@@ -36,20 +49,25 @@ class Times:
     """The dates of a series.
 
     Attributes:
-        column: its name; None if there is none.
-        step: what one step is.
-        season: period of the usual season in steps; None if there is none.
-        first: the first date, ISO 8601.
-        last: likewise.
-        day_first: whether its dates have the day before the month; None if that changes nothing.
+        column: its name.
+        dates: of the rows.
+        grid: all dates from the first to the last, one step apart; its ``freq`` is the step.
+        step: name of the step.
+        options: those that were given, with the order of day and month that was found.
+        notes: how the dates were read.
     """
 
-    column: str | None
-    step: str = "step"
-    season: int | None = None
-    first: str = ""
-    last: str = ""
-    day_first: bool | None = None
+    column: str
+    dates: pd.DatetimeIndex
+    grid: pd.DatetimeIndex
+    step: str
+    options: CsvOptions
+    notes: tuple[str, ...]
+
+    @property
+    def season(self) -> int | None:
+        """Period of the usual season in steps."""
+        return SEASONS.get(self.step)
 
 
 def times_of(
@@ -57,244 +75,221 @@ def times_of(
     asked: str | None,
     targets: list[str],
     where: str,
-    day_first: bool | None = None,
-) -> tuple[Times, pd.DatetimeIndex | None]:
-    """The column of dates, named or found, and what a step is.
+    options: CsvOptions,
+    step: str | None = None,
+) -> Times | None:
+    """The dates in a column that is named or found, and their step; None if there is none.
 
     Args:
         frame: the rows.
         asked: the column of dates, if it is named.
         targets: the columns that are none.
         where: how messages call the table.
-        day_first: how the training data wrote dates that can be read in two ways.
+        options: how dates are written.
+        step: name of the step of the training data; by default it is told by the dates.
 
     Raises:
-        KerazooError: a date cannot be read, comes twice or comes after a later one.
+        KerazooError: a date cannot be read, can be read in two ways, comes twice or after a later
+            one; the dates are not regular, or not one ``step`` apart.
     """
-    if asked is None:
-        name = _find(frame, targets)
-    else:
-        name = column(frame, asked, "the time column (--time)")
-    if name is None:
-        return Times(None), None
-    dates, day_first = _dates(frame[name], f"{where}, column {name!r}", day_first)
-    wrong = dates.isna().to_numpy().nonzero()[0]
-    if len(wrong):
-        raise KerazooError(
-            f"{where}, line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r} in column "
-            f"{name!r} is no date."
-        )
-    steps = dates.diff().iloc[1:]
-    for bad, what in ((steps.dt.total_seconds() == 0, "again"), (steps.dt.days < 0, "after")):
-        rows = bad.to_numpy().nonzero()[0]
-        if len(rows):
-            row = int(rows[0]) + 1
-            late = dates.iloc[row - 1]
-            said = f"{dates.iloc[row]} comes again" if what == "again" else (
-                f"{dates.iloc[row]} comes after {late}"
-            )  # fmt: skip
-            raise KerazooError(
-                f"{where}, line {frame.index[row]}: {said}; dates must rise. Sort the rows by time "
-                "and keep one of each."
-            )
     import pandas as pd
 
+    if asked is not None:
+        name = column(frame, asked, "the time column (--time)")
+    elif (found_name := _find(frame, targets)) is not None:
+        name = found_name
+    else:
+        parts = {c.lower(): frame[c] for c in frame.columns if c.lower() in PARTS}
+        if {"year", "month"} <= parts.keys():
+            dates = pd.to_datetime(pd.DataFrame({"day": 1, **parts}), errors="coerce")
+            _require_order(dates, frame, " ".join(parts), where)
+        return None
+    values, at = frame[name], f"{where}, column {name!r}"
+    dates, day_first = _dates(values, at, options)
+    if day_first is not None:
+        options = replace(options, day_first=day_first)
+    if dates.isna().any():
+        row = int(dates.isna().to_numpy().argmax())
+        raise KerazooError(
+            f"{at}, line {values.index[row]}: {values.iloc[row]!r} is no date"
+            f"{f' like {options.date_format}' if options.date_format else ''}. Correct it, or "
+            "give --date-format or another --time."
+        )
+    _require_order(dates, frame, name, where)
     index = pd.DatetimeIndex(dates)
-    step, season = _step(index)
-    first, last = index[0].isoformat(), index[-1].isoformat()
-    return Times(name, step, season, first, last, day_first), index
+    found = _grid(index, step)
+    if found is None:
+        steps = dates.diff()
+        odd = int((steps != steps.mode()[0]).iloc[1:].to_numpy().argmax()) + 1
+        raise KerazooError(
+            f"{at}: the dates are not one {step or steps.mode()[0]} apart"
+            f"{', as in training' if step else ''} (line {values.index[odd]}: {index[odd]} follows "
+            f"{index[odd - 1]}). Bring the series to regular times first."
+        )
+    first, read, notes = str(values.iloc[0]), str(index[0]), []
+    if read[:10] not in first or re.search(OFFSET, first):
+        how = "" if day_first is None else " (--day-first)" if day_first else " (month first)"
+        notes.append(f"{name}: {first!r} read as {read}{how}")
+    return Times(name, index, found[1], found[0], options, tuple(notes))
+
+
+def _require_order(dates: pd.Series, frame: pd.DataFrame, name: str, where: str) -> None:
+    """Raise KerazooError where a date does not come after the one before."""
+    late = (dates.diff().dt.total_seconds() <= 0).to_numpy()
+    if not late.any():
+        return
+    for other in frame.columns.drop(name, errors="ignore"):
+        series = dates.groupby(frame[other].astype(str).to_numpy())
+        if 1 < series.ngroups <= len(dates) / 5 and all(
+            rows.is_monotonic_increasing and rows.is_unique for _, rows in series
+        ):
+            raise KerazooError(
+                f"{where} holds {series.ngroups:,} series, one for each value of {other!r} "
+                f"({', '.join(list(series.groups)[:3])}). Give the rows of one, or a column for "
+                "each."
+            )
+    row = int(late.argmax())
+    raise KerazooError(
+        f"{where}, line {frame.index[row]}, column {name!r}: {dates.iloc[row]} comes after "
+        f"{dates.iloc[row - 1]}. Sort the rows by time and keep one of each date; where clocks are "
+        "set back, dates need their offset."
+    )
 
 
 def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
-    """The first column that holds dates: no numbers, but those that are dates beyond doubt."""
+    """The first column that holds dates; one of numbers, where no other does."""
     numbers = []
-    for name in (c for c in frame.columns if c not in targets):
-        values = frame[name]
-        if str(values.dtype).startswith("datetime"):
-            return name
-        first = values[~is_missing(values)].iloc[:100]
+    for name in frame.columns.drop(targets):
+        first = frame[name][~is_missing(frame[name])].iloc[:100]
         if as_numbers(first, name) is not None:
             numbers.append(name)
-        elif _dates(first)[0].notna().mean() >= MOSTLY:
-            return name  # whatever is no date in it will be said
-    return next((name for name in numbers if _are_dates(frame[name], name)), None)
+        elif len(first) and _dates(first, "", CsvOptions())[0].notna().mean() >= MOSTLY:
+            return name  # whatever is no date in it will be an error
+    return next((name for name in numbers if _are_dates(frame[name])), None)
 
 
-def _are_dates(numbers: pd.Series, name: str) -> bool:
-    """Whether whole numbers are dates: 20240131; or years or seconds, if the name says so.
+def _are_dates(numbers: pd.Series) -> bool:
+    """Whether whole numbers are dates beyond doubt.
 
     Years that come again stand beside months, and are no dates by themselves.
     """
-    text = _digits(numbers)[~is_missing(numbers)]
-    if _mostly(text, _DAY) or _mostly(text, _HOUR):
-        return _parsed(numbers, False).notna().mean() >= MOSTLY
-    if not any(word in _TIME_WORDS for word in re.split(r"[^a-z]+", name.lower())):
-        return False
-    years = _mostly(text, r"(1[5-9]|2[01])\d\d") and text.is_unique
-    return years or _mostly(text, _SINCE_1970)
+    if _numeric_format(numbers, NUMERIC):
+        return _dates(numbers, "", CsvOptions())[0].notna().mean() >= MOSTLY
+    named = TIME_WORDS & set(re.split(r"[^a-z]+", numbers.name.lower()))
+    read = _numeric_format(numbers, NUMERIC_IF_NAMED)
+    return bool(named and read) and (read.get("format") != "%Y" or numbers.is_unique)
 
 
-def _mostly(text: pd.Series, pattern: str) -> bool:
-    return len(text) > 0 and bool(text.str.fullmatch(pattern).mean() >= MOSTLY)
+def _numeric_format(values: pd.Series, patterns: dict[str, dict[str, str]]) -> dict[str, str]:
+    """How pandas reads whole numbers as dates; empty if most of the values are no such numbers."""
+    text = _digits(values[~is_missing(values)])
+    return next(
+        (how for pattern, how in patterns.items() if text.str.fullmatch(pattern).mean() >= MOSTLY),
+        {},
+    )
 
 
 def _digits(values: pd.Series) -> pd.Series:
-    """Numbers as text, whole ones without the point that pandas gives them."""
+    """Values as text, whole numbers without the point that pandas gives them."""
     return values.astype(str).str.strip().str.replace(r"\.0$", "", regex=True)
 
 
-def _dates(
-    values: pd.Series, where: str = "", day_first: bool | None = None
-) -> tuple[pd.Series, bool | None]:
-    """A column as dates, NaT where it holds none, and whether the day comes before the month.
-
-    None: they are the same dates either way. ``day_first`` decides where nothing else does.
+def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, bool | None]:
+    """A column as dates, NaT where it holds none; the day is first, or None if both are the same.
 
     Raises:
-        KerazooError: ``where`` is given, and the dates can be read in two ways.
+        KerazooError: ``at`` is given, and the dates can be read in two ways.
     """
-    either = [_parsed(values, False)]
-    if values[~is_missing(values)].astype(str).str.match(_YEAR_FIRST).all():
-        return either[0], None
-    either.append(_parsed(values, True))
-    if either[0].equals(either[1]):
-        return either[0], None
-    unread = [int(dates.isna().sum()) for dates in either]
-    if unread[0] != unread[1]:
-        chosen = unread[1] < unread[0]
-        return either[chosen], chosen
-    if day_first is not None:
-        return either[day_first], day_first
-    regular = [_is_regular(dates) for dates in either]
-    if where and not unread[0] and regular[0] == regular[1]:
-        row = int((either[0] != either[1]).to_numpy().nonzero()[0][0])
-        one, other = (f"{dates.iloc[row]:%Y-%m-%d}" for dates in either)
-        raise KerazooError(
-            f"{where}, line {values.index[row]}: {values.iloc[row]!r} may be {one} or {other}; "
-            "write the year first."
-        )
-    return either[not regular[0]], not regular[0]
-
-
-def _is_regular(dates: pd.Series) -> bool:
-    import pandas as pd
-
-    return bool(dates.notna().all()) and frequency_of(pd.DatetimeIndex(dates)) is not None
-
-
-def _parsed(values: pd.Series, day_first: bool) -> pd.Series:
-    import warnings
-
     import pandas as pd
 
     text = _digits(values)
-    known = text[~is_missing(values)]
-    if _mostly(known, _SINCE_1970):
-        seconds = pd.to_numeric(text.where(text.str.fullmatch(_SINCE_1970)), errors="coerce")
-        unit = "ms" if seconds.max() >= 10**11 else "s"
-        return pd.Series(pd.to_datetime(seconds, unit=unit, errors="coerce"))
-    for pattern, written in ((_DAY, "%Y%m%d"), (_HOUR, "%Y%m%d%H")):
-        if _mostly(known, pattern):
-            return pd.Series(pd.to_datetime(text, format=written, errors="coerce"))
-    if pd.api.types.is_numeric_dtype(values.dtype):  # years, or nothing that a date is
-        values = text.where(text.str.fullmatch(r"\d{4}"), "")
+    if options.date_format:
+        return _parsed(text, format=options.date_format), None
+    if as_numbers(values, at) is not None:
+        how = _numeric_format(values, {**NUMERIC, **NUMERIC_IF_NAMED})
+        if "unit" in how:
+            return pd.to_datetime(pd.to_numeric(text, errors="coerce"), **how), None
+        return _parsed(text, format=how.get("format", "no date")), None
+    if text[~is_missing(values)].str.fullmatch(YEAR_FIRST).all():
+        return min(
+            (_parsed(text, format="ISO8601"), _parsed(text)), key=lambda d: d.isna().sum()
+        ), None
+    numbers = text.str.extract(DAY_MONTH).astype(float)
+    if numbers.notna().all(axis=1).mean() < MOSTLY:
+        return _parsed(text), None
+    a, b = (int((numbers[place] > 12).sum()) for place in (0, 1))
+    first = a > b if a or b else options.day_first
+    differ = numbers[0] != numbers[1]
+    if first is None and at and differ.any():
+        either = (_parsed(text[differ].iloc[:1], dayfirst=d).iloc[0] for d in (False, True))
+        raise KerazooError(
+            f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r} may be "
+            f"{' or '.join(str(date) for date in either)}. Say which with --day-first yes or no, "
+            "or give --date-format."
+        )
+    dates = _parsed(text, dayfirst=bool(first))
+    return dates.mask(numbers[1 if first else 0] > 12), first
+
+
+def _parsed(text: pd.Series, **how: Any) -> pd.Series:
+    """Texts as dates, NaT for others.
+
+    Times with an offset are local times. They are UTC where the offset changes and a step is less
+    than a day: an hour of local time would lack, and another come twice.
+    """
+    import pandas as pd
+
+    local = {k: v.replace("%z", "").rstrip() if k == "format" else v for k, v in how.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it guesses the format
-        try:
-            dates = pd.to_datetime(values, errors="coerce", utc=False, dayfirst=day_first)
-        except ValueError:  # more than one time zone, as around a change of the clock
-            dates = pd.to_datetime(values, errors="coerce", utc=True, dayfirst=day_first)
-    return pd.Series(dates) if str(dates.dtype).startswith("datetime") else pd.to_datetime(
-        values, errors="coerce", utc=True, dayfirst=day_first
-    )  # fmt: skip
+        wall = text.str.replace(OFFSET, r"\1", regex=True)
+        dates = pd.to_datetime(wall, errors="coerce", **local)
+        if text.str.extract(OFFSET)[1].nunique() > 1 and dates.diff().median() < pd.Timedelta(
+            days=1
+        ):
+            dates = pd.to_datetime(text, errors="coerce", utc=True, **how)
+    return dates
 
 
-def _step(index: pd.DatetimeIndex) -> tuple[str, int | None]:
-    """The name of a step, and the period of the usual season in steps."""
-    import pandas as pd
+def _grid(dates: pd.DatetimeIndex, step: str | None) -> tuple[str, pd.DatetimeIndex] | None:
+    """The name of the step and all dates from the first to the last, if the dates are among them.
 
-    if len(index) < 2:
-        return "step", None
-    seconds = round(pd.Series(index).diff().median().total_seconds())
-    frequency = frequency_of(index)
-    if frequency is None and (grid := calendar_grid(index)) is not None:
-        frequency = frequency_of(grid)
-    if frequency == "B":
-        return "business day", 5
-    if seconds in STEPS:
-        return STEPS[seconds]
-    for letter, named in CALENDAR.items():
-        if frequency and frequency.startswith(letter):
-            return named
-    return f"{seconds:,} s", None
-
-
-def frequency_of(index: pd.DatetimeIndex) -> str | None:
-    """What pandas calls the steps of regular dates, months and years included; None for others."""
-    import warnings
-
-    import pandas as pd
-
-    if len(index) < 3:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas 4 will give an object, whose text is the same
-        frequency = pd.infer_freq(index)
-    return None if frequency is None else getattr(frequency, "freqstr", str(frequency))
-
-
-def calendar_grid(dates: pd.DatetimeIndex) -> pd.DatetimeIndex | None:
-    """All months, quarters, years or business days of the span, if that is what the dates are.
-
-    The widest step that fits, so that months are not taken as business days. None where most of
-    the grid's dates would lack: every second month is no monthly series.
+    None if they are not, or if more than half would be missing: half years are no quarters.
     """
     import pandas as pd
 
-    step = pd.Series(dates).diff().median()
-    if pd.isna(step) or step < pd.Timedelta(days=1):
-        return None
-    named = ("business day",) if step < pd.Timedelta(days=3) else ("year", "quarter", "month")
-    for frequency in (f for name in named for f in _offsets(name, dates[0])):
-        grid = pd.date_range(dates[0], dates[-1], freq=frequency)
-        if len(grid) < 2 * len(dates) and dates.isin(grid).all():
-            return grid
+    names = _names(pd.Series(dates).diff().mode()[0]) if step is None else [step]
+    for name in names:
+        for offset in _offsets(name):
+            grid = pd.date_range(dates[0], dates[-1], freq=offset)
+            if len(grid) <= 2 * len(dates) and dates.isin(grid).all():
+                return name, grid
     return None
 
 
-def _offsets(step: str, date: pd.Timestamp) -> list[Any]:
-    """What may lead from a date to the next, as pandas takes it, where a step is called so."""
+def _names(usual: pd.Timedelta) -> list[str]:
+    """Names that the usual time between two dates may have."""
     import pandas as pd
 
-    month = date.month_name()[:3].upper()
-    calendar = {
-        "business day": ["B"],
-        "month": ["MS", "ME"],
-        "quarter": [f"QS-{month}", f"QE-{month}"],
-        "year": [f"YS-{month}", f"YE-{month}"],
-    }
-    if step in calendar:
-        return calendar[step]
+    day, seconds = pd.Timedelta(days=1), usual.total_seconds()
+    fixed = STEPS[seconds][0] if seconds in STEPS else f"{seconds:,.10g} s"
+    if usual == day:
+        return ["business day", fixed]
+    months = round(usual / day / 30.44)
+    return [MONTHS.get(months, f"{months} months"), fixed] if usual >= 28 * day else [fixed]
+
+
+def _offsets(step: str) -> list[Any]:
+    """Offsets of pandas that a step of this name may be."""
+    import pandas as pd
+
+    if step == "business day":
+        return ["B"]
+    months = {name: n for n, name in MONTHS.items()}.get(step)
+    if months is None and step.endswith(" months"):
+        months = int(step.removesuffix(" months"))
+    if months:
+        return [pd.offsets.MonthEnd(months), pd.DateOffset(months=months)]
     named = {name: seconds for seconds, (name, _) in STEPS.items()}
-    seconds = named.get(step) or int(step.removesuffix(" s").replace(",", ""))
+    seconds = named.get(step) or float(step.removesuffix(" s").replace(",", ""))
     return [pd.Timedelta(seconds=seconds)]
-
-
-def offset_of(dates: pd.DatetimeIndex, step: str) -> Any:
-    """What leads from each of the dates, one step apart, to the next; None if that is no ``step``.
-
-    Args:
-        dates: regular ones; they may be too few to tell the step by themselves: five days from
-            Monday on are days, or business days.
-        step: what a step is called, see :class:`Times`.
-    """
-    import pandas as pd
-
-    if len(dates) > 1 and _step(dates)[0] == step:
-        return frequency_of(dates[-50:]) or pd.Series(dates).diff().median()
-    if len(dates) >= FEW:
-        return None
-    for offset in _offsets(step, dates[0]):
-        if dates.equals(pd.date_range(dates[0], periods=len(dates), freq=offset)):
-            return offset
-    return None

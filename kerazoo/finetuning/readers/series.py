@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +20,7 @@ from kerazoo.finetuning.readers._csv import (
     read_table,
     target_columns,
 )
-from kerazoo.finetuning.readers._dates import Times, calendar_grid, frequency_of, times_of
+from kerazoo.finetuning.readers._dates import Times, times_of
 from kerazoo.finetuning.readers.user_data import (
     Asked,
     Own,
@@ -26,7 +29,7 @@ from kerazoo.finetuning.readers.user_data import (
     name_of,
     own_dataset,
 )
-from kerazoo.spec import Data, Windows
+from kerazoo.spec import Data, Dataset, Windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,85 +60,61 @@ def series_from(
         options: how the file is written.
 
     Raises:
-        KerazooError: what ``read_table`` refuses; no target or horizon;
-            dates that are out of order, double or irregular; a value that is missing (unless
-            ``asked.gaps`` is ``interpolate``) or no number; a constant target; too short a series.
+        KerazooError: what ``read_table`` and ``times_of`` refuse; no target or horizon; a value
+            that is missing (unless ``asked.gaps`` is ``interpolate``) or no number; a constant
+            target; too short a series.
     """
-    import numpy as np
-
     table = read_table(source, options, columns=1)
-    frame, where = table.frame, table.where
-    targets = target_columns(frame, asked.target)
+    targets = target_columns(table.frame, asked.target)
     if asked.horizon is None:
-        raise KerazooError("the horizon is not said: how many steps to forecast? (--horizon N)")
-    require_choice("gaps", asked.gaps, GAPS)
-    times, dates = times_of(frame, asked.time, targets, where)
-    regular, filled, notes = values_of(frame, targets, dates, asked.gaps == "interpolate", where)
-    values = regular.to_numpy(dtype=np.float64)
+        raise KerazooError("the horizon is missing: how many steps to forecast? (--horizon N)")
     horizon = require_whole("the horizon", asked.horizon)
-    lookback = None if asked.lookback is None else require_whole("the look-back", asked.lookback)
-    sizes = _sizes(len(values), asked.split, horizon, where)
-    unused = len(values) - sum(sizes.values())
-    if unused:
-        notes.append(f"the last {unused:,} steps are not used, as --split says")
-    measured = in_order(filled, sizes)["test"]
-    if measured.any():
-        notes.append(
-            f"{measured.sum():,} of the {measured.size:,} values of the test split are such lines, "
-            "which its figures take for true"
-        )
-    lookback = lookback or _lookback(sizes["train"], horizon)
-    windows = Windows(
-        lookback=lookback,
-        horizon=horizon,
-        season=times.season if times.season and times.season <= lookback else None,
-        step=times.step,
-    )
+    times = times_of(table.frame, asked.time, targets, table.where, table.options)
+    regular, notes = regular_values(table.frame, targets, times, asked.gaps, table.where)
+    sizes = _sizes(len(regular), asked.split, horizon, table.where)
+    lookback = _lookback(sizes["train"], horizon)
+    if asked.lookback is not None:
+        lookback = require_whole("the look-back", asked.lookback)
+    season = times.season if times else None
     info = own_dataset(
-        "series" if isinstance(source, type(frame)) else name_of(Path(source)),
+        name_of(Path(source)) if isinstance(source, (str, os.PathLike)) else "series",
         "forecasting",
-        f"{len(values):,} steps of {listed(targets)} from {where}",
+        f"{len(regular):,} steps of {listed(targets)} from {table.where}",
         input_shape=(lookback, len(targets)),
         columns=tuple(targets),
         targets=tuple(targets),
-        windows=windows,
-        source=where,
+        windows=Windows(
+            lookback=lookback,
+            horizon=horizon,
+            season=season if season and season <= lookback else None,
+            step=times.step if times else "step",
+        ),
+        source=table.where,
     )
-    stretches = in_order(values, sizes)
-    for place, name in enumerate(targets):
-        if np.ptp(stretches["test"][:, place]) == 0:
-            notes.append(f"{name!r} never changes in the test split; its figures say little")
-    _refuse_constant(stretches["train"], targets, where)
-    splits, series = windows_of(info, stretches, None, None)
-    sha256 = fingerprint.of_arrays(stretches)
-    data = Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
-    mean, std = series.mean.tolist(), series.std.tolist()
-    lost = in_deviations(series.mean, series.std)
-    if lost > MOST_ROUNDING:
-        notes.append(
-            f"the values are so large beside their changes that float32 rounds them by up to "
-            f"{lost:.1g} standard deviations; take a constant off them first"
-        )
-    if segment is None or lookback % segment:
-        segment = _segment(lookback)
+    data = _data(info, in_order(filled(regular, sizes).to_numpy(), sizes), table.where)
+    assert data.series is not None
+    mean, std = data.series.mean.tolist(), data.series.std.tolist()
     return Own(
         data=data,
-        found=(*_found(times, data, sizes, targets, where), *table.notes),
-        warnings=tuple(notes),
+        found=(
+            *_found(times, data, sizes, table.where),
+            *table.notes,
+            *(times.notes if times else ()),
+        ),
+        warnings=(*notes, *_warnings(data, regular, sizes)),
         treatment={
             "kind": "series",
             "targets": targets,
-            "time": times.column,
-            "step": times.step,
-            "day_first": times.day_first,
+            "time": times.column if times else None,
+            "step": times.step if times else "step",
             "lookback": lookback,
             "horizon": horizon,
             "gaps": asked.gaps,
-            "csv": asdict(table.options),
+            "csv": asdict(times.options if times else table.options),
         },
         options={
             "input_shape": (lookback, len(targets)),
-            "segment": segment,
+            "segment": segment if segment and lookback % segment == 0 else _segment(lookback),
             "per_column": len(targets) > 1,
             "subtract_last": True,
         },
@@ -144,90 +123,59 @@ def series_from(
     )
 
 
-def values_of(
-    frame: pd.DataFrame,
-    targets: list[str],
-    dates: pd.DatetimeIndex | None,
-    interpolate: bool,
-    where: str,
-) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
-    """The targets in natural units, float64 ``(n, targets)``, by their regular times.
+def regular_values(
+    frame: pd.DataFrame, targets: list[str], times: Times | None, gaps: str, where: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """The targets in natural units at regular times, float64 ``(n, targets)``, and notes.
 
-    Returns:
-        The values; which of them were filled, of the same shape; notes.
+    What is missing is NaN; :func:`filled` fills it.
 
     Raises:
-        KerazooError: a value is no number; steps or values are missing and are not to be
-            interpolated.
+        KerazooError: a value is no number; steps or values are missing and gaps are refused.
+    """
+    import pandas as pd
+
+    require_choice("gaps", gaps, GAPS)
+    table = pd.DataFrame(
+        {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets},
+        index=frame.index,
+    )
+    notes = []
+    for name, values in table.items():
+        if values.isna().all():
+            raise KerazooError(f"{where}: the target {name!r} has no value at all.")
+        if values.isna().any():
+            line = values.index[values.isna()][0]
+            notes.append(f"{values.isna().sum():,} values of {name!r} are missing (line {line})")
+    if times is not None:
+        table = table.set_axis(times.dates).reindex(times.grid)
+        late = times.grid.difference(times.dates)
+        if len(late):
+            line = frame.index[times.dates.searchsorted(late[0])]
+            notes.append(
+                f"{len(late):,} steps are missing (line {line}: {late[0]} is not there; a step is "
+                f"one {times.step})"
+            )
+    if notes and gaps == "refuse":
+        raise KerazooError(f"{where}: {notes[0]}. {FILL}.")
+    return table, [f"{note} and are filled by straight lines within each split" for note in notes]
+
+
+def filled(table: pd.DataFrame, sizes: Mapping[str, int]) -> pd.DataFrame:
+    """Values without gaps: straight lines within each split, else the last value that was known.
+
+    No line crosses from a split into the next one, which must not be seen.
+
+    Args:
+        table: the values in order.
+        sizes: steps of each split.
     """
     import numpy as np
     import pandas as pd
 
-    table = pd.DataFrame(
-        {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets},
-        index=dates if dates is not None else pd.RangeIndex(len(frame)),
-    )
-    notes = []
-    missing = np.isnan(table.to_numpy())
-    if missing.any() and not interpolate:
-        row, place = (int(i) for i in np.argwhere(missing)[0])
-        raise KerazooError(
-            f"{where}, line {frame.index[row]}: {targets[place]!r} has no value ({missing.sum():,} "
-            f"are missing in all); {FILL}."
-        )
-    if dates is not None:
-        table, added, off = _regular(table, dates, interpolate, where, frame.index)
-        if off:
-            notes.append(f"{off:,} rows between the regular times were left out")
-        if added:
-            notes.append(f"{added:,} missing steps were filled by straight lines")
-    if missing.any():
-        notes.append(f"{missing.sum():,} missing values were filled by straight lines")
-    filled = table.isna().to_numpy()
-    if interpolate:
-        notes += [
-            f"{name!r} has no value in the last {len(table) - 1 - known:,} steps; the last known "
-            "one stands for them"
-            for name in targets
-            if (known := int(np.flatnonzero(table[name].notna())[-1])) < len(table) - 1
-        ]
-        table = table.interpolate(limit_direction="both")
-    return table, filled, notes
-
-
-def _regular(
-    table: pd.DataFrame,
-    dates: pd.DatetimeIndex,
-    interpolate: bool,
-    where: str,
-    lines: pd.Index,
-) -> tuple[pd.DataFrame, int, int]:
-    """The rows at regular times; how many had to be added, how many lay between those times."""
-    import pandas as pd
-
-    if len(dates) < 2 or frequency_of(dates) is not None:
-        return table, 0, 0
-    steps = pd.Series(dates).diff().iloc[1:]
-    usual = steps.mode().iloc[0]
-    if interpolate and (grid := calendar_grid(dates)) is not None:
-        return table.reindex(grid), len(grid) - len(dates), 0
-    odd = (steps != usual).to_numpy().nonzero()[0]
-    if not len(odd):
-        return table, 0, 0
-    row = int(odd[0]) + 1
-    if not interpolate:
-        raise KerazooError(
-            f"{where}, line {lines[row]}: {dates[row]} follows {dates[row - 1]}, but a step "
-            f"is {usual} ({len(odd):,} such places); {FILL}."
-        )
-    whole = pd.date_range(dates[0], dates[-1], freq=usual)
-    off = ~dates.isin(whole)
-    if off.mean() > 0.05:
-        raise KerazooError(
-            f"{where}: {off.sum():,} of {len(dates):,} dates do not lie on a grid of {usual}; "
-            "bring the series to regular times first."
-        )
-    return table[~off].reindex(whole), len(whole) - int((~off).sum()), int(off.sum())
+    borders = [0, *np.cumsum(list(sizes.values())), len(table)]
+    parts = [table.iloc[a:b] for a, b in itertools.pairwise(borders)]
+    return pd.concat([part.interpolate(limit_area="inside") for part in parts]).ffill().bfill()
 
 
 def _sizes(n: int, asked: tuple[int, int, int] | None, horizon: int, where: str) -> dict[str, int]:
@@ -267,13 +215,40 @@ def _segment(lookback: int) -> int:
     return next(s for s in range(most, 0, -1) if lookback % s == 0)
 
 
-def _refuse_constant(train: np.ndarray, targets: list[str], where: str) -> None:
-    for place, name in enumerate(targets):
-        if train[:, place].min() == train[:, place].max():
+def _data(info: Dataset, stretches: Mapping[str, np.ndarray], where: str) -> Data:
+    """Windows of each split; raises KerazooError for a target that is constant in training."""
+    for name, values in zip(info.targets, stretches["train"].T, strict=True):
+        if values.min() == values.max():
             raise KerazooError(
-                f"{where}: the target {name!r} is {train[0, place]:g} in the whole training split; "
-                "there is nothing to learn."
+                f"{where}: the target {name!r} is {values[0]:g} in the whole training split; there "
+                "is nothing to learn."
             )
+    splits, series = windows_of(info, stretches, None, None)
+    sha256 = fingerprint.of_arrays(stretches)
+    return Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
+
+
+def _warnings(data: Data, regular: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
+    """What makes the results say less."""
+    assert data.series is not None
+    notes = []
+    end = sum(sizes.values())
+    if unused := len(regular) - end:
+        notes.append(f"the last {unused:,} steps are not used, as --split says")
+    test = regular.iloc[end - sizes["test"] : end]
+    if n := int(test.isna().sum().sum()):
+        notes.append(f"{n:,} of the {test.size:,} values of the test split are filled ones")
+    notes += [
+        f"{name!r} never changes in the test split; its results say little"
+        for name in regular.columns[test.nunique() < 2]
+    ]
+    lost = in_deviations(data.series.mean, data.series.std)
+    if lost > MOST_ROUNDING:
+        notes.append(
+            f"the values are so large beside their changes that float32 rounds them by up to "
+            f"{lost:.1g} standard deviations; take a constant off them first"
+        )
+    return notes
 
 
 def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> keras.Model:
@@ -299,18 +274,16 @@ def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
 
 
 def _found(
-    times: Times, data: Data, sizes: dict[str, int], targets: list[str], where: str
+    times: Times | None, data: Data, sizes: Mapping[str, int], where: str
 ) -> tuple[str, ...]:
     assert data.series is not None
-    windows = data.series.windows
-    total = sum(sizes.values())
-    if times.column is None:
-        when = "no column of dates; the rows are taken as regular steps"
-    else:
-        when = f"a step is one {times.step}; the file goes from {times.first} to {times.last}"
-        when += f" (column {times.column!r})"
+    windows, targets = data.series.windows, list(data.info.targets)
+    when = "no column of dates; the rows are taken as regular steps"
+    if times is not None:
+        first, last = times.dates[0].isoformat(), times.dates[-1].isoformat()
+        when = f"a step is one {times.step}; from {first} to {last} (column {times.column!r})"
     lines = [
-        f"{where}: {total:,} steps of {listed(targets, 8)}; {when}",
+        f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}; {when}",
         "split in time order: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()),
         f"the model sees {windows.lookback} steps and forecasts {windows.horizon}; "
         f"{len(data.train):,} windows to train on, {len(data.test):,} to test",

@@ -1,125 +1,19 @@
-"""Forecasting: windows, naive forecasts, and CSV files that are not what they should be."""
+"""Forecasting: baselines, errors and their standard errors."""
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import _windows as windows
 from kerazoo.datasets._cache import load_data
-from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import METRICS
-from kerazoo.spec import Dataset, Split, Windows
+from kerazoo.spec import Split, Windows
 from kerazoo.tasks import forecasting
-
-
-def counting(lead=1, targets=None, columns=2) -> Dataset:
-    """A dataset whose values tell their own place: row i of column c holds 1000 c + i."""
-    return Dataset(
-        name="counting",
-        load=dict,
-        task="forecasting",
-        summary="",
-        input_shape=(4, columns),
-        labels=(),
-        columns=tuple("ab"[:columns]),
-        targets=("a",) if targets else tuple("ab"[:columns]),
-        metric="mse",
-        licence="",
-        source="",
-        offline=True,
-        windows=Windows(lookback=4, horizon=3, lead=lead, season=2, targets=targets),
-    )
-
-
-def values(train=20, validation=8, test=9, columns=2):
-    whole = np.arange(train + validation + test)[:, None] + 1000.0 * np.arange(columns)
-    cuts = np.split(whole, [train, train + validation])
-    return dict(zip(("train", "validation", "test"), cuts, strict=True))
-
-
-def natural(split, series):
-    """Windows back in natural units, as whole numbers."""
-    return tuple(np.rint(part * series.std + series.mean).astype(int) for part in split)
-
-
-def test_windows_follow_each_other_and_none_is_dropped():
-    splits, series = windows.windows_of(counting(), values(), None, None)
-    x, y = natural(splits["test"], series)
-    assert len(x) == 9 - 3 + 1
-    assert x[0, :, 0].tolist() == [24, 25, 26, 27], "the look-back reaches before the split"
-    assert y[0, :, 1].tolist() == [1028, 1029, 1030]
-    assert y[-1, -1, 0] == 36, "the last value is forecast"
-    x, y = natural(splits["train"], series)
-    assert x[0, 0, 0] == 0 and y[-1, -1, 0] == 19, "training sees nothing of validation"
-    assert len(x) == 20 - 4 - 3 + 1
-
-
-@pytest.mark.parametrize("lookback", [1, 7, 12])
-def test_number_of_test_windows_does_not_depend_on_the_lookback(lookback):
-    splits, _ = windows.windows_of(counting(), values(), lookback, None)
-    assert len(splits["test"]) == 7 and splits["test"].x.shape[1] == lookback
-
-
-def test_lead_and_targets_pick_what_is_forecast():
-    splits, series = windows.windows_of(counting(lead=5, targets=(1,)), values(), None, 1)
-    x, y = natural((splits["test"].x, splits["test"].x[:, :1]), series)
-    assert splits["test"].y.shape == (9, 1, 1)
-    y = np.rint(splits["test"].y[:, 0, 0] * series.std[1] + series.mean[1])
-    assert y[0] == 1028 and x[0, -1, 1] == 1028 - 5
-
-
-def test_standardised_with_the_training_split_alone():
-    data = values()
-    splits, series = windows.windows_of(counting(), data, None, None)
-    np.testing.assert_allclose(series.mean, data["train"].mean(axis=0))
-    np.testing.assert_allclose(series.std, data["train"].std(axis=0))
-    first = splits["train"].x[0]
-    np.testing.assert_allclose(
-        first * series.std + series.mean, data["train"][: len(first)], rtol=1e-5, atol=1e-5
-    )
-    data["test"] = data["test"] * 100
-    _, again = windows.windows_of(counting(), data, None, None)
-    np.testing.assert_array_equal(series.mean, again.mean)
-
-
-def test_constant_column_stays_finite():
-    data = {name: np.ones_like(v) for name, v in values().items()}
-    splits, _ = windows.windows_of(counting(), data, None, None)
-    assert np.isfinite(splits["test"].x).all()
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"lookback": 5_000}, "training split has 3000"),
-        ({"horizon": 2_000}, "longer than the validation split"),
-        ({"lookback": 0}, "whole number from 1 up"),
-        ({"horizon": 2.5}, "whole number from 1 up"),
-        ({"lookback": True}, "whole number from 1 up"),
-    ],
-)
-def test_impossible_windows_are_refused(options, said):
-    with pytest.raises(kerazoo.KerazooError, match=said):
-        load_data("sine", **options)
-
-
-def test_lookback_of_pictures_is_refused():
-    with pytest.raises(kerazoo.KerazooError, match="no series"):
-        load_data("digits", lookback=3)
-
-
-def test_command_refuses_a_lookback_longer_than_the_series(command):
-    status, _, err = command("train", "stacked_lstm@sine", "--set", "lookback=4000")
-    assert status == 2 and "look-back of 4000" in err
-    status, _, err = command("train", "stacked_lstm@sine", "--set", "lookback=50")
-    assert status == 2 and "segment=8 must divide the look-back, 50" in err
 
 
 def test_the_errors_of_several_targets_are_said_of_each():
@@ -235,48 +129,6 @@ def test_a_dataset_can_only_ask_for_what_its_task_measures(private_registry):
     for task, metric in (("forecasting", "accuracy"), ("regression", "mae"), ("regression", "mse")):
         with pytest.raises(kerazoo.KerazooError, match="unknown metric of dataset 'own'"):
             register(task, metric)
-
-
-@pytest.mark.parametrize(
-    ("targets", "lookback", "horizon", "weights", "fresh"),
-    [
-        (["price"], 96, 24, "etth1", ()),
-        *(
-            pytest.param(*case, marks=pytest.mark.slow)
-            for case in (
-                (["price", "load"], 96, 24, "etth1", ()),
-                (["price", "load"], 96, 6, "etth1", ("head",)),
-                (["price"], 50, 24, "etth1", ("lstm1",)),
-                (["price", "load"], 192, 24, "etth1_multivariate", ()),
-                (["price"], 96, 24, "etth1_multivariate", ("linear_path",)),
-                (["price"], None, 7, "etth1", ("head",)),
-            )
-        ),
-    ],
-)
-def test_a_users_series_starts_from_the_weights_that_fit(
-    targets, lookback, horizon, weights, fresh, in_tmp
-):
-    """Of ETTh1, whatever the user's columns, look-back and horizon; the rest starts fresh."""
-    t = np.arange(420)
-    frame = pd.DataFrame({"price": 300 + 20 * np.sin(t / 12 * np.pi), "load": 5 + np.cos(t / 3)})
-    frame.to_csv("series.csv", index=False)
-    done = kerazoo.finetune(
-        "stacked_lstm", "series.csv", target=targets, lookback=lookback, horizon=horizon,
-        weights=weights, epochs=1, learning_rate=1e-9, settings={"head_epochs": 0}, scratch=False,
-        progress=False,
-    )  # fmt: skip
-    trained = kerazoo.build("stacked_lstm", weights=weights)
-    core = inner_model(done.model)
-    for layer in filter(lambda layer: layer.weights, core.layers):
-        known = trained.get_layer(layer.name).get_weights()
-        same = [
-            a.shape == b.shape and np.allclose(a, b, atol=1e-5)
-            for a, b in zip(layer.get_weights(), known, strict=True)
-        ]
-        assert all(same) == (layer.name not in fresh), layer.name
-    said = kerazoo.predict(done.path, ["series.csv"]).frame[targets]
-    assert len(said) == horizon and np.isfinite(said.to_numpy()).all()
 
 
 @pytest.mark.usefixtures("real_data")

@@ -1,0 +1,440 @@
+"""Series: dates, steps, gaps, splits, and forecasts of new files."""
+
+from __future__ import annotations
+
+import hashlib
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import real_data_missing
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.datasets import _sources, etth1
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._csv import CsvOptions, read_table
+from kerazoo.finetuning.readers._dates import times_of
+from kerazoo.finetuning.readers.series import filled, in_natural_units, series_from
+from kerazoo.finetuning.readers.user_data import Asked, inner_model
+from kerazoo.predicting.tables import TablePredictor
+from kerazoo.predicting.trained import Trained
+
+
+def hours(n=400, **columns):
+    t = np.arange(n)
+    plain = {
+        "when": pd.date_range("2024-01-01", periods=n, freq="h").astype(str),
+        "price": 50 + 10 * np.sin(t / 24 * 2 * np.pi) + 0.01 * t,
+        "load": 5 + np.cos(t / 24 * 2 * np.pi),
+    }
+    return pd.DataFrame({**plain, **columns})
+
+
+def read(source, options=None, **asked):
+    asked = {"target": "price", "horizon": 6, "lookback": 24, **asked}
+    return series_from(source, Asked(**asked), None, options)
+
+
+def dates_of(rows, name=None, target="price", step=None, **options):
+    return times_of(
+        read_table(rows, least=1).frame, name, [target], "here", CsvOptions(**options), step
+    )
+
+
+def raised(names, function, *args, **kwargs):
+    with pytest.raises(KerazooError) as error:
+        function(*args, **kwargs)
+    for name in names:
+        assert name in str(error.value)
+
+
+def test_a_series_is_split_in_time_and_scaled_on_train():
+    data = read(hours()).data
+    assert data.series.windows.season == 24 and data.series.windows.step == "hour"
+    assert [int(s[0]) for s in data.series.starts.values()] == [24, 280, 320]
+    assert data.series.mean[0] == pytest.approx(hours().price[:280].mean())
+    assert len(data.test) == 80 - 6 + 1
+
+
+def test_a_horizon_fits_into_each_split_of_a_short_series():
+    data = read(hours(200), horizon=24, lookback=None).data
+    assert (len(data.validation), len(data.test)) == (1, 17)
+    raised(["90 steps", "--split"], read, hours(90), horizon=24)
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "names"),
+    [
+        (lambda f: f, {"target": None}, ["--target", "price"]),
+        (lambda f: f, {"horizon": None}, ["--horizon"]),
+        (lambda f: f, {"horizon": 0}, ["horizon", "0"]),
+        (lambda f: f, {"horizon": 500}, ["400 steps"]),
+        (lambda f: f, {"lookback": 500}, ["506"]),
+        (lambda f: f, {"lookback": 0}, ["0"]),
+        (lambda f: f, {"time": "date"}, ["'date'"]),
+        (lambda f: f, {"time": "load"}, ["'load'", "line 2", "--date-format"]),
+        (lambda f: f, {"gaps": "drop"}, ["interpolate"]),
+        (lambda f: f, {"split": (300, 100, 100)}, ["500 steps"]),
+        (lambda f: f, {"split": (300, 0, 100)}, ["validation"]),
+        (lambda f: f.iloc[::-1], {}, ["line 3", "'when'"]),
+        (lambda f: pd.concat([f[:9], f[8:]]), {}, ["line 11"]),
+        (lambda f: f.assign(price=1.0), {}, ["'price'", "1"]),
+        (lambda f: f.assign(price=f.price.astype(str).where(f.index != 7, "?!")), {}, ["line 9"]),
+        (lambda f: f.assign(price=f.price.where(f.index != 7, np.inf)), {}, ["line 9"]),
+        (lambda f: f.assign(price=None), {}, ["'price'"]),
+        (lambda f: f[:20], {}, ["20 steps"]),
+        (lambda f: f[:30], {}, ["30 values"]),
+        (lambda f: f.assign(when=f.when.where(f.index != 3, "soon")), {}, ["line 5", "'soon'"]),
+        (lambda f: f.assign(when=f.when.where(f.index != 5, "")), {}, ["line 7", "'when'"]),
+        (lambda f: f.drop(index=[100, 101]), {}, ["line 102", "--gaps"]),
+        (lambda f: f.assign(price=f.price.where(f.index != 50)), {}, ["line 52", "--gaps"]),
+    ],
+)
+def test_series_that_nothing_can_be_learnt_from(change, asked, names):
+    raised(names, read, change(hours()), **asked)
+
+
+@pytest.mark.parametrize(
+    ("freq", "step", "season"),
+    [
+        ("15min", "15 minutes", 96),
+        ("300s", "300 s", None),
+        ("h", "hour", 24),
+        ("D", "day", 7),
+        ("B", "business day", 5),
+        ("W", "week", 52),
+        ("MS", "month", 12),
+        ("ME", "month", 12),
+        ("QS-FEB", "quarter", 4),
+        ("QE-FEB", "quarter", 4),
+        ("2QS", "6 months", None),
+        ("YS", "year", None),
+        ("YE-JUN", "year", None),
+    ],
+)
+@pytest.mark.parametrize("gap", [[], [40, 41]])
+def test_steps_of_the_calendar(freq, step, season, gap):
+    whole = pd.date_range("1950-01-01", periods=100, freq=freq)
+    times = dates_of(pd.DataFrame({"when": whole.delete(gap), "price": 1.0}))
+    assert (times.step, times.season) == (step, season)
+    assert list(times.grid) == list(whole) and len(times.dates) == 100 - len(gap)
+
+
+@pytest.mark.parametrize(
+    ("freq", "late", "line"), [("h", "20min", "line 52"), ("MS", "8D", "line")]
+)
+def test_dates_off_the_regular_times_are_refused(freq, late, line):
+    dates = pd.Series(pd.date_range("2024-01-01", periods=100, freq=freq))
+    dates[50] += pd.Timedelta(late)
+    rows = pd.DataFrame({"when": dates, "price": np.arange(100.0)})
+    raised(["'when'", line], read, rows, gaps="interpolate")
+
+
+@pytest.mark.parametrize(
+    ("freq", "written", "day_first"),
+    [
+        ("D", "%d/%m/%Y", True),  # 13/01/2024 cannot be read otherwise
+        ("D", "%m/%d/%Y", False),
+        ("D", "%d.%m.%y", True),
+        ("h", "%d.%m.%Y %H:%M", True),
+        ("h", "%Y/%m/%d %H:%M", None),
+        ("D", "%b %d, %Y", None),
+        ("h", "%Y-%m-%d %H:%M", None),
+        ("h", "%Y-%m-%dT%H:%M:%SZ", None),
+    ],
+)
+def test_ways_to_write_dates(freq, written, day_first):
+    when = pd.date_range("2024-01-02", periods=400, freq=freq)
+    rows = hours(when=when.strftime(written))
+    times = dates_of(rows)
+    assert list(times.dates) == list(when)
+    assert times.options.day_first is day_first
+    iso = written.startswith("%Y-") and "Z" not in written
+    assert any(repr(rows["when"][0]) in note for note in times.notes) != iso
+    assert read(rows).treatment["csv"]["day_first"] is day_first
+
+
+def test_dates_in_doubt_name_the_options():
+    when = pd.date_range("2024-01-01", periods=12, freq="MS")
+    rows = hours(12, when=when.strftime("%d/%m/%Y"))
+    raised(["line 3", "2024-01-02", "2024-02-01", "--day-first", "--date-format"], dates_of, rows)
+    assert list(dates_of(rows, day_first=True).dates) == list(when)
+    assert dates_of(rows, day_first=False).dates[1] == pd.Timestamp("2024-01-02")
+    typo = hours(when=pd.date_range("2024-01-01", periods=400).strftime("%d/%m/%Y"))
+    raised(["line 9", "'05/13/2024'"], dates_of, typo.replace("08/01/2024", "05/13/2024"))
+    assert list(dates_of(rows, date_format="%d/%m/%Y").dates) == list(when)
+    raised(["line 2", "%Y-%m-%d"], dates_of, rows, "when", date_format="%Y-%m-%d")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_dates_of_a_new_file_are_read_as_in_training(known):
+    """The hours of one day do not tell the day from the month; the year first needs no telling."""
+    day = pd.date_range("2024-04-05" if known else "2024-05-04", periods=24, freq="h")
+    for written in ("%d/%m/%Y %H:%M" if known else "%m/%d/%Y %H:%M", "%Y-%m-%d %H:%M"):
+        rows = pd.DataFrame({"when": day.strftime(written), "price": np.arange(24) + 0.5})
+        assert list(dates_of(rows, day_first=known).dates) == list(day)
+
+
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_the_year_first_is_never_in_doubt(n):
+    """Also of files as short as what is predicted from, and of the first days of months."""
+    for freq in ("MS", "B", "D"):
+        when = pd.date_range("2024-01-01", periods=n, freq=freq)
+        rows = pd.DataFrame({"when": when.strftime("%Y-%m-%d"), "price": np.arange(n) + 0.5})
+        assert list(dates_of(rows).dates) == list(when)
+
+
+def test_summer_time_loses_no_row():
+    """Hours are counted in UTC; days, from one local midnight to the next, are days."""
+    when = pd.date_range("2024-03-29", periods=400, freq="h", tz="Europe/Berlin")
+    for column in (when, when.map(lambda d: d.isoformat())):
+        times = dates_of(hours(when=column))
+        assert times.step == "hour" and list(times.dates) == list(when.tz_convert("UTC"))
+    days = pd.date_range("2022-01-10", periods=400, freq="D", tz="Europe/Berlin")
+    for column in (days, days.map(lambda d: d.isoformat())):
+        times = dates_of(hours(when=column))
+        assert times.step == "day" and list(times.dates) == list(days.tz_localize(None))
+    clocks = pd.date_range("2024-10-25", periods=400, freq="h", tz="Europe/Berlin")
+    rows = hours(when=clocks.tz_localize(None).astype(str))
+    raised(["line 53", "offset"], dates_of, rows)
+
+
+def test_the_dates_of_an_index_are_a_column(tmp_path):
+    plain = hours(when=pd.date_range("2024-01-01", periods=400, freq="h"))
+    wanted = read(plain).data.sha256
+    plain.set_index("when").rename_axis(None).to_csv(tmp_path / "index.csv")
+    for source, name in ((plain.set_index("when"), "when"), (tmp_path / "index.csv", "date")):
+        own = read(source)
+        assert own.treatment["time"] == name and own.data.sha256 == wanted
+
+
+HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
+DAYS = pd.date_range("2020-01-01", periods=400, freq="D")
+
+
+@pytest.mark.parametrize("written", [str, int])
+@pytest.mark.parametrize(
+    ("name", "numbers", "step"),
+    [
+        ("ts", HOURS.as_unit("s").astype("int64"), "hour"),
+        ("Unix time", HOURS.as_unit("ms").astype("int64"), "hour"),
+        ("date", HOURS.strftime("%Y%m%d%H").astype("int64"), "hour"),
+        ("anything", DAYS.strftime("%Y%m%d").astype("int64"), "day"),
+        ("year", pd.RangeIndex(1700, 2100), "year"),
+    ],
+)
+def test_dates_that_are_numbers_are_found(name, numbers, step, written):
+    rows = hours().drop(columns="when")
+    rows.insert(0, name, list(map(written, numbers)))
+    times = dates_of(rows)
+    assert (times.column, times.step) == (name, step)
+    assert times.dates[0].year in (1700, 2020, 2024)
+    raised([name], dates_of, rows.sample(frac=1, random_state=0))
+
+
+def test_other_numbers_are_no_dates():
+    rows = hours().drop(columns="when")
+    for name in ("load", "time"):
+        for first in (1, 10**6, 34567890):
+            assert dates_of(rows.assign(**{name: range(first, first + 400)})) is None
+    broken = hours().assign(when=list(map(str, HOURS.as_unit("s").astype("int64"))))
+    broken.loc[118, "when"] = "broken"
+    raised(["line 120", "'broken'"], dates_of, broken, "when")
+    assert dates_of(rows.assign(**{"0": range(1800, 2200)}), 0).column == "0"
+
+
+def test_years_beside_months_or_dates_are_no_dates():
+    months = pd.date_range("1990-01-01", periods=120, freq="MS")
+    rows = pd.DataFrame({"year": months.year, "month": months.month, "price": np.arange(120.0)})
+    assert dates_of(rows) is None
+    assert dates_of(rows.assign(when=months.astype(str))).column == "when"
+    assert dates_of(rows.iloc[::12]).column == "year"
+
+
+@pytest.mark.parametrize("order", ["glued", "sorted", "parts"])
+def test_several_series_in_one_file_are_refused(order):
+    when = pd.date_range("2019-01-01", periods=100, freq="MS")
+    stores = [pd.DataFrame({"when": when, "store": s, "price": np.arange(100.0)}) for s in "AB"]
+    rows = pd.concat(stores)
+    if order == "sorted":
+        rows = rows.sort_values(["when", "store"])
+    if order == "parts":
+        rows = rows.assign(year=rows.when.dt.year, month=rows.when.dt.month).drop(columns="when")
+    raised(["2 series", "'store'", "A, B"], read, rows)
+
+
+def test_gaps_are_filled_as_asked():
+    whole = hours()
+    hole = whole.assign(price=whole.price.where(whole.index != 50)).drop(index=[100, 101])
+    own, wanted = read(hole, gaps="interpolate"), read(whole)
+    assert len(own.warnings) == 2 and len(own.data.train) == len(wanted.data.train)
+    np.testing.assert_allclose(own.data.train.x, wanted.data.train.x, atol=0.3)
+    assert own.treatment["gaps"] == "interpolate"
+
+
+def test_no_gap_is_filled_from_behind_the_border_of_its_split():
+    values = np.arange(100.0)
+    values[[0, 68, 69, 70, 71, 85, 99]] = np.nan
+    table = pd.DataFrame({"price": values})
+    said = filled(table, {"train": 70, "validation": 10, "test": 20})["price"]
+    assert said[[0, 68, 69]].tolist() == [1, 67, 67], "no line leads into the validation split"
+    assert said[[70, 71]].tolist() == [67, 67], "validation begins with what was known before"
+    assert said[[85, 99]].tolist() == [85, 98]
+    rest = filled(table, {"train": 60, "validation": 10, "test": 15})["price"]
+    assert rest[85] == 84, "nor into steps that --split leaves out"
+
+
+def test_filled_values_of_the_test_split_are_counted():
+    price = np.sin(np.arange(100.0))
+    rows = pd.DataFrame({"price": price, "load": price})
+    rows.loc[[3, 85, 86], "price"] = np.nan
+    asked = {"target": ("price", "load"), "horizon": 2, "lookback": 4, "gaps": "interpolate"}
+    assert any("2 of the 40 values" in w for w in read(rows, **asked).warnings)
+    early = rows.assign(price=np.where(np.arange(100) == 3, np.nan, price))
+    assert not any("of the 40 values" in w for w in read(early, **asked).warnings)
+
+
+def test_numbers_with_marks_are_kept_with_the_run(tmp_path):
+    steps = "".join(f"{1 + i % 9}.{i:03},5;{i}\n" for i in range(100, 260))
+    (tmp_path / "s.csv").write_text("price;k\n" + steps, encoding="utf-8")
+    own = read(tmp_path / "s.csv", horizon=2, lookback=4)
+    assert own.treatment["csv"]["decimal"] == ","
+
+
+def test_the_saved_forecaster_takes_and_gives_natural_units():
+    own = read(hours())
+    core = kerazoo.build("stacked_lstm", input_shape=(24, 1), horizon=6, subtract_last=True)
+    model = own.delivered(core)
+    mean, std = own.data.series.mean, own.data.series.std
+    window = hours().price.to_numpy()[None, :24, None]
+    wanted = core.predict((window - mean) / std, verbose=0) * std + mean
+    np.testing.assert_allclose(model.predict(window, verbose=0), wanted, rtol=1e-5)
+    assert in_natural_units(core, mean.tolist(), std.tolist()).output_shape == (None, 6, 1)
+
+
+def forecaster(step, lookback, gaps="refuse", time="date"):
+    """A predictor that repeats the last value twice."""
+    treatment = {
+        "kind": "series", "targets": ["price"], "time": time, "step": step, "lookback": lookback,
+        "gaps": gaps,
+    }  # fmt: skip
+    last = keras.layers.Cropping1D((lookback - 1, 0))
+    core = keras.Sequential([keras.Input((lookback, 1)), last, keras.layers.UpSampling1D(2)])
+    return TablePredictor(
+        Trained(
+            source="run", model=core, task=registry.get_task("forecasting"), labels=(),
+            light_on_dark=False, fewest_words=0, config={"own": {"treatment": treatment}},
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("frequency", "step", "lookback"),
+    [
+        ("B", "business day", 5),  # Monday to Friday
+        ("B", "business day", 1),
+        ("MS", "month", 2),
+        ("ME", "month", 1),
+        ("QE-FEB", "quarter", 2),
+        ("YS-JUL", "year", 1),
+        ("h", "hour", 1),
+        ("300s", "300 s", 1),
+    ],
+)
+def test_a_forecast_from_few_rows_has_the_steps_of_the_training(frequency, step, lookback):
+    first = pd.date_range("2024-01-01", periods=1, freq=frequency)[0]
+    dates = pd.date_range(first, periods=lookback + 2, freq=frequency)
+    rows = pd.DataFrame({"date": dates[:lookback], "price": np.arange(float(lookback))})
+    predicted = forecaster(step, lookback)(rows).frame
+    assert list(predicted["date"]) == list(dates[lookback:])
+
+
+@pytest.mark.parametrize(
+    ("frequency", "rows", "step"),
+    [("B", 5, "hour"), ("MS", 2, "quarter"), ("D", 6, "business day"), ("h", 2, "300 s")],
+)
+def test_rows_of_another_step_than_in_training_are_refused(frequency, rows, step):
+    dates = pd.date_range("2024-01-01", periods=rows, freq=frequency)
+    table = pd.DataFrame({"date": dates, "price": np.arange(float(rows))})
+    raised([f"one {step}"], forecaster(step, rows), table)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "step", "gone"), [("MS", "month", [90, 91]), ("B", "business day", [95])]
+)
+def test_a_forecast_with_gaps_is_dated_by_the_regular_times(frequency, step, gone):
+    dates = pd.Series(pd.date_range("2015-01-01", periods=102, freq=frequency))
+    rows = pd.DataFrame({"date": dates, "price": np.arange(102.0)})[:100].drop(index=gone)
+    predicted = forecaster(step, 4, gaps="interpolate")(rows)
+    assert list(predicted.frame["date"]) == list(dates[100:]) and predicted.notes
+    raised(["--gaps"], forecaster(step, 4), rows)
+
+
+def test_forecasts_without_dates_and_from_too_few_rows():
+    rows = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=4), "price": np.arange(4.0)})
+    assert list(forecaster("step", 4, time=None)(rows).frame["step"]) == [1, 2]
+    raised(["1 steps", "4"], forecaster("day", 4, gaps="interpolate"), rows[:1])
+
+
+@pytest.mark.slow
+def test_etth1_as_a_users_csv_is_the_entry_to_the_bit(real_data, in_tmp):
+    if missing := real_data_missing("etth1"):
+        pytest.skip(missing)
+    path = _sources.find(etth1.FILE)
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    done = kerazoo.finetune(
+        "stacked_lstm", path, target="OT", horizon=24, split=(8640, 2880, 2880), epochs=1,
+        out="own", progress=False,
+    )  # fmt: skip
+    entry = kerazoo.train("stacked_lstm@etth1", epochs=1, out="entry", progress=False)
+    for figure in ("value", "standard_error", "also", "examples"):
+        assert done.metrics[figure] == entry.metrics[figure]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+    assert kerazoo.evaluate("own").same
+    ahead = kerazoo.predict("own", path).frame
+    assert len(ahead) == 24
+    assert str(ahead["date"].iloc[0]) == "2018-06-26 20:00:00"
+
+
+@pytest.mark.parametrize(
+    ("targets", "lookback", "horizon", "weights", "fresh"),
+    [
+        (["price"], 96, 24, "etth1", ()),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                (["price", "load"], 96, 24, "etth1", ()),
+                (["price", "load"], 96, 6, "etth1", ("head",)),
+                (["price"], 50, 24, "etth1", ("lstm1",)),
+                (["price", "load"], 192, 24, "etth1_multivariate", ()),
+                (["price"], 96, 24, "etth1_multivariate", ("linear_path",)),
+                (["price"], None, 7, "etth1", ("head",)),
+            )
+        ),
+    ],
+)
+def test_a_users_series_starts_from_the_weights_that_fit(
+    targets, lookback, horizon, weights, fresh, in_tmp
+):
+    """Of ETTh1, whatever the user's columns, look-back and horizon; the rest starts fresh."""
+    t = np.arange(420)
+    frame = pd.DataFrame({"price": 300 + 20 * np.sin(t / 12 * np.pi), "load": 5 + np.cos(t / 3)})
+    frame.to_csv("series.csv", index=False)
+    done = kerazoo.finetune(
+        "stacked_lstm", "series.csv", target=targets, lookback=lookback, horizon=horizon,
+        weights=weights, epochs=1, learning_rate=1e-9, settings={"head_epochs": 0}, scratch=False,
+        progress=False,
+    )  # fmt: skip
+    trained = kerazoo.build("stacked_lstm", weights=weights)
+    core = inner_model(done.model)
+    for layer in filter(lambda layer: layer.weights, core.layers):
+        known = trained.get_layer(layer.name).get_weights()
+        same = [
+            a.shape == b.shape and np.allclose(a, b, atol=1e-5)
+            for a, b in zip(layer.get_weights(), known, strict=True)
+        ]
+        assert all(same) == (layer.name not in fresh), layer.name
+    predicted = kerazoo.predict(done.path, ["series.csv"]).frame[targets]
+    assert len(predicted) == horizon and np.isfinite(predicted.to_numpy()).all()

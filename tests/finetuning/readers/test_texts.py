@@ -1,0 +1,103 @@
+"""Texts with their classes: columns, vocabulary, and the model that takes strings."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.datasets import _text as text
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers import reading
+from kerazoo.finetuning.readers.texts import texts_from, write_strings
+from kerazoo.finetuning.readers.user_data import Asked
+
+
+def test_texts_may_be_an_array():
+    texts = np.array([f"{word} film number {i}" for i in range(12) for word in ("good", "bad")])
+    labels = np.tile([1, 0], 12)
+    own = reading.read(registry.get_model("text_cnn"), (texts, labels), Asked(), None)
+    assert own.data.info.task == "classification" and own.data.info.labels == ("0", "1")
+    sizes = [len(s) for s in (own.data.train, own.data.validation, own.data.test)]
+    assert sum(sizes) == 24 and own.data.train.x.dtype == np.int32
+    known = text.read_vocabulary(own.data.info.vocabulary)
+    assert {"good", "bad", "film"} <= set(known)
+
+
+def test_a_dense_model_of_ones_own_learns_rows_too(private_registry):
+    def dense(input_shape=(28, 28, 1), classes=10, outputs=None, natural_outputs=False):
+        """A test's own."""
+
+    entry = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
+    kerazoo.register_model(entries=[entry], citation="@misc{none}")(dense)
+    assert reading.kinds_of(registry.get_model("dense")) == ["pictures", "rows"]
+    assert reading.kinds_of(registry.get_model("lenet5")) == ["pictures"]
+
+
+def reviews(n=40):
+    words = np.random.RandomState(0)
+    good, bad = ["lovely", "great", "warm"], ["dull", "poor", "grey"]
+    rows = [
+        (" ".join(words.choice(good if i % 2 else bad, 6)), "good" if i % 2 else "bad")
+        for i in range(n)
+    ]
+    return pd.DataFrame(rows, columns=["body", "label"])
+
+
+def test_texts_get_a_vocabulary_of_the_training_texts():
+    own = texts_from(reviews(), Asked(text="body", target="label"), None)
+    assert set(text.read_vocabulary(own.data.info.vocabulary)) == {
+        "lovely", "great", "warm", "dull", "poor", "grey",
+    }  # fmt: skip
+    assert own.data.info.labels == ("bad", "good")
+
+
+def test_a_class_without_words_is_none(tmp_path):
+    rows = reviews()
+    rows["label"] = rows["label"].where(rows.index > 1, "m")
+    rows["body"] = rows["body"].where(rows.index != 0, "...")
+    with pytest.raises(KerazooError, match="'m'"):
+        texts_from(rows, Asked(text="body", target="label"), None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "change", "says"),
+    [
+        ({"text": None}, lambda f: f, "column of texts"),
+        ({"target": None}, lambda f: f, "the target"),
+        ({"target": "body"}, lambda f: f, "both 'body'"),
+        ({}, lambda f: f.assign(body="..."), "hold no word"),
+        ({}, lambda f: f.assign(label="x"), "every row"),
+        ({}, lambda f: f.assign(label=f.label.where(f.index < 14)), "have no 'label'"),
+    ],
+)
+def test_texts_that_nothing_can_be_learnt_from(asked, change, says):
+    with pytest.raises(KerazooError, match=says):
+        texts_from(change(reviews()), Asked(**{"text": "body", "target": "label", **asked}), None)
+
+
+def test_the_file_of_strings_reads_as_the_training_did(tmp_path):
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("only TensorFlow has strings")
+    import tensorflow as tf
+
+    own = texts_from(reviews(), Asked(text="body", target="label"), None)
+    tokens = text.read_vocabulary(own.data.info.vocabulary)
+    model = kerazoo.build("text_cnn", input_shape=(5,), vocabulary=len(tokens) + 2)
+    write_strings(tmp_path, model, tokens)
+    whole = keras.saving.load_model(tmp_path / "model_strings.keras")
+    said = ["Lovely, warm!", "dull", "poor " * 9 + "great, new words", "none known here"]
+    wanted = model.predict(text.encode(said, tokens, 5), verbose=0)
+    np.testing.assert_allclose(whole(tf.constant(said)), wanted, rtol=1e-5)
+
+
+def test_given_test_texts_are_the_test_split_and_copies_are_reported():
+    texts = pd.DataFrame({"t": ["good day", "bad night", "so so"] * 9, "c": ["a", "b", "c"] * 9})
+    own = texts_from(texts, Asked(text="t", target="c"), None, texts.iloc[:6])
+    assert own.data.test.y.tolist() == [0, 1, 2, 0, 1, 2]
+    assert any("6 texts of the test split" in w for w in own.warnings)
+    with pytest.raises(KerazooError, match="no text of the test data"):
+        texts_from(texts, Asked(text="t", target="c"), None, texts.iloc[:1].assign(t="..."))
