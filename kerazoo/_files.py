@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a second process never leaves a broken one."""
+"""Atomic writing: a crash, a full disk or a second process never leaves a broken file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Result = TypeVar("Result")
 
 
 def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
-    """Let ``save`` make a file of another name beside ``path``, flush it, then rename it.
+    """Let ``save`` write a temporary file next to ``path``, flush it, then rename it.
 
     Raises:
-        KerazooError: the folder cannot be written or the disk is full; ``path`` is as before.
+        KerazooError: the directory cannot be written or the disk is full; ``path`` is unchanged.
     """
-    aside = _beside(path)
+    aside = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -42,21 +42,21 @@ def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
 
 
 def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
-    """Let ``fill`` fill a folder of another name beside ``path``, flush it, then rename it.
+    """Let ``fill`` write a temporary directory next to ``path``, flush it, then rename it.
 
-    What stands at ``path`` gives way to it: the caller has made sure that it may.
+    It replaces what is at ``path``: the caller has made sure that it may.
 
     Raises:
-        KerazooError: the folder cannot be written or the disk is full; ``path`` is as before.
+        KerazooError: the directory cannot be written or the disk is full; ``path`` is unchanged.
     """
-    aside = _beside(path)
+    aside = _temporary(path)
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         try:
             aside.mkdir(parents=True)
             result = fill(aside)
             for file in (aside, *aside.rglob("*")):
-                if os.name == "posix" or file.is_file():  # Windows opens no folder
+                if os.name == "posix" or file.is_file():  # Windows opens no directory
                     _flush(file)
             _exchange(aside, path)
         finally:
@@ -72,27 +72,27 @@ def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
     return result
 
 
-def _beside(path: Path) -> Path:
-    """Another name in the same folder, by which :func:`is_leftover` knows it."""
+def _temporary(path: Path) -> Path:
+    """Temporary name in the same directory; :func:`is_leftover` recognizes it."""
     if not path.name:  # "." or "/"
         raise KerazooError(f"{path} cannot be written: it has no name that could stand; name it.")
     return path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
 
 
 def cannot_write(path: Path, error: OSError) -> KerazooError:
-    """The error for a file or folder that the system refuses to write."""
+    """The error for a path that cannot be written."""
     return KerazooError(
         f"cannot write {path}: {error.strerror or error}. "
-        "Choose a folder that you may write to and that has room."
+        "Choose a writable directory with free space."
     )
 
 
 def _exchange(new: Path, path: Path) -> None:
-    """Put a folder in the place of another, which stays if that fails."""
+    """Replace a directory by another; the old one stays if that fails."""
     if not path.exists():
         os.replace(new, path)
         return
-    old = _beside(path)
+    old = _temporary(path)
     os.replace(path, old)
     try:
         os.replace(new, path)
@@ -103,7 +103,7 @@ def _exchange(new: Path, path: Path) -> None:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether a file was being written when its process was killed."""
+    """True for a temporary file of a killed process."""
     return path.name.startswith(".") and ".part." in path.name
 
 

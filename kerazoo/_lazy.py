@@ -20,7 +20,7 @@ _quiet = False
 
 
 def silence_import_logs() -> None:
-    """From now on, hide what TensorFlow's native code prints while it is imported, and its hints.
+    """Hide the log lines of TensorFlow's native code from now on.
 
     For the command line only: a library leaves its user's standard error alone.
     """
@@ -39,7 +39,7 @@ def load(name: str) -> types.ModuleType:
 
 @contextlib.contextmanager
 def _standard_error_aside() -> Iterator[None]:
-    """Keep back what is written to file descriptor 2; shown after all if an error comes."""
+    """Hold back output on file descriptor 2; it is shown if an error occurs."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:

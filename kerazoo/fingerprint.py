@@ -1,6 +1,6 @@
-"""Fingerprints: what makes two trainings the same training.
+"""Fingerprints of model structures, arrays and weights.
 
-They must be the same on every machine, and across Keras versions that only add options.
+They are the same on every machine, and across Keras versions that only add options.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kerazoo.spec import networks_of
 if TYPE_CHECKING:
     import numpy as np
 
-# What Keras writes beside a layer's settings that is no setting of the architecture.
+# Parts of a layer's configuration that are no settings of the architecture.
 _NOT_STRUCTURE = {"name", "trainable", "dtype", "module", "registered_name", "build_config"}
 
 
@@ -56,7 +56,7 @@ def _of_network(model: keras.Model) -> dict[str, Any]:
 
 
 def _settings(config: dict[str, Any], kind: Any) -> dict[str, Any]:
-    """The settings of a layer, or of what a layer holds, that say something of the structure."""
+    """The settings of a layer, or of a wrapped layer, that differ from their defaults."""
     parameters = {} if kind is None else inspect.signature(kind.__init__).parameters
     kept = {}
     for name, value in config.items():
@@ -70,9 +70,9 @@ def _settings(config: dict[str, Any], kind: Any) -> dict[str, Any]:
 
 
 def _is(value: Any, default: Any) -> bool:
-    """Whether a setting has the default of its parameter: True is not 1, a list is a tuple.
+    """True if a setting equals the default of its parameter: True is not 1, a list is a tuple.
 
-    Where the default is None, False is it too: Keras writes so of an input that is not sparse.
+    If the default is None, False equals it too: Keras writes it for an input that is not sparse.
     """
     if default is None:
         return value is None or value is False
@@ -82,7 +82,7 @@ def _is(value: Any, default: Any) -> bool:
 
 
 def _cleaned(value: Any, index: Mapping[str, str]) -> Any:
-    """A part of a configuration without what says nothing; layers by number, not by name."""
+    """A part of a configuration without defaults and names; layers are numbered."""
     if isinstance(value, dict):
         kept = {
             k: _cleaned(v, index)
@@ -99,7 +99,7 @@ def _cleaned(value: Any, index: Mapping[str, str]) -> Any:
 
 
 def _layer_class(described: dict[str, Any]) -> type | None:
-    """The class of a layer that another one holds, as ``Bidirectional`` does; else None."""
+    """Class of a layer that another one wraps, as ``Bidirectional`` does; else None."""
     if not isinstance(described.get("config"), dict):
         return None
     kind = keras.saving.get_registered_object(described.get("registered_name"))
@@ -117,8 +117,7 @@ def of_arrays(arrays: Mapping[str, np.ndarray], digest: Any = None) -> str:
 
     Args:
         arrays: of any shapes.
-        digest: a new hash object with ``update`` and ``hexdigest``; by default SHA-256, which all
-            fingerprints are that are written down.
+        digest: a new hash object with ``update`` and ``hexdigest``; SHA-256 by default.
     """
     import numpy as np
 
@@ -134,7 +133,7 @@ def of_arrays(arrays: Mapping[str, np.ndarray], digest: Any = None) -> str:
 def of_weights(model: keras.Model) -> str:
     """Fingerprint of a model's weights, bit for bit (a ``.keras`` file itself embeds its date).
 
-    A counter counts as int64, which it is on TensorFlow; other backends have fewer bits for it.
+    Integer counters are hashed as int64, their type on TensorFlow; other backends use fewer bits.
     """
     return of_arrays({f"{i:05d}": _wide(w) for i, w in enumerate(model.get_weights())})
 

@@ -1,4 +1,4 @@
-"""Naive models that an entry has to beat to be worth anything."""
+"""Baselines that a useful model has to beat."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ WORD_CS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def majority_class(train: Split, test: Split) -> float:
-    """Test accuracy of always saying the most frequent training class."""
+    """Test accuracy of always predicting the most frequent training class."""
     import numpy as np
 
     return float((test.y == np.bincount(train.y).argmax()).mean())
 
 
 def logistic(train: Split, test: Split) -> float:
-    """Test accuracy of multinomial logistic regression, of pictures on the raw values.
+    """Test accuracy of multinomial logistic regression on the raw values.
 
-    The columns of a table are standardised with the training examples' figures.
+    Columns of a table are normalized with the mean and deviation of the training examples.
 
     scikit-learn's defaults (L2, C = 1) with up to 200 iterations of L-BFGS, on the same training
     examples as the model.
@@ -46,17 +46,17 @@ def logistic(train: Split, test: Split) -> float:
 def bag_of_words(train: Split, data: Data) -> float:
     """Test accuracy of logistic regression on which tokens occur, ``x`` being token ids.
 
-    With as many columns as words the default C = 1 learns the training texts by heart; so C is the
-    one of ``WORD_CS`` that is best on validation when trained on the training split. With it the
-    model is fitted to ``train``, the same examples as the network's.
+    With as many columns as words the default C = 1 overfits; so C is the one of ``WORD_CS`` that
+    is best on validation when trained on the training split. With it the model is fitted to
+    ``train``, the same examples as the network.
     """
     tokens = 1 + int(max(s.x.max() for s in (train, data.train, data.validation, data.test)))
 
-    def accuracy(c: float, known: Split, asked: Split) -> float:
-        x, asked_x = _occurrences(known.x, tokens), _occurrences(asked.x, tokens)
-        return _logistic(x, known.y, asked_x, asked.y, c)
+    def accuracy(c: float, fit: Split, score: Split) -> float:
+        x, score_x = _occurrences(fit.x, tokens), _occurrences(score.x, tokens)
+        return _logistic(x, fit.y, score_x, score.y, c)
 
-    # The strongest penalty of those that are equally good.
+    # max() takes the strongest penalty among equals.
     best = max(WORD_CS, key=lambda c: accuracy(c, data.train, data.validation))
     return accuracy(best, train, data.test)
 
@@ -69,7 +69,7 @@ def _occurrences(ids: np.ndarray, tokens: int) -> Any:
     rows, places = np.nonzero(ids)
     ones = np.ones(len(rows), dtype=np.float32)
     counts = csr_matrix((ones, (rows, ids[rows, places])), shape=(len(ids), tokens))
-    counts.data[:] = 1  # how often does not count
+    counts.data[:] = 1  # occurrence, not frequency
     return counts
 
 
@@ -99,11 +99,11 @@ def least_squares(x: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> tuple[Any
 def least_squares_of_parts(
     parts: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]], ridge: float = 0.0
 ) -> tuple[Any, Any]:
-    """As :func:`least_squares`, of rows that are too many to be held at once.
+    """:func:`least_squares` for rows that do not fit into memory.
 
     Args:
-        parts: gives the rows in parts, ``(x, y)`` each, the same ones each time it is called.
-        ridge: as there.
+        parts: returns the rows in parts, ``(x, y)`` each, the same at each call.
+        ridge: L2 penalty.
     """
     import numpy as np
 
@@ -123,7 +123,7 @@ def least_squares_of_parts(
         gram = gram + centred.T @ centred
         cross = cross + centred.T @ (y - middle_y)
     gram = gram + ridge * n * np.eye(len(middle_x))
-    # Each column in units of its own: else one that is small beside another is taken for nothing.
+    # Each column in units of its deviation: else a small one would be lost in rounding.
     scale = np.sqrt(np.diag(gram))
     scale[scale == 0] = 1.0
     solved = np.linalg.lstsq(gram / scale[:, None] / scale, cross / scale[:, None], rcond=None)[0]

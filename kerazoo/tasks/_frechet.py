@@ -1,7 +1,7 @@
-"""The Fréchet distance between two sets of features, and how far generated pictures differ.
+"""The Fréchet distance between two sets of features, and their diversity.
 
-Heusel et al. 2017 (arXiv:1706.08500), equation 6, with features of kerazoo's own classifier of
-digits instead of Inception's. In float64; the matrix root by symmetric eigen-decomposition.
+Heusel et al. 2017 (arXiv:1706.08500), equation 6, with features of a judge of
+the zoo instead of Inception's. In float64; the matrix root by symmetric eigen-decomposition.
 """
 
 from __future__ import annotations

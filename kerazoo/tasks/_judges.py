@@ -166,7 +166,7 @@ class Components:
         return Seen(np.concatenate(found).astype(np.float64))
 
     def about(self) -> dict[str, Any]:
-        """How many components, and the share of variance that they explain."""
+        """Number of components and the share of variance that they explain."""
         import math
 
         held = float(self.fitted.explained_variance_ratio_.sum())

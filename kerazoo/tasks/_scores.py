@@ -1,4 +1,4 @@
-"""What a classifier said of a split, beside the truth, and the figures that follow from it."""
+"""Probabilities of a classifier with the true labels, and the metrics that follow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scores:
-    """How a classifier does on a split of n examples.
+    """Predictions of a classifier on a split of n examples.
 
     Attributes:
         probabilities: float32 ``(n, classes)``.
-        labels: the true classes, int64 ``(n,)``.
+        labels: true classes, int64 ``(n,)``.
     """
 
     probabilities: np.ndarray
@@ -54,7 +54,7 @@ class Scores:
 def binomial_standard_error(accuracy: float, n: int) -> float:
     """Standard error of an accuracy measured on n examples.
 
-    One right and one wrong answer are added (Laplace), so that it is never zero.
+    One right and one wrong prediction are added (Laplace), so that it is never zero.
     """
     p = (accuracy * n + 1) / (n + 2)
     return math.sqrt(p * (1 - p) / n)

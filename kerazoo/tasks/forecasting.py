@@ -192,7 +192,7 @@ def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
 
     ``repeat_last``: the last value. ``seasonal_repeat``: the last whole season. ``linear``:
     ridge regression on the same training windows, one map shared by all target columns, each
-    forecast from its own past. ``linear_from_last``: the same for the window less its last value
+    forecast from its own past. ``linear_from_last``: the same for the window minus its last value
     and the change from that value, which follows a level that drifts.
     """
     assert data.series is not None
