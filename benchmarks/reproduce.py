@@ -150,10 +150,14 @@ def generated() -> dict[Path, str]:
 
 
 def zoo_table() -> str:
-    """Markdown tables of all entries, one per task."""
+    """Markdown tables of the recorded entries, one per task, then the names of the others."""
     by_task: dict[str, list[list[str]]] = {}
+    unmeasured = []
     for name in registry.list_entries():
         entry = card.entry_row(registry.get_entry(name))
+        if not entry["n"]:
+            unmeasured.append(f"`{name}`")
+            continue
         measure = metric(entry["metric"])
         baseline = best_naive(entry["baselines"], measure)
         limits = (f"{measure.show(v)} ({plain(k)})" for k, v in entry["limits"].items())
@@ -164,15 +168,16 @@ def zoo_table() -> str:
                 measure.with_spread(entry["mean"], entry["std"], entry["n"]),
                 f"{measure.show(baseline[1])} ({plain(baseline[0])})" if baseline else "–",
                 ", ".join(limits) or "–",
-                f"{entry['parameters']:,}" if entry["parameters"] else "–",
-                duration(entry["train_seconds"]) if entry["train_seconds"] else "–",
+                f"{entry['parameters']:,}",
+                duration(entry["train_seconds"]),
             ]
         )
     test = "test, mean ± std (n seeds)"
     header = ["metric", test, "best baseline", "limit", "parameters", "training"]
     largest_first = sorted(by_task.items(), key=lambda item: -len(item[1]))
     tables = [_tools.markdown([task, *header], rows, left=5) for task, rows in largest_first]
-    return "\n\n".join("\n".join(table) for table in tables)
+    parts = ["\n".join(table) for table in tables]
+    return "\n\n".join([*parts, f"Not measured yet: {', '.join(unmeasured)}."])
 
 
 def results() -> str:
