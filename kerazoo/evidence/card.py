@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import __version__, building, registry
 from kerazoo._files import write_bytes, write_text
 from kerazoo.errors import KerazooError
-from kerazoo.evidence import caveats, usage
+from kerazoo.evidence import caveats
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.reference import Evidence, Reference
 from kerazoo.metrics import Metric, best_naive, duration, metric, plain
@@ -172,8 +172,8 @@ def card(entry: Entry) -> dict[str, Any]:
             for p in entry.published
         ],
         "usage": [
-            {"title": title, "language": language, "code": code}
-            for title, language, code in usage.snippets(entry, recorded)
+            {"title": code.title, "language": code.language, "code": code.text}
+            for code in usage(entry, recorded)
         ],
         "caveats": caveats.caveats(entry, recorded),
         "citation": model.citation,
@@ -184,9 +184,8 @@ def sections(entry: Entry) -> list[Section]:
     """Sections of a card for which no model is built, so that no Keras is imported."""
     model, recorded = registry.get_model(entry.model), evidence.read(entry)
     dataset = registry.get_dataset(entry.dataset)
-    use = [Code(code, title, kind) for title, kind, code in usage.snippets(entry, recorded)]
     found = [
-        Section("How to use it", use),
+        Section("How to use it", usage(entry, recorded)),
         Section("What it is", [Text(inspect.getdoc(model.factory) or "")]),
         Section("Results", _results(entry, recorded, dataset)),
         Section("Published elsewhere", _published(entry, recorded)),
@@ -213,6 +212,43 @@ def headline(entry: Entry) -> tuple[str, str]:
         facts.append(f"{beats} its best baseline, {plain(best[0])} ({measure.show(best[1])})")
     result = measure.with_spread(row["mean"], row["std"], row["n"])
     return f"{result} test {measure.title}", " · ".join(facts)
+
+
+def usage(entry: Entry, recorded: Evidence) -> list[Code]:
+    """Lines to copy, in Python and for the shell, that work with what is recorded."""
+    dataset, task = registry.get_dataset(entry.dataset), registry.task_of(entry)
+    module = registry.get_model(entry.model).factory.__module__
+    opening, program = ["import kerazoo"], "kerazoo"
+    if module.split(".")[0] not in ("kerazoo", "__main__"):  # it registers itself when imported
+        opening.append(f"import {module}  # registers {entry.model}")
+        program += f" --import {module}"
+    opening.append("")
+    tier = next((tier for tier in ("smoke", "full") if tier in recorded.tiers), None)
+    if recorded.weights is not None:
+        title, name, source = "use the trained weights", entry.name, f'"{entry.name}"'
+        lines = [f'model = kerazoo.build("{entry.model}", weights="{entry.dataset}")']
+        checks, commands = [f"print(kerazoo.evaluate({source}))"], []
+    else:
+        title, name, source = "train it and use it", "runs/mine", "run.path"
+        lines = [f'run = kerazoo.train("{entry.name}", seed=0)', "model = run.model"]
+        checks, commands = [], [f"train {entry.name} --out {name}"]
+    example = task.example(dataset, source)
+    if any("data." in line for line in example):
+        lookback = entry.recipe.lookback
+        options = "" if dataset.windows is None or not lookback else f", lookback={lookback}"
+        lines.append(f'data = kerazoo.load_data("{dataset.name}"{options})')
+    parts = [Code("\n".join([*opening, *lines, *example]), title, "python")]
+    if tier:
+        checks.append(f'report = kerazoo.verify("{entry.name}", tier="{tier}")')
+        checks.append("print(report.table, report.passed)")
+    if checks:
+        parts.append(Code("\n".join([*opening, *checks]), "check the results", "python"))
+    commands += [f"evaluate {name}", task.example_command(dataset, name)]
+    commands += [f"verify {entry.name} --tier {tier}" for tier in recorded.tiers]
+    if not recorded.tiers:
+        commands.append(f"verify {entry.name} --seeds {entry.seeds} --record")
+    text = "\n".join(f"{program} {command}" for command in commands if command)
+    return [*parts, Code(text, "on the command line", "shell")]
 
 
 def _results(entry: Entry, recorded: Evidence, dataset: Dataset) -> list[Part]:

@@ -187,6 +187,25 @@ class Task:
         headline = f"{title}: test {outcome.metric} {outcome.value:.4f}"
         save_learning_curves(directory, headline, history, [Curve("loss", "loss")])
 
+    # Cards
+
+    def example(self, dataset: Dataset, source: str) -> list[str]:
+        """Lines of Python that use a trained ``model`` and its ``data``.
+
+        Args:
+            dataset: the data.
+            source: Python expression of the entry's name or the run's directory.
+        """
+        return ["print(model.predict(data.test.x[:3]), data.test.y[:3])"]
+
+    def example_command(self, dataset: Dataset, source: str) -> str:
+        """Arguments of ``kerazoo`` that use a trained model; empty if there is no such command."""
+        return ""
+
+    def notes(self, entry: Entry, dataset: Dataset) -> list[str]:
+        """Sentences on how to read the metrics."""
+        return []
+
 
 def check_inputs(info: Dataset, split: str, x: np.ndarray) -> str:
     """Raise KerazooError unless ``x`` has the dataset's input shape; returns the place in words."""

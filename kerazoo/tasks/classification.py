@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -101,6 +102,21 @@ class Classification(Task):
             naive={"majority_class": {"accuracy": majority}, "linear": {"accuracy": linear}}
         )
 
+    def example(self, dataset: Dataset, source: str) -> list[str]:
+        """Names of predicted classes."""
+        lines = [
+            "best = model.predict(data.test.x[:3]).argmax(axis=1)",
+            "print([data.info.labels[i] for i in best], data.test.y[:3])",
+        ]
+        if inputs := _example_input(dataset):
+            lines.append(f'print(kerazoo.predict({source}, ["{inputs}"]))')
+        return lines
+
+    def example_command(self, dataset: Dataset, source: str) -> str:
+        """Class of an image or a text."""
+        inputs = _example_input(dataset)
+        return f"predict {source} {shlex.quote(inputs)}" if inputs else ""
+
     def write_plots(
         self,
         directory: Path,
@@ -120,6 +136,13 @@ class Classification(Task):
         save(confusion_matrix(title, scores, data.info.labels), directory / "confusion_matrix.png")
         if is_picture(data.info.input_shape):
             save(worst_mistakes(title, scores, data), directory / "worst_mistakes.png")
+
+
+def _example_input(dataset: Dataset) -> str:
+    """An input of ``kerazoo predict``; empty for data that it does not read."""
+    if dataset.vocabulary is not None:
+        return "A film to remember."
+    return "image.png" if is_picture(dataset.input_shape) else ""
 
 
 register_task(Classification())

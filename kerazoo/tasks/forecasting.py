@@ -12,7 +12,7 @@ from kerazoo.metrics import metric
 from kerazoo.plots.forecasts import forecasts
 from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
 from kerazoo.registry import register_task
-from kerazoo.spec import Data, Dataset, Recipe, Split
+from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 from kerazoo.tasks import _baselines
 from kerazoo.tasks.base import Baselines, Outcome, Task
 
@@ -86,6 +86,25 @@ class Forecasting(Task):
         """Errors of the baseline forecasts."""
         found = baseline_forecasts(train, data)
         return Baselines(naive={name: errors(forecast, data) for name, forecast in found.items()})
+
+    def example(self, dataset: Dataset, source: str) -> list[str]:
+        """Forecast in natural units."""
+        assert dataset.windows is not None
+        columns = list(dataset.windows.targets or range(len(dataset.columns)))
+        return [
+            "forecast = model.predict(data.test.x[:1])  # (1, horizon, targets), normalized",
+            f"columns = {columns}  # the targets, which are converted to natural units",
+            "print(forecast * data.series.std[columns] + data.series.mean[columns])",
+        ]
+
+    def notes(self, entry: Entry, dataset: Dataset) -> list[str]:
+        """Meaning of natural units where there are several."""
+        if len(dataset.targets) == 1:
+            return []
+        return [
+            f"Metrics in natural units are means over {len(dataset.targets)} columns of different "
+            "units and sizes, so the largest ones dominate; kerazoo evaluate lists each column."
+        ]
 
     def write_plots(
         self,

@@ -128,6 +128,39 @@ class Generation(Task):
             limits={"real_against_real": values["real_against_real"]},
         )
 
+    def example(self, dataset: Dataset, source: str) -> list[str]:
+        """Generated images."""
+        shape = ", ".join(map(str, dataset.input_shape))
+        return [
+            "model.generator.summary()",
+            f"images = kerazoo.sample({source}, 16, seed=0)  # uint8 (16, {shape})",
+        ]
+
+    def example_command(self, dataset: Dataset, source: str) -> str:
+        """A grid of generated images."""
+        return f"sample {source} --n 64 --out samples.png"
+
+    def notes(self, entry: Entry, dataset: Dataset) -> list[str]:
+        """Meaning of the Fréchet distance, the diversity and the shares of the classes."""
+        features = "principal components of the pixels"
+        if entry.judge:
+            features = f"the last hidden layer of {entry.judge}"
+        lines = [
+            "The Fréchet distance (Heusel et al. 2017, Advances in Neural Information Processing "
+            "Systems, arXiv:1706.08500) compares mean and covariance of the features of generated "
+            f"and of test images. The features are {features}, not those of an Inception network, "
+            "so the value cannot be compared with an FID. It does not detect copies of training "
+            "images.",
+            "Diversity is the mean distance between the features of two generated images, divided "
+            "by that of two test images.",
+        ]
+        if entry.judge:
+            lines.append(
+                "Smallest and largest class are shares of the generated images, by the same "
+                "classifier; it was trained on the images that the generator learns from."
+            )
+        return lines
+
     def write_plots(
         self,
         directory: Path,

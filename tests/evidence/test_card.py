@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
+import shlex
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +16,7 @@ from PIL import Image
 import kerazoo
 from kerazoo import building, registry
 from kerazoo.cli.arguments import parser
-from kerazoo.evidence import card, caveats
+from kerazoo.evidence import card, caveats, evaluate
 from kerazoo.evidence import record as recording
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.reference import Evidence, RecordedRun, Reference
@@ -126,7 +126,7 @@ def test_page_of_a_composite_lists_both_networks():
         assert all(layer.name in text for layer in network.layers)
 
 
-@pytest.mark.parametrize("name", ["mnist_cnn@fashion_mnist", "resnet110@cifar10"])
+@pytest.mark.parametrize("name", ["mnist_cnn@fashion_mnist", "resnet32@cifar10"])
 def test_card_without_evidence_gives_the_reason_and_the_command(name, command):
     entry = registry.get_entry(name)
     text = Page(card.page(entry)).text
@@ -212,6 +212,9 @@ def test_limits_are_derived_from_what_is_recorded(monkeypatch):
     for fact in ("Does not beat", "linear has 96.38 %", "one seed", "5 seeds; 1 "):
         assert fact in weak_limits and fact not in close_limits
     assert "two such standard errors" in close_limits
+    entry = registry.get_entry("text_lstm@imdb")
+    short = [c for c in caveats.caveats(entry, evidence.read(entry)) if "tier smoke" in c]
+    assert "linear" in short[0], "the short recipe loses to a baseline"
     monkeypatch.setattr(evidence, "read", lambda entry: weak)
     text = Page(card.page(entry)).text
     assert "does NOT beat" in text and "model's structure changed" in text
@@ -237,6 +240,26 @@ def test_card_of_data_with_several_targets_and_of_generated_images():
     entry = registry.get_entry("dcgan@digits")
     said = " ".join(caveats.caveats(entry, evidence.read(entry)))
     assert "Heusel" in said and "mnist_cnn@digits" in said
+
+
+@pytest.mark.parametrize(
+    ("also", "count"),
+    [
+        ({"smallest_class": 0.03, "largest_class": 0.12, "diversity": 0.9}, 1),
+        ({"smallest_class": 0.06, "largest_class": 0.2, "diversity": 0.9}, 1),
+        ({"smallest_class": 0.0, "largest_class": 0.9, "diversity": 0.5}, 2),
+        ({"smallest_class": 0.06, "largest_class": 0.12, "diversity": 0.9}, 0),
+        ({"mae": 1.0}, 0),
+    ],
+)
+def test_uneven_and_alike_images_are_reported(also, count, command, monkeypatch):
+    runs = [{"smallest_class": 0.1, "largest_class": 0.1, "diversity": 1.0}, also]
+    assert len(caveats.uneven(runs)) == count
+    result = evaluate.Evaluation(
+        "dcgan@digits", "dcgan@digits", "fd_mnist_cnn_digits_10k", 300.0, 300.0, 1.0, 360, also
+    )
+    monkeypatch.setattr(evaluate, "evaluate", lambda source: result)
+    assert command("evaluate", "dcgan@digits")[1].count("note: ") == count
 
 
 def test_plots_of_a_run_replace_the_recorded_ones(finished_run, command, in_tmp):
@@ -314,7 +337,7 @@ def test_kept_plots_are_small_colored_and_those_of_the_last_run(tmp_path, monkey
     monkeypatch.setattr(card, "kept_directory", lambda entry: tmp_path / "kept")
     run, entry = tmp_path / "run", registry.get_entry("stacked_lstm@etth1")
     run.mkdir()
-    whole = BENCHMARKS / "pictures" / "stacked_lstm@etth1-forecasts.png"
+    whole = BENCHMARKS / "plots" / "stacked_lstm@etth1-forecasts.png"
     for name in ("forecasts.png", "older.png"):
         shutil.copy(whole, run / name)
     card.keep_plots(entry, run)
@@ -350,7 +373,7 @@ def test_code_on_the_card_is_valid(name):
             compile(snippet["code"], name, "exec")
             continue
         for line in snippet["code"].splitlines():
-            program, *arguments = [w.strip('"') for w in re.findall(r'"[^"]*"|\S+', line)]
+            program, *arguments = shlex.split(line)
             assert program == "kerazoo"
             parser().parse_args(arguments)
 
