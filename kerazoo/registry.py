@@ -6,32 +6,25 @@ import dataclasses
 import fnmatch
 import functools
 import importlib
-import importlib.util
 import inspect
 import os
 import pkgutil
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from kerazoo.errors import KerazooError, require_name, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
-from kerazoo.spec import (
-    Dataset,
-    Entry,
-    Loader,
-    Model,
-    Windows,
-)
+from kerazoo.spec import Dataset, Entry, Loader, Model
 
 if TYPE_CHECKING:
     from kerazoo.tasks.base import Task
 
-PRIVATE = "One of your own needs --import MODULE before the command."
+PRIVATE = "A model or dataset of a user's module needs --import MODULE before the command."
 _PACKAGE = Path(__file__).parent
 _models: dict[str, Model] = {}
 _datasets: dict[str, Dataset] = {}
@@ -76,17 +69,13 @@ def register_model(
     """
     if factory is None:
         return functools.partial(register_model, citation=citation, entries=entries)
-    name = factory.__name__
-    doc = inspect.getdoc(factory)
-    if not doc:
-        raise KerazooError(f"model {name!r} has no docstring; it is the model's documentation.")
+    name = _name("model", factory, {n: m.factory for n, m in _models.items()})
     if not entries:
         raise KerazooError(f"model {name!r} has no entry; give at least one dataset.")
-    _refuse_taken("model", name, _models, factory)
     _models[name] = Model(
         name=name,
         factory=factory,
-        summary=doc.splitlines()[0].strip(),
+        summary=_summary(factory),
         citation=inspect.cleandoc(citation),
         entries={e.dataset: dataclasses.replace(e, model=name) for e in entries},
         evidence=_evidence_folder(factory),
@@ -94,25 +83,8 @@ def register_model(
     return factory
 
 
-def register_dataset(
-    *,
-    licence: str,
-    source: str,
-    offline: bool,
-    task: str = "classification",
-    input_shape: Sequence[int] = (),
-    labels: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    targets: Sequence[str] = (),
-    windows: Windows | None = None,
-    metric: str = "",
-    sha256: str | None = None,
-    measured_on: str = "",
-    light_on_dark: bool = False,
-    vocabulary: Path | None = None,
-    fewest_words: int = 0,
-) -> Callable[[LoaderFunction], LoaderFunction]:
-    """Decorate a loader function to put it into the zoo under its own name.
+def register_dataset(**facts: Any) -> Callable[[LoaderFunction], LoaderFunction]:
+    """Decorate a loader function to put it into the zoo under its name.
 
     The loader returns ``{"train": …, "validation": …, "test": …}``. By task:
 
@@ -120,11 +92,14 @@ def register_dataset(
       ``(n,)`` that index ``labels``;
     - regression: pairs ``(x, y)``, ``y`` numbers ``(n, len(targets))``;
     - forecasting: the values of a series in natural units, ``(n, len(columns))``, the splits in
-      order of time; ``windows`` says how they become examples;
-    - generation: pairs ``(x, y)`` of pictures, as for classification.
+      order of time; ``windows`` turns them into examples;
+    - generation: pairs ``(x, y)`` of images, as for classification.
 
-    What it returns is kept in the cache if ``sha256`` pins it; otherwise it is called at every
-    load. The arguments are the attributes of :class:`kerazoo.spec.Dataset`.
+    Its result is cached if ``sha256`` pins it; otherwise the loader is called at every load.
+
+    Args:
+        **facts: the attributes of :class:`kerazoo.spec.Dataset`; ``licence``, ``source`` and
+            ``offline`` are required.
 
     Raises:
         KerazooError: the name is taken or no plain one, the function has no docstring, there is
@@ -132,35 +107,13 @@ def register_dataset(
     """
 
     def register(loader: LoaderFunction) -> LoaderFunction:
-        name = loader.__name__
-        doc = inspect.getdoc(loader)
-        if not doc:
-            raise KerazooError(f"dataset {name!r} has no docstring; it is its documentation.")
-        _refuse_taken("dataset", name, _datasets, loader)
-        shape = (windows.lookback, len(columns)) if windows else tuple(input_shape)
-        if not shape:
+        name = _name("dataset", loader, {n: d.load for n, d in _datasets.items()})
+        dataset = Dataset(name=name, load=loader, summary=_summary(loader), **facts)
+        task = get_task(dataset.task)
+        dataset = dataclasses.replace(dataset, metric=dataset.metric or task.metrics[0])
+        task.check_dataset(dataset)
+        if not dataset.input_shape:
             raise KerazooError(f"dataset {name!r} needs input_shape, the shape of one example.")
-        dataset = Dataset(
-            name=name,
-            load=loader,
-            task=task,
-            summary=doc.splitlines()[0].strip(),
-            input_shape=shape,
-            labels=tuple(labels),
-            columns=tuple(columns),
-            targets=tuple(targets),
-            windows=windows,
-            metric=metric or get_task(task).metrics[0],
-            licence=licence,
-            source=source,
-            offline=offline,
-            sha256=sha256,
-            measured_on=measured_on,
-            vocabulary=vocabulary,
-            fewest_words=fewest_words,
-            light_on_dark=light_on_dark,
-        )
-        get_task(task).check_dataset(dataset)
         _datasets[name] = dataset
         return loader
 
@@ -173,23 +126,34 @@ def register_task(task: Task) -> Task:
     return task
 
 
-def _refuse_taken(kind: str, name: str, taken: dict[str, Any], function: Any) -> None:
-    """Two functions under one name are a mistake; the same one again (a reload) is not."""
-    if "@" in name or not name.isidentifier():
+def _name(kind: str, function: Any, taken: Mapping[str, Any]) -> str:
+    """Name of a function to register, which has a docstring and a name that is not taken.
+
+    The same function again, as after a reload, may have its name.
+    """
+    name = function.__name__
+    if not name.isidentifier():
         raise KerazooError(f"{kind} name {name!r} must be a plain Python identifier.")
-    if name in taken:
-        old = taken[name].factory if kind == "model" else taken[name].load
-        if old.__module__ != function.__module__:
-            raise KerazooError(
-                f"{kind} {name!r} is already registered by {old.__module__}; choose another name."
-            )
+    if not inspect.getdoc(function):
+        raise KerazooError(f"{kind} {name!r} has no docstring; it is the documentation.")
+    if name in taken and taken[name].__module__ != function.__module__:
+        raise KerazooError(
+            f"{kind} {name!r} is already registered by {taken[name].__module__}; choose another "
+            "name."
+        )
+    return name
+
+
+def _summary(function: Any) -> str:
+    """First line of the docstring."""
+    return (inspect.getdoc(function) or "").splitlines()[0].strip()
 
 
 def _evidence_folder(factory: Callable[..., Any]) -> Path:
-    """Kerazoo's own evidence lies in the package, a private model's beside its own file."""
+    """Directory of a model's evidence: in the package for kerazoo's, else next to the file."""
     if factory.__module__.split(".")[0] == "kerazoo":
         return _PACKAGE / "evidence"
-    if factory.__module__ == "__main__":  # a notebook or a prompt has no file of its own
+    if factory.__module__ == "__main__":  # a notebook or a prompt has no file
         return Path.cwd()
     return Path(inspect.getfile(factory)).resolve().parent
 
@@ -217,36 +181,17 @@ def import_module(name: str) -> None:
     """Import a user's module (``my_package.models``) or file (``models/mine.py``) that registers.
 
     Raises:
-        KerazooError: there is no such module or file, or it fails on import.
+        KerazooError: there is no such module or file, it fails on import, or another module has
+            the name of the file.
     """
+    path = Path(name).resolve() if name.endswith(".py") else None
+    if path and not path.is_file():
+        raise KerazooError(f"cannot import {name!r}: there is no such file.")
+    folder = str(path.parent if path else Path.cwd())
+    importlib.invalidate_caches()  # the file may be new
+    sys.path.insert(0, folder)
     try:
-        if not name.endswith(".py"):
-            sys.path.insert(0, os.getcwd())
-            try:
-                importlib.import_module(name)
-            finally:
-                sys.path.remove(os.getcwd())
-            return
-        path = Path(name)
-        if not path.is_file():
-            raise KerazooError(f"cannot import {name!r}: there is no such file.")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None
-        if path.stem in sys.modules:
-            known = getattr(sys.modules[path.stem], "__file__", None)
-            if known is None or Path(known).resolve() != path.resolve():
-                raise KerazooError(
-                    f"cannot import {name!r}: a module named {path.stem!r} is already loaded; "
-                    "rename the file."
-                )
-            return
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[path.stem]
-            raise
+        module = importlib.import_module(path.stem if path else name)
     except KerazooError:
         raise
     except Exception as error:
@@ -255,6 +200,13 @@ def import_module(name: str) -> None:
             f"cannot import {name!r}: {type(error).__name__}: {error} "
             f"({last.filename}, line {last.lineno})."
         ) from error
+    finally:
+        sys.path.remove(folder)
+    if path and Path(module.__file__ or "").resolve() != path:
+        raise KerazooError(
+            f"cannot import {name!r}: a module named {path.stem!r} is already loaded; rename the "
+            "file."
+        )
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -367,7 +367,7 @@ class Dataset:
             order: pairs ``(x, y)`` of NumPy arrays, or the values ``(n, columns)`` of a series.
         task: name of the task.
         summary: one line: what it is and how large.
-        input_shape: shape of one example, channels last.
+        input_shape: shape of one example, channels last; for a series it follows from ``windows``.
         labels: name of each class, in the order of the integer labels.
         columns: name (and unit) of each input column of a table or series.
         targets: name (and unit) of each output of regression or forecasting.
@@ -390,13 +390,13 @@ class Dataset:
 
     name: str
     load: Loader
-    task: str
     summary: str
-    input_shape: tuple[int, ...]
-    labels: tuple[str, ...]
     licence: str
     source: str
     offline: bool
+    task: str = "classification"
+    input_shape: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     metric: str = ""
@@ -406,6 +406,13 @@ class Dataset:
     windows: Windows | None = None
     vocabulary: Path | None = None
     fewest_words: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("input_shape", "labels", "columns", "targets"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.windows and not self.input_shape:
+            shape = (self.windows.lookback, len(self.columns))
+            object.__setattr__(self, "input_shape", shape)
 
     @property
     def classes(self) -> int:

@@ -114,23 +114,6 @@ def test_value_and_standard_error_are_of_the_metric_that_was_asked_for(metric):
     assert outcome.standard_error == pytest.approx(again.std(), rel=0.3)
 
 
-def test_a_dataset_can_only_ask_for_what_its_task_measures(private_registry):
-    about = {"licence": "", "source": "", "offline": True, "columns": ["a"], "targets": ["a"]}
-    about["windows"] = Windows(lookback=2, horizon=1)
-
-    def register(task, metric):
-        def own():
-            """A dataset."""
-
-        kerazoo.register_dataset(task=task, metric=metric, **about)(own)
-        return registry.get_dataset("own").metric
-
-    assert register("forecasting", "mae") == "mae"
-    for task, metric in (("forecasting", "accuracy"), ("regression", "mae"), ("regression", "mse")):
-        with pytest.raises(kerazoo.KerazooError, match="unknown metric of dataset 'own'"):
-            register(task, metric)
-
-
 @pytest.mark.usefixtures("real_data")
 def test_etth1_baselines_are_the_known_figures():
     """Measured elsewhere on the same protocol: 2,857 windows, ridge on 96 values."""
