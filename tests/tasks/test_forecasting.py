@@ -12,7 +12,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.datasets._cache import load_data
 from kerazoo.metrics import METRICS
-from kerazoo.spec import Split, Windows
+from kerazoo.spec import Split
 from kerazoo.tasks import forecasting
 
 
