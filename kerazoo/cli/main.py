@@ -272,7 +272,7 @@ def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
 
 
 def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None) -> int:
-    from kerazoo.plots.samples import write_grid
+    from kerazoo.plots.images import write_grid
     from kerazoo.predicting.sample import sample
 
     path = _new_file(out, "samples.png")

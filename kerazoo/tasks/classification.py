@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kerazoo._lazy import keras
 from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
-from kerazoo.plots.classification import confusion_matrix, worst_mistakes
-from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
+from kerazoo.plots.confusion_matrix import confusion_matrix
+from kerazoo.plots.figure import save
+from kerazoo.plots.images import worst_mistakes
+from kerazoo.plots.learning_curves import Curve, save_learning_curves
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split, is_picture
 from kerazoo.tasks import _baselines

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
+from kerazoo.plots.figure import save
 from kerazoo.plots.forecasts import forecasts
-from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
+from kerazoo.plots.learning_curves import Curve, save_learning_curves
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 from kerazoo.tasks import _baselines

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
-from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
-from kerazoo.plots.samples import over_training, write_grid
+from kerazoo.plots.figure import save
+from kerazoo.plots.images import over_training, write_grid
+from kerazoo.plots.learning_curves import Curve, save_learning_curves
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, networks_of
 from kerazoo.tasks import _frechet, _judges

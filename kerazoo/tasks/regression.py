@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.plots.learning_curves import Curve, save, save_learning_curves
-from kerazoo.plots.regression import predicted_against_true
+from kerazoo.plots.figure import save
+from kerazoo.plots.learning_curves import Curve, save_learning_curves
+from kerazoo.plots.predictions import predicted_against_true
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split
 from kerazoo.tasks import _baselines

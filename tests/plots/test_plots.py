@@ -10,9 +10,9 @@ import pytest
 import kerazoo
 from kerazoo.metrics import metric
 from kerazoo.plots import figure as figures
-from kerazoo.plots.classification import confusion_matrix, worst_mistakes
+from kerazoo.plots.confusion_matrix import confusion_matrix
 from kerazoo.plots.forecasts import forecasts
-from kerazoo.plots.samples import grid, write_grid
+from kerazoo.plots.images import grid, worst_mistakes, write_grid
 from kerazoo.plots.seeds import Mark, axis_limits, seeds_plot
 from kerazoo.tasks._scores import Scores
 

@@ -1,14 +1,18 @@
-"""Plots of a classifier: confusion matrix, and the images that it gets most wrong."""
+"""Images side by side: the worst errors of a classifier, and generated images."""
 
 from __future__ import annotations
 
+import io
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kerazoo._files import write_bytes
 from kerazoo.plots.figure import literal, new_figure, show_image
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
     from kerazoo.tasks._scores import Scores
@@ -16,42 +20,9 @@ if TYPE_CHECKING:
 MOST_IMAGES = 24
 COLUMNS = 8  # of images
 LABEL_WIDTH = 16  # characters of a line above an image
-MOST_COUNTS = 26  # classes, beyond which the cells of the matrix show no counts
-MOST_NAMED = 60  # classes, beyond which the matrix does not grow and names none
-
-
-def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Figure:
-    """Counts by true and predicted class; the color shows the errors only."""
-    import numpy as np
-
-    counts, n = scores.confusion, len(labels)
-    errors = counts.astype(float)
-    np.fill_diagonal(errors, 0)
-    side = 2.2 + 0.42 * min(max(n, 4), MOST_NAMED)
-    figure = new_figure(side, side)
-    axes = figure.add_subplot()
-    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(errors.max() * 1.5, 1))
-    if n <= MOST_COUNTS:
-        size = 8 if counts.max() < 1000 else 7
-        for row, column in zip(*counts.nonzero(), strict=True):
-            axes.text(
-                column,
-                row,
-                str(counts[row, column]),
-                ha="center",
-                va="center",
-                fontsize=size,
-                fontweight="bold" if row == column else "normal",
-            )
-    if n <= MOST_NAMED:
-        names = tuple(map(literal, labels))
-        axes.set_xticks(range(n), names, rotation=0 if max(map(len, labels)) < 3 else 90)
-        axes.set_yticks(range(n), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    wrong = int(errors.sum())
-    figure.suptitle(f"{title}:\n{wrong} of {counts.sum()} test examples wrong", fontsize=10)
-    return figure
+GAP = 2  # pixels between images
+SIDE = 84  # a small image is enlarged to about this many pixels
+LARGEST = 2_400  # pixels of a grid that is enlarged
 
 
 def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
@@ -89,3 +60,45 @@ def _title(labels: tuple[str, ...], scores: Scores, index: int, true: float) -> 
     if guess != label:
         lines.append(f"true: {labels[label]} ({true:.0%})")
     return "\n".join(literal(textwrap.fill(line, LABEL_WIDTH)) for line in lines)
+
+
+def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Images uint8 ``(n, height, width, channels)`` in rows: uint8 ``(h, w, channels)``."""
+    import numpy as np
+
+    n, height, width, channels = images.shape
+    columns = columns or int(np.ceil(np.sqrt(n)))
+    rows = -(-n // columns)
+    padded = np.full((rows * columns, height + GAP, width + GAP, channels), 96, dtype=np.uint8)
+    padded[:n, :height, :width] = images
+    cells = padded.reshape(rows, columns, height + GAP, width + GAP, channels)
+    whole = cells.swapaxes(1, 2).reshape(rows * (height + GAP), columns * (width + GAP), channels)
+    return np.pad(whole, ((GAP, 0), (GAP, 0), (0, 0)), constant_values=96)
+
+
+def write_grid(images: np.ndarray, path: Path, columns: int | None = None) -> None:
+    """Write images as one PNG, small ones enlarged without smoothing, atomically."""
+    from PIL import Image
+
+    pixels = grid(images, columns)
+    image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+    factor = max(1, min(SIDE // images.shape[1], LARGEST // max(image.size)))
+    image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    write_bytes(path, content.getvalue())
+
+
+def over_training(title: str, grids: dict[int, Path]) -> Figure:
+    """Grids of the same latents after more and more epochs, by epoch."""
+    import numpy as np
+    from PIL import Image
+
+    figure = new_figure(max(3.2 * len(grids), 6.4), 3.7)  # 6.4: the title needs it
+    for place, (epoch, path) in enumerate(sorted(grids.items()), start=1):
+        axes = figure.add_subplot(1, len(grids), place)
+        with Image.open(path) as image:
+            show_image(axes, np.atleast_3d(np.asarray(image)))
+        axes.set_title(f"epoch {epoch}", fontsize=10)
+    figure.suptitle(f"{title}: the same latents over training")
+    return figure

@@ -1,0 +1,49 @@
+"""Confusion matrix of a classifier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kerazoo.plots.figure import literal, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kerazoo.tasks._scores import Scores
+
+MOST_COUNTS = 26  # classes, beyond which the cells of the matrix show no counts
+MOST_NAMED = 60  # classes, beyond which the matrix does not grow and names none
+
+
+def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Figure:
+    """Counts by true and predicted class; the color shows the errors only."""
+    import numpy as np
+
+    counts, n = scores.confusion, len(labels)
+    errors = counts.astype(float)
+    np.fill_diagonal(errors, 0)
+    side = 2.2 + 0.42 * min(max(n, 4), MOST_NAMED)
+    figure = new_figure(side, side)
+    axes = figure.add_subplot()
+    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(errors.max() * 1.5, 1))
+    if n <= MOST_COUNTS:
+        size = 8 if counts.max() < 1000 else 7
+        for row, column in zip(*counts.nonzero(), strict=True):
+            axes.text(
+                column,
+                row,
+                str(counts[row, column]),
+                ha="center",
+                va="center",
+                fontsize=size,
+                fontweight="bold" if row == column else "normal",
+            )
+    if n <= MOST_NAMED:
+        names = tuple(map(literal, labels))
+        axes.set_xticks(range(n), names, rotation=0 if max(map(len, labels)) < 3 else 90)
+        axes.set_yticks(range(n), names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    wrong = int(errors.sum())
+    figure.suptitle(f"{title}:\n{wrong} of {counts.sum()} test examples wrong", fontsize=10)
+    return figure
