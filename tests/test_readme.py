@@ -38,7 +38,7 @@ def test_code_of_the_readme_runs(code, in_tmp):
 
 @pytest.mark.slow
 def test_model_of_the_readme_goes_through_everything(private_registry, in_tmp, monkeypatch):
-    assert len(MODEL.strip().splitlines()) <= 22
+    assert len(MODEL.strip().splitlines()) <= 20
     (in_tmp / "my_zoo.py").write_text(MODEL)
     monkeypatch.delitem(sys.modules, "my_zoo", raising=False)
     registry.import_module("my_zoo.py")
