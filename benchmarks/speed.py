@@ -328,19 +328,18 @@ def main() -> None:
             if options.only in (None, row):
                 with section.calls(row) as calls:
                     result = _tools.interleaved(calls, section.rounds, f"{name}, {row}")
-                kept["rows"][row], kept["environments"][row] = result, machine()
-                write_json(RESULTS, results)
+                if result:  # PyTorch's sections are empty without it
+                    kept["rows"][row], kept["environments"][row] = result, machine()
+                    write_json(RESULTS, results)
     write_text(REPORT, report(results))
     plot_throughput(results["throughput"]["rows"], _tools.PLOTS / "speed.png")
-    plot_growth(results["growth"]["rows"], _tools.PLOTS / "growth.png")
 
 
 def machine() -> dict[str, Any]:
-    """Versions, processor, threads, and the load of the machine."""
+    """Versions, processor, threads, day and load of the machine."""
     torch = {"torch": metadata.version("torch")} if HAS_TORCH else {}
-    threads = str(len(os.sched_getaffinity(0)))
     now = {"day": time.strftime("%Y-%m-%d"), "load": round(os.getloadavg()[0], 1)}
-    return {**environment(), **torch, "threads": threads, **now}
+    return {**environment(), **torch, **now}
 
 
 Values = Callable[[Any], float]  # of a run
@@ -491,21 +490,6 @@ def plot_throughput(rows: Rows, path: Path) -> None:
     axes.set_xlabel("training examples per second, kerazoo = 1")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(path, dpi=120)
-
-
-def plot_growth(rows: Rows, path: Path) -> None:
-    """Seconds of an epoch and peak memory by number of images, one line per batch size."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for batch, row in rows.items():
-        seconds = [median(map(epoch_seconds, row[str(size)])) for size in SIZES]
-        left.plot(SIZES, seconds, marker="o", label=f"batch {batch}")
-        right.plot(SIZES, [megabytes(row[str(size)]) for size in SIZES], marker="o")
-    for axes, title in ((left, "seconds of an epoch"), (right, "peak memory, MB")):
-        axes.set(xlabel="training images", title=title, ylim=(0, None))
-        axes.spines[["top", "right"]].set_visible(False)
-    left.legend(frameon=False)
     figure.savefig(path, dpi=120)
 
 
