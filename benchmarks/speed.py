@@ -38,9 +38,8 @@ from benchmarks.peers.job import TrainingJob
 from kerazoo import registry
 from kerazoo._files import write_json, write_text
 from kerazoo.datasets import _text
-from kerazoo.training import loop
+from kerazoo.datasets._cache import load_for
 from kerazoo.training.run_directory import environment
-from kerazoo.training.train import data_for
 
 RESULTS, REPORT = _tools.HERE / "speed.json", _tools.HERE / "SPEED.md"
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -69,13 +68,13 @@ def job_file(name: str, examples: int, epochs: int, **changes: Any) -> Iterator[
     """Path of a job file: an entry's recipe with a constant rate and without augmentation."""
     entry = registry.get_entry(name)
     recipe = entry.recipe.replace(train_on="train+validation", train_examples=examples)
-    data = data_for(entry, recipe)
+    data = load_for(entry, recipe)
     options = dict(entry.options)
     if data.info.windows is not None:
         options["horizon"] = data.info.windows.horizon
     if data.info.vocabulary is not None:
         options["vocabulary"] = _text.vocabulary_size(data.info.vocabulary)
-    arrays = registry.task_of(entry).fit_arguments(loop.training_split(data, recipe))
+    arrays = registry.task_of(entry).fit_arguments(data.training_split(recipe))
     same = "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay", "beta_1"
     settings = {**{field: getattr(recipe, field) for field in same}, **changes}
     with tempfile.TemporaryDirectory() as folder:

@@ -442,6 +442,24 @@ class Data:
     series: Series | None = None
     judge: str = ""
 
+    def training_split(self, recipe: Recipe) -> Split:
+        """The examples that a recipe trains on."""
+        split = self.train
+        if recipe.train_on == "train+validation":
+            import numpy as np
+
+            pairs = zip(self.train, self.validation, strict=True)
+            split = Split(*(np.concatenate(pair) for pair in pairs))
+        return Split(split.x[: recipe.train_examples], split.y[: recipe.train_examples])
+
+    def on_validation(self) -> Data:
+        """The same data with the validation split in place of the test split."""
+        series = self.series
+        if series is not None:
+            starts = {**series.starts, "test": series.starts["validation"]}
+            series = dataclasses.replace(series, starts=starts)
+        return dataclasses.replace(self, test=self.validation, series=series)
+
 
 def is_picture(shape: tuple[int, ...]) -> bool:
     """True for height, width and one or three channels."""

@@ -15,15 +15,13 @@ from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import building, fingerprint, registry
-from kerazoo.datasets._cache import load_data
+from kerazoo.datasets._cache import load_data, load_for
 from kerazoo.evidence import caveats
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.reference import stale_reasons
 from kerazoo.evidence.verify import FreshRun, Report, worst_allowed
 from kerazoo.spec import TIERS, networks_of
-from kerazoo.training.loop import training_split
 from kerazoo.training.run_directory import environment
-from kerazoo.training.train import data_for
 
 pytestmark = pytest.mark.usefixtures("real_data")
 ENTRIES = registry.list_entries()
@@ -289,9 +287,9 @@ RECORDED_BASELINES = {
 def test_recorded_baselines_are_those_of_the_data(name):
     entry = registry.get_entry(name)
     needs_data(entry.dataset)
-    data = data_for(entry, entry.recipe)
+    data = load_for(entry, entry.recipe)
     recorded = evidence.read(entry)
-    measured = registry.task_of(entry).baselines(training_split(data, entry.recipe), data)
+    measured = registry.task_of(entry).baselines(data.training_split(entry.recipe), data)
     naive, limits = measured.main(recorded.measure.name)
     reference = recorded.tiers["full"]
     # Other versions' linear algebra changes the class of some images; a linear model of CIFAR-10,

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 import kerazoo
+from benchmarks.peers.multiply_adds import training_multiply_adds
 from kerazoo.training import engine
-from kerazoo.training.work import multiply_adds, training_multiply_adds
+from kerazoo.training.engine import multiply_adds
 
 
 @pytest.mark.parametrize(

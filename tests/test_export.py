@@ -439,7 +439,7 @@ def test_saved_model_takes_raw_texts(in_tmp):
 
 def test_export_of_a_text_model_certifies_raw_texts(command, in_tmp, monkeypatch):
     data = few_reviews()
-    monkeypatch.setattr(exporting, "data_for", lambda *_: data)
+    monkeypatch.setattr(exporting, "load_for", lambda *_: data)
     certificate = kerazoo.export("text_cnn@imdb", "saved_model", "out")
     assert certificate.passed and certificate.texts.value == certificate.before
     assert "serve_texts" in certificate.notes[0]

@@ -430,7 +430,7 @@ def test_a_folder_of_real_photographs(real_data, in_tmp):
 
 
 def test_balance_weighs_the_classes():
-    from kerazoo.training.balance import class_weights
+    from kerazoo.training.loop import class_weights
 
     y = np.array([0] * 6 + [2] * 2)
     weights = class_weights(y)

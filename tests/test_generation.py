@@ -13,13 +13,13 @@ from PIL import Image
 
 import kerazoo
 from kerazoo import fingerprint, registry
+from kerazoo.datasets._cache import load_for
 from kerazoo.errors import Diverged
 from kerazoo.metrics import METRICS
 from kerazoo.spec import Split, networks_of
 from kerazoo.tasks import _frechet as frechet
 from kerazoo.tasks import _judges as judging
 from kerazoo.tasks import generation
-from kerazoo.training.train import data_for
 
 SMALL = {"epochs": 3, "train_examples": 64}
 
@@ -144,7 +144,7 @@ def test_augmenting_a_generators_pictures_is_refused(in_tmp):
 def test_baselines_and_floor_lie_in_order(few_samples):
     """Real pictures are nearer to real ones than pixels drawn one by one."""
     entry = registry.get_entry("dcgan@digits")
-    data = data_for(entry, entry.recipe)
+    data = load_for(entry, entry.recipe)
     told = generation.Generation().baselines(Split(data.train.x, data.train.y), data)
     floor = told.limits["real_against_real"]["fd_mnist_cnn_digits_10k"]
     assert floor < 0.2 * told.naive["independent_pixels"]["fd_mnist_cnn_digits_10k"]

@@ -17,10 +17,8 @@ from kerazoo.tasks._scores import Scores
 from kerazoo.training import loop
 from kerazoo.training import train as trainer
 from kerazoo.training.augmentation import with_augmentation
-from kerazoo.training.inference import probabilities
-from kerazoo.training.job import Job
-from kerazoo.training.optimizer import optimizer_for
-from kerazoo.training.phases import Phase
+from kerazoo.training.optimizer import Phase, optimizer_for
+from kerazoo.training.train import Job
 
 FEW = {"epochs": 2, "progress": False}
 
@@ -40,13 +38,13 @@ def test_the_test_split_has_no_say_in_the_training(
     name, settings, private_zoo, in_tmp, monkeypatch
 ):
     honest = kerazoo.train(name, settings=settings, out="honest", **FEW)
-    data_for = trainer.data_for
+    load_for = trainer.load_for
 
     def replaced(*asked):
-        data = data_for(*asked)
+        data = load_for(*asked)
         return dataclasses.replace(data, test=nonsense(data.test))
 
-    monkeypatch.setattr(trainer, "data_for", replaced)
+    monkeypatch.setattr(trainer, "load_for", replaced)
     other = kerazoo.train(name, settings=settings, out="other", **FEW)
     assert other.history == honest.history
     assert other.metrics["weights_sha256"] == honest.metrics["weights_sha256"]
@@ -58,9 +56,9 @@ def test_to_validate_nothing_of_the_test_split_is_needed(private_zoo, in_tmp, mo
         def __getattr__(self, name):
             raise AssertionError(f"the test split was read: {name}")
 
-    data_for = trainer.data_for
+    load_for = trainer.load_for
     monkeypatch.setattr(
-        trainer, "data_for", lambda *asked: dataclasses.replace(data_for(*asked), test=Unread())
+        trainer, "load_for", lambda *asked: dataclasses.replace(load_for(*asked), test=Unread())
     )
     assert kerazoo.train("bar_net", validate=True, out="run", **FEW).metrics["value"] > 0
     with pytest.raises(AssertionError, match="was read"):
@@ -68,15 +66,15 @@ def test_to_validate_nothing_of_the_test_split_is_needed(private_zoo, in_tmp, mo
 
 
 def test_the_last_epoch_is_reported_also_where_it_is_the_worst(private_zoo, in_tmp, monkeypatch):
-    end = loop.Epochs.end
+    end = loop.Epochs.on_epoch_end
 
-    def spoils(self, net, epoch, logs):
+    def spoils(self, epoch, logs):
         if epoch == 1:
             for weight in self.job.model.layers[-1].trainable_variables:
                 weight.assign(0 * weight)
-        end(self, net, epoch, logs)
+        end(self, epoch, logs)
 
-    monkeypatch.setattr(loop.Epochs, "end", spoils)
+    monkeypatch.setattr(loop.Epochs, "on_epoch_end", spoils)
     done = kerazoo.train("bar_net", out="run", **FEW)
     assert done.history[0]["val_accuracy"] > 0.5
     y = kerazoo.load_data("bars").test.y
@@ -194,7 +192,8 @@ def test_classes_are_weighed_alike_where_the_recipe_says_so(private_zoo):
 def test_logits_become_probabilities():
     model = kerazoo.build("mlp", hidden=(), classifier_activation=None)
     x = np.random.RandomState(0).randint(0, 256, (5, 28, 28, 1)).astype("uint8")
-    said, logits = probabilities(model, x), np.asarray(model(x), np.float64)
+    said = registry.get_task("classification").postprocess(model, model.predict_on_batch(x))
+    logits = np.asarray(model(x), np.float64)
     wanted = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(said, wanted, rtol=1e-4)
 

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -29,7 +28,7 @@ from kerazoo.training import run_directory as run
 from kerazoo.training import train as trainer
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.batches import Batches
-from kerazoo.training.job import Job
+from kerazoo.training.train import Job
 
 OPTIONS = {"progress": False, "checkpoint_seconds": 0.0}
 
@@ -204,7 +203,7 @@ def test_a_limit_of_keras_on_every_training_is_refused(private_zoo, in_tmp):
 
 
 def test_two_processes_do_not_train_in_one_folder(private_zoo, in_tmp):
-    hold = "import pathlib, time; from kerazoo.training import run\n"
+    hold = "import pathlib, time; from kerazoo.training import run_directory as run\n"
     hold += "with run.held(pathlib.Path('run')): print('held', flush=True); time.sleep(600)"
     other = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
     try:
@@ -243,7 +242,7 @@ def test_validate_leaves_the_test_split_unread(private_zoo, in_tmp, command):
 
 def test_validated_windows_are_those_of_the_validation_split(in_tmp):
     data = kerazoo.load_data("sine")
-    asked = trainer.on_validation(data)
+    asked = data.on_validation()
     assert asked.test is data.validation
     assert asked.series.starts["test"] is data.series.starts["validation"]
 
@@ -418,13 +417,13 @@ def test_ctrl_c_on_the_command_line_is_130(command, monkeypatch):
 
 
 def test_loss_turning_nan_stops_and_keeps_the_last_good_state(private_zoo, in_tmp, monkeypatch):
-    def poisons(self, net, epoch, begin=loop.Epochs.begin):
-        begin(self, net, epoch)
+    def poisons(self, epoch, logs=None, begin=loop.Epochs.on_epoch_begin):
+        begin(self, epoch)
         if epoch == 2:
-            bias = net.trainable_variables[-1]
+            bias = self.model.trainable_variables[-1]
             bias.assign(bias * float("nan"))
 
-    monkeypatch.setattr(loop.Epochs, "begin", poisons)
+    monkeypatch.setattr(loop.Epochs, "on_epoch_begin", poisons)
     with pytest.raises(Diverged, match="nan in epoch 3"):
         kerazoo.train("bar_net", out="run", progress=False)
     kept = checkpoint.read(in_tmp / "run")
@@ -436,12 +435,13 @@ def test_loss_turning_nan_stops_and_keeps_the_last_good_state(private_zoo, in_tm
 def test_weights_that_break_in_the_last_step_do_not_count_as_good(private_zoo, in_tmp, monkeypatch):
     """The loss of a step is measured before its update, so it does not show the damage."""
 
-    def poisons(self, net, epoch, logs, end=loop.Epochs.end):
+    def poisons(self, epoch, logs, end=loop.Epochs.on_epoch_end):
         if epoch == 5:
-            net.trainable_variables[-1].assign(net.trainable_variables[-1] * float("nan"))
-        end(self, net, epoch, logs)
+            bias = self.model.trainable_variables[-1]
+            bias.assign(bias * float("nan"))
+        end(self, epoch, logs)
 
-    monkeypatch.setattr(loop.Epochs, "end", poisons)
+    monkeypatch.setattr(loop.Epochs, "on_epoch_end", poisons)
     with pytest.raises(Diverged, match="after epoch 5 is kept"):
         kerazoo.train("bar_net", out="run", progress=False)
     assert not (in_tmp / "run" / "metrics.json").exists()
@@ -566,7 +566,7 @@ def test_tensorboard_events_are_written(private_zoo, in_tmp):
 
 def test_progress_says_epoch_loss_and_time_left(private_zoo, in_tmp, capsys, monkeypatch):
     monkeypatch.setattr("kerazoo.training.progress.LINE_SECONDS", 0.0)
-    monkeypatch.setattr("kerazoo.training.progress.REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
     kerazoo.train("bar_net", out="run")
     said = capsys.readouterr()
     assert not said.out
@@ -604,7 +604,7 @@ def test_head_epochs_train_the_head_alone_and_resume_exactly(private_zoo, in_tmp
         weights.update({w.path: np.array(w) for w in self.job.model.weights})
 
     def ends(self, net, epoch, logs, end=loop.Epochs.end):
-        end(self, net, epoch, logs)
+        end(self, epoch, logs)
         moved = {w.path.split("/")[0] for w in self.job.model.weights
                  if (np.array(w) != weights[w.path]).any()}  # fmt: skip
         seen.append((epoch, moved))
@@ -749,22 +749,9 @@ def test_head_epochs_without_a_head_are_refused(private_zoo, in_tmp):
 def test_progress_never_passes_the_end(private_zoo, in_tmp, capsys, monkeypatch):
     """Also where one execution of several steps is longer than an epoch."""
     monkeypatch.setattr("kerazoo.training.progress.LINE_SECONDS", 0.0)
-    monkeypatch.setattr("kerazoo.training.progress.REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
     kerazoo.train("bar_net", out="run", epochs=3, progress=True)
     lines = [line for line in capsys.readouterr().err.splitlines() if "%" in line]
     percents = [int(re.search(r"(\d+)%", line)[1]) for line in lines]
     assert len(percents) >= 3 and percents == sorted(percents) and percents[-1] == 100
     assert not any("-" in line for line in lines) and "left" not in lines[-1]
-
-
-def test_checkpoints_take_a_small_share_of_the_time(tmp_path, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(checkpoint, "write", lambda *_: now.__setitem__(0, now[0] + 0.05))
-    state = checkpoint.Checkpoint(1, [1.0], [{"epoch": 1, "loss": 0.5}], [])
-    rare, each = (loop.Keeper(tmp_path, every) for every in (1.0, 0.0))
-    for keeper in (rare, each):
-        keeper.reached(state, last=True)
-        assert keeper.written == 1
-    assert rare.next_write == pytest.approx(100.05 + 2.5), "0.05 s are a fiftieth of 2.5 s"
-    assert each.next_write <= now[0], "as asked, after every epoch"

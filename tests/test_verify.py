@@ -21,9 +21,8 @@ from kerazoo.evidence import reference as evidence
 from kerazoo.evidence import verify as verifying
 from kerazoo.evidence.reference import RecordedRun, Reference
 from kerazoo.metrics import METRICS
-from kerazoo.spec import Recipe, Split
+from kerazoo.spec import Data, Recipe, Split
 from kerazoo.tasks import classification
-from kerazoo.training import loop
 
 ACCURACY = METRICS["accuracy"]
 
@@ -187,13 +186,13 @@ def test_command_says_fail_with_status_1(recorded, command):
 
 
 def test_shuffled_labels_fail(recorded, monkeypatch):
-    honest = loop.training_split
+    honest = Data.training_split
 
     def shuffled(data, recipe):
         split = honest(data, recipe)
         return Split(split.x, np.random.RandomState(0).permutation(split.y))
 
-    monkeypatch.setattr(loop, "training_split", shuffled)
+    monkeypatch.setattr(Data, "training_split", shuffled)
     report = kerazoo.verify("bar_net", progress=False)
     assert not report.passed and not report.problems and report.mean < report.bound.value
     assert "FAIL" in report.table

@@ -13,8 +13,8 @@ from typing import Any
 
 import kerazoo
 from benchmarks.peers.job import TrainingJob, main
+from benchmarks.peers.multiply_adds import training_multiply_adds
 from kerazoo.training import loop
-from kerazoo.training.work import training_multiply_adds
 
 SETTINGS = {  # no augmentation; no validation after each epoch
     "schedule": "constant",

@@ -8,6 +8,7 @@ or altered is noticed and made again.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -20,7 +21,7 @@ from kerazoo import fingerprint, registry
 from kerazoo._files import save_folder_atomic, write_json
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError
-from kerazoo.spec import Data, Dataset, Split
+from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,6 +77,12 @@ def load_data(name: str, *, lookback: int | None = None, horizon: int | None = N
 def _names(info: Dataset) -> list[str]:
     parts = ("values",) if info.windows is not None else ("x", "y")
     return [f"{s}_{part}" for s in SPLITS for part in parts]
+
+
+def load_for(entry: Entry, recipe: Recipe) -> Data:
+    """Load the dataset of an entry, a series with the recipe's lookback."""
+    data = load_data(entry.dataset, lookback=recipe.lookback)
+    return dataclasses.replace(data, judge=entry.judge)
 
 
 def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None:

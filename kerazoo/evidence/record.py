@@ -13,15 +13,14 @@ from typing import Any
 
 from kerazoo import building, fingerprint, registry
 from kerazoo._files import write_bytes
+from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.spec import Data, Entry, Recipe
 from kerazoo.training import run_directory as run
-from kerazoo.training.loop import training_split
 from kerazoo.training.run_directory import Run
-from kerazoo.training.train import data_for
 
 
 def require_writable(folder: Path) -> None:
@@ -43,7 +42,7 @@ def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
         recipe = entry.recipe_for(tier)
         model = fingerprint.of_model(building.build_for(entry, recipe))
         judge = evidence.judge_sha256(entry)
-        data = data_for(entry, recipe)
+        data = load_for(entry, recipe)
         if not evidence.stale_reasons(recorded, recipe, model, data.sha256, judge):
             there = {r.seed for r in recorded.runs}
     missing = [seed for seed in range(seeds) if seed not in there]
@@ -80,7 +79,7 @@ def record_reference(
     finished = [r for r in runs if r is not None]
     if len(finished) < len(runs):
         raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
-    data = data_for(entry, recipe)
+    data = load_for(entry, recipe)
     metric = registry.metric_of(entry)
     for other in {r.metrics["metric"] for r in finished} - {metric.name}:
         raise KerazooError(
@@ -110,7 +109,7 @@ def record_reference(
         )
         for r in finished
     ]
-    baselines = registry.task_of(entry).baselines(training_split(data, recipe), data)
+    baselines = registry.task_of(entry).baselines(data.training_split(recipe), data)
     naive, limits = baselines.main(metric.name)
     first = min(finished, key=lambda r: r.seed)
     compact = _compact_weights(entry, first, data) if tier == "full" else None
@@ -174,8 +173,8 @@ def redraw(entry: Entry, folder: Path) -> list[Path]:
         Those that were drawn.
     """
     model = building.build_for(entry)
-    evidence.load_bundled_weights(model, entry)
-    data, task = data_for(entry, entry.recipe), registry.task_of(entry)
+    building.load_bundled_weights(model, entry)
+    data, task = load_for(entry, entry.recipe), registry.task_of(entry)
     folder.mkdir(parents=True, exist_ok=True)
     task.write_plots(folder, entry.name, [], task.evaluate(model, data), data)
     keep_plots(entry, folder, all_there=False)
@@ -220,7 +219,7 @@ def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, floa
         model.save_weights(whole)
         with h5py.File(whole) as old, h5py.File(half, "w") as new:
             _copy_as_float16(old, new)
-        evidence.load_weights_file(model, half)
+        building.load_weights_file(model, half)
         return half.read_bytes(), registry.task_of(entry).evaluate(model, data).value
 
 

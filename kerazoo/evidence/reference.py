@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
-from kerazoo._files import sha256_of_file, sha256_of_json, write_json
-from kerazoo.errors import KerazooError, first_line, unknown
+from kerazoo._files import sha256_of_json, write_json
+from kerazoo.errors import KerazooError
 from kerazoo.metrics import Metric, metric
-from kerazoo.spec import Entry, Model, Recipe
+from kerazoo.spec import Entry, Recipe
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 FORMAT = 1
 THEN = ", then "  # between what an environment was and what it was after a run had been carried on
@@ -241,72 +240,3 @@ def stale_reasons(
     if reference.judge_sha256 != judge_sha256:
         reasons.append("the judge of the pictures, a trained classifier, is another")
     return reasons
-
-
-def entry_of_weights(model: Model, weights: str | os.PathLike[str]) -> Entry | None:
-    """The entry whose bundled weights are meant, or None if ``weights`` is a file's path."""
-    text = os.fspath(weights)
-    if text in model.entries:
-        return model.entries[text]
-    if text.endswith(".h5") or os.sep in text or Path(text).exists():
-        return None
-    raise unknown(
-        f"weights of model {model.name!r}", text, model.entries, "Or give a .weights.h5 file."
-    )
-
-
-def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> None:
-    """Load the trained weights of an entry into a model built for it.
-
-    Args:
-        net: the model.
-        entry: the entry.
-        differs: what is said of a model that was built otherwise, if its weights do not fit.
-
-    Raises:
-        KerazooError: there are none, they were altered, or the model has other classes or shape.
-    """
-    recorded = read(entry).weights
-    path = weights_path(entry)
-    if recorded is None:
-        raise KerazooError(
-            f"{entry.name} has no trained weights. Train it with `kerazoo train {entry.name}`."
-        )
-    remedy = (
-        "Reinstall kerazoo (or `git checkout` the file); for a model of your own, record again "
-        f"with `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
-    )
-    if not path.exists():
-        raise KerazooError(f"the trained weights of {entry.name} are missing: {path}. {remedy}")
-    if sha256_of_file(path) != recorded.sha256:
-        raise KerazooError(
-            f"the trained weights of {entry.name} were altered or truncated: the checksum of "
-            f"{path} differs. {remedy}"
-        )
-    _load(net, path, f"They are the trained weights of {entry.name}.", differs)
-
-
-def load_weights_file(net: keras.Model, path: Path) -> None:
-    """Load a ``.weights.h5`` file of the user's.
-
-    Raises:
-        KerazooError: it does not exist, is not such a file, or does not fit the model.
-    """
-    if not path.is_file():
-        raise KerazooError(f"there is no weights file {path}.")
-    if not path.name.endswith(".weights.h5"):
-        raise KerazooError(f"weights file {path} must end in .weights.h5 (Keras's own format).")
-    _load(net, path, f"Is it a weights file of {net.name!r} with the same classes and shape?")
-
-
-def _load(net: keras.Model, path: Path, hint: str, differs: str = "") -> None:
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            # Keras only warns of a layer that it leaves untrained; that must not pass unnoticed.
-            warnings.simplefilter("error", UserWarning)
-            net.load_weights(path)
-    except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
-        said = differs or f"{first_line(error)} {hint}"
-        raise KerazooError(f"weights file {path} does not fit: {said}") from error

@@ -13,6 +13,7 @@ from typing import Any
 
 from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
+from kerazoo.datasets._cache import load_for
 from kerazoo.errors import Diverged, Interrupted, KerazooError, require_whole
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.caveats import uneven
@@ -23,7 +24,7 @@ from kerazoo.metrics import metric as metric_named
 from kerazoo.spec import Entry, Recipe
 from kerazoo.training import run_directory as run
 from kerazoo.training.run_directory import Run
-from kerazoo.training.train import data_for, train
+from kerazoo.training.train import train
 
 CONFIDENCE = 0.99
 
@@ -376,7 +377,7 @@ def _staleness(
         changed = ", ".join(f"{k}={v}" for k, v in settings.items())
         notes.append(f"the recipe was changed: {changed}")
     model = fingerprint.of_model(building.build_for(entry, recipe))
-    data = data_for(entry, recipe)
+    data = load_for(entry, recipe)
     judge = evidence.judge_sha256(entry)
     for reason in evidence.stale_reasons(reference, recipe, model, data.sha256, judge):
         text = f"the recorded evidence is stale: {reason}"

@@ -20,11 +20,8 @@ from kerazoo.finetuning.transfer import Transfer, last_layer, same_labels, sourc
 from kerazoo.metrics import metric
 from kerazoo.spec import Entry, Model, Recipe, is_picture
 from kerazoo.training import run_directory as run
-from kerazoo.training.balance import require_classes
-from kerazoo.training.engine import require_engine
-from kerazoo.training.job import Job
 from kerazoo.training.run_directory import Run
-from kerazoo.training.train import train_job
+from kerazoo.training.train import Job, train_job
 
 # By kind of data: the examples, counted in every epoch, that a training goes through, and the most
 # epochs. A series of the length of ETTh1 gets the epochs of that entry's recipe.
@@ -135,6 +132,7 @@ def finetune(
     resume: run.Resume = False,
     progress: bool = True,
     engine: str = "auto",
+    plots: bool = True,
 ) -> FineTuned:
     """Train a model of the zoo on your own data, from its trained weights where they fit.
 
@@ -179,6 +177,7 @@ def finetune(
         progress: say what was found, and show progress, on standard error.
         engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
             or ``"plain"``, Keras's own.
+        plots: draw the plots of the finished run.
 
     Returns:
         The finished run, ``.model``, and ``.comparison`` with the naive models and from scratch.
@@ -192,7 +191,6 @@ def finetune(
     """
     model = registry.get_model(name)
     seed = run.require_seed(seed)
-    require_engine(engine)
     _refuse_folder(out, resume, data)  # before the data is read
     data = in_memory(model, data)
     fresh = weights == "auto" and is_best_learnt_anew(model, data)
@@ -222,7 +220,7 @@ def finetune(
 
     def job(source: Entry | None) -> tuple[Job, Transfer | None]:
         ready = prepare_job(model, base, source, own, plain, changes, freeze, seed, about)
-        return replace(ready[0], engine=engine), ready[1]
+        return replace(ready[0], engine=engine, plots=plots), ready[1]
 
     first, transferred = job(source)
     if transferred is not None and not transferred.taken and weights != "auto":
@@ -320,7 +318,6 @@ def nearest_entry(model: Model, own: Own) -> Entry:
 def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> Recipe:
     """The recipe of a training from scratch: the entry's own, sized to the data."""
     info, n, kind = own.data.info, len(own.data.train), own.treatment["kind"]
-    require_classes(balance, registry.get_task(info.task))
     batch = min(base.recipe.batch_size, SMALL_BATCH) if n <= SMALL else base.recipe.batch_size
     recipe = base.recipe.replace(
         train_on="train",

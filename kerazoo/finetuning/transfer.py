@@ -63,7 +63,7 @@ def transfer(target: keras.Model, entry: Entry, *, but: tuple[str, ...] = ()) ->
         but: names of layers that start fresh although they fit.
     """
     source = building.build_for(entry)
-    evidence.load_bundled_weights(source, entry)
+    building.load_bundled_weights(source, entry)
     taken, fresh = [], []
     networks = networks_of(source)
     for name, network in networks_of(target).items():

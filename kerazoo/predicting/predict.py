@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerazoo import registry
 from kerazoo.datasets import _text as texts
 from kerazoo.datasets._images import INVERT, Invert, read_image
 from kerazoo.errors import KerazooError, require_choice
@@ -22,7 +23,7 @@ from kerazoo.predicting.tables import (
 )
 from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import is_picture
-from kerazoo.training.inference import probabilities
+from kerazoo.training import engine
 
 if TYPE_CHECKING:
     import keras
@@ -367,7 +368,8 @@ def _probabilities(model: keras.Model, examples: list[np.ndarray]) -> list[np.nd
 
     if not examples:
         return []
-    return list(probabilities(model, np.stack(examples)))
+    raw = engine.predict(model, np.stack(examples))
+    return list(registry.get_task("classification").postprocess(model, raw))
 
 
 def _prediction(given: str, row: Any, labels: list[str], note: str) -> Prediction:

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import building, registry
 from kerazoo.datasets import _text
+from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
-from kerazoo.evidence import reference
 from kerazoo.finetuning.readers.reading import reread
 from kerazoo.finetuning.readers.user_data import Own, inner_model
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
 from kerazoo.training.run_directory import Run
-from kerazoo.training.train import data_for, on_validation
 
 if TYPE_CHECKING:
     import keras
@@ -120,9 +119,9 @@ class Trained:
         if self.user_data is not None:
             return self.user_data.data
         if self.run is None:
-            return data_for(self.entry, self.entry.recipe)
-        data = data_for(self.entry, self.run.recipe)
-        return on_validation(data) if self.run.metrics.get("split") == "validation" else data
+            return load_for(self.entry, self.entry.recipe)
+        data = load_for(self.entry, self.run.recipe)
+        return data.on_validation() if self.run.metrics.get("split") == "validation" else data
 
 
 def is_run(source: str | os.PathLike[str]) -> bool:
@@ -160,7 +159,7 @@ def open_trained(source: str | os.PathLike[str], *, data: Any = None, test: Any 
         entry = registry.get_entry(os.fspath(source))
         dataset = registry.get_dataset(entry.dataset)
         model = building.build_for(entry)
-        reference.load_bundled_weights(model, entry)
+        building.load_bundled_weights(model, entry)
         return Trained(
             source=entry.name,
             model=model,

@@ -116,7 +116,7 @@ class Classifier:
 
         entry = registry.get_entry(self.by)
         net = building.build_for(entry)
-        evidence.load_bundled_weights(net, entry)
+        building.load_bundled_weights(net, entry)
         both = keras.Model(net.input, [net.get_layer(FEATURES).output, net.output])
         features, probabilities = engine.predict(both, images)
         counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])

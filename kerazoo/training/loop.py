@@ -1,71 +1,126 @@
-"""The training loop: epoch after epoch, kept so that it can be stopped at any moment."""
+"""The training loop: one call of ``fit`` per phase, and a state to resume from after each epoch."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, KerazooError
-from kerazoo.spec import Data, Recipe, Split
+from kerazoo.spec import Split, networks_of
 from kerazoo.training import checkpoint, engine
 from kerazoo.training import run_directory as run
-from kerazoo.training.balance import class_weights
 from kerazoo.training.batches import Batches
 from kerazoo.training.checkpoint import Checkpoint
-from kerazoo.training.job import Job
-from kerazoo.training.phases import Phase, frozen_but, phases
-from kerazoo.training.progress import Progress, watcher
+from kerazoo.training.optimizer import Phase, phases
+from kerazoo.training.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kerazoo.training.train import Job
 
 MOST_WRITING = 0.02  # share of the time that checkpoints may take
+LOOK_SECONDS = 0.2  # between two readings of the loss, each of which waits for its step
 
 
-@dataclass
-class Keeper:
-    """The last good state of a training, in memory and, now and then, on disk.
+class Epochs(keras.callbacks.Callback):
+    """Order and random state of each epoch, checks of its result, and checkpoints.
 
     Attributes:
-        folder: of the run.
-        every: seconds from one writing to the next, at least; 0 writes after every epoch.
-        state: after the last finished epoch.
-        written: how many epochs are on disk.
-        next_write: when there may be another one.
+        state: training state after the last finished epoch; None before a new training.
+        written: number of epochs on disk.
+        next_write: time from which the next checkpoint may be written.
     """
 
-    folder: Path
-    every: float
-    state: Checkpoint | None = None
-    written: int = 0
-    next_write: float = 0.0
+    def __init__(self, job: Job, folder: Path, batches: Batches, every: float, progress: Progress):
+        """Read the checkpoint in ``folder``; ``every`` is the least time between two, in s."""
+        super().__init__()
+        self.job, self.folder, self.batches = job, folder, batches
+        self.every, self.progress = every, progress
+        self.epoch = 0
+        self.state = checkpoint.read(folder)
+        self.written = self.done
+        self.clock = self.looked = time.monotonic()
+        self.next_write = self.clock + every
 
-    def __post_init__(self) -> None:
-        self.next_write = time.monotonic() + self.every
+    @property
+    def done(self) -> int:
+        """Number of finished epochs."""
+        return self.state.epochs if self.state else 0
 
-    def reached(self, state: Checkpoint, *, last: bool) -> None:
-        """Keep the state; write it if the last writing is long ago or nothing comes after."""
-        self.state = state
-        if last or time.monotonic() >= self.next_write:
-            self.flush()
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set order and random state, which follow from (seed, epoch) alone."""
+        self.epoch, seed = epoch, self.job.seed
+        # ``self.model`` and no other reference to it: on JAX it brings the variables up to date.
+        checkpoint.set_random_state(self.model, seed, epoch)
+        self.batches.in_order(checkpoint.order_of_data(self.batches.examples, seed, epoch))
 
-    def flush(self) -> None:
-        """Write what is not on disk yet."""
-        if self.state is None or self.state.epochs <= self.written:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Check the loss and show the progress, at most every ``LOOK_SECONDS``."""
+        now = time.monotonic()
+        if now - self.looked < LOOK_SECONDS:
             return
-        began = time.monotonic()
+        self.looked = now
+        # An execution of several steps ends before its last where the epoch does.
+        self._look(min(batch + 1, self.batches.steps), float(logs["loss"]))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Check and keep the state.
+
+        Raises:
+            Diverged: loss or weights are no longer finite, or the task reports a problem.
+        """
+        job, task = self.job, registry.task_of(self.job.entry)
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
+        self._look(self.batches.steps, row["loss"])
+        now = time.monotonic()
+        seconds, self.clock = now - self.clock, now
+        assert self.state is not None  # the state at the start
+        history = [*self.state.history, row]
+        times = [*self.state.epoch_seconds, seconds]
+        state = checkpoint.take(self.model, epoch + 1, times, history)
+        if not state.is_finite:  # the last step's update broke what its loss did not show
+            raise _diverged(math.nan, epoch, self.batches.steps)
+        if problem := task.problem(row):
+            raise Diverged(f"the training failed in epoch {epoch + 1}: {problem}")
+        # Before the state is kept: an epoch that is on disk is not trained again for its files.
+        task.after_epoch(self.folder, job.model, epoch + 1, job.recipe.epochs)
+        self.state = state
+        if epoch + 1 == job.recipe.epochs or time.monotonic() >= self.next_write:
+            self.write()
+
+    def write(self) -> None:
+        """Write the state unless it is on disk."""
+        if self.state is None or self.done <= self.written:
+            return
+        start = time.monotonic()
         # The checkpoint first: it alone decides how a resumed training goes on.
         checkpoint.write(self.folder, self.state)
         run.write_history(self.folder, self.state.history)
-        self.written, now = self.state.epochs, time.monotonic()
+        self.written, now = self.done, time.monotonic()
         # A large model on a slow disk would spend its time on writing.
-        self.next_write = now + (max(self.every, (now - began) / MOST_WRITING) if self.every else 0)
+        self.next_write = now + (max(self.every, (now - start) / MOST_WRITING) if self.every else 0)
+
+    def _look(self, step: int, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise _diverged(loss, self.epoch, step)
+        epochs, done = self.job.recipe.epochs, self.epoch * self.batches.steps + step
+        self.progress.update(done, f"epoch {self.epoch + 1}/{epochs} · loss {loss:.4f}")
 
 
 def fit(
-    job: Job, folder: Path, *, tensorboard: bool, show: bool, checkpoint_seconds: float
+    job: Job,
+    folder: Path,
+    *,
+    callbacks: Collection[keras.callbacks.Callback] = (),
+    show: bool,
+    checkpoint_seconds: float,
 ) -> Checkpoint:
     """Train to the recipe's last epoch, from the folder's checkpoint if it has one.
 
@@ -73,165 +128,88 @@ def fit(
         Diverged: the training failed; the last good state is kept.
         KeyboardInterrupt: the last finished epoch is on disk.
     """
-    _refuse_limits()
+    _reject_limits()
     recipe = job.recipe
-    began = time.monotonic()
-    split = training_split(job.data, recipe)
-    steps = math.ceil(len(split) / recipe.batch_size)
-    _adapt(job.model, split)
-    keeper = Keeper(folder, checkpoint_seconds, checkpoint.read(folder))
-    keeper.written = keeper.state.epochs if keeper.state else 0
-    title = f"{job.entry.name} seed {job.seed}"
-    bar = Progress(title, recipe.epochs, steps, done_epochs=keeper.written, show=show)
+    split = job.data.training_split(recipe)
     batches = Batches(registry.task_of(job.entry).fit_arguments(split), recipe.batch_size)
-    epochs = Epochs(job, folder, batches, keeper, bar, steps, tensorboard, began)
-    callbacks = [watcher(bar, stop_if_not_finite), at_epochs(epochs)]
+    progress = Progress(f"{job.entry.name} seed {job.seed}", recipe.epochs * batches.steps, show)
+    epochs = Epochs(job, folder, batches, checkpoint_seconds, progress)
+    _adapt(job.model, split)
     options = fit_options(job, split)
+    with progress:
+        try:
+            for phase in phases(recipe):
+                if epochs.done < phase.end or phase.end == recipe.epochs:
+                    _fit_phase(epochs, phase, callbacks, options)
+        except KeyboardInterrupt:
+            epochs.write()
+            raise
+        except Diverged as error:
+            raise Diverged(f"{error} {_keep_last_good(epochs)}") from None
+    assert epochs.state is not None  # a recipe has an epoch
+    assert epochs.done == recipe.epochs
+    return epochs.state
+
+
+def _fit_phase(
+    epochs: Epochs,
+    phase: Phase,
+    callbacks: Collection[keras.callbacks.Callback],
+    options: dict[str, Any],
+) -> None:
+    """Train the epochs of a phase that are not done; an optimizer is new at its start."""
+    job = epochs.job
+    way = engine.way_to_train(job.model, job.recipe.batch_size, job.engine)
+    with _frozen_but(job.model, job.head if phase.head_only else None), engine.traced(way):
+        net = _compiled(job, phase, epochs.batches.steps, way)
+        before = epochs.state or checkpoint.take(net, 0, [], [])
+        if before.epochs > phase.start:
+            checkpoint.restore(net, before)
+        else:
+            checkpoint.restore_model(net, before)
+            before = checkpoint.take(net, before.epochs, before.epoch_seconds, before.history)
+        epochs.state = before
+        if epochs.done < phase.end:
+            net.fit(
+                epochs.batches.dataset(),
+                initial_epoch=epochs.done,
+                epochs=phase.end,
+                shuffle=False,
+                verbose=0,
+                callbacks=[epochs, *callbacks],
+                **options,
+            )
+
+
+@contextmanager
+def _frozen_but(model: keras.Model, head: Collection[str] | None) -> Iterator[None]:
+    """Context in which only the layers named in ``head`` train; None leaves all as they are."""
+    layers = [layer for net in networks_of(model).values() for layer in net.layers]
+    before = [layer.trainable for layer in layers]
+    for layer in layers:
+        if head is not None and layer.name not in head:
+            layer.trainable = False
     try:
-        for phase in phases(recipe):
-            done = 0 if keeper.state is None else keeper.state.epochs
-            if done >= phase.end < recipe.epochs:
-                continue
-            with frozen_but(job.model, job.head, head_only=phase.head_only):
-                way = engine.way_to_train(job.model, recipe.batch_size, job.engine)
-                with engine.traced(way):
-                    net = _compiled(job, phase, steps, way)
-                    keeper.state = state = _state_at(net, phase, keeper.state)
-                    if state.epochs < phase.end:
-                        net.fit(
-                            batches.dataset(),
-                            initial_epoch=state.epochs,
-                            epochs=phase.end,
-                            shuffle=False,
-                            verbose=0,
-                            callbacks=callbacks,
-                            **options,
-                        )
-    except KeyboardInterrupt:
-        keeper.flush()
-        raise
-    except Diverged as stop:
-        raise Diverged(f"{stop} {_keep_last_good(net, job, keeper)}") from None
+        yield
     finally:
-        bar.close()
-        epochs.close()
-    assert keeper.state is not None  # a recipe has an epoch
-    assert keeper.state.epochs == recipe.epochs
-    return keeper.state
+        for layer, trainable in zip(layers, before, strict=True):
+            if layer.trainable != trainable:
+                layer.trainable = trainable
 
 
-def _refuse_limits() -> None:
-    """Raise KerazooError where Keras is told to stop short of what a recipe says."""
+def _reject_limits() -> None:
+    """Raise KerazooError if Keras is set to stop before the recipe's last epoch."""
     for name in ("max_epochs", "max_steps_per_epoch"):  # since Keras 3.11
         limit = getattr(keras.config, name, lambda: None)()
         if limit is not None:
             raise KerazooError(
-                f"KERAS_{name.upper()} ({limit}) ends every training early, so that no figure "
-                f"would be of its recipe; unset it, or call keras.config.set_{name}(None)."
+                f"KERAS_{name.upper()} ({limit}) ends every training early, so that no result "
+                f"would be the recipe's. Unset it, or call keras.config.set_{name}(None)."
             )
 
 
-@dataclass
-class Epochs:
-    """What happens where an epoch begins and where it ends."""
-
-    job: Job
-    folder: Path
-    batches: Batches
-    keeper: Keeper
-    bar: Progress
-    steps: int
-    tensorboard: bool
-    clock: float  # when the time began that counts into the next epoch
-    logger: keras.callbacks.Callback | None = None
-
-    def begin(self, net: keras.Model, epoch: int) -> None:
-        """Set order and random state, which follow from (seed, epoch) alone."""
-        checkpoint.set_random_state(net, self.job.seed, epoch)
-        n = self.batches.examples
-        self.batches.in_order(checkpoint.order_of_data(n, self.job.seed, epoch))
-
-    def end(self, net: keras.Model, epoch: int, logs: dict[str, float]) -> None:
-        """Check and keep the state, and show it.
-
-        Raises:
-            Diverged: loss or weights are no longer finite, or the task sees another trouble.
-        """
-        job, task, last = self.job, registry.task_of(self.job.entry), self.job.recipe.epochs
-        row = {"epoch": epoch + 1, **{k: float(v) for k, v in logs.items()}}
-        stop_if_not_finite(row["loss"], epoch, self.steps)
-        before = self.keeper.state
-        assert before is not None  # the state at the start
-        now = time.monotonic()
-        seconds, self.clock = now - self.clock, now
-        state = checkpoint.take(
-            net, epoch + 1, [*before.epoch_seconds, seconds], [*before.history, row]
-        )
-        if not state.is_finite:  # the last step's update broke what its loss did not show
-            stop_if_not_finite(math.nan, epoch, self.steps)
-        what = task.problem(row)
-        if what is not None:
-            raise Diverged(f"the training failed in epoch {epoch + 1}: {what}")
-        # Before the state is kept: an epoch that is on disk is not run again to draw it.
-        task.after_epoch(self.folder, job.model, epoch + 1, last)
-        self.keeper.reached(state, last=epoch + 1 == last)
-        self.bar.update(epoch, self.steps, row["loss"], end=True)
-        if self.tensorboard:
-            if self.logger is None:
-                self.logger = _tensorboard_logger(net, self.folder)
-            self.logger.on_epoch_end(epoch, {k: v for k, v in row.items() if k != "epoch"})
-
-    def close(self) -> None:
-        """Close what was opened."""
-        if self.logger is not None:
-            self.logger.on_train_end()
-
-
-def at_epochs(epochs: Epochs) -> keras.callbacks.Callback:
-    """A Keras callback that tells ``epochs`` where each begins and ends."""
-
-    class AtEpochs(keras.callbacks.Callback):
-        # ``self.model`` and not a variable of ours: on JAX it brings the weights up to date.
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            epochs.begin(self.model, epoch)
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            epochs.end(self.model, epoch, logs or {})
-
-    return AtEpochs()
-
-
-def training_split(data: Data, recipe: Recipe) -> Split:
-    """The examples that a recipe trains on."""
-    import numpy as np
-
-    split = data.train
-    if recipe.train_on == "train+validation":
-        split = Split(
-            np.concatenate([data.train.x, data.validation.x]),
-            np.concatenate([data.train.y, data.validation.y]),
-        )
-    if recipe.train_examples is not None:
-        split = Split(split.x[: recipe.train_examples], split.y[: recipe.train_examples])
-    return split
-
-
-def _state_at(net: keras.Model, phase: Phase, kept: Checkpoint | None) -> Checkpoint:
-    """Bring a network to where a checkpoint was; an optimizer is new at the start of its phase."""
-    if kept is None:
-        return checkpoint.take(net, 0, [], [])
-    if kept.epochs > phase.start:
-        checkpoint.restore(net, kept)
-        return kept
-    checkpoint.restore_model(net, kept)
-    return checkpoint.take(net, kept.epochs, kept.epoch_seconds, kept.history)
-
-
 def fit_options(job: Job, split: Split) -> dict[str, Any]:
-    """What ``fit`` is told besides the examples, the same in every epoch.
-
-    The validation split, unless it is trained on or has no targets; and the weight of each class.
-    """
+    """Further arguments of ``fit``: validation data, where there are any, and class weights."""
     options: dict[str, Any] = {}
     arrays = registry.task_of(job.entry).fit_arguments(job.data.validation)
     if job.recipe.train_on == "train" and len(arrays) == 2 and len(arrays[0]):
@@ -241,11 +219,21 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
     return options
 
 
-def _adapt(model: keras.Model, split: Split) -> None:
-    """Give each normalisation the training split's mean and variance: rows', or the targets'.
+def class_weights(y: np.ndarray) -> dict[int, float]:
+    """Inverse frequencies of the integer classes ``y`` ``(n,)``; their mean over y is 1."""
+    import numpy as np
 
-    What is the same in every example is only centred. Divided by its deviation, which is zero or
-    rounding, a value that comes later, such as an unseen category's, would be beyond all measure.
+    classes, counts = np.unique(y, return_counts=True)
+    return {
+        int(c): float(len(y) / (len(classes) * n)) for c, n in zip(classes, counts, strict=True)
+    }
+
+
+def _adapt(model: keras.Model, split: Split) -> None:
+    """Give each normalization the training split's mean and variance: inputs', or the targets'.
+
+    A constant column is only centered. Divided by its deviation, which is zero or rounding, a
+    value that comes later, such as an unseen category's, would become huge.
     """
     import numpy as np
 
@@ -254,14 +242,14 @@ def _adapt(model: keras.Model, split: Split) -> None:
             values = split.y if layer.invert else split.x
             layer.adapt(values)
             variance = keras.ops.convert_to_numpy(layer.adapt_variance)
-            same = np.ptp(values, axis=tuple(range(values.ndim - 1))) == 0
-            if same.shape == variance.shape and same.any():
-                layer.adapt_variance.assign(np.where(same, 1, variance))
+            constant = np.ptp(values, axis=tuple(range(values.ndim - 1))) == 0
+            if constant.shape == variance.shape and constant.any():
+                layer.adapt_variance.assign(np.where(constant, 1, variance))
                 layer.finalize_state()
 
 
 def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Model:
-    """The network to fit in a phase, every optimizer variable there."""
+    """The network to fit in a phase, with every variable of optimizer and metrics."""
     task = registry.task_of(job.entry)
     net = task.training_network(job.model, job.recipe)
     net.compile(
@@ -275,10 +263,10 @@ def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Mode
 
 
 def _build_metrics(net: keras.Model, arrays: tuple[Any, ...]) -> None:
-    """Let the metrics make their variables before the step is traced.
+    """Let the metrics create their variables before the step is traced.
 
-    They do so when they first count something. Within the step that is too late: TensorFlow
-    throws its trace away and makes another, which of a deep network takes seconds.
+    They do so at their first update. Within the step that is too late: TensorFlow discards its
+    trace and makes another, which takes seconds for a deep network.
     """
     import numpy as np
 
@@ -289,29 +277,19 @@ def _build_metrics(net: keras.Model, arrays: tuple[Any, ...]) -> None:
         net.reset_metrics()
 
 
-def stop_if_not_finite(loss: float, epoch: int, step: int) -> None:
-    """Raise Diverged for a loss that is NaN or infinite."""
-    if not math.isfinite(loss):
-        raise Diverged(
-            f"the training diverged: the loss became {loss} in epoch {epoch + 1} (seen at step "
-            f"{step}). A smaller learning rate usually helps: --set learning_rate=..."
-        )
+def _diverged(loss: float, epoch: int, step: int) -> Diverged:
+    return Diverged(
+        f"the training diverged: the loss became {loss} in epoch {epoch + 1} (seen at step "
+        f"{step}). A smaller learning rate usually helps: --set learning_rate=..."
+    )
 
 
-def _keep_last_good(net: keras.Model, job: Job, keeper: Keeper) -> str:
-    """Save the model as it was after the last good epoch; says where."""
-    state = keeper.state
-    if state is None or state.epochs == 0:
+def _keep_last_good(epochs: Epochs) -> str:
+    """Save the model as it was after the last good epoch; returns a sentence with the paths."""
+    if epochs.state is None or epochs.done == 0:
         return "No epoch had finished before."
-    keeper.flush()
-    checkpoint.restore_model(net, state)
-    paths = run.save_model(job.delivered(job.model), keeper.folder, prefix="last_good_")
-    return f"The model after epoch {state.epochs} is kept in {' and '.join(map(str, paths))}."
-
-
-def _tensorboard_logger(net: keras.Model, folder: Path) -> keras.callbacks.Callback:
-    """Keras's TensorBoard callback, driven by hand: a phase is one call of ``fit`` here."""
-    logger = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
-    logger.set_model(net)
-    logger.on_train_begin()
-    return logger
+    epochs.write()
+    checkpoint.restore_model(epochs.model, epochs.state)
+    model = epochs.job.delivered(epochs.job.model)
+    paths = run.save_model(model, epochs.folder, prefix="last_good_")
+    return f"The model after epoch {epochs.done} is kept in {' and '.join(map(str, paths))}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
@@ -59,3 +60,32 @@ def _learning_rate(recipe: Recipe, steps: int) -> Any:
     return keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - rising), warmup_target=recipe.learning_rate, warmup_steps=rising
     )
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Epochs that share one optimizer.
+
+    Attributes:
+        start: the first epoch, from 0.
+        end: the epoch after the last one.
+        head_only: whether only the new last layers train.
+    """
+
+    start: int
+    end: int
+    head_only: bool
+
+    def optimizer(self, recipe: Recipe, steps: int) -> Optimizer:
+        """A fresh optimizer for the phase, ``steps`` being those of one epoch."""
+        if self.head_only:
+            recipe = recipe.replace(
+                learning_rate=recipe.head_learning_rate, schedule="constant", warmup=0.0
+            )
+        return optimizer_for(recipe, steps * (self.end - self.start))
+
+
+def phases(recipe: Recipe) -> list[Phase]:
+    """One phase, or two where the recipe has head epochs; one of head epochs alone is frozen."""
+    borders = [Phase(0, recipe.head_epochs, True), Phase(recipe.head_epochs, recipe.epochs, False)]
+    return [phase for phase in borders if phase.end > phase.start]

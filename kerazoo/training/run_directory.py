@@ -51,7 +51,6 @@ from kerazoo.errors import KerazooError, first_line, require_whole
 from kerazoo.evidence.reference import THEN
 from kerazoo.spec import Entry, Recipe, networks_of
 from kerazoo.training import engine
-from kerazoo.training.job import Job
 
 FORMAT = 1
 RUNS = "runs"  # the folder below the current one in which run folders are made
@@ -312,8 +311,8 @@ def is_finished(folder: Path) -> bool:
     return (folder / "metrics.json").exists()
 
 
-def load(folder: Path) -> Run:
-    """Open a finished run.
+def load(folder: Path, model: keras.Model | None = None) -> Run:
+    """Open a finished run, with its saved model or the same one from memory.
 
     Raises:
         KerazooError: there is no finished run, or one of its files is missing or damaged.
@@ -333,11 +332,10 @@ def load(folder: Path) -> Run:
         recipe = Recipe(**config["recipe"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KerazooError(f"the run in {folder} is damaged: {error}") from error
-    model = load_model(folder, config)
-    if fingerprint.of_weights(model) != weights:
-        raise KerazooError(
-            f"the model in {folder} was altered: its weights are not those that were measured."
-        )
+    if model is None:
+        model = load_model(folder, config)
+        if fingerprint.of_weights(model) != weights:
+            raise KerazooError(f"the model in {folder} was altered: its weights are not the run's.")
     return Run(
         path=folder,
         model=model,
@@ -427,27 +425,3 @@ def write_history(folder: Path, history: list[dict[str, float]]) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_text(folder / "history.csv", text.getvalue())
-
-
-def config_of(job: Job) -> dict[str, Any]:
-    """What ``config.json`` holds; two runs with the same one end with the same weights."""
-    dataset = job.data.info
-    return {
-        "format": FORMAT,
-        "entry": job.entry.name,
-        "tier": job.tier,
-        "seed": job.seed,
-        "engine": job.engine,
-        "recipe": dataclasses.asdict(job.recipe),
-        "networks": list(networks_of(job.model)),
-        "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},
-        "environment": environment(),
-        "data": {
-            "task": registry.task_of(job.entry).name,
-            "labels": list(dataset.labels),
-            "light_on_dark": dataset.light_on_dark,
-            "text": dataset.vocabulary is not None,
-            "fewest_words": dataset.fewest_words,
-        },
-        **job.about,
-    }

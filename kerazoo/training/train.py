@@ -1,29 +1,81 @@
-"""Train a model of the zoo with its recipe: from an entry and a seed to a run."""
+"""Training of an entry with its recipe, from a seed to a finished run."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kerazoo import building, fingerprint, registry
 from kerazoo._files import is_leftover, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
-from kerazoo.datasets._cache import load_data
-from kerazoo.errors import Interrupted, KerazooError, install_hint
-from kerazoo.spec import Data, Entry, Recipe
+from kerazoo.datasets._cache import load_for
+from kerazoo.errors import Interrupted, KerazooError, install_hint, require_choice
+from kerazoo.spec import Data, Entry, Recipe, networks_of
 from kerazoo.training import checkpoint, loop
 from kerazoo.training import run_directory as run
-from kerazoo.training.balance import require_classes
 from kerazoo.training.checkpoint import Checkpoint
-from kerazoo.training.engine import require_engine
-from kerazoo.training.job import Job
+from kerazoo.training.engine import ENGINES
 from kerazoo.training.run_directory import Run
 
 CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything that decides one training.
+
+    Attributes:
+        entry: model, dataset and task; need not be registered.
+        recipe: training settings.
+        data: the three splits.
+        model: the model with its initial weights.
+        seed: seed of order, dropout and augmentation.
+        tier: ``full`` or ``smoke``.
+        head: names of the layers that train in the recipe's ``head_epochs``.
+        delivered: function from the trained model to the saved one, such as one in natural units;
+            both share their weights.
+        engine: ``auto`` or ``plain``, see :mod:`kerazoo.training.engine`.
+        about: further content of ``config.json``.
+        left_out: unreadable files that the data lacks, with reasons.
+        plots: draw the plots of the finished run.
+
+    Raises:
+        KerazooError: unknown engine; ``head_epochs`` without a head; ``balance`` without classes.
+    """
+
+    entry: Entry
+    recipe: Recipe
+    data: Data
+    model: keras.Model
+    seed: int
+    tier: str = "full"
+    head: tuple[str, ...] = ()
+    delivered: Callable[[keras.Model], keras.Model] = lambda model: model
+    engine: str = "auto"
+    about: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    plots: bool = True
+
+    def __post_init__(self) -> None:
+        require_choice("engine", self.engine, ENGINES)
+        if self.recipe.head_epochs and not self.head:
+            raise KerazooError(
+                "head_epochs train new last layers alone; this training has none (they are for "
+                "fine-tuning)."
+            )
+        if self.recipe.balance and not registry.task_of(self.entry).has_classes:
+            raise KerazooError("balance weighs classes, which this data does not have.")
+
+    @classmethod
+    def of_entry(cls, entry: Entry, recipe: Recipe, data: Data, seed: int, **options: Any) -> Job:
+        """Training of a registered entry from fresh weights; sets the global random seeds."""
+        keras.utils.set_random_seed(seed)
+        model = building.build_for(entry, recipe)
+        return cls(entry=entry, recipe=recipe, data=data, model=model, seed=seed, **options)
 
 
 def train(
@@ -37,43 +89,45 @@ def train(
     resume: run.Resume = False,
     tensorboard: bool = False,
     progress: bool = True,
+    plots: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     engine: str = "auto",
     validate: bool = False,
 ) -> Run:
-    """Train an entry with its standard recipe and measure it on the test split.
+    """Train an entry with its standard recipe and evaluate it on the test split.
 
     The same seed on the same machine, backend and versions gives bit-identical weights. The test
     split is read once, after the last epoch. Sets the global random seeds of Python, NumPy and
-    the backend (``keras.utils.set_random_seed``), from which the initial weights are drawn.
+    the backend (``keras.utils.set_random_seed``), which decide the initial weights.
 
     Args:
-        name: an entry, ``"mnist_cnn@digits"``, or a model, which means its main dataset.
-        seed: of initial weights, order of the data, dropout and augmentation; 0 or more.
-        tier: ``"full"``, the reference recipe, or ``"smoke"``, about a minute.
-        epochs: instead of the recipe's.
+        name: an entry, ``"mnist_cnn@digits"``, or a model for its main dataset.
+        seed: seed of initial weights, order of the data, dropout and augmentation; 0 or more.
+        tier: ``"full"``, the reference recipe, or ``"smoke"``, under a minute.
+        epochs: number of epochs instead of the recipe's.
         settings: recipe fields to change, such as ``{"learning_rate": 0.01}``.
-        out: the run folder, new or empty; by default one below ``runs/``.
-        resume: go on with the unfinished run in ``out``, or start it if there is none. The weights
-            are those of a training that was never stopped, so another machine, number of threads,
-            kerazoo, Python or NumPy is refused; ``"elsewhere"`` goes on there too, not to those
-            bits, and notes it in ``config.json``.
-        tensorboard: write TensorBoard events to the run folder.
+        out: the run directory, new or empty; by default one below ``runs/``.
+        resume: continue the unfinished run in ``out``, or start it if there is none. The weights
+            are those of an uninterrupted training, so another machine, number of threads,
+            kerazoo, Python or NumPy is refused; ``"elsewhere"`` continues there too, without the
+            same bits, and notes it in ``config.json``.
+        tensorboard: write TensorBoard events to the run directory.
         progress: show progress and time left on standard error.
-        checkpoint_seconds: least time between two checkpoints, more where writing them would take
+        plots: draw the plots of the finished run.
+        checkpoint_seconds: least time between two checkpoints; more if writing them would take
             more than a fiftieth of the time; 0 writes one after every epoch.
-        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
-            or ``"plain"``, Keras's own.
-        validate: measure on the validation split, which the recipe then must not train on, and
-            leave the test split unread: for choosing between recipes. Draws no pictures.
+        engine: ``"auto"``, the fastest settings we measured with TensorFlow on a CPU (Keras's
+            elsewhere), or ``"plain"``, Keras's settings.
+        validate: evaluate on the validation split, which the recipe then must not train on, and
+            leave the test split unread: for choosing between recipes. Draws no plots.
 
     Returns:
         The finished run: ``.model``, ``.history``, ``.metrics``, ``.path``.
 
     Raises:
-        KerazooError: unknown name, tier, engine or setting; a folder that is in use or cannot be
-            written; ``validate`` of a recipe that trains on validation too; a dataset that is
-            neither here nor to be had.
+        KerazooError: unknown name, tier, engine or setting; a directory that is in use or cannot
+            be written; ``validate`` with a recipe that trains on validation too; a dataset that
+            is not available.
         Diverged: the loss became NaN or infinite; the last good state is kept.
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
@@ -82,40 +136,36 @@ def train(
     if epochs is not None:
         recipe = recipe.replace(epochs=epochs)
     seed = run.require_seed(seed)
-    require_engine(engine)
-    if tensorboard:
-        _require_tensorboard()
     if resume and out is None:
-        raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
+        raise KerazooError("resume needs the run directory: give --out DIR (out=...).")
     folder = Path(out) if out is not None else run.default_folder(entry, tier, seed)
-    if not 0 <= checkpoint_seconds < math.inf:  # nor NaN, which nothing is later than
+    callbacks = [_tensorboard(folder)] if tensorboard else []
+    if not 0 <= checkpoint_seconds < math.inf:  # nor NaN
         raise KerazooError(f"checkpoint_seconds is {checkpoint_seconds}; give seconds from 0 up.")
     if not resume:
         run.refuse_used(folder)  # before the data is loaded
-
     if validate and recipe.train_on != "train":
         raise KerazooError(
             f"the recipe of {entry.name} trains on {recipe.train_on}, so nothing is left to "
             "validate on; add --set train_on=train."
         )
-    data = data_for(entry, recipe)
-    keras.utils.set_random_seed(seed)
-    model = building.build_for(entry, recipe)
-    job = Job(
-        entry=entry,
-        recipe=recipe,
-        data=on_validation(data) if validate else data,
-        model=model,
-        seed=seed,
+    data = load_for(entry, recipe)
+    about = {"split": "validation"} if validate else {}
+    job = Job.of_entry(
+        entry,
+        recipe,
+        data.on_validation() if validate else data,
+        seed,
         tier=tier,
         engine=engine,
-        about={"split": "validation"} if validate else {},
+        about=about,
+        plots=plots,
     )
     return train_job(
         job,
         folder,
         resume=resume,
-        tensorboard=tensorboard,
+        callbacks=callbacks,
         show=progress,
         checkpoint_seconds=checkpoint_seconds,
     )
@@ -126,23 +176,14 @@ def train_job(
     folder: Path,
     *,
     resume: run.Resume = False,
-    tensorboard: bool = False,
+    callbacks: Collection[keras.callbacks.Callback] = (),
     show: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Run:
-    """Train what a job says in a run folder and measure it; see :func:`train`.
-
-    The weights that ``job.model`` comes with are where the training starts, unless it is resumed.
-    """
-    if job.recipe.head_epochs and not job.head:
-        raise KerazooError(
-            "the recipe's head_epochs train new last layers alone; this training has none (they "
-            "are for fine-tuning)."
-        )
-    require_classes(job.recipe.balance, registry.task_of(job.entry))
+    """Train a job in a run directory and evaluate it; see :func:`train`."""
     try:
         with run.held(folder):
-            run.prepare(folder, run.config_of(job), resume=resume)
+            run.prepare(folder, _config(job), resume=resume)
             if run.is_finished(folder):
                 (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)  # killed before it was
                 return run.load(folder)
@@ -151,38 +192,23 @@ def train_job(
             state = loop.fit(
                 job,
                 folder,
-                tensorboard=tensorboard,
+                callbacks=callbacks,
                 show=show,
                 checkpoint_seconds=checkpoint_seconds,
             )
-            return _finish(job, state, folder)
+            _finish(job, state, folder)
+            return run.load(folder, job.delivered(job.model))
     except KeyboardInterrupt:
         kept = checkpoint.read(folder)
         raise Interrupted(
             f"stopped after {kept.epochs if kept else 0} of {job.recipe.epochs} finished epochs, "
-            f"kept in {folder}. Go on with the same command, --out and --resume: "
+            f"kept in {folder}. Continue with the same command, --out and --resume: "
             f"--out {shlex.quote(str(folder))} --resume"
         ) from None
 
 
-def data_for(entry: Entry, recipe: Recipe) -> Data:
-    """An entry's dataset, of a series with the recipe's look-back."""
-    data = load_data(entry.dataset, lookback=recipe.lookback)
-    return dataclasses.replace(data, judge=entry.judge)
-
-
-def on_validation(data: Data) -> Data:
-    """The same data with the validation split in the place of the test split."""
-    series = data.series
-    if series is not None:
-        starts = {**series.starts, "test": series.starts["validation"]}
-        series = dataclasses.replace(series, starts=starts)
-    return dataclasses.replace(data, test=data.validation, series=series)
-
-
-def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
-    """Measure the trained model on the test split and write the rest of the run folder."""
-    config = run.read_config(folder)
+def _finish(job: Job, state: Checkpoint, folder: Path) -> None:
+    """Evaluate the trained model on the test split and write the rest of the run directory."""
     task, info = registry.task_of(job.entry), job.data.info
     outcome = task.evaluate(job.model, job.data)
     model = job.delivered(job.model)
@@ -198,28 +224,42 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> Run:
         write_bytes(folder / run.VOCABULARY, info.vocabulary.read_bytes())
     each = [round(s, 3) for s in state.epoch_seconds]
     write_json(folder / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
-    if not validated:  # they say "test"
+    if job.plots and not validated:  # their titles name the test split
         task.write_plots(folder, job.entry.name, state.history, outcome, job.data)
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
     for leftover in filter(is_leftover, folder.iterdir()):
         if leftover.name != run.LOCK:
             leftover.unlink(missing_ok=True)
-    return Run(
-        path=folder,
-        model=model,
-        history=state.history,
-        metrics=metrics,
-        entry=job.entry.name,
-        tier=config["tier"],
-        seed=config["seed"],
-        recipe=Recipe(**config["recipe"]),
-        seconds=state.seconds,
-    )
 
 
-def _require_tensorboard() -> None:
+def _config(job: Job) -> dict[str, Any]:
+    """Content of ``config.json``; two runs with the same one end with the same weights."""
+    dataset = job.data.info
+    return {
+        "format": run.FORMAT,
+        "entry": job.entry.name,
+        "tier": job.tier,
+        "seed": job.seed,
+        "engine": job.engine,
+        "recipe": asdict(job.recipe),
+        "networks": list(networks_of(job.model)),
+        "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},
+        "environment": run.environment(),
+        "data": {
+            "task": registry.task_of(job.entry).name,
+            "labels": list(dataset.labels),
+            "light_on_dark": dataset.light_on_dark,
+            "text": dataset.vocabulary is not None,
+            "fewest_words": dataset.fewest_words,
+        },
+        **job.about,
+    }
+
+
+def _tensorboard(folder: Path) -> keras.callbacks.Callback:
     try:
         import tensorboard  # noqa: F401
     except ImportError:
         raise KerazooError(f"TensorBoard is not installed: {install_hint('tensorboard')}") from None
+    return keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)

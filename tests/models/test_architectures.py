@@ -14,7 +14,6 @@ from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
 from kerazoo.models import lenet5, resnet
-from kerazoo.training.loop import training_split
 
 
 def trainable(model) -> int:
@@ -239,7 +238,7 @@ def test_linear_regression_reaches_the_closed_form(name):
 
     entry = registry.get_entry(name)
     data = kerazoo.load_data(entry.dataset)
-    train = training_split(data, entry.recipe)
+    train = data.training_split(entry.recipe)
     closed = LinearRegression().fit(train.x, train.y).score(data.test.x, data.test.y)
     reference = evidence.read(entry).tiers["full"]
     assert reference.limits["least_squares"] == pytest.approx(closed, abs=1e-6)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import fingerprint, registry
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Data, Dataset, Split
-from kerazoo.training.job import as_trained
 
 if TYPE_CHECKING:
     import keras
@@ -75,8 +74,8 @@ class Own:
     left_out: tuple[str, ...] = ()
     treatment: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    delivered: Callable[[keras.Model], keras.Model] = as_trained
-    trained: Callable[[keras.Model], keras.Model] = as_trained
+    delivered: Callable[[keras.Model], keras.Model] = lambda model: model
+    trained: Callable[[keras.Model], keras.Model] = lambda model: model
     test_given: bool = False
     extras: Callable[[Path, keras.Model], None] = lambda folder, model: None
 
