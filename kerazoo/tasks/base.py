@@ -6,7 +6,7 @@ A new kind of task is one file: a subclass of :class:`Task` and ``register_task(
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -205,6 +205,26 @@ class Task:
     def notes(self, entry: Entry, dataset: Dataset) -> list[str]:
         """Sentences on how to read the metrics."""
         return []
+
+    # Export
+
+    def limit_test_rows(self, data: Data, rows: int) -> Data:
+        """The data with at most ``rows`` test examples, chosen with seed 0."""
+        import numpy as np
+
+        if len(data.test) <= rows:
+            return data
+        chosen = np.sort(np.random.RandomState(0).choice(len(data.test), rows, replace=False))
+        return replace(data, test=Split(data.test.x[chosen], data.test.y[chosen]))
+
+    def side_files(self, data: Data, *, natural_units: bool) -> dict[str, Any]:
+        """JSON files of an export that describe its inputs and outputs, by name.
+
+        Args:
+            data: the data of the model.
+            natural_units: the export takes and gives a series in its units, not standardized.
+        """
+        return {"labels.json": list(data.info.labels)} if self.has_classes else {}
 
 
 def check_inputs(info: Dataset, split: str, x: np.ndarray) -> str:

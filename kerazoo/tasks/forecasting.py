@@ -130,6 +130,23 @@ class Forecasting(Task):
         plot = forecasts(headline, outcome.raw, baseline_forecasts(data.train, data), data)
         save(plot, directory / "forecasts.png")
 
+    def side_files(self, data: Data, *, natural_units: bool) -> dict[str, Any]:
+        """Columns, windows and units of the series, and what standardizes it."""
+        series = data.series
+        assert series is not None
+        return {
+            "series.json": {
+                "units": "natural" if natural_units else "standardised",
+                "columns": list(data.info.columns),
+                "targets": list(data.info.targets),
+                "lookback": data.test.x.shape[1],
+                "horizon": series.windows.horizon,
+                "lead": series.windows.lead,
+                "mean": series.mean.tolist(),
+                "std": series.std.tolist(),
+            }
+        }
+
 
 def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
     """Errors of each target if there are several: their natural units differ."""

@@ -87,7 +87,13 @@ class Generation(Task):
 
     def network(self, model: keras.Model) -> keras.Model:
         """The generator."""
-        return networks_of(model)["generator"]
+        networks = networks_of(model)
+        if "generator" not in networks:
+            raise KerazooError(
+                f"The model consists of {', '.join(networks)}; generation needs a network named "
+                "'generator'."
+            )
+        return networks["generator"]
 
     def inputs(self, model: keras.Model, data: Data) -> np.ndarray:
         """Latents with seed 0, as many as the judge needs."""
@@ -184,6 +190,10 @@ class Generation(Task):
         chosen = dict(sorted(grids.items())[-MOMENTS:])
         if chosen:
             save(over_training(headline, chosen), directory / "samples_over_training.png")
+
+    def limit_test_rows(self, data: Data, rows: int) -> Data:
+        """All the data: the distance depends on the number of images."""
+        return data
 
 
 def _grid_path(directory: Path, epoch: int) -> Path:

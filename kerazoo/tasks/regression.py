@@ -124,6 +124,12 @@ class Regression(Task):
         plot = predicted_against_true(headline, data.test.y, outcome.raw, data.info.targets)
         save(plot, directory / "predicted_against_true.png")
 
+    def limit_test_rows(self, data: Data, rows: int) -> Data:
+        """The data with fewer test rows, if every target still varies."""
+        limited = super().limit_test_rows(data, rows)
+        reject_constant(limited.test.y, data.info.targets, f"{rows:,} rows")
+        return limited
+
 
 def reject_constant(y: np.ndarray, names: Sequence[str], where: str) -> None:
     """Raise KerazooError if a test target in ``(n, outputs)`` is constant: R² is undefined."""

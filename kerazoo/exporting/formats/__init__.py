@@ -1,8 +1,4 @@
-"""What differs between the formats that a model can be exported to, one module each.
-
-Every module of this package whose name has no leading underscore is a format and has what
-:class:`FormatModule` says, so a new format is one new file.
-"""
+"""Formats that a model can be exported to, one file each; a new format is one new file."""
 
 from __future__ import annotations
 
@@ -11,96 +7,113 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
-from kerazoo import _lazy
+from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, install_hint, unknown
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
-# Outputs, float32 ``(n, …)``, of n examples from 1 up as the model takes them: an array ``(n, …)``,
-# or of a model of raw rows a dictionary of them.
+# From n examples, an array ``(n, …)`` or a dictionary of them by input, to outputs ``(n, …)``.
 Runner = Callable[[Any], "np.ndarray"]
+_formats: dict[str, Format] = {}
 
 
-class FormatModule(Protocol):
-    """What kerazoo has to know of a format.
+class Format:
+    """A format and the runtime that reads it back. Subclasses override what differs.
 
-    A module may also have ``load_texts(path) -> Callable[[Sequence[bytes]], np.ndarray]``: then
-    an export of a text model takes raw texts too, and that is certified as well. And
-    ``input_names(network) -> dict[str, str]``, where it calls the inputs of raw rows other than
-    the model does.
+    Attributes:
+        name: such as ``onnx``.
+        title: name of the runtime.
+        suffix: of the exported file or directory.
+        packages: imported packages beyond kerazoo's dependencies.
+        any_backend: it can be written on every backend of Keras, not on TensorFlow alone.
+        takes_rows: it can hold a model of raw rows, with several inputs and strings among them.
     """
 
-    TITLE: str  # of the format and the runtime that reads it back
-    SUFFIX: str  # of the file or folder
-    PACKAGES: tuple[str, ...]  # needed beside kerazoo's own dependencies, as in `import`
-    ANY_BACKEND: bool  # whether it can be written on another backend than TensorFlow
-    ROWS: bool  # whether it takes models of raw rows: a dictionary of inputs, strings among them
+    name: str
+    title: str
+    suffix: str
+    packages: tuple[str, ...] = ()
+    any_backend = False
+    takes_rows = False
 
     def refusal(self, network: keras.Model) -> str | None:
-        """Why the format cannot take a network; None as far as can be told without trying."""
+        """Reason why the format cannot hold a network, where that is known beforehand."""
+        return None
+
+    def input_names(self, network: keras.Model) -> dict[str, str]:
+        """Names of the export's inputs by those of a model of raw rows."""
+        return {name: name for name in network.input}
 
     def write(
-        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None
+        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
     ) -> tuple[str, ...]:
-        """Write a functional model to ``path``, which does not exist.
+        """Write a functional model, which stays as it is, to the new ``path``.
 
         Args:
-            network: the model; it is left as it is.
-            path: of the file or folder.
-            vocabulary: of a text model: its tokens in the order of their ids.
+            network: the model.
+            path: the file or directory.
+            vocabulary: for a text model: its tokens in the order of their ids.
 
         Returns:
-            Notes: what a user of the export should know of how it was made.
+            Notes for the users of the export.
 
         Raises:
-            Exception: of many kinds, where the converter cannot take the network.
+            Exception: of any type, if the converter cannot take the network.
         """
+        raise NotImplementedError
 
     def load(self, path: Path) -> Runner:
-        """Open what was written with the format's own runtime.
+        """Open an export with the format's runtime, which may raise any exception."""
+        raise NotImplementedError
 
-        Raises:
-            Exception: of many kinds, where the runtime cannot open it.
-        """
+    def load_texts(self, path: Path) -> Callable[[Sequence[bytes]], np.ndarray] | None:
+        """Open the export of a text model for UTF-8 texts; None if the format takes token ids."""
+        return None
+
+
+def register_format(format: Format) -> Format:
+    """Add a format under its ``name``."""
+    _formats[format.name] = format
+    return format
 
 
 def names() -> list[str]:
-    """The formats, in alphabetical order."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    """Names of all formats, in alphabetical order."""
+    for module in pkgutil.iter_modules(__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{__name__}.{module.name}")
+    return sorted(_formats)
 
 
-def module_named(name: str) -> FormatModule:
-    """The module of a format, whether it can be used here or not."""
-    return cast(FormatModule, importlib.import_module(f"{__name__}.{name}"))
+def suffixes() -> set[str]:
+    """Endings of the files and directories of all formats."""
+    return {_formats[name].suffix for name in names()}
 
 
-def get(name: str) -> FormatModule:
-    """The module of a format, once all that it needs is there.
+def get(name: str) -> Format:
+    """The format, ready for use.
 
     Raises:
         KerazooError: there is no such format, a package is missing, or Keras runs on a backend
             that cannot write it.
     """
-    known = names()
-    if name not in known:
-        raise unknown("format", str(name), known)
-    module = module_named(name)
-    missing = [p for p in module.PACKAGES if importlib.util.find_spec(p) is None]
+    if name not in names():
+        raise unknown("format", str(name), _formats)
+    format = _formats[name]
+    missing = [p for p in format.packages if importlib.util.find_spec(p) is None]
     if missing:
         raise KerazooError(
-            f"format {name!r} needs {', '.join(missing)}, which is not installed: "
-            f"{install_hint('export')} brings what every format needs."
+            f"Format {name!r} needs {', '.join(missing)}, which is not installed: "
+            f"{install_hint('export')}"
         )
-    # Not the name `keras`: that is the format of this package.
-    backend = _lazy.load("keras").config.backend()
-    if backend != "tensorflow" and not module.ANY_BACKEND:
+    backend = keras.config.backend()
+    if backend != "tensorflow" and not format.any_backend:
         raise KerazooError(
-            f"format {name!r} is written by TensorFlow and Keras runs on {backend} here. Set "
-            "KERAS_BACKEND=tensorflow for this command; trained weights and run folders are the "
-            "same on every backend."
+            f"Format {name!r} needs TensorFlow, but Keras runs on {backend}. Set "
+            "KERAS_BACKEND=tensorflow for this command; weights and run directories are the same "
+            "on every backend."
         )
-    return module
+    return format

@@ -1,4 +1,4 @@
-"""Copies of a network for the converters: the same weights and outputs, other ways to compute."""
+"""Copies of a network for converters: the same weights and outputs, computed in another way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def copy_for_conversion(network: keras.Model) -> keras.Model:
     """A copy that converters take: no cuDNN, constants that are plain arrays, called once.
 
     A network traced where there is a GPU would hold an operation that only GPUs have. Tensors that
-    a layer keeps beside its weights (Normalization's mean and variance) would become inputs of an
+    a layer keeps next to its weights (Normalization's mean and variance) would become inputs of an
     ONNX graph. And Keras exports no network that was never called.
     """
     import numpy as np
@@ -32,8 +32,8 @@ def copy_for_conversion(network: keras.Model) -> keras.Model:
 
 
 @contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Without TensorFlow's warning that an old kind of file would not hold its lookup tables."""
+def quiet_tensorflow() -> Iterator[None]:
+    """Suppress TensorFlow's warning that the HDF5 format would not hold lookup tables."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -54,30 +54,28 @@ def _blank(tensor: Any) -> Any:
 
 
 def layers_of(network: Any) -> Iterator[Any]:
-    """All layers of a network, those inside other layers included."""
-    inner = [*getattr(network, "layers", [])]
-    for name in ("forward_layer", "backward_layer", "layer"):  # Bidirectional, TimeDistributed
-        if isinstance(part := getattr(network, name, None), keras.layers.Layer):
-            inner.append(part)
-    for layer in inner:
+    """All layers of a network, including those inside other layers."""
+    wrapped = [getattr(network, n, None) for n in ("forward_layer", "backward_layer", "layer")]
+    inner = [layer for layer in wrapped if isinstance(layer, keras.layers.Layer)]
+    for layer in [*getattr(network, "layers", []), *inner]:
         yield layer
         yield from layers_of(layer)
 
 
 def recurrent_layers(network: keras.Model) -> list[Any]:
-    """The layers that read a sequence step by step."""
+    """Layers that read a sequence step by step."""
     return [layer for layer in layers_of(network) if isinstance(layer, keras.layers.RNN)]
 
 
 def steps_of(layer: Any) -> int | None:
-    """How many steps a built recurrent layer reads; None if that is not fixed."""
+    """Number of steps that a built recurrent layer reads; None if it is not fixed."""
     known = layer.get_build_config()
     shape = known.get("input_shape") or next(iter(known["shapes_dict"].values()))
     return shape[1]
 
 
 def unroll(copy: keras.Model) -> None:
-    """Let a copy's recurrent layers be one step after the other instead of a loop."""
+    """Make a copy's recurrent layers compute one step after the other instead of in a loop."""
     for layer in layers_of(copy):
         if isinstance(layer, keras.layers.RNN):
             layer.unroll = True

@@ -2,61 +2,64 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
-from kerazoo.exporting.formats._copies import copy_for_conversion, layers_of, quietly
+from kerazoo.exporting.formats import Format, Runner, register_format
+from kerazoo.exporting.formats._copies import copy_for_conversion, layers_of, quiet_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kerazoo.exporting.formats import Runner
 
-TITLE = "ONNX Runtime"
-SUFFIX = ".onnx"
-PACKAGES: tuple[str, ...] = ("onnx", "tf2onnx", "onnxruntime")
-ANY_BACKEND = False
-ROWS = False
+class Onnx(Format):
+    """An ``.onnx`` file."""
+
+    name = "onnx"
+    title = "ONNX Runtime"
+    suffix = ".onnx"
+    packages = ("onnx", "tf2onnx", "onnxruntime")
+
+    def refusal(self, network: keras.Model) -> str | None:
+        """A layer that does not compute in float32."""
+        for layer in layers_of(network):
+            if layer.compute_dtype in ("float16", "bfloat16", "float64"):
+                return (
+                    f"layer {layer.name!r} computes in {layer.compute_dtype}; Keras's ONNX "
+                    "exporter takes float32 only"
+                )
+        return None
+
+    def write(
+        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
+    ) -> tuple[str, ...]:
+        """Write the network in the converter's default operator set."""
+        copy = copy_for_conversion(network)
+        with warnings.catch_warnings(), quiet_tensorflow():
+            warnings.simplefilter("ignore", FutureWarning)  # Keras uses old names of NumPy
+            copy.export(path, format="onnx", verbose=False)
+        return ()
+
+    def load(self, path: Path) -> Runner:
+        """Open a session."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        name, *others = [given.name for given in session.get_inputs()]
+        if others:
+            raise ValueError(f"the converter made inputs of constants: {', '.join(others)}")
+
+        def run(x: np.ndarray) -> np.ndarray:
+            return session.run(None, {name: x})[0]
+
+        return run
 
 
-def refusal(network: keras.Model) -> str | None:
-    """ONNX wants float32 throughout."""
-    for layer in layers_of(network):
-        if layer.compute_dtype in ("float16", "bfloat16", "float64"):
-            return (
-                f"layer {layer.name!r} computes in {layer.compute_dtype}; Keras's ONNX exporter "
-                "takes float32 only"
-            )
-    return None
-
-
-def write(network: keras.Model, path: Path, vocabulary: Sequence[str] | None) -> tuple[str, ...]:
-    """Write the network in the converter's default operator set."""
-    import warnings
-
-    copy = copy_for_conversion(network)
-    with warnings.catch_warnings(), quietly():
-        warnings.simplefilter("ignore", FutureWarning)  # Keras asks NumPy for names of old
-        copy.export(path, format="onnx", verbose=False)
-    return ()
-
-
-def load(path: Path) -> Runner:
-    """Open it; ONNX Runtime raises errors of its own where it cannot."""
-    import onnxruntime
-
-    quiet = onnxruntime.SessionOptions()
-    quiet.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(path), sess_options=quiet, providers=["CPUExecutionProvider"]
-    )
-    asked = [given.name for given in session.get_inputs()]
-    if len(asked) != 1:
-        raise ValueError(f"the converter made inputs of constants: {', '.join(asked[1:])}")
-
-    def run(x: np.ndarray) -> np.ndarray:
-        return session.run(None, {asked[0]: x})[0]
-
-    return run
+register_format(Onnx())

@@ -1,0 +1,54 @@
+"""Keras's file, ``.keras``, read back by plain Keras in safe mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo._lazy import keras
+from kerazoo.exporting.formats import Format, Runner, register_format
+from kerazoo.training import engine
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class KerasArchive(Format):
+    """A ``.keras`` file."""
+
+    name = "keras"
+    title = "Keras"
+    suffix = ".keras"
+    any_backend = True
+    takes_rows = True
+
+    def write(
+        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
+    ) -> tuple[str, ...]:
+        """Save the network."""
+        network.save(path)
+        return ()
+
+    def load(self, path: Path) -> Runner:
+        """Open the file without running code from it."""
+        return runner_of(keras.saving.load_model(path, compile=False, safe_mode=True))
+
+
+def runner_of(network: keras.Model) -> Runner:
+    """Runner of a Keras model."""
+
+    def run(x: Any) -> np.ndarray:
+        if isinstance(x, dict):  # Keras takes strings as tensors only
+            x = {name: keras.ops.convert_to_tensor(values) for name, values in x.items()}
+        return network.predict_on_batch(x)
+
+    options = engine.compile_options()
+    if isinstance(network.input, dict):
+        network.jit_compile = False  # XLA knows no strings
+    elif "jit_compile" in options:
+        network.jit_compile = options["jit_compile"]
+    return run
+
+
+register_format(KerasArchive())
