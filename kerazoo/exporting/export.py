@@ -20,7 +20,6 @@ import json
 import os
 import textwrap
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 

@@ -1,0 +1,46 @@
+"""What the tests of exports share: few timed calls, and formats that spoil what they write."""
+
+from __future__ import annotations
+
+import keras
+import pytest
+
+from kerazoo.exporting import certify, formats
+from kerazoo.exporting.formats._copies import copy_for_conversion
+from kerazoo.exporting.formats.keras_archive import KerasArchive
+
+collect_ignore_glob = [] if keras.config.backend() == "tensorflow" else ["test_*.py"]
+
+
+@pytest.fixture(autouse=True)
+def few_timed_calls(monkeypatch):
+    monkeypatch.setattr(certify, "MOST_CALLS", 5)
+
+
+class Changed(KerasArchive):
+    """A format whose converter and runtime have faults."""
+
+    name = "changed"
+    suffix = ".changed.keras"
+
+    def __init__(self, weight=lambda w: w, runner=lambda run: run, texts=None):
+        self.weight, self.runner, self.texts = weight, runner, texts
+
+    def write(self, network, path, vocabulary=None):
+        copy = copy_for_conversion(network)
+        copy.set_weights([self.weight(w) for w in network.get_weights()])
+        return super().write(copy, path, vocabulary)
+
+    def load(self, path):
+        return self.runner(super().load(path))
+
+
+@pytest.fixture
+def changed(monkeypatch):
+    """Register a format with faults under the name ``changed``."""
+
+    def register(**faults):
+        monkeypatch.setitem(formats._formats, "changed", Changed(**faults))
+        return "changed"
+
+    return register

@@ -1,0 +1,219 @@
+"""Exports of entries and runs: the directory, the certificate, and what leaves nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.evidence import reference
+from kerazoo.exporting import formats
+from kerazoo.tasks import _frechet, _judges
+
+FORMATS = formats.names()
+SMALL, SMALLEST = "mnist_cnn_small@digits", "linear_regression@diabetes"
+EMBEDDED = [
+    name
+    for dataset in ("digits", "sine", "diabetes")
+    for name in registry.list_entries(f"*@{dataset}")
+    if reference.read(registry.get_entry(name)).weights
+]
+
+
+def tree(directory):
+    """Names and contents of all files."""
+    files = [p for p in directory.rglob("*") if p.is_file()]
+    return {p.relative_to(directory).as_posix(): p.read_bytes() for p in files}
+
+
+def check(certificate, directory):
+    """Assert what holds for the export of every entry in every format; returns the JSON."""
+    name, files = certificate.entry, tree(directory)
+    entry = registry.get_entry(name)
+    assert certificate.passed and not certificate.problems
+    assert certificate.difference <= certificate.tolerance <= 1e-4 * max(1, certificate.scale)
+    assert certificate.path.name == name + formats.get(certificate.format).suffix
+    written = json.loads(files.pop(f"{name}.certificate.json"))
+    assert written == {
+        **json.loads(json.dumps(certificate.as_json())),
+        "path": certificate.path.name,
+    }
+    assert written["files"] == {n: hashlib.sha256(c).hexdigest() for n, c in files.items()}
+    exported = [len(c) for n, c in files.items() if n.startswith(certificate.path.name)]
+    assert sum(exported) == certificate.bytes > 500
+    if certificate.network == "model":
+        assert certificate.before == pytest.approx(reference.read(entry).weights.value, rel=1e-6)
+        assert certificate.compared == certificate.examples == certificate.test_examples
+    if registry.task_of(entry).has_classes:
+        labels = list(registry.get_dataset(entry.dataset).labels)
+        assert json.loads(files["labels.json"]) == labels
+    return written
+
+
+def read_alone(format, path, x):
+    """What the manual of the runtime says, without kerazoo."""
+    if format == "keras":
+        return keras.saving.load_model(path, safe_mode=True).predict(x, verbose=0)
+    if format == "saved_model":
+        import tensorflow as tf
+
+        return tf.saved_model.load(path).signatures["serving_default"](pixels=x)["output_0"].numpy()
+    if format == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return session.run(None, {"pixels": x})[0]
+    from ai_edge_litert.interpreter import Interpreter
+
+    serve = Interpreter(str(path)).get_signature_runner()
+    return np.concatenate([serve(pixels=row[None])["output_0"] for row in x])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_entry_is_exported_and_its_runtime_needs_no_kerazoo(format, in_tmp):
+    certificate = kerazoo.export(SMALL, format)
+    directory = in_tmp / "exports" / f"{SMALL}-{format}"
+    check(certificate, directory)
+    assert list((in_tmp / "exports").iterdir()) == [directory]
+    x = kerazoo.load_data("digits").test.x[:7].astype(np.float32)
+    expected = kerazoo.build("mnist_cnn_small", weights="digits").predict(x, verbose=0)
+    np.testing.assert_allclose(read_alone(format, certificate.path, x), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_every_entry_in_every_format(name, format, in_tmp, monkeypatch):
+    monkeypatch.setattr(_judges, "SAMPLES", 200)
+    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
+    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
+    written = check(kerazoo.export(name, format, "out"), in_tmp / "out")
+    notes = " ".join(written["notes"])
+    if written["network"] == "generator":
+        assert written["compared"] == 200
+        assert ("one example at a time" in notes) == (format == "litert")
+    if name.startswith("stacked_lstm"):
+        series = json.loads((in_tmp / "out" / "series.json").read_text())
+        assert len(series["mean"]) == len(series["columns"]) and series["horizon"] == 24
+        assert ("step by step" in notes) == (format == "litert")
+
+
+def last_bias(w):
+    """The bias of ten classes, changed so that the first class wins."""
+    return w + np.eye(1, 10, dtype=np.float32)[0] * 50 if w.shape == (10,) else w
+
+
+def test_an_export_with_wrong_weights_fails_and_is_kept(changed, command, in_tmp):
+    format = changed(weight=last_bias)
+    status, out, _ = command("export", SMALL, "--format", format, "--out", "out")
+    assert status == 1 and "FAIL" in out and "PASS" not in out
+    written = json.loads((in_tmp / "out" / f"{SMALL}.certificate.json").read_text())
+    assert written["passed"] is False and len(written["problems"]) == 2
+    assert written["after"] < 0.5 < written["before"]
+    assert (in_tmp / "out" / written["path"]).exists()
+
+
+def test_slightly_wrong_weights_fail_though_the_metric_is_the_same(changed, in_tmp):
+    format = changed(weight=lambda w: w.astype(np.float16).astype(np.float32) * 0.999)
+    certificate = kerazoo.export(SMALL, format)
+    assert not certificate.passed and certificate.before == certificate.after
+    assert certificate.tolerance < certificate.difference < 0.1
+
+
+def test_outputs_that_are_not_finite_fail(changed, command, in_tmp):
+    format = changed(weight=lambda w: w * np.nan)
+    status, out, _ = command("export", SMALLEST, "--format", format, "--json")
+    written = json.loads(out)
+    assert status == 1 and not written["passed"] and len(written["problems"]) == 1
+    assert written["after"] is None and written["difference"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("mlp@digits", "--format", "keras", "--out", "."), "."),
+        (("mlp@digits", "--format", "onx"), "'onnx'"),
+        (("mlp@digit", "--format", "keras"), "'mlp@digits'"),
+        (("mlp@digits", "--format", "keras", "--rows", "0"), "rows"),
+        (("mlp@digits", "--format", "onnx", "--out", "digits.onnx"), ".onnx"),
+        (("no/such/run", "--format", "keras"), "no/such/run"),
+        (("mnist_cnn@fashion_mnist", "--format", "keras"), "kerazoo train mnist_cnn@fashion_mnist"),
+    ],
+)
+def test_a_refusal_is_status_2_and_leaves_nothing(arguments, named, command, in_tmp):
+    status, out, err = command("export", *arguments)
+    assert status == 2 and named in err and not out
+    assert not list(in_tmp.iterdir())
+
+
+def test_a_network_that_the_format_cannot_hold_is_refused(command, in_tmp, monkeypatch):
+    monkeypatch.setattr(formats.get("keras"), "refusal", lambda network: "a reason")
+    status, _, err = command("export", SMALLEST, "--format", "keras")
+    assert status == 2 and "a reason" in err and not list(in_tmp.iterdir())
+
+
+def test_force_replaces_an_export_and_nothing_else(command, in_tmp):
+    out = in_tmp / "out"
+    arguments = ("export", SMALLEST, "--format", "keras", "--out", "out")
+    assert command(*arguments)[0] == 0
+    before = tree(out)
+    status, _, err = command(*arguments)
+    assert status == 2 and "--force" in err and tree(out) == before
+    status, printed, _ = command(*arguments[:3], "onnx", *arguments[4:], "--force", "--json")
+    assert status == 0 and json.loads(printed)["format"] == "onnx"
+    assert {p.suffix for p in out.iterdir()} == {".json", ".onnx"}
+    (out / "thesis.txt").write_text("three years")
+    before = tree(in_tmp)
+    for option in ([], ["--force"]):
+        assert command(*arguments, *option)[0] == 2 and tree(in_tmp) == before
+    (in_tmp / "mine").mkdir()
+    (in_tmp / "mine" / "thesis.txt").write_text("three years")
+    (in_tmp / "mine" / "x.certificate.json").write_text('{"files": ["thesis.tx"]}')
+    before = tree(in_tmp)
+    for place in ("mine", "mine/thesis.txt", "mine/thesis.txt/out"):
+        assert command(*arguments[:5], place, "--force")[0] == 2 and tree(in_tmp) == before
+
+
+def too_long(run):
+    def runner(x):
+        if len(x) > 4:
+            raise RuntimeError("a batch of 5 does not fit\nmore lines")
+        return run(x)
+
+    return runner
+
+
+def fails(*_):
+    raise RuntimeError("op Foo is not known\nmore lines")
+
+
+@pytest.mark.parametrize("faults", [{"weight": fails}, {"runner": fails}, {"runner": too_long}])
+def test_a_failing_converter_or_runtime_leaves_the_old_export(faults, changed, command, in_tmp):
+    arguments = ("export", SMALLEST, "--format", changed(**faults), "--out", "new/out")
+    status, _, err = command(*arguments)
+    assert status == 2 and ("Foo" in err or "batch of 5" in err) and "more lines" not in err
+    assert not list(in_tmp.iterdir()), "neither a file nor the directories above it"
+    changed()
+    assert command(*arguments)[0] == 0
+    before = tree(in_tmp)
+    changed(**faults)
+    assert command(*arguments, "--force")[0] == 2 and tree(in_tmp) == before
+
+
+def test_a_run_is_exported_into_its_directory(private_zoo, command, in_tmp):
+    done = kerazoo.train("bar_net", epochs=1, out="run", plots=False, progress=False)
+    certificate = kerazoo.export("run", "onnx", rows=100)
+    assert certificate.passed and certificate.source == "run"
+    assert certificate.path.parent == done.path / "export-onnx"
+    assert (certificate.examples, certificate.test_examples) == (100, 200)
+    assert kerazoo.export("run", "keras", "elsewhere").before == done.metrics["value"]
+    assert kerazoo.evaluate("run").same
+    (done.path / "model.keras").unlink()
+    status, _, err = command("export", "run/", "--format", "keras")
+    assert status == 2 and "model.keras" in err
+    assert not (done.path / "export-keras").exists()
