@@ -75,12 +75,12 @@ def certificate(entry: str, name: str) -> dict[str, Any]:
 def raw_reviews(path: Path) -> dict[str, Any]:
     """Raw IMDB test reviews through an export's text signature, compared with token ids."""
     from kerazoo.datasets import _text, imdb
-    from kerazoo.exporting.formats import saved_model
+    from kerazoo.exporting.formats.saved_model import SavedModel
 
     reviews, labels = imdb.texts()["test"]
     ids = _text.encode(reviews, _text.read_vocabulary(imdb.VOCABULARY), imdb.LENGTH)
-    by_texts = certify.in_batches(saved_model.load_texts(path), reviews)
-    by_ids = certify.in_batches(saved_model.load(path), ids)
+    by_texts = certify.in_batches(SavedModel().load_texts(path), reviews)
+    by_ids = certify.in_batches(SavedModel().load(path), ids)
     accuracy = float((by_texts.argmax(axis=1) == labels).mean())
     difference = float(np.abs(by_texts - by_ids).max())
     return {"n": len(reviews), "difference": difference, "accuracy": accuracy}
