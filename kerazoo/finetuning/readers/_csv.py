@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
+SHOWN = 6  # columns whose way of writing numbers is reported with an example
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
 NO_VALUE_OR_A_CLASS = ("none", "-")  # may be names of a class too: of the defects, of the signs
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # how people write it, any case
@@ -132,27 +133,26 @@ def read_table(
     sep, notes = ",", []
     if isinstance(source, pd.DataFrame):
         frame, where = _with_index_as_column(source), "the DataFrame"
-        frame.columns = [str(c) for c in frame.columns]
-        frame.index = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame))
     elif isinstance(source, (str, os.PathLike)):
         where = os.fspath(source)
         text = _decoded(Path(source), options.encoding)
         sep = options.sep or _delimiter(text[:HEAD])
-        frame = _split(text, sep, where, columns)
-        if sep != "," and options.sep is None:
+        frame, notes = _split(text, sep, where, columns)
+        if sep not in (",", options.sep):
             notes.append(f"columns are separated by {sep!r} (--sep)")
     else:
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
     frame, unnamed = _with_names_only(frame, where)
-    if not len(frame.columns):
-        raise KerazooError(f"{where} has no column.")
-    if len(frame) < least:
-        raise KerazooError(f"{where} has {len(frame)} row(s) of data; it takes more.")
-    frame = _with_missing(frame, options.na_values)
-    frame, decimal, numbers = _with_plain_numbers(frame, options.decimal, sep == ",", where)
-    return Table(
-        frame, where, replace(options, decimal=decimal), tuple([*notes, *unnamed, *numbers])
-    )
+    if len(frame) < least or not len(frame.columns):
+        raise KerazooError(
+            f"{where} has {len(frame)} rows and {len(frame.columns)} columns with names; it takes "
+            "more."
+        )
+    if options.na_values:
+        numbers = [float(word) for word in options.na_values if _is_number(word)]
+        frame = frame.mask(frame.isin([*options.na_values, *numbers]))
+    frame, decimal, read = _with_plain_numbers(frame, options.decimal, sep == ",", where)
+    return Table(frame, where, replace(options, decimal=decimal), (*notes, *unnamed, *read))
 
 
 def read_test(test: Any, train: Table) -> Table:
@@ -184,30 +184,26 @@ def _decoded(path: Path, encoding: str) -> str:
     return text
 
 
-def _split(text: str, sep: str, where: str, columns: int) -> pd.DataFrame:
-    """The rows of a CSV file as text, by their lines; names may be empty."""
+def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of a CSV file as text, by their lines, names may be empty; and notes."""
     import pandas as pd
 
-    lines, rows, line = [], [], 1
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True, strict=True
-    )
+    rows: dict[int, list[str]] = {}
+    line = 1
+    file = io.StringIO(text, newline="")
+    reader = csv.reader(file, delimiter=sep, skipinitialspace=True, strict=True)
     try:
         for row in reader:
-            if len(row) > 1 or any(row):
-                lines.append(line)
-                rows.append(row)
+            if any(row) or (rows and len(row) > 1):
+                rows[line] = row
             line = reader.line_num + 1
     except csv.Error as error:
         raise KerazooError(
-            f"{where}, line {line}: {error}. Is a quotation mark never closed, or not written "
-            "twice inside a value in quotation marks?"
+            f"{where}, line {line}: {error}. Is a quotation mark never closed, or not doubled?"
         ) from None
-    filled = [place for place, row in enumerate(rows) if any(row)]
-    if not filled:
-        raise KerazooError(f"{where} is empty.")
-    header = [name.strip() for name in rows[filled[0]]]
-    data = slice(filled[0] + 1, filled[-1] + 1)
+    while rows and not any(rows[last := next(reversed(rows))]):
+        del rows[last]
+    header = [name.strip() for name in rows.pop(next(iter(rows), 0), [""])]
     if len(header) < columns:
         raise KerazooError(
             f"{where} has one column only ({header[0][:40]!r}); --sep says what separates columns."
@@ -217,16 +213,20 @@ def _split(text: str, sep: str, where: str, columns: int) -> pd.DataFrame:
             f"{where} has no header: its first line, {', '.join(header[:4])} …, holds numbers. Add "
             "a first line with the names of the columns."
         )
-    width = len(header)
-    for line, row in zip(lines[data], rows[data], strict=True):
+    width, short = len(header), []
+    for line, row in rows.items():
         if any(row[width:]):
             raise KerazooError(
-                f"{where}, line {line}: {len(row)} fields, but the header names {width} columns. "
-                f"A value that holds the delimiter ({sep!r}), such as a decimal comma, must stand "
-                "in quotation marks; --sep gives another delimiter."
+                f"{where}, line {line}: {len(row)} fields, but the header names {width}. A value "
+                f"that holds {sep!r}, such as a decimal comma, must stand in quotation marks; or "
+                "give another --sep."
             )
-    padded = [row[:width] + [""] * (width - len(row)) for row in rows[data]]
-    return pd.DataFrame(padded, columns=header, index=lines[data], dtype=object)
+        if len(row) < width:
+            short.append(line)
+        rows[line] = row[:width] + [""] * (width - len(row))
+    notes = [f"{len(short):,} lines end early (line {short[0]})"] if short else []
+    frame = pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=object)
+    return frame, notes
 
 
 def _delimiter(head: str) -> str:
@@ -249,14 +249,15 @@ def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if isinstance(frame.index, pd.PeriodIndex):
-        frame = frame.set_axis(frame.index.to_timestamp().rename(frame.index.name))
-    dates = isinstance(frame.index, pd.DatetimeIndex)
-    name = frame.index.name or ("date" if dates else None)
-    texts = frame.index.nlevels == 1 and is_text(frame.index.to_series())
-    if name is None or not (dates or texts):
-        return frame.reset_index(drop=True)
-    return frame.rename_axis(name).reset_index(drop=name in frame.columns)
+    index = frame.index
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    dates = isinstance(index, pd.DatetimeIndex)
+    name = index.name or "date"
+    frame = frame.set_axis(frame.columns.astype(str), axis=1)
+    if (dates or (index.name and is_text(index.to_series()))) and name not in frame.columns:
+        frame.insert(0, name, index)
+    return frame.set_axis(pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame)))
 
 
 def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -275,19 +276,6 @@ def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, lis
     if twice:
         raise KerazooError(f"{where} has more than one column named {twice[0]!r}; rename one.")
     return frame.set_axis(names, axis=1).loc[:, [bool(name) for name in names]], notes
-
-
-def _with_missing(frame: pd.DataFrame, words: tuple[str, ...]) -> pd.DataFrame:
-    """With nothing in place of what the user says stands for a missing value."""
-    import pandas as pd
-
-    numbers = [float(word) for word in words if _is_number(word)]
-    for name in frame.columns if words else ():
-        text = frame[name].astype(str).str.strip()
-        gone = text.isin(words) | pd.to_numeric(text, errors="coerce").isin(numbers)
-        left = frame[name].astype(object) if is_text(frame[name]) else frame[name]
-        frame = frame.assign(**{name: left.mask(gone, "" if is_text(left) else None)})
-    return frame
 
 
 def _pattern(decimal: str) -> re.Pattern[str]:
@@ -361,14 +349,13 @@ def _with_plain_numbers(
         if len(other):
             raise KerazooError(
                 f"{_at(where, other)} is no number with the decimal mark {mark!r}, which "
-                f"{'--decimal says' if decimal else 'other numbers have'}. Write all alike, or "
-                "give another --decimal."
+                f"{'--decimal says' if decimal else 'other numbers have; write all alike'}."
             )
         units = text.str.extract(f"({_UNIT})", expand=False).fillna("")[plain.notna()]
         if units.nunique() > 1:
             raise KerazooError(
                 f"{_at(where, text[units.index][units != units.iloc[0]])} has another unit than "
-                f"{text[units.index[0]]!r} in line {units.index[0]}; write all numbers alike."
+                f"{text[units.index[0]]!r}; write all numbers alike."
             )
         changed = text[plain.notna() & (plain != text)]
         if len(changed):
@@ -377,7 +364,8 @@ def _with_plain_numbers(
             raw = changed.iloc[0]
             how = f" (--decimal {mark})" if re.search("[.,]", raw) else ""
             notes.append(f"{name}: {raw!r} read as {plain[changed.index[0]]}{how}")
-    return frame, told, notes
+    more = [f"{len(notes) - SHOWN:,} more columns of numbers likewise"] * (len(notes) > SHOWN)
+    return frame, told, [*notes[:SHOWN], *more]
 
 
 def _decimal_mark(texts: Mapping[str, pd.Series], point_is_decimal: bool, where: str) -> str | None:
@@ -398,9 +386,11 @@ def _decimal_mark(texts: Mapping[str, pd.Series], point_is_decimal: bool, where:
             if doubt is None and two.any():
                 doubt = text[:most][two]
     if doubt is not None:
+        raw = doubt.iloc[0]
+        mark = "," if "," in raw else "."
         raise KerazooError(
-            f"{_at(where, doubt)} may be {READ['.'](doubt.iloc[0])} or {READ[','](doubt.iloc[0])}. "
-            "Say which with --decimal . or --decimal , (--thousands names the other mark)."
+            f"{_at(where, doubt)} may be {READ[OTHER_MARK[mark]](raw)} (--thousands {mark}) or "
+            f"{READ[mark](raw)} (--decimal {mark}). Say which."
         )
     return None
 

@@ -41,7 +41,7 @@ PLAIN = "size,color,count\n0.5,red,1\n1.25,blue,\n-3.0,red,2\n"
             lambda t: "".join(f"{str(i - 1) * (i > 0)},{row}\n" for i, row in enumerate(t.split())),
             {},
         ),
-        (lambda t: t.replace(",\n", ",-999\n"), {"na_values": ["-999.0", "x"]}),
+        (lambda t: t.replace(",\n", ",-999\n"), {"na_values": ["-999", "x"]}),
         (lambda t: t.encode("utf-16"), {"encoding": "utf-16"}),
         (lambda t: t.replace("-", "\u2212"), {}),
     ],
@@ -140,7 +140,7 @@ def test_forms_of_numbers(tmp_path, column, options, values, kind):
         (",", ["950", "1,234"], ["line 3"]),
         (";", ["1.234", "950"], ["'1.234'", "--decimal", "--thousands"]),
         (";", ["1,234", "5,678"], ["'1,234'"]),
-        (";", ["1,5", "1.5"], ["--decimal"]),
+        (";", ["1,5", "1.5"], ["line 2", "'1,5'"]),
         (";", ["5 $", "5 €"], ["line 3", "'5 €'"]),
         (";", ["5%", "0.5"], ["line 3"]),
     ],
@@ -253,4 +253,11 @@ def test_missing_values_of_a_frame():
     rows = pd.DataFrame({"a": [1, -9, 3], "b": ["x", "-9", "z"], "c": pd.Categorical(["-9"] * 3)})
     frame = read_table(rows, CsvOptions(na_values=["-9"])).frame
     np.testing.assert_array_equal(numbers(read_table(rows), "a"), [1, -9, 3])
-    assert np.isnan(frame["a"][3]) and frame["b"].tolist() == ["x", "", "z"]
+    assert np.isnan(frame["a"][3]) and frame["b"].isna().tolist() == [False, True, False]
+
+
+def test_lines_that_end_early_and_many_columns_of_marked_numbers_are_reported(tmp_path):
+    table = read_table(write(tmp_path / "t.csv", "a,b\n1,x\n2\n"))
+    assert table.frame["b"].tolist() == ["x", ""] and any("line 3" in n for n in table.notes)
+    wide = pd.DataFrame({f"c{i}": ["1,5", "2,5"] for i in range(20)})
+    assert len(read_table(wide).notes) == 7
