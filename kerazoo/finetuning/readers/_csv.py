@@ -130,7 +130,8 @@ def read_table(
     import pandas as pd
 
     options = options or CsvOptions()
-    sep, notes = ",", []
+    sep = ","
+    notes: list[str] = []
     if isinstance(source, pd.DataFrame):
         frame, where = _with_index_as_column(source), "the DataFrame"
     elif isinstance(source, (str, os.PathLike)):
