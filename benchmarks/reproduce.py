@@ -206,7 +206,7 @@ def results() -> str:
 def tier_results(entry: Entry, tier: str, known: evidence.Evidence) -> list[str]:
     """Runs, mean, baselines and limits of one tier."""
     reference, measure = known.tiers[tier], known.measure
-    columns, rows = card.reference_table(reference, measure)
+    table = card.reference_table(reference, measure)
     copy = registry.get_dataset(entry.dataset).measured_on
     options = ", ".join(f"{name}={value!r}" for name, value in entry.options.items())
     mean = measure.with_spread(reference.mean, reference.std, reference.n)
@@ -217,7 +217,7 @@ def tier_results(entry: Entry, tier: str, known: evidence.Evidence) -> list[str]
         card.measured_with(reference) + (f". Data: {copy}" if copy else ""),
         *([f"Model: `{entry.model}({options})`"] if options else []),
         "",
-        *_tools.markdown(columns, (row.cells for row in rows)),
+        *_tools.markdown(table.columns, table.rows),
     ]
 
 

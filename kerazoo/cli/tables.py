@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
 from kerazoo.evidence import card
-from kerazoo.finetuning.compare import shown_name
 from kerazoo.metrics import best_naive, duration, metric
 from kerazoo.spec import Entry
 
@@ -254,6 +253,8 @@ def measured_on(certificate: Certificate) -> str:
 
 def comparison_table(done: FineTuned) -> Table:
     """Fine-tuned model, the same model from scratch, and baselines."""
+    from kerazoo.finetuning.compare import shown_name
+
     measure, others = metric(done.metrics["metric"]), [metric(m) for m in done.metrics["also"]]
     rows = []
     for row in done.comparison:

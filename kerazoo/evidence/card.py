@@ -27,7 +27,6 @@ from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.reference import Evidence, Reference
 from kerazoo.metrics import Metric, best_naive, duration, metric, plain
 from kerazoo.spec import TIERS, Dataset, Entry, networks_of
-from kerazoo.training import run_directory
 
 if TYPE_CHECKING:
     import keras
@@ -258,47 +257,35 @@ def _results(entry: Entry, recorded: Evidence, dataset: Dataset) -> list[Part]:
         return [Text(f"Not measured yet: {why}. ``{command}`` records a reference.", "warning")]
     parts: list[Part] = []
     for tier, reference in recorded.tiers.items():
-        columns, rows = reference_table(reference, recorded.measure)
         spread = recorded.measure.with_spread(reference.mean, reference.std, reference.n)
         copy = f"; data: {dataset.measured_on}" if dataset.measured_on else ""
         parts.append(
-            Table(
-                columns,
-                [row.cells for row in rows],
-                range(1, len(columns)),
+            dataclasses.replace(
+                reference_table(reference, recorded.measure),
                 title=f"tier {tier}: {recorded.measure.title} {spread}",
                 note=f"measured with {measured_with(reference)}{copy}",
-                strong=[i for i, row in enumerate(rows) if row.kind == "mean"],
             )
         )
     return parts
 
 
-@dataclass(frozen=True)
-class Row:
-    """Line of a reference's table: ``seed``, ``mean``, ``baseline`` or ``limit``, and its cells."""
-
-    kind: str
-    cells: tuple[str, ...]
-
-
-def reference_table(reference: Reference, measure: Metric) -> tuple[tuple[str, ...], list[Row]]:
-    """Columns and rows of a reference: every seed, the mean, then baselines and limits."""
+def reference_table(reference: Reference, measure: Metric) -> Table:
+    """Every seed of a reference, the mean, then baselines and limits."""
     others = [metric(name) for name in reference.also]
     columns = ("run", f"test {measure.title}", *(m.title for m in others), "training")
     rows = []
     for run in reference.runs:
         values = (measure.show(run.value), *(m.show(run.also[m.name]) for m in others))
-        rows.append(Row("seed", (f"seed {run.seed}", *values, duration(run.seconds))))
+        rows.append((f"seed {run.seed}", *values, duration(run.seconds)))
     spread = measure.with_spread(reference.mean, reference.std, reference.n)
     means = (m.with_spread(*reference.also[m.name]) for m in others)
-    rows.append(Row("mean", ("mean ± std", spread, *means, "")))
+    rows.append(("mean ± std", spread, *means, ""))
     for kind, values_by_name in (("baseline", reference.baselines), ("limit", reference.limits)):
         for name, value in values_by_name.items():
             also = reference.beside.get(name, {})  # not every metric need be recorded
             rest = (m.show(also[m.name]) if m.name in also else "" for m in others)
-            rows.append(Row(kind, (f"{kind}: {plain(name)}", measure.show(value), *rest, "")))
-    return columns, rows
+            rows.append((f"{kind}: {plain(name)}", measure.show(value), *rest, ""))
+    return Table(columns, rows, range(1, len(columns)), strong=[reference.n])
 
 
 def measured_with(reference: Reference) -> str:
@@ -497,6 +484,8 @@ def run_plots(directory: Path, entry: Entry) -> list[Part]:
     Raises:
         KerazooError: no finished run, a run of another entry, or a damaged file.
     """
+    from kerazoo.training import run_directory  # which takes a while to import
+
     config = run_directory.read_config(directory)
     if config.get("entry") != entry.name:
         raise KerazooError(

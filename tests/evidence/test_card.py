@@ -107,8 +107,8 @@ def test_page_holds_every_recorded_value_layer_and_source(command, in_tmp):
     recorded, dataset = evidence.read(entry), registry.get_dataset("digits")
     model = registry.get_model("mnist_cnn")
     for reference in recorded.tiers.values():
-        for row in card.reference_table(reference, recorded.measure)[1]:
-            assert " ".join(" ".join(row.cells).split()) in page.text
+        for row in card.reference_table(reference, recorded.measure).rows:
+            assert " ".join(" ".join(row).split()) in page.text
         assert reference.environment["machine"] in page.text
     facts = (model.summary, dataset.licence, dataset.source, "1,199,882", *model.citation.split())
     layers = [layer.name for layer in building.build_for(entry).layers]
@@ -159,10 +159,10 @@ def test_a_private_entry_names_its_module(private_zoo):
 
 def test_reference_table(weak_lstm):
     reference, measure = weak_lstm[1].tiers["full"], weak_lstm[1].measure
-    columns, rows = card.reference_table(reference, measure)
-    assert columns == ("run", f"test {measure.title}", metric("mae").title, "training")
-    assert [row.kind for row in rows] == ["seed", "seed", "mean", "baseline", "baseline", "limit"]
-    assert [row.cells for row in rows[1:]] == [
+    table = card.reference_table(reference, measure)
+    assert table.columns == ("run", f"test {measure.title}", metric("mae").title, "training")
+    assert table.strong == [2] and table.rows[0][0] == "seed 0"
+    assert table.rows[1:] == [
         ("seed 1", "0.0990", "0.2600", "1 s"),
         ("mean ± std", "0.0620 ± 0.0523 (n = 2)", "0.2600 ± 0.0000", ""),
         ("baseline: repeat last", "0.0340", "0.1390", ""),
