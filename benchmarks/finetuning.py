@@ -113,10 +113,7 @@ def scikit_learn(path: Path, seed: int) -> dict[str, float]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from kerazoo.finetuning.readers.table import table_from
-    from kerazoo.finetuning.readers.user_data import Asked
-
-    data = table_from(path, Asked(target="target")).data
+    data = kerazoo.from_table(path, target="target").data
     (x, y), test = data.train, data.test
     classes = data.info.task == "classification"
     linear = LogisticRegression(max_iter=1000) if classes else RidgeCV()

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from kerazoo.evidence.verify import verify as verify
     from kerazoo.exporting.export import export as export
     from kerazoo.finetuning.finetune import finetune as finetune
+    from kerazoo.finetuning.readers.arrays import from_arrays as from_arrays
+    from kerazoo.finetuning.readers.images import from_images as from_images
+    from kerazoo.finetuning.readers.series import from_series as from_series
+    from kerazoo.finetuning.readers.table import from_table as from_table
+    from kerazoo.finetuning.readers.texts import from_texts as from_texts
     from kerazoo.models.resnet import residual_block as residual_block
     from kerazoo.predicting.predict import predict as predict
     from kerazoo.predicting.predict import predictor as predictor
@@ -41,6 +46,11 @@ _HOME = {
     "evaluate": "kerazoo.evidence.evaluate",
     "export": "kerazoo.exporting.export",
     "finetune": "kerazoo.finetuning.finetune",
+    "from_arrays": "kerazoo.finetuning.readers.arrays",
+    "from_images": "kerazoo.finetuning.readers.images",
+    "from_series": "kerazoo.finetuning.readers.series",
+    "from_table": "kerazoo.finetuning.readers.table",
+    "from_texts": "kerazoo.finetuning.readers.texts",
     "list_datasets": "kerazoo.registry",
     "list_entries": "kerazoo.registry",
     "list_models": "kerazoo.registry",

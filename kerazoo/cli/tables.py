@@ -262,7 +262,7 @@ def comparison_table(done: FineTuned) -> Table:
         also = (m.show(row.also[m.name]) if m.name in row.also else "" for m in others)
         rows.append((shown_name(row, done.comparison), measure.show(row.value) + error, *also))
     columns = ("", *(m.short or m.title for m in (measure, *others)))
-    title = f"{done.run.entry}: {done.metrics['examples']:,} test examples, read once at the end"
+    title = f"{done.entry}: {done.metrics['examples']:,} test examples, read once at the end"
     return table(columns, rows, right=range(1, len(columns)), title=title, plain=True)
 
 

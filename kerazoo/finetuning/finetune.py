@@ -1,11 +1,12 @@
-"""Train a model of the zoo on a user's own data: the same trainer with a few overrides."""
+"""Train a model of the zoo on user data: the same trainer with a few overrides."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,32 @@ from kerazoo import building, registry
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line
 from kerazoo.finetuning import run_card as card
-from kerazoo.finetuning.compare import Compared, compare, verdict, write_comparison
-from kerazoo.finetuning.readers.reading import IN_CODE, in_memory, is_best_learnt_anew, read
-from kerazoo.finetuning.readers.user_data import Asked, Own
+from kerazoo.finetuning.compare import FineTuned, compare, verdict, write_comparison
+from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
+from kerazoo.finetuning.readers.reading import as_json
+from kerazoo.finetuning.readers.user_data import Kind, UserData
 from kerazoo.finetuning.transfer import Transfer, last_layer, same_labels, source_of, transfer
 from kerazoo.metrics import metric
 from kerazoo.spec import Entry, Model, Recipe, is_picture
 from kerazoo.training import run_directory as run
-from kerazoo.training.run_directory import Run
 from kerazoo.training.train import Job, train_job
 
 # By kind of data: the examples, counted in every epoch, that a training goes through, and the most
 # epochs. A series of the length of ETTh1 gets the epochs of that entry's recipe.
-SEEN = {"pictures": 40_000, "rows": 100_000, "series": 66_000, "text": 60_000, "drawing": 300_000}
-MOST = {"pictures": 60, "rows": 200, "series": 60, "text": 20, "drawing": 200}
+SEEN: dict[Kind, int] = {
+    "images": 40_000,
+    "table": 100_000,
+    "series": 66_000,
+    "texts": 60_000,
+    "unlabeled_images": 300_000,
+}
+MOST: dict[Kind, int] = {
+    "images": 60,
+    "table": 200,
+    "series": 60,
+    "texts": 20,
+    "unlabeled_images": 200,
+}
 FEWEST = 3  # epochs
 SMALL = 5_000  # training examples, up to which batches are small
 SMALL_BATCH = 32
@@ -35,90 +48,13 @@ SMALL_BATCH = 32
 DECAY = 1_000.0
 MOST_DECAY = 3.0
 LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
-SCRATCH = "scratch"  # folder of the same model from scratch, inside the run folder
-
-
-@dataclass(frozen=True)
-class FineTuned:
-    """A finished fine-tuning.
-
-    Attributes:
-        run: the training that started from the zoo's weights; ``run.model`` is the model.
-        comparison: its figure beside those of the naive models and of the same model from
-            scratch.
-        found: what was found in the data and how it was treated.
-        warnings: what may be wrong with the data.
-        left_out: the files that could not be read, and why; also ``left_out.txt`` in the run
-            folder.
-        use: a command that uses the model, to paste.
-        verdict: which simpler way does better, if one does, and what to do; else empty.
-    """
-
-    run: Run
-    comparison: tuple[Compared, ...]
-    found: tuple[str, ...]
-    warnings: tuple[str, ...]
-    left_out: tuple[str, ...]
-    use: str
-    verdict: str
-
-    def as_json(self) -> dict[str, Any]:
-        """What ``kerazoo finetune --json`` prints."""
-        return {
-            "entry": self.run.entry,
-            "path": str(self.path),
-            "seed": self.run.seed,
-            "metrics": self.metrics,
-            "comparison": [asdict(row) for row in self.comparison],
-            "found": list(self.found),
-            "warnings": list(self.warnings),
-            "left_out": list(self.left_out),
-            "pictures": [str(p) for p in self.pictures],
-            "use": self.use,
-            "verdict": self.verdict,
-        }
-
-    @property
-    def model(self) -> keras.Model:
-        """The trained model."""
-        return self.run.model
-
-    @property
-    def path(self) -> Path:
-        """The run folder."""
-        return self.run.path
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """What was measured on the test split."""
-        return self.run.metrics
-
-    @property
-    def history(self) -> list[dict[str, float]]:
-        """One dictionary of figures per epoch."""
-        return self.run.history
-
-    @property
-    def pictures(self) -> list[Path]:
-        """The pictures of the run."""
-        return self.run.pictures
+SCRATCH = "scratch"  # folder of the same model from scratch, inside the run directory
 
 
 def finetune(
-    name: str,
+    model: str,
     data: Any,
     *,
-    test: Any = None,
-    target: str | list[str] | None = None,
-    text: str | None = None,
-    time: str | None = None,
-    horizon: int | None = None,
-    lookback: int | None = None,
-    task: str | None = None,
-    gaps: str = "refuse",
-    split: tuple[int, int, int] | None = None,
-    size: int | None = None,
-    invert: str = "auto",
     weights: str | None = "auto",
     freeze: bool = False,
     balance: bool = False,
@@ -133,93 +69,66 @@ def finetune(
     progress: bool = True,
     engine: str = "auto",
     plots: bool = True,
+    **reading: Any,
 ) -> FineTuned:
-    """Train a model of the zoo on your own data, from its trained weights where they fit.
+    """Train a model of the zoo on user data, from its trained weights where they fit.
 
     First the new last layer alone (a fifth of the epochs), then the whole network at 0.3 times
-    the entry's own learning rate. The test split is read once, after the last epoch. The same
-    model is trained from scratch beside it, for the comparison.
+    the entry's learning rate. The test split is read once, after the last epoch. The same model is
+    trained from scratch too, for the comparison.
 
     Args:
-        name: a model, ``"mnist_cnn"``.
-        data: a folder of pictures with a folder per class (or ``train/`` and ``test/`` of such
-            folders), for ``dcgan`` without classes; a CSV file or a pandas DataFrame, also of a
-            series; arrays ``(x, y)``: pictures from 0 to 255 ``(n, height, width[, channels])``,
-            rows ``(n, columns)`` or texts ``(n,)``, with labels ``(n,)`` or, of rows, numbers
-            ``(n[, targets])``; a ``tf.data.Dataset`` of such pairs.
-        test: of arrays and tables: the same kind of data to measure on; by default a fifth of
-            ``data``. A folder has ``train/`` and ``test/`` instead, a series ``split``.
-        target: of a CSV file: the column to predict; numbers, of a series or table, may be several.
-        text: of a text model: the column with the texts.
-        time: of a series: the column with the dates; found by itself if there is one.
-        horizon: of a series: how many steps to forecast.
-        lookback: of a series: how many past steps the model sees.
-        task: of a table: ``"classification"`` or ``"regression"``; told by the target by default.
-        gaps: of a series: ``"refuse"`` or ``"interpolate"`` missing steps and values.
-        split: of a series: how many of the first steps are train, validation and test.
-        size: of pictures in a folder: height and width to bring them to, instead of the model's.
-        invert: of pictures in a folder: exchange dark and light, ``"auto"``, ``"yes"``, ``"no"``.
+        model: a model, ``"mnist_cnn"``.
+        data: what :func:`kerazoo.from_images`, ``from_table``, ``from_series``, ``from_texts`` or
+            ``from_arrays`` gave; or what they read, of which the model decides: a directory of
+            images, a CSV file, a pandas DataFrame, arrays ``(x, y)`` or a ``tf.data.Dataset``.
         weights: the dataset whose trained weights are the start (``"digits"``), None for none, or
-            ``"auto"``: the first entry's that has some, but none for tables and series, which are
-            best learnt anew. Layers whose shape does not fit start fresh.
+            ``"auto"``: the first entry's that has some, but none for tables and series, whose
+            columns mean something else each time. Layers whose shape does not fit start fresh.
         freeze: train the last layer only.
-        balance: weigh the examples so that all classes weigh the same.
-        augment: change training pictures at random, as the entry's recipe does.
+        balance: give all classes the same weight.
+        augment: augment training images, as the entry's recipe does.
         epochs: by default fewer the more data there is.
         learning_rate: of the whole network (with ``freeze``, of the last layer).
         settings: other fields of the recipe. Of a table, another optimizer comes without the
             weight decay that belongs to the default one.
         seed: of initial weights, order, dropout and augmentation; the split does not depend on it.
         scratch: train the same model from scratch too.
-        out: the run folder, new or empty; by default one below ``runs/``.
-        resume: go on with the unfinished run in ``out``; ``"elsewhere"``: see
+        out: the run directory, new or empty; by default one below ``runs/``.
+        resume: continue the unfinished run in ``out``; ``"elsewhere"``: see
             :func:`kerazoo.train`.
-        progress: say what was found, and show progress, on standard error.
-        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
-            or ``"plain"``, Keras's own.
-        plots: draw the plots of the finished run.
-
-    Returns:
-        The finished run, ``.model``, and ``.comparison`` with the naive models and from scratch.
+        progress: print what was found, and show progress, on standard error.
+        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's),
+            or ``"plain"``, Keras's.
+        plots: write the plots of the finished run.
+        **reading: options of the reader, such as ``target=`` or ``size=``, where ``data`` is not
+            read yet.
 
     Raises:
         KerazooError: data that the model cannot learn from, with the file or row; an unknown
-            model, weights or setting; weights of which no layer fits; a folder that is in use or
-            cannot be written.
+            model, weights, setting or option; weights of which no layer fits; a directory that is
+            in use or cannot be written.
         Diverged: the loss became NaN or infinite; the last good state is kept.
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
-    model = registry.get_model(name)
+    known = registry.get_model(model)
     seed = run.require_seed(seed)
-    _refuse_folder(out, resume, data)  # before the data is read
-    data = in_memory(model, data)
-    fresh = weights == "auto" and is_best_learnt_anew(model, data)
-    source = source_of(model, None if fresh else weights)
-    _refuse_head_settings(source, freeze, settings or {})
-    wishes = {
-        "target": target, "text": text, "task": task, "time": time, "horizon": horizon,
-        "lookback": lookback, "gaps": gaps, "split": split, "size": size, "invert": invert,
-    }  # fmt: skip
-    asked = Asked(**{wish: _of_python(value) for wish, value in wishes.items()})
-    tell = _tell if progress else _say_nothing
-    start = registry.get_dataset(source.dataset) if source else None
-    own = read(model, data, asked, start, test=test, tell=tell)
-    base = source or nearest_entry(model, own)
+    _reject_directory(out, resume, data)  # before the data is read
+    fresh = weights == "auto" and not {"images", "unlabeled_images", "texts"} & set(kinds_of(known))
+    source = source_of(known, None if fresh else weights)
+    user = read(known, data, reading, source, progress)
+    if weights == "auto" and user.kind in ("table", "series"):
+        source = None
+    _reject_head_settings(source, freeze, settings or {})
+    base = source or nearest_entry(known, user)
     given = {"epochs": epochs, "learning_rate": learning_rate}
     changes = {k: v for k, v in given.items() if v is not None} | dict(settings or {})
-    if "optimizer" in changes and own.treatment["kind"] == "rows":
+    if "optimizer" in changes and user.kind == "table":
         changes.setdefault("weight_decay", 0.0)  # the default one is AdamW's
-    plain = starting_recipe(base, own, augment=augment, balance=balance)
-    about = {
-        "path": _absolute(data),
-        "test": None if test is None else _absolute(test) or IN_CODE,
-        "asked": asdict(asked),
-        "treatment": dict(own.treatment),
-        "read_for": source.name if source else None,
-    }
+    plain = starting_recipe(base, user, augment=augment, balance=balance)
 
     def job(source: Entry | None) -> tuple[Job, Transfer | None]:
-        ready = prepare_job(model, base, source, own, plain, changes, freeze, seed, about)
+        ready = prepare_job(known, base, source, user, plain, changes, freeze, seed)
         return replace(ready[0], engine=engine, plots=plots), ready[1]
 
     first, transferred = job(source)
@@ -228,64 +137,58 @@ def finetune(
             f"no layer of {transferred.source} fits this data, so its weights are no start; train "
             "from scratch (--weights none)."
         )
-    folder = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
-    start_lines = _start_lines(transferred, first)
-    for line in (*own.found, *(f"note: {w}" for w in own.warnings), *start_lines):
-        tell(line)
+    directory = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
+    tell = functools.partial(print, file=sys.stderr, flush=True) if progress else _print_nothing
+    tell("\n".join([str(user), *_start_lines(transferred, first)]))
+    warnings = list(user.warnings)
     try:
-        begun = replace(first, left_out=own.left_out)
-        done = train_job(begun, folder, resume=resume, show=progress)
-        own.extras(folder, done.model)
+        done = train_job(first, directory, resume=resume, show=progress)
+        user.extras(directory, done.model)
         runs = {"from scratch" if transferred is None else "fine-tuned": done}
         if transferred is not None and scratch:
             changes.pop("learning_rate", None)  # it was chosen for trained weights
-            second, trouble = _from_scratch(job(None)[0], folder, resume, progress, tell)
-            runs |= second
-            own = replace(own, warnings=(*own.warnings, *trouble))
+            tell("the same model from scratch, for the comparison")
+            try:
+                runs["from scratch"] = train_job(
+                    job(None)[0], directory / SCRATCH, resume=resume or True, show=progress
+                )
+            except Diverged as error:  # what was asked for is trained
+                warnings.append(f"from scratch is not in the comparison: {first_line(error)}")
+                tell(f"note: {warnings[-1]}")
     except Interrupted as stop:
-        again = str(stop).replace(str(folder / SCRATCH), str(folder))
+        again = str(stop).replace(str(directory / SCRATCH), str(directory))
         raise Interrupted(again) from None
-    naive = registry.task_of(first.entry).baselines(own.data.train, own.data)
+    baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
     measure = metric(done.metrics["metric"])
-    rows = compare(measure, runs, naive)
-    # Pictures are compared with a floor, which nothing drawn gets below.
-    said = "" if first.entry.task == "generation" else verdict(rows, measure)
-    write_comparison(folder, rows, done)
-    card.write(folder, own, rows, said, done, transferred)
-    use = card.use(own, done)
-    return FineTuned(done, rows, own.found, own.warnings, own.left_out, use, said)
+    rows = compare(measure, runs, baselines)
+    tuned = FineTuned(
+        **vars(done),
+        data=user,
+        comparison=rows,
+        warnings=tuple(warnings),
+        use=card.use(user, done),
+        verdict=verdict(rows, measure),
+    )
+    write_comparison(directory, rows, done)
+    card.write(tuned, transferred)
+    return tuned
 
 
-def _from_scratch(
-    job: Job, folder: Path, resume: run.Resume, show: bool, tell: Callable[[str], Any]
-) -> tuple[dict[str, Run], list[str]]:
-    """The same model from scratch, by name; or none and why: what was asked for is trained."""
-    tell("the same model from scratch, for the comparison")
-    try:
-        return {
-            "from scratch": train_job(job, folder / SCRATCH, resume=resume or True, show=show)
-        }, []
-    except Diverged as trouble:
-        missing = f"from scratch is not in the comparison: {first_line(trouble)}"
-        tell(f"note: {missing}")
-        return {}, [missing]
-
-
-def _refuse_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:
-    """Raise KerazooError for wishes about the new last layer where there will be none."""
+def _reject_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:
+    """Raise KerazooError for options of the new last layer where there is none."""
     heads = [*(["freeze"] if freeze else []), *(k for k in settings if k.startswith("head_"))]
     if not heads:
         return
     if source is None:
-        raise KerazooError(f"{heads[0]}: there are no trained layers that a new one is put upon.")
-    if registry.task_of(source).name == "generation":
-        raise KerazooError(f"{heads[0]}: a generator of pictures has no new last layer.")
+        raise KerazooError(f"{heads[0]} needs trained weights to start from; there are none.")
+    if not registry.task_of(source).has_targets:
+        raise KerazooError(f"{heads[0]}: {source.model} has no last layer to train alone.")
 
 
-def _refuse_folder(out: str | Path | None, resume: run.Resume, data: Any) -> None:
-    """Raise KerazooError for a run folder that is in use, or lies among the user's pictures."""
+def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> None:
+    """Raise KerazooError for a run directory that is in use, or lies among the user's images."""
     if resume and out is None:
-        raise KerazooError("resume needs the run folder: give --out DIR (out=...).")
+        raise KerazooError("resume needs the run directory: give --out DIR (out=...).")
     if out is not None and not resume:
         run.refuse_used(Path(out))
     out = out if out is not None else run.RUNS
@@ -293,31 +196,20 @@ def _refuse_folder(out: str | Path | None, resume: run.Resume, data: Any) -> Non
         return
     if Path(out).resolve().is_relative_to(Path(data).resolve()):
         raise KerazooError(
-            f"the run folder {os.fspath(out)} lies in the data folder {os.fspath(data)}, where its "
-            "pictures would count as data; give --out another folder."
+            f"the run directory {os.fspath(out)} lies in the data directory {os.fspath(data)}, "
+            "where its plots would count as data; give --out another directory."
         )
 
 
-def _of_python(wish: Any) -> Any:
-    """A wish as the run folder can remember it: no number of NumPy's, and tuples for lists."""
-    wish = building.of_python(wish)
-    return tuple(wish) if isinstance(wish, list) else wish
-
-
-def _absolute(data: Any) -> str | None:
-    """A path as ``evaluate`` and ``export`` find it again from any folder; None of other data."""
-    return os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
-
-
-def nearest_entry(model: Model, own: Own) -> Entry:
+def nearest_entry(model: Model, user: UserData) -> Entry:
     """The entry whose recipe and options suit the data, where no weights are taken over."""
-    same = [e for e in model.entries.values() if registry.task_of(e).name == own.data.info.task]
+    same = [e for e in model.entries.values() if registry.task_of(e).name == user.data.info.task]
     return (same or [model.main])[0]
 
 
-def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> Recipe:
+def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool) -> Recipe:
     """The recipe of a training from scratch: the entry's own, sized to the data."""
-    info, n, kind = own.data.info, len(own.data.train), own.treatment["kind"]
+    info, n, kind = user.data.info, len(user.data.train), user.kind
     batch = min(base.recipe.batch_size, SMALL_BATCH) if n <= SMALL else base.recipe.batch_size
     recipe = base.recipe.replace(
         train_on="train",
@@ -325,9 +217,9 @@ def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> R
         batch_size=batch,
         epochs=min(MOST[kind], max(FEWEST, round(SEEN[kind] / n))),
         balance=balance,
-        lookback=own.treatment.get("lookback"),
+        lookback=getattr(user.reading, "lookback", None),
     )
-    if kind == "rows" and recipe.optimizer == "adam":
+    if kind == "table" and recipe.optimizer == "adam":
         recipe = recipe.replace(optimizer="adamw", weight_decay=min(MOST_DECAY, DECAY / n))
     if not augment or not is_picture(info.input_shape):
         recipe = recipe.replace(
@@ -337,10 +229,10 @@ def starting_recipe(base: Entry, own: Own, *, augment: bool, balance: bool) -> R
 
 
 def finetuning_recipe(
-    plain: Recipe, changes: Mapping[str, Any], *, freeze: bool, generation: bool
+    plain: Recipe, changes: Mapping[str, Any], *, freeze: bool, head: bool
 ) -> Recipe:
     """The same with the head first, then everything at a lower rate."""
-    if generation:  # there is no head, and both nets must keep pace
+    if not head:  # both networks must keep pace
         return plain.replace(**changes)
     recipe = plain.replace(
         learning_rate=LOWER * plain.learning_rate, head_learning_rate=plain.learning_rate
@@ -358,25 +250,25 @@ def prepare_job(
     model: Model,
     base: Entry,
     source: Entry | None,
-    own: Own,
+    user: UserData,
     plain: Recipe,
     changes: Mapping[str, Any],
     freeze: bool,
     seed: int,
-    about: Mapping[str, Any],
 ) -> tuple[Job, Transfer | None]:
     """The training from trained weights, or from scratch where ``source`` is None."""
-    info = own.data.info
+    info = user.data.info
     entry = Entry(dataset=info.name, recipe=plain, task=info.task, model=model.name)
     recipe = plain.replace(**{k: v for k, v in changes.items() if not k.startswith("head_")})
     keras.utils.set_random_seed(seed)
+    task = registry.task_of(entry)
     options = {
-        **registry.task_of(entry).factory_options(info, recipe),
+        **task.factory_options(info, recipe),
         **base.options,
-        **own.options,  # what the data says goes before what the entry has
+        **user.factory_options,  # what the data says goes before what the entry has
     }
     options = {k: v for k, v in options.items() if k in building.options_of(model)}
-    if info.task == "classification" and "classes" not in building.options_of(model):
+    if task.has_classes and "classes" not in building.options_of(model):
         raise KerazooError(
             f"{model.name} predicts numbers, but {info.name} holds classes. Take a model of "
             "classes, such as mlp; or --task regression, if they are numbers."
@@ -385,24 +277,42 @@ def prepare_job(
     head: tuple[str, ...] = ()
     transferred = None
     if source is not None:
-        new_classes = info.task == "classification" and not same_labels(source, info.labels)
+        new_classes = task.has_classes and not same_labels(source, info.labels)
         transferred = transfer(net, source, but=last_layer(net) if new_classes else ())
-        recipe = finetuning_recipe(
-            plain, changes, freeze=freeze, generation=info.task == "generation"
-        )
+        recipe = finetuning_recipe(plain, changes, freeze=freeze, head=task.has_targets)
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
-    start = None if transferred is None else {"entry": transferred.source, "head": list(head)}
     job = Job(
         entry=entry,
         recipe=recipe,
-        data=own.data,
+        data=user.data,
         model=net,
         seed=seed,
         head=head,
-        delivered=own.delivered,
-        about={"own": {**about, "model": model.name, "options": _plain(options)}, "start": start},
+        delivered=user.serving_model,
+        left_out=user.skipped,
+        about={
+            "own": _about(user) | {"model": model.name, "options": _plain(options)},
+            "start": transferred and {"entry": transferred.source, "head": list(head)},
+        },
     )
     return job, transferred
+
+
+def _about(user: UserData) -> dict[str, Any]:
+    """What ``config.json`` keeps of user data, to read it, or new inputs, alike."""
+    paths = [_absolute(source) for source in user.source]
+    return {
+        "path": paths[0] if len(paths) == 1 else None,
+        "test": None if user.test is None else _absolute(user.test) or IN_CODE,
+        "reader": user.reader.__name__,
+        "asked": dict(user.options),
+        "treatment": as_json(user.kind, user.reading),
+    }
+
+
+def _absolute(data: Any) -> str | None:
+    """The absolute path, which is found again from any directory; None of other data."""
+    return os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -431,9 +341,5 @@ def _layers(transferred: Transfer) -> str:
     return "1 layer" if n == 1 else f"{n} layers"
 
 
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _say_nothing(line: str) -> None:
+def _print_nothing(text: str) -> None:
     pass

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from kerazoo import __version__, registry
 from kerazoo._files import write_text
-from kerazoo.finetuning.compare import Compared, shown_name
-from kerazoo.finetuning.readers.user_data import Own
+from kerazoo.finetuning.compare import FineTuned, shown_name
+from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.finetuning.transfer import Transfer
 from kerazoo.metrics import duration, metric
 from kerazoo.training.run_directory import Run
@@ -18,59 +17,51 @@ from kerazoo.training.run_directory import Run
 FILE_NAME = "card.md"
 
 
-def write(
-    folder: Path,
-    own: Own,
-    rows: Sequence[Compared],
-    verdict: str,
-    done: Run,
-    transferred: Transfer | None,
-) -> None:
-    """Write ``card.md`` into the run folder, in Markdown."""
+def write(done: FineTuned, transferred: Transfer | None) -> None:
+    """Write ``card.md`` to the run directory, in Markdown."""
     model = registry.get_model(done.entry.partition("@")[0])
+    verdict = done.verdict
     parts = [
         f"# {done.entry}",
-        f"{model.summary} Trained with kerazoo {__version__} on data of the user's own.",
+        f"{model.summary} Trained with kerazoo {__version__} on user data.",
         "## Result",
-        _result(rows, done),
+        _result(done),
         *([verdict[0].upper() + verdict[1:]] if verdict else []),
         "## Data",
-        _items([*own.found, *own.warnings]),
+        _items([*done.data.report, *done.warnings]),
         "## Training",
         _training(done, transferred),
-        "## Pictures",
+        "## Plots",
         "\n".join(f"![{p.stem.replace('_', ' ')}]({p.name})" for p in done.pictures) or "None.",
         "## Use",
-        f"```bash\n{use(own, done)}\n```",
-        _takes(own),
+        f"```bash\n{done.use}\n```",
+        _takes(done.data),
         "## Limits",
-        _limits(own, done),
+        _limits(done),
         "## Citation",
         f"```bibtex\n{model.citation}\n```",
     ]
-    write_text(folder / FILE_NAME, "\n\n".join(parts) + "\n")
+    write_text(done.path / FILE_NAME, "\n\n".join(parts) + "\n")
 
 
-def use(own: Own, done: Run) -> str:
+def use(data: UserData, done: Run) -> str:
     """A command to paste."""
-    examples = {
-        "pictures": "photo.jpg",
-        "text": '"some text"',
-        "rows": "new.csv --out predictions.csv",
-        "series": "new.csv --out forecast.csv",
-    }
-    kind = own.treatment["kind"]
     path = shlex.quote(os.fspath(done.path))
-    if own.data.info.task == "generation":
-        return f"kerazoo sample {path} --n 64 --out samples.png"
-    return f"kerazoo predict {path} {examples[kind]}"
+    return {
+        "images": f"kerazoo predict {path} photo.jpg",
+        "unlabeled_images": f"kerazoo sample {path} --n 64 --out samples.png",
+        "texts": f'kerazoo predict {path} "some text"',
+        "table": f"kerazoo predict {path} new.csv --out predictions.csv",
+        "series": f"kerazoo predict {path} new.csv --out forecast.csv",
+    }[data.kind]
 
 
 def _items(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _result(rows: Sequence[Compared], done: Run) -> str:
+def _result(done: FineTuned) -> str:
+    rows = done.comparison
     measure = metric(done.metrics["metric"])
     lines = [
         f"{measure.title} {measure.arrow} on {done.metrics['examples']:,} test examples, read "
@@ -85,7 +76,7 @@ def _result(rows: Sequence[Compared], done: Run) -> str:
     return "\n".join(lines)
 
 
-def _training(done: Run, transferred: Transfer | None) -> str:
+def _training(done: FineTuned, transferred: Transfer | None) -> str:
     recipe = done.recipe
     if transferred is None:
         start = "Started from fresh weights."
@@ -100,36 +91,36 @@ def _training(done: Run, transferred: Transfer | None) -> str:
     return f"{start}\n\nSeed {done.seed}, {duration(done.seconds)}. Recipe: {fields}."
 
 
-def _takes(own: Own) -> str:
-    info, opens = own.data.info, "opens in plain Keras, in safe mode, without kerazoo"
-    if info.task == "generation":
-        return (
-            f"`generator.keras` and `discriminator.keras` {opens}: the one makes pictures, 0 to "
-            "255, of latents drawn from a standard normal distribution, the other judges them."
-        )
-    shape = " × ".join(map(str, info.input_shape))
+def _takes(data: UserData) -> str:
+    shape = " × ".join(map(str, data.data.info.input_shape))
     takes = {
-        "pictures": f"raw pixels, 0 to 255, n × {shape}",
-        "text": f"token ids, n × {shape}; `model_strings.keras` takes strings, under TensorFlow",
-        "rows": "raw rows, a dictionary of columns (NaN or an empty string is a missing value)",
+        "images": f"raw pixels, 0 to 255, n × {shape}",
+        "unlabeled_images": "latents from a standard normal distribution, and gives images, 0 to "
+        "255; `discriminator.keras` takes images",
+        "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings, under TensorFlow",
+        "table": "raw rows, a dictionary of columns (NaN or an empty string is a missing value)",
         "series": f"windows in natural units, n × {shape}, and forecasts in natural units",
-    }[own.treatment["kind"]]
-    labels = " `labels.json` names its outputs in order." if info.labels else ""
-    return f"`model.keras` {opens}: it takes {takes}.{labels}"
+    }[data.kind]
+    name = "generator.keras" if data.kind == "unlabeled_images" else "model.keras"
+    labels = " `labels.json` names its outputs in order." if data.data.info.labels else ""
+    return (
+        f"`{name}` opens in plain Keras, in safe mode, without kerazoo: it takes {takes}.{labels}"
+    )
 
 
-def _limits(own: Own, done: Run) -> str:
+def _limits(done: FineTuned) -> str:
+    data = done.data.data
     lines = [
-        f"One run, seed {done.seed}: another seed gives another figure.",
-        "Measured on the test data that was given; data from elsewhere differs."
-        if own.test_given
-        else "Measured on examples from the same source as those of training; others differ.",
+        f"One run, seed {done.seed}: another seed gives another result.",
+        "Evaluated on the test data that was given; data from elsewhere differs."
+        if done.data.test is not None
+        else "Evaluated on examples from the same source as those of training; others differ.",
     ]
-    if len(own.data.test) < 200:
+    if len(data.test) < 200:
         lines.append(
-            f"The test split has {len(own.data.test)} examples only; the standard error above is "
-            "large for that reason."
+            f"The test split has {len(data.test)} examples only; the standard error above is large "
+            "for that reason."
         )
-    if own.data.info.labels and own.data.info.task == "classification":
+    if data.info.labels:
         lines.append("It always answers with one of its classes, also for something else.")
     return _items(lines)

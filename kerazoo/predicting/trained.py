@@ -13,8 +13,8 @@ from kerazoo import building, registry
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers.reading import reread
-from kerazoo.finetuning.readers.user_data import Own, inner_model
+from kerazoo.finetuning.readers.choose import reread
+from kerazoo.finetuning.readers.user_data import UserData, inner_model
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
@@ -90,7 +90,7 @@ class Trained:
         return _text.read_vocabulary(path) if path else None
 
     @cached_property
-    def user_data(self) -> Own | None:
+    def user_data(self) -> UserData | None:
         """The user's data of a fine-tuning, read again; None for other data.
 
         Raises:

@@ -91,12 +91,14 @@ class Task:
         metrics: metrics that a dataset may choose as its main one; the first is the default.
         needs: attributes of a dataset that must not be empty, with their meaning.
         has_classes: each example belongs to one of ``labels``.
+        has_targets: the model's last layer predicts a target of each example.
     """
 
     name: str
     metrics: tuple[str, ...]
     needs: ClassVar[Mapping[str, str]] = {}
     has_classes = False
+    has_targets = True
 
     # Datasets and models
 

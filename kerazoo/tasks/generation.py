@@ -38,6 +38,7 @@ class Generation(Task):
 
     name = "generation"
     metrics = ("fd_pixels_pca64",)
+    has_targets = False
 
     def metric_of(self, entry: Entry) -> str:
         """Fréchet distance in the features of the entry's judge, or of the pixels."""

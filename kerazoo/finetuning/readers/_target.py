@@ -14,7 +14,7 @@ from kerazoo.finetuning.readers._csv import (
     is_missing,
     target_columns,
 )
-from kerazoo.finetuning.readers.user_data import Asked, listed
+from kerazoo.finetuning.readers.user_data import listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,9 @@ class Target:
     why: str
 
 
-def target_of(frame: pd.DataFrame, asked: Asked, where: str) -> Target:
+def target_of(
+    frame: pd.DataFrame, target: str | tuple[str, ...] | None, task: str | None, where: str
+) -> Target:
     """A class or numbers, told by what the target holds unless the user says.
 
     Raises:
@@ -53,16 +55,16 @@ def target_of(frame: pd.DataFrame, asked: Asked, where: str) -> Target:
     """
     import numpy as np
 
-    names = target_columns(frame, asked.target)
-    if asked.task is not None:
-        require_choice("task", asked.task, ("classification", "regression"))
-    if asked.task == "classification" and len(names) > 1:
+    names = target_columns(frame, target)
+    if task is not None:
+        require_choice("task", task, ("classification", "regression"))
+    if task == "classification" and len(names) > 1:
         raise KerazooError(f"classes are one target; {len(names)} are given.")
-    if len(names) > 1 or asked.task == "regression":
-        return _numbers(frame, names, where, "as asked" if asked.task else "several numbers")
+    if len(names) > 1 or task == "regression":
+        return _numbers(frame, names, where, "as asked" if task else "several numbers")
     name = names[0]
     values = frame[name]
-    if asked.task == "classification":
+    if task == "classification":
         return class_target(values, name, where, "as asked")
     numbers = as_numbers(values, f"{where}, column {name!r}")
     if numbers is None or str(values.dtype) == "bool":

@@ -1,22 +1,26 @@
-"""Arrays given in code: ``(x, y)`` of NumPy arrays, or a ``tf.data.Dataset`` of such pairs.
+"""Arrays ``(x, y)``, or a ``tf.data.Dataset`` of such pairs.
 
-Of pictures; those of rows and of texts become a DataFrame, which the readers of tables take.
+Images are read here; rows and texts become a DataFrame for the readers of tables.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, first_line
+from kerazoo.finetuning.readers.reading import ImageReading
+from kerazoo.finetuning.readers.table import from_table
+from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import (
-    Own,
+    LEAST,
+    UserData,
     as_data,
+    data_reader,
+    describe,
     digest,
     notes_on_classes,
     notes_on_copies,
-    own_dataset,
     shuffled_split,
     split_line,
     take,
@@ -26,50 +30,76 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-LEAST = 3  # examples of a class: one for each split
 TEXT, TARGET = "text", "y"  # columns of the DataFrame that arrays become; of rows also x1, x2, …
-# Of a tf.data.Dataset, which is held in memory; more may be endless. 100,000 elements of one
-# example take some 16 s to read.
+# Of a tf.data.Dataset, which is held in memory; more may be endless.
 MOST_BYTES = 8 * 2**30
-MOST_ELEMENTS = 1_000_000
-ELEMENT_BYTES = 500  # of Python's objects around the values
+MOST_EXAMPLES = 10_000_000
+BATCH = 1024
 
 
-def is_tensorflow_dataset(source: Any) -> bool:
-    """Whether something is a ``tf.data.Dataset``, without importing TensorFlow to find out."""
-    return any(c.__module__.startswith("tensorflow.") for c in type(source).__mro__) and hasattr(
-        source, "as_numpy_iterator"
-    )
+@data_reader
+def from_arrays(
+    x: Any,
+    y: Any = None,
+    *,
+    test: Any = None,
+    task: str | None = None,
+    vocabulary: str | None = None,
+) -> UserData:
+    """Read images, rows or texts given as arrays.
+
+    Args:
+        x: images of raw pixels from 0 to 255 ``(n, height, width)`` or ``(n, height, width, 1 or
+            3)``, rows ``(n, columns)`` or texts ``(n,)``; or, without ``y``, a batched or unbatched
+            ``tf.data.Dataset`` of pairs, whose examples are put into an order that does not
+            depend on its own.
+        y: labels ``(n,)``; of rows also numbers ``(n,)`` or ``(n, targets)``.
+        test: a pair ``(x, y)`` or a ``tf.data.Dataset`` to evaluate on; by default a fifth.
+        task: of rows, see :func:`kerazoo.from_table`.
+        vocabulary: of texts, see :func:`kerazoo.from_texts`.
+
+    Raises:
+        KerazooError: other shapes, pixels outside 0 to 255 or all within 0 to 1, NaN, fewer than
+            two classes, a class with fewer than three examples, an option of another kind of
+            arrays, or an endless ``tf.data.Dataset``.
+    """
+    x, y = pair_of(x if y is None else (x, y))
+    more = None if test is None else pair_of(test)
+    rows, texts = x.ndim == 2, x.ndim == 1
+    for name, value, goes in (("task", task, rows), ("vocabulary", vocabulary, texts)):
+        if value is not None and not goes:
+            raise KerazooError(f"{name} does not go with an x of shape {x.shape}.")
+    if not rows and not texts:
+        return _images(x, y, more)
+    frame = frame_from_arrays(x, y)
+    options: dict[str, Any] = {"target": targets_of(y)}
+    if more is not None:
+        options["test"] = frame_from_arrays(*more)
+    if texts:
+        return from_texts(frame, text=TEXT, vocabulary=vocabulary, **options)
+    return from_table(frame, task=task, **options)
 
 
 def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays ``(x, y)`` of a pair or of a ``tf.data.Dataset``, batched or not.
-
-    The examples of a ``tf.data.Dataset`` come in an order that follows from what they hold, so that
-    one which shuffles gives the same splits each time.
+    """The arrays ``(x, y)`` of a pair or of a ``tf.data.Dataset``.
 
     Strings are objects: an array of fixed width would be as wide as the longest everywhere.
 
     Raises:
-        KerazooError: it is neither, its elements are no pairs, the lengths or shapes differ, or it
-            does not end.
+        KerazooError: it is neither, or the lengths or shapes differ.
     """
-    shuffles = is_tensorflow_dataset(source)
-    if shuffles:
-        source = _examples_of(source)
+    if hasattr(source, "element_spec") and hasattr(source, "as_numpy_iterator"):
+        x, y = _examples_of(source)
+        order = sorted(range(len(x)), key=lambda i: (digest(x[i]), digest(y[i])))
+        return x[order], y[order]
     if not isinstance(source, (tuple, list)) or len(source) != 2:
         raise KerazooError(f"data is {type(source).__name__}; as arrays give a pair (x, y).")
-    x, y = (_array(part, name) for part, name in zip(source, "xy", strict=True))
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+    x, y = _array(source[0], "x"), _array(source[1], "y")
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or not len(x):
         raise KerazooError(
             f"x has shape {x.shape} and y {y.shape}; they need one row per example, as many in "
             "both."
         )
-    if len(x) == 0:
-        raise KerazooError("x and y are empty; give examples.")
-    if shuffles:
-        order = sorted(range(len(x)), key=lambda i: (digest(x[i]), digest(y[i])))
-        x, y = x[order], y[order]
     return x, y
 
 
@@ -85,54 +115,45 @@ def _array(values: Any, name: str) -> np.ndarray:
             f"{name} is a list of parts of different shapes; all examples need the same."
         ) from None
     if array.dtype.kind in "SO" and any(isinstance(v, bytes) for v in array.flat):
-        said = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in array.flat]
-        array = np.array(said, dtype=object).reshape(array.shape)
+        texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in array.flat]
+        array = np.array(texts, dtype=object).reshape(array.shape)
     return array.astype(object) if array.dtype.kind == "U" else array
 
 
-def _examples_of(source: Any) -> tuple[Any, Any]:
-    """All examples of a ``tf.data.Dataset``, which may be batched."""
+def _examples_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
+    """All examples of a ``tf.data.Dataset``.
+
+    It is batched if the shapes of x and y begin with the same size and one dimension is left for
+    an example of x; texts, which are strings, need none.
+    """
     import numpy as np
 
-    if int(source.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
-        raise KerazooError(
-            "the tf.data.Dataset repeats without end; leave out .repeat(), or .take(n) of it."
-        )
-    parts, size = [], 0
-    for part in source.as_numpy_iterator():
-        if not isinstance(part, tuple) or len(part) != 2 or any(isinstance(p, dict) for p in part):
-            raise KerazooError("the tf.data.Dataset must hold pairs (x, y) of arrays.")
-        parts.append(part)
-        size += ELEMENT_BYTES + sum(np.asarray(p).nbytes for p in part)
-        if size > MOST_BYTES or len(parts) > MOST_ELEMENTS:
-            raise KerazooError(
-                f"the tf.data.Dataset does not end within {MOST_ELEMENTS:,} elements or "
-                f"{MOST_BYTES / 2**30:g} GiB; .take(n) of it, or .batch(n) it."
-            )
-    if not parts:
-        raise KerazooError("the tf.data.Dataset is empty; give examples.")
-    if not _is_batched(source, parts):
-        return [p[0] for p in parts], [p[1] for p in parts]
+    spec = source.element_spec
+    if not isinstance(spec, tuple) or len(spec) != 2 or not all(hasattr(s, "shape") for s in spec):
+        raise KerazooError("the tf.data.Dataset must hold pairs (x, y) of arrays.")
+    x, y = spec
+    if x.shape.rank is None or y.shape.rank is None:
+        raise KerazooError("the tf.data.Dataset does not know its shapes; give output_signature=.")
+    text = x.dtype.name == "string"
+    batched = min(x.shape.rank + text - 1, y.shape.rank) > 0 and x.shape[0] == y.shape[0]
+    size, n, parts = 0, 0, []
     try:
-        return tuple(np.concatenate([p[i] for p in parts]) for i in (0, 1))  # type: ignore[return-value]
-    except ValueError:
-        raise KerazooError(
-            "the batches of the tf.data.Dataset differ in the shape of their examples; all "
-            "examples need the same."
-        ) from None
-
-
-def _is_batched(source: Any, parts: list[tuple[Any, Any]]) -> bool:
-    """Whether each element holds several examples, as many in x as in y."""
-    import numpy as np
-
-    if not all(np.ndim(x) and np.ndim(y) and len(x) == len(y) for x, y in parts):
-        return False
-    # An example of k values with k targets looks the same; its shape is known beforehand.
-    shapes = [getattr(spec, "shape", None) for spec in source.element_spec]
-    known = all(s is not None and s.rank is not None and s[0] is not None for s in shapes)
-    x = parts[0][0]
-    return not known or np.ndim(x) > 1 or x.dtype.kind in "SO"
+        for part in (source if batched else source.batch(BATCH)).as_numpy_iterator():
+            parts.append(part)
+            n += len(part[0])
+            size += sum(values.nbytes for values in part)
+            if size > MOST_BYTES or n > MOST_EXAMPLES:
+                raise KerazooError(
+                    f"the tf.data.Dataset holds more than {MOST_EXAMPLES:,} examples or "
+                    f"{MOST_BYTES / 2**30:g} GiB, or repeats without end; .take(n) of it."
+                )
+        if not parts:
+            raise KerazooError("the tf.data.Dataset is empty; give examples.")
+        return tuple(_array(np.concatenate([p[i] for p in parts]), "xy"[i]) for i in (0, 1))  # type: ignore[return-value]
+    except KerazooError:
+        raise
+    except Exception as error:  # TensorFlow's are known by name only
+        raise KerazooError(f"the tf.data.Dataset cannot be read: {first_line(error)}") from error
 
 
 def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
@@ -167,7 +188,7 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
 
 
 def row_names(n: int) -> list[str]:
-    """What the columns of rows without names are called: ``x1``, ``x2`` and so on."""
+    """Names of the columns of rows without names: ``x1``, ``x2`` and so on."""
     return [f"x{i}" for i in range(1, n + 1)]
 
 
@@ -178,59 +199,47 @@ def targets_of(y: np.ndarray) -> str | tuple[str, ...]:
     return tuple(f"{TARGET}{i}" for i in range(1, y.shape[1] + 1))
 
 
-def pictures_from_arrays(source: Any, test: Any = None) -> Own:
-    """Pictures ``(n, height, width)`` or ``(n, height, width, 1 or 3)`` and a label for each.
-
-    Args:
-        source: ``(x, y)`` or a ``tf.data.Dataset``; pixels from 0 to 255; labels whole numbers or
-            names.
-        test: likewise, the examples to measure on; by default a fifth of ``source``.
-
-    Raises:
-        KerazooError: other shapes, pixels outside 0 to 255 or all within 0 to 1, NaN, fewer than
-            two classes, or a class with fewer than three pictures.
-    """
+def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | None) -> UserData:
+    """Images and a label for each, which are whole numbers or names."""
     import numpy as np
 
-    x, y = pair_of(source)
-    x = _pixels(x)
-    names = _labels(y)
+    x, names = _pixels(x), _labels(y)
     labels, classes = np.unique(names, return_inverse=True)
-    _refuse_small_classes(labels, classes)
-    classes = classes.astype(np.int64)
+    _reject_small_classes(labels, classes)
     held_out = None
     if test is not None:
-        test_x, test_y = pair_of(test)
-        test_x, test_y = _pixels(test_x), _known(_labels(test_y), labels)
-        if test_x.shape[1:] != x.shape[1:]:
+        more, theirs = _pixels(test[0]), _labels(test[1])
+        if more.shape[1:] != x.shape[1:]:
             raise KerazooError(
-                f"the test pictures have shape {test_x.shape[1:]}, the others {x.shape[1:]}."
+                f"the test images have shape {more.shape[1:]}, the others {x.shape[1:]}."
             )
-        held_out = np.arange(len(x) + len(test_x)) >= len(x)
-        x, classes = np.concatenate([x, test_x]), np.concatenate([classes, test_y])
+        if new := set(theirs.tolist()) - set(labels.tolist()):
+            raise KerazooError(f"the test data has a class {new.pop()!r} that the others lack.")
+        held_out = np.arange(len(x) + len(more)) >= len(x)
+        x = np.concatenate([x, more])
+        classes = np.concatenate([classes, np.searchsorted(labels, theirs)])
+    classes = classes.astype(np.int64)
     splits = take(x, classes, shuffled_split(classes, stratify=True, held_out=held_out))
-    info = own_dataset(
+    info = describe(
         "arrays",
         "classification",
-        f"{len(x):,} pictures of {len(labels)} classes given as arrays",
+        f"{len(x):,} images of {len(labels)} classes given as arrays",
         input_shape=x.shape[1:],
         labels=tuple(map(str, labels)),
     )
     data = as_data(info, splits)
-    counts = Counter(labels[i] for i in splits["train"].y)
-    return Own(
+    counts = Counter(info.labels[i] for i in splits["train"].y)
+    height, width, channels = info.input_shape
+    return UserData(
+        kind="images",
         data=data,
-        warnings=(
-            *notes_on_classes({str(c): n for c, n in counts.items()}, "pictures"),
-            *notes_on_copies(data, "picture"),
-        ),
-        found=(
-            f"{len(x):,} pictures {x.shape[1]} × {x.shape[2]} × {x.shape[3]} of {len(labels)} "
-            "classes",
+        report=(
+            f"{len(x):,} images of {width} × {height} pixels, {channels} channel(s), in "
+            f"{len(labels)} classes",
             split_line(data, stratified=True, given=test is not None),
         ),
-        test_given=test is not None,
-        treatment={"kind": "pictures", "invert": "no"},
+        warnings=(*notes_on_classes(counts, "images"), *notes_on_copies(data, "image")),
+        reading=ImageReading(invert="no"),
     )
 
 
@@ -241,7 +250,7 @@ def _pixels(x: np.ndarray) -> np.ndarray:
     x = x[..., None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[-1] not in (1, 3):
         raise KerazooError(
-            f"x has shape {x.shape}; pictures have shape (n, height, width) or (n, height, width, "
+            f"x has shape {x.shape}; images have shape (n, height, width) or (n, height, width, "
             "1 or 3)."
         )
     if x.dtype == np.uint8:
@@ -261,44 +270,34 @@ def _pixels(x: np.ndarray) -> np.ndarray:
 
 def _labels(y: np.ndarray) -> np.ndarray:
     """One label per example, ``(n,)``: whole numbers or strings."""
+    import pandas as pd
+
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
         raise KerazooError(
-            f"y has shape {y.shape}; give one label per picture, (n,). Of one-hot rows take "
+            f"y has shape {y.shape}; give one label per image, (n,). Of one-hot rows take "
             "y.argmax(axis=1)."
         )
-    import numpy as np
-
-    gone = [v is None or (isinstance(v, float) and math.isnan(v)) for v in y.tolist()]
-    if any(gone):
-        raise KerazooError(f"y holds no label at place {gone.index(True)}; leave that one out.")
+    missing = pd.isna(y)
+    if missing.any():
+        raise KerazooError(f"y holds no label at place {missing.argmax()}; leave that one out.")
     if y.dtype.kind == "f":
-        if not np.isfinite(y).all() or not (y == y.round()).all():
+        if (y != y.round()).any():
             raise KerazooError("y holds numbers that are not whole; classes are whole or names.")
         y = y.astype("int64")
     return y.astype(str) if y.dtype.kind == "O" else y
 
 
-def _known(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    place = np.searchsorted(labels, y).clip(max=len(labels) - 1)
-    if (labels[place] != y).any():
-        new = y[labels[place] != y][0]
-        raise KerazooError(f"the test labels hold {str(new)!r}, which the training labels do not.")
-    return place.astype(np.int64)
-
-
-def _refuse_small_classes(labels: np.ndarray, classes: np.ndarray) -> None:
+def _reject_small_classes(labels: np.ndarray, classes: np.ndarray) -> None:
     import numpy as np
 
     if len(labels) < 2:
         raise KerazooError(f"all labels are {str(labels[0])!r}; it takes two classes or more.")
     counts = np.bincount(classes)
     if counts.min() < LEAST:
-        small = labels[int(counts.argmin())]
+        small = str(labels[int(counts.argmin())])
         raise KerazooError(
-            f"class {str(small)!r} has {counts.min()} example(s); it needs at least {LEAST}, one "
-            "for each split."
+            f"class {small!r} has {counts.min()} example(s); it needs at least {LEAST}, one for "
+            "each split."
         )

@@ -1,28 +1,33 @@
-"""A folder of pictures: a folder per class, or train/ and test/ folders of such folders."""
+"""A directory of images: a directory per class, perhaps in ``train/`` and ``test/``."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerazoo.datasets._images import INVERT, Invert, LoadedImage, read_image
-from kerazoo.errors import KerazooError, require_choice
+from kerazoo.errors import KerazooError, require_choice, require_whole
+from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
-    Own,
+    LEAST,
+    UserData,
     as_data,
+    data_reader,
+    describe,
     listed,
     name_of,
     notes_on_classes,
     notes_on_copies,
-    own_dataset,
     shuffled_split,
     sizes_line,
+    take,
 )
-from kerazoo.spec import Data, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,450 +37,414 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing"),
 }
-LEAST = 3  # pictures of a class: one for each split
-MANY = 1000  # pictures, from which on progress is shown
-SHOWN = 5  # files that cannot be read, named where there are more
+SPLITS = ("auto", "yes", "no")
+LEAST_UNLABELED = 100  # images
+LARGEST = 4096  # pixels a side
+USUAL = 224  # most pixels a side, where no size is given
+OFTEN = 1000  # images after which progress is shown
 
 
 @dataclass(frozen=True)
-class PictureFolder:
-    """The pictures of a folder, at one size.
+class ImageFile:
+    """An image file: the split that its directory names, or ``""``, and its class, or ``""``."""
+
+    path: Path
+    split: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The image files of a directory, and how it was understood.
+
+    Attributes:
+        files: in the order of split, class and name.
+        labels: names of the classes, sorted; empty for unlabeled images.
+        roots: the directory of each split; ``""`` names all where no directories name splits.
+        layout: how the directory was understood, in words.
+        others: number of files that are not read, by kind.
+    """
+
+    files: tuple[ImageFile, ...]
+    labels: tuple[str, ...]
+    roots: Mapping[str, Path]
+    layout: str
+    others: Counter[str]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images in memory, of one size.
 
     Attributes:
         x: uint8 ``(n, height, width, channels)``.
-        y: int64 ``(n,)``, indices of ``labels``; zeros where there are no classes.
-        labels: names of the classes, sorted.
-        split: of each picture: the split that its folder names, or ``""``.
+        files: the file of each.
         sizes: width and height of each file.
-        modes: how many files have each of Pillow's modes.
-        inverted: of how many pictures dark and light were exchanged.
-        problems: what could not be read, with its reason.
-        aside: what was not looked at, by kind: ``.heic files``, ``folders in a class``.
-        lost: which of that are pictures by their name, and why.
+        modes: number of files with each of Pillow's modes.
+        inverted: number of images that were inverted.
+        problems: files that cannot be read, and why.
     """
 
     x: np.ndarray
-    y: np.ndarray
-    labels: tuple[str, ...]
-    split: tuple[str, ...]
-    sizes: list[tuple[int, int]]
-    modes: dict[str, int]
-    inverted: int
+    files: list[ImageFile] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    modes: Counter[str] = field(default_factory=Counter)
+    inverted: int = 0
     problems: list[str] = field(default_factory=list)
-    aside: Counter[str] = field(default_factory=Counter)
-    lost: tuple[str, ...] = ()
 
 
-def classes_from_folder(
-    folder: Path,
-    shape: tuple[int, int, int],
+@data_reader
+def from_images(
+    path: str | os.PathLike[str],
     *,
-    light_on_dark: bool = False,
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
     invert: Invert = "auto",
-    tell: Callable[[str], Any] = print,
-) -> Own:
-    """Pictures by class, split and ready to train on.
+    light_on_dark: bool = False,
+    labels: bool = True,
+    splits: str = "auto",
+    progress: bool = False,
+) -> UserData:
+    """Read a directory of images with a directory per class, or of images without classes.
 
-    Without folders that name the splits, a fifth of each class is test and a tenth validation, by
-    a fixed seed. With ``train/`` and ``validation/`` only, ``validation/`` is what is measured at
-    the end; nothing is chosen on it, and a tenth of ``train/`` takes its place. With ``train/``
-    and ``test/`` only, that tenth is validation too.
+    ``train/``, ``validation/`` and ``test/`` may hold the directories of the classes. Where there
+    are none, a fifth of each class is test and a tenth validation, by a fixed seed. With ``train/``
+    and ``validation/`` only, ``validation/`` is the test split, as nothing is chosen on it, and a
+    tenth of ``train/`` is validation.
+
+    ``finetune`` reads the images again in the size, the channels and the light or dark background
+    that its model takes, where these are not given.
 
     Args:
-        folder: the folder; nothing in it is changed.
-        shape: ``(height, width, channels)`` that every picture is brought to.
-        light_on_dark: the model expects light strokes on a dark ground.
-        invert: see :func:`kerazoo.datasets._images.read_image`.
-        tell: is told how far a long reading is.
+        path: the directory; nothing in it is changed.
+        size: height and width that images are resized to, keeping their proportions; by default
+            those of the first image, up to 224.
+        channels: 1 for grayscale, 3 for color; by default those of the first image.
+        invert: ``"auto"`` inverts images with a light background for a model that expects
+            a dark one; or ``"yes"`` or ``"no"``.
+        light_on_dark: the model expects light strokes on a dark background.
+        labels: False takes all images without classes, to generate such images.
+        splits: ``"yes"`` if directories named ``train`` and so on are splits, ``"no"`` if they are
+            classes; ``"auto"`` decides by what they hold, or stops.
+        progress: show how far a long reading is, on standard error.
 
     Raises:
-        KerazooError: no folder, fewer than two classes, classes that differ between the splits,
-            a class with fewer than three readable pictures, or pictures one level too deep.
+        KerazooError: no directory, fewer than two classes, classes that differ between the splits,
+            a class with fewer than three readable images, images one level too deep, or
+            directories that may be splits or classes; fewer than 100 images without classes.
     """
+    directory = Path(path)
     require_choice("invert", invert, INVERT)
-    files, labels, aside = _files(folder)
-    read = _read(files, labels, shape, light_on_dark, invert, tell)
-    read = replace(read, aside=aside, lost=_lost(_in_classes(folder, labels)))
-    roots = _split_folders(folder) or {"": folder}
-    _refuse_small_classes(roots, read)
-    splits = _splits(read)
-    info = own_dataset(
-        name_of(folder),
-        "classification",
-        f"{len(read.x):,} pictures of {len(labels)} classes from {folder}",
-        input_shape=shape,
-        labels=labels,
-        source=str(folder),
-        light_on_dark=light_on_dark,
+    require_choice("splits", splits, SPLITS)
+    found = _directory(directory, labels, splits)
+    shape = _shape(found, size, channels)
+    images = _read(found.files, shape, light_on_dark, invert, progress)
+    skipped = _skipped_line(images, found)
+    _reject_few(found, images, directory, skipped)
+    of = [file.split for file in images.files]
+    classes = _classes(found, images)
+    data = as_data(
+        describe(
+            name_of(directory, "images"),
+            "classification" if labels else "generation",
+            f"{len(classes):,} images from {directory}",
+            input_shape=shape,
+            labels=found.labels,
+            source=str(directory),
+            light_on_dark=light_on_dark,
+        ),
+        take(images.x, classes, _indices(of, classes, stratify=labels)),
     )
-    data = as_data(info, splits)
-    return Own(
+    counts = Counter(file.label for file in images.files)
+    return UserData(
+        kind="images" if labels else "unlabeled_images",
         data=data,
-        found=_found(read, data, folder, roots),
-        warnings=_warnings(read, data),
-        left_out=(*read.problems, *read.lost),
-        treatment={"kind": "pictures", "invert": invert},
+        report=(
+            f"{directory}: {_number(images.files)}{_counts(counts)}",
+            found.layout,
+            f"sizes: {_range(w for w, _ in images.sizes)} wide, "
+            f"{_range(h for _, h in images.sizes)} high; modes: "
+            + ", ".join(f"{mode} {n:,}" for mode, n in sorted(images.modes.items())),
+            f"each is resized to {shape[1]} × {shape[0]} pixels, "
+            f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
+            *_inverted_line(images),
+            f"split: {sizes_line(data)} ({_split_words(of, found.roots, labels)})",
+        ),
+        warnings=(
+            *([skipped] if skipped else []),
+            *(notes_on_classes(counts, "images") if labels else []),
+            *notes_on_copies(data, "image"),
+        ),
+        skipped=tuple(images.problems),
+        reading=ImageReading(invert=invert if labels else "no"),
     )
 
 
-def pictures_from_folder(
-    folder: Path, shape: tuple[int, int, int], *, tell: Callable[[str], Any] = print
-) -> Own:
-    """All pictures of a folder and of the folders in it, without classes, to draw such pictures.
-
-    Folders ``train/``, ``validation/`` and ``test/`` are kept apart, as those of classes are.
-
-    Raises:
-        KerazooError: no folder, or fewer than 100 readable pictures.
-    """
-    _require_folder(folder)
-    everything = sorted(folder.rglob("*"))
-    found = [p for p in everything if _is_visible(p, folder) and _exists(p) and p.is_file()]
-    roots = _split_folders(folder, of_classes=False)
-    of = {root: split for split, root in roots.items()}
-    split_of = {p: of.get(folder / p.relative_to(folder).parts[0], "") for p in found}
-    files = [(split_of[p], 0, p) for p in found if _may_be_picture(p) and (split_of[p] or not of)]
-    aside = Counter(_kind(p) for p in found if not _may_be_picture(p))
-    aside["pictures outside the folders of the splits"] = sum(
-        _may_be_picture(p) for p in found if of and not split_of[p]
-    )
-    lost = _lost([p for p in everything if _is_visible(p.parent, folder)])
-    aside["hidden pictures and links to nothing"] = len(lost)
-    aside = +aside
-    read = replace(_read(files, ("picture",), shape, False, "no", tell), aside=aside, lost=lost)
-    if len(read.x) < 100:
-        raise KerazooError(
-            f"{folder} has {len(read.x)} readable pictures; to learn to draw them takes 100 or "
-            f"more. {_problem_line(read)}".strip()
-        )
-    for split, root in roots.items():
-        if split not in read.split:
-            raise KerazooError(f"{root} has no picture that can be read. {_problem_line(read)}")
-    splits = _splits(read, stratify=False)
-    info = own_dataset(
-        name_of(folder),
-        "generation",
-        f"{len(read.x):,} pictures from {folder}",
-        input_shape=shape,
-        source=str(folder),
-        metric="fd_pixels_pca64",
-    )
-    data = as_data(info, splits)
-    return Own(
-        data=data,
-        found=_found(read, data, folder, roots),
-        warnings=_warnings(read, data),
-        left_out=(*read.problems, *read.lost),
-        treatment={"kind": "pictures", "invert": "no"},
-    )
+def _directory(directory: Path, labels: bool, splits: str) -> Directory:
+    """The image files of a directory, from one walk through it."""
+    if not directory.is_dir():
+        there = "is a file" if directory.exists() else "does not exist"
+        raise KerazooError(f"{directory} {there}; give the directory of the images.")
+    paths, others, inner = _walk(directory)
+    below = [path.relative_to(directory).parts for path in paths]
+    top = sorted({parts[0] for parts in inner if parts})
+    roots, layout = _roots(directory, top, below, labels, splits)
+    of = {root.name: split for split, root in roots.items() if split}
+    depth = 2 if of else 1  # of the images of a class
+    names = sorted({parts[depth - 1] for parts in inner if len(parts) == depth and _in(parts, of)})
+    if labels:
+        _check_classes(directory, roots, names, inner, below)
+    files = []
+    for path, parts in zip(paths, below, strict=True):
+        if not _in(parts, of):
+            others["images outside the directories of the splits"] += 1
+        elif not labels:
+            files.append(ImageFile(path, of.get(parts[0], "")))
+        elif len(parts) == depth + 1:
+            files.append(ImageFile(path, of.get(parts[0], ""), parts[depth - 1]))
+        else:
+            others["images outside or below the directories of the classes"] += 1
+    order = {split: place for place, split in enumerate(roots)}
+    files.sort(key=lambda file: (order[file.split], file.label, file.path))
+    return Directory(tuple(files), tuple(names) if labels else (), roots, layout, others)
 
 
-def _require_folder(folder: Path) -> None:
-    if not folder.exists():
-        raise KerazooError(f"there is no folder {folder}.")
-    if not folder.is_dir():
-        raise KerazooError(f"{folder} is a file; give the folder that holds a folder per class.")
-
-
-def _is_visible(path: Path, root: Path) -> bool:
-    return not any(part.startswith(".") for part in path.relative_to(root).parts)
-
-
-def _may_be_picture(path: Path) -> bool:
+def _walk(directory: Path) -> tuple[list[Path], Counter[str], list[tuple[str, ...]]]:
+    """Image files, the numbers of other files by kind, and the parts of all directories."""
     from PIL import Image
 
-    return path.suffix.lower() in Image.registered_extensions()
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, sorted, without hidden names and links that lead nowhere."""
-    return [p for p in sorted(folder.iterdir()) if not p.name.startswith(".") and _exists(p)]
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a link that leads round in a circle
-        return False
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return [p for p in _entries(folder) if p.is_dir()]
-
-
-def _files(
-    folder: Path,
-) -> tuple[list[tuple[str, int, Path]], tuple[str, ...], Counter[str]]:
-    """(split, class, path) of every picture file, the classes, and what lies beside them."""
-    _require_folder(folder)
-    named = _split_folders(folder)
-    roots = named or {"": folder}
-    classes = {split: [c.name for c in _subfolders(root)] for split, root in roots.items()}
-    labels = tuple(sorted({name for names in classes.values() for name in names}))
-    if len(labels) < 2:
-        where = next(iter(roots.values()))
-        raise KerazooError(
-            f"{where} has {'one folder' if labels else 'no folder'} in it; a class is a folder of "
-            f"pictures, and it takes two or more: {where}/cat/…, {where}/dog/…"
-            + _one_deeper(where, labels)
-        )
-    for label in labels:
-        if not label.isprintable():
-            raise KerazooError(
-                f"{folder}: the name of the folder {label!r} cannot be written as text; rename it."
-            )
-    for split, names in classes.items():
-        missing = sorted(set(labels) - set(names))
-        if missing:
-            raise KerazooError(
-                f"{roots[split]} has no folder for the class "
-                f"{listed([repr(m) for m in missing])}, which another split has; each split needs "
-                "the same classes."
-            )
-    files = [
-        (split, number, path)
-        for split, root in roots.items()
-        for number, label in enumerate(labels)
-        for path in _pictures_of_class(root / label)
-    ]
-    pictures = {path for *_, path in files}
-    aside = Counter(
-        _kind(path)
-        for root in roots.values()
-        for label in labels
-        for path in (root / label).iterdir()
-        if path not in pictures and not _is_litter(path)
-    )
-    loose = [p for f in {folder, *roots.values()} for p in _entries(f) if not p.is_dir()]
-    aside["pictures outside the folders of the classes"] = sum(map(_may_be_picture, loose))
-    hidden = [p for root in roots.values() for p in root.glob(".*") if p.is_dir()]
-    aside["hidden folders of pictures"] = sum(map(_holds_pictures, hidden))
-    aside = +aside
-    return files, labels, aside
-
-
-def _holds_pictures(folder: Path) -> bool:
-    try:
-        return any(map(_may_be_picture, folder.iterdir()))
-    except OSError:  # it is the system's own
-        return False
-
-
-def _in_classes(folder: Path, labels: tuple[str, ...]) -> list[Path]:
-    roots = _split_folders(folder).values() or [folder]
-    return [p for root in roots for label in labels for p in sorted((root / label).iterdir())]
-
-
-def _lost(there: list[Path]) -> tuple[str, ...]:
-    """Which files are pictures by their name and cannot even be opened, and why."""
-    why = {True: "hidden: its name begins with a dot", False: "a link to nothing"}
-    return tuple(
-        f"{path} is {why[_exists(path)]}"
-        for path in there
-        if _may_be_picture(path) and not _is_litter(path)
-        if path.name.startswith(".") or not _exists(path)
-    )
-
-
-def _is_litter(path: Path) -> bool:
-    """Whether a system left a file there: of what is hidden only pictures may have been meant."""
-    return path.name.startswith(".") and (
-        path.name.startswith("._") or not _may_be_picture(path)  # ._x: macOS, about the file x
-    )
-
-
-def _one_deeper(folder: Path, labels: tuple[str, ...]) -> str:
-    """A hint where the classes seem to lie in the one folder that there is."""
-    inner = folder / labels[0] if labels else None
-    if inner is None or len(_subfolders(inner)) < 2:
-        return ""
-    return f" Do the classes lie in {inner}? Then give that folder."
-
-
-def _kind(path: Path) -> str:
-    if path.name.startswith("."):
-        return "hidden pictures"
-    if not _exists(path):
-        return "links that lead nowhere"
-    if path.is_dir():
-        return "folders in a class"
-    return f"{path.suffix.lower()} files" if path.suffix else "files without an ending"
-
-
-def _split_folders(folder: Path, *, of_classes: bool = True) -> dict[str, Path]:
-    """The folders that name splits, if there is one for training.
-
-    Args:
-        folder: that they lie in.
-        of_classes: they must hold folders. ``{train, truck}`` may be two classes: splits hold
-            folders, classes hold pictures.
-    """
-    found: dict[str, Path] = {}
-    for path in _subfolders(folder):
-        for split, names in SPLIT_NAMES.items():
-            if path.name.lower() in names:
-                if split in found:
-                    raise KerazooError(
-                        f"{folder} has both {found[split].name}/ and {path.name}/; keep one."
-                    )
-                found[split] = path
-    if "train" not in found:
-        return {}
-    if of_classes and not all(_subfolders(path) for path in found.values()):
-        return {}
-    return {split: found[split] for split in SPLIT_NAMES if split in found}
-
-
-def _pictures_of_class(folder: Path) -> Iterator[Path]:
-    entries = _entries(folder)
-    pictures = [p for p in entries if p.is_file() and _may_be_picture(p)]
-    if not pictures and any(p.is_dir() for p in entries):
-        raise KerazooError(
-            f"{folder} holds folders, but no pictures; pictures must lie directly in the folder of "
-            "their class. Is the data one level deeper? Then give that folder."
-        )
-    yield from pictures
-
-
-def _read(
-    files: list[tuple[str, int, Path]],
-    labels: tuple[str, ...],
-    shape: tuple[int, int, int],
-    light_on_dark: bool,
-    invert: Invert,
-    tell: Callable[[str], Any],
-) -> PictureFolder:
-    import numpy as np
-
-    def read(path: Path) -> LoadedImage | str:
-        try:
-            return read_image(path, shape, light_on_dark=light_on_dark, invert=invert)
-        except KerazooError as error:
-            return str(error).removesuffix(".")  # they are listed
-        except MemoryError:
-            return f"{path} is too large for this machine's memory"
-
-    x = np.empty((len(files), *shape), np.uint8)
-    kept: list[int] = []
-    sizes, modes, problems, inverted = [], Counter[str](), [], 0
-    with ThreadPoolExecutor() as pool:
-        for done, said in enumerate(pool.map(read, (path for *_, path in files)), start=1):
-            if isinstance(said, str):
-                problems.append(said)
+    known = Image.registered_extensions()
+    images, others, directories = [], Counter[str](), []
+    for root, inner, names in os.walk(directory, followlinks=True):
+        others["hidden directories"] += sum(d.startswith(".") for d in inner)
+        inner[:] = sorted(d for d in inner if not d.startswith(".") and not _leads_up(root, d))
+        directories.append(Path(root).relative_to(directory).parts)
+        for path in (Path(root, name) for name in sorted(names)):
+            suffix = path.suffix.lower()
+            if path.name.startswith("."):
+                others["hidden images"] += suffix in known and not path.name.startswith("._")
+            elif not path.is_file():
+                others["links to nothing"] += 1
+            elif suffix not in known:
+                others[f"{suffix} files" if suffix else "files without an ending"] += 1
             else:
-                x[len(kept)] = said.pixels
-                kept.append(done - 1)
-                sizes.append(said.size)
-                modes[said.mode] += 1
-                inverted += said.inverted
-            if done % MANY == 0:
-                tell(f"read {done:,} of {len(files):,} pictures")
-    y = np.array([files[i][1] for i in kept], dtype=np.int64)
-    split = tuple(files[i][0] for i in kept)
-    return PictureFolder(x[: len(kept)], y, labels, split, sizes, dict(modes), inverted, problems)
+                images.append(path)
+    return images, +others, directories
 
 
-def _refuse_small_classes(roots: Mapping[str, Path], read: PictureFolder) -> None:
-    """Raise KerazooError for a class of a split, or of all, with too few readable pictures."""
-    import numpy as np
+def _leads_up(root: str, name: str) -> bool:
+    """Whether a directory is a link to one that it lies in, where a walk would not end."""
+    path = os.path.join(root, name)
+    return os.path.islink(path) and Path(root).resolve().is_relative_to(Path(path).resolve())
 
-    of = np.array(read.split, dtype=str)
-    for split, where in roots.items():
-        counts = np.bincount(read.y[of == split], minlength=len(read.labels))
-        least = 1 if split in ("validation", "test") else LEAST
-        for label, count in zip(read.labels, counts, strict=True):
-            if count < least:
-                wanted = "one" if least == 1 else f"{least}, better 20 or more"
+
+def _in(parts: tuple[str, ...], of: Mapping[str, str]) -> bool:
+    """Whether a path lies in the directory of a split, if there are such directories."""
+    return not of or (len(parts) > 0 and parts[0] in of)
+
+
+def _roots(
+    directory: Path, top: list[str], images: list[tuple[str, ...]], labels: bool, splits: str
+) -> tuple[dict[str, Path], str]:
+    """The directory of each split, and in words how the directories were understood."""
+    named = {
+        name: split
+        for split, names in SPLIT_NAMES.items()
+        for name in top
+        if name.lower() in names and splits != "no"
+    }
+    plain = "a directory is a class" if labels else "all images, without classes"
+    if not named and splits != "yes":
+        return {"": directory}, plain
+    if splits != "yes" and labels:
+        flat = {name for name in named if any(p[0] == name and len(p) == 2 for p in images)}
+        nested = {name for name in named if any(p[0] == name and len(p) == 3 for p in images)}
+        others = [n for n in top if n not in named and any(p[0] == n for p in images)]
+        listing = " and ".join(f"{name}/" for name in named)
+        if others and not nested:
+            return {"": directory}, f"{plain}, also {listing}, which hold images directly"
+        if flat or others or "train" not in named.values():
+            raise KerazooError(
+                f"{directory}: {listing} may be splits or classes. Give --splits yes (splits=) if "
+                "they hold a directory per class, or --splits no if they are classes themselves."
+            )
+    elif "train" not in named.values() and splits != "yes":
+        return {"": directory}, plain
+    twice = [split for split, n in Counter(named.values()).items() if n > 1]
+    if twice or "train" not in named.values():
+        what = f"more than one directory for {twice[0]}" if twice else "no directory train/"
+        raise KerazooError(f"{directory} has {what}; it has {', '.join(top) or 'none'}.")
+    roots = {split: directory / name for name, split in named.items()}
+    inside = "those in them the classes" if labels else "images have no classes"
+    return roots, f"{', '.join(f'{root.name}/' for root in roots.values())} are splits, {inside}"
+
+
+def _check_classes(
+    directory: Path,
+    roots: Mapping[str, Path],
+    names: list[str],
+    inner: list[tuple[str, ...]],
+    images: list[tuple[str, ...]],
+) -> None:
+    """Raise KerazooError unless each split has the same two or more classes of images."""
+    where = next(iter(roots.values()))
+    parts = where.relative_to(directory).parts
+    deeper = [p for p in inner if len(p) == len(parts) + 2 and p[: len(parts)] == parts]
+    hint = f" Is the data one level deeper, in {where / deeper[0][-2]}?" if deeper else ""
+    if len(names) < 2:
+        raise KerazooError(
+            f"{where} has {len(names)} directories in it; a class is a directory of images, and it "
+            f"takes two or more: {where}/cat/…, {where}/dog/….{hint}"
+        )
+    for root in roots.values():
+        parts = root.relative_to(directory).parts
+        for name in names:
+            if not name.isprintable():
+                raise KerazooError(f"{root}: rename the directory {name!r}, which is no text.")
+            if (*parts, name) not in inner:
                 raise KerazooError(
-                    f"class {label!r} in {where} has {_pictures(int(count))} that can be read; it "
-                    f"needs at least {wanted}. {_problem_line(read)}".strip()
+                    f"{root} has no directory for the class {name!r}, which another split has; "
+                    "each split needs the same classes."
+                )
+            below = [len(p) - len(parts) for p in images if p[: len(parts) + 1] == (*parts, name)]
+            if below and min(below) > 2:
+                raise KerazooError(
+                    f"{root / name} holds no images, but directories that do; images must lie "
+                    f"directly in the directory of their class.{hint}"
                 )
 
 
-def _splits(read: PictureFolder, *, stratify: bool = True) -> dict[str, Split]:
-    """The splits that the folders name, or by the fixed seed."""
+def _shape(
+    found: Directory, size: int | tuple[int, int] | None, channels: int | None
+) -> tuple[int, int, int]:
+    """Height, width and channels, those of the first image where they are not given."""
+    from PIL import Image
+
+    if size is None or channels is None:
+        for file in found.files:
+            try:
+                with Image.open(file.path) as first:
+                    scale = min(1.0, USUAL / max(first.size))
+                    size = size or (round(first.height * scale), round(first.width * scale))
+                    channels = channels or (1 if first.mode[0] in "1LI" else 3)
+                    break
+            except Exception:
+                continue
+    sides = size if isinstance(size, (tuple, list)) else [1 if size is None else size] * 2
+    height, width = (require_whole("size", side, most=LARGEST) for side in sides)
+    if channels not in (1, 3, None):
+        raise KerazooError(f"channels is {channels!r}; give 1 or 3.")
+    return height, width, channels or 1
+
+
+def _read(
+    files: tuple[ImageFile, ...],
+    shape: tuple[int, int, int],
+    light_on_dark: bool,
+    invert: Invert,
+    progress: bool,
+) -> Images:
     import numpy as np
 
-    of = np.array(read.split)
-    there = set(read.split)
-    if there in ({""}, {"train"}):
-        indices = shuffled_split(read.y, stratify=stratify)
-    elif there == {"train", "validation", "test"}:
-        indices = {name: np.flatnonzero(of == name) for name in there}
-    else:
-        indices = shuffled_split(read.y, stratify=stratify, held_out=of != "train")
-    return {name: Split(read.x[i], read.y[i]) for name, i in indices.items()}
+    def read(file: ImageFile) -> LoadedImage | str:
+        try:
+            return read_image(file.path, shape, light_on_dark=light_on_dark, invert=invert)
+        except KerazooError as error:
+            return str(error).removesuffix(".")  # they are listed
+        except MemoryError:
+            return f"{file.path} is too large for this machine's memory"
+
+    x = np.empty((len(files), *shape), np.uint8)
+    kept: list[ImageFile] = []
+    sizes, modes, problems, inverted = [], Counter[str](), [], 0
+    with ThreadPoolExecutor() as pool:
+        for done, (file, image) in enumerate(zip(files, pool.map(read, files), strict=True), 1):
+            if isinstance(image, str):
+                problems.append(image)
+            else:
+                x[len(kept)] = image.pixels
+                kept.append(file)
+                sizes.append(image.size)
+                modes[image.mode] += 1
+                inverted += image.inverted
+            if progress and done % OFTEN == 0:
+                print(f"read {done:,} of {len(files):,} images", file=sys.stderr, flush=True)
+    return Images(x[: len(kept)], kept, sizes, modes, inverted, problems)
 
 
-def _found(
-    read: PictureFolder, data: Data, folder: Path, roots: Mapping[str, Path]
-) -> tuple[str, ...]:
+def _reject_few(found: Directory, images: Images, directory: Path, skipped: str) -> None:
+    """Raise KerazooError for a split, or a class of one, with too few readable images."""
+    if not found.labels and len(images.files) < LEAST_UNLABELED:
+        raise KerazooError(
+            f"{directory} has {_number(images.files)} that can be read; to generate such images "
+            f"takes {LEAST_UNLABELED} or more. {skipped}"
+        )
+    counts = Counter((file.split, file.label) for file in images.files)
+    for split, root in found.roots.items():
+        least = LEAST if found.labels and split in ("", "train") else 1
+        for label in found.labels or ("",):
+            if (count := counts[split, label]) < least:
+                raise KerazooError(
+                    f"{root / label} has {count} images that can be read; it needs at least "
+                    f"{least}. {skipped}"
+                )
+
+
+def _classes(found: Directory, images: Images) -> np.ndarray:
     import numpy as np
 
-    height, width, channels = data.info.input_shape
-    counts = np.bincount(read.y, minlength=len(read.labels))
-    each = [f"{label} {count:,}" for label, count in zip(read.labels, counts, strict=True)]
-    widths, heights = zip(*read.sizes, strict=True)
-    classes = f" of {len(each)} classes: {listed(each, 200)}" if len(each) > 1 else ""
-    lines = [
-        f"{folder}: {_pictures(len(read.x))}{classes}",
-        f"sizes: {_range(widths)} wide, {_range(heights)} high; kinds: "
-        + ", ".join(f"{mode} {n:,}" for mode, n in sorted(read.modes.items())),
-        f"each is brought to {width} × {height}, {'grey' if channels == 1 else 'colour'}, "
-        "proportions kept",
+    place = {label: i for i, label in enumerate(found.labels or ("",))}
+    return np.array([place[file.label] for file in images.files], dtype=np.int64)
+
+
+def _indices(of: list[str], classes: np.ndarray, stratify: bool) -> dict[str, np.ndarray]:
+    """The splits that the directories name, or by the fixed seed."""
+    import numpy as np
+
+    named, there = np.array(of), set(of)
+    if there == set(SPLIT_NAMES):
+        return {split: np.flatnonzero(named == split) for split in SPLIT_NAMES}
+    held_out = None if len(there) == 1 else named != "train"
+    return shuffled_split(classes, stratify=stratify, held_out=held_out)
+
+
+def _split_words(of: list[str], roots: Mapping[str, Path], labels: bool) -> str:
+    there = set(of)
+    if there == set(SPLIT_NAMES):
+        return "as the directories say"
+    if len(there) == 1:
+        return "by a fixed seed" + ", each class alike" * labels
+    held_out = roots[(there - {"train"}).pop()].name
+    return f"test is {held_out}/, validation a tenth of {roots['train'].name}/ by a fixed seed"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    each = [f"{label} {n:,}" for label, n in sorted(counts.items())]
+    return f" of {len(each)} classes: {listed(each, 200)}" if len(each) > 1 else ""
+
+
+def _inverted_line(images: Images) -> list[str]:
+    if not images.inverted:
+        return []
+    return [
+        f"{images.inverted:,} are inverted, as the model expects light strokes on a dark "
+        "background (--invert no leaves them as they are)"
     ]
-    if read.inverted:
-        lines.append(
-            f"dark and light exchanged in {read.inverted:,}, since the model knows light strokes "
-            "on a dark ground (--invert no: leave as it is)"
-        )
-    there = set(read.split)
-    if there == {""}:
-        how = "by a fixed seed" + ", each class alike" * (len(read.labels) > 1)
-    elif there == {"train", "validation", "test"}:
-        how = "as the folders say"
-    elif there == {"train"}:
-        how = f"of {roots['train'].name}/ by a fixed seed" + ", each class alike" * (
-            len(read.labels) > 1
-        )
-    else:
-        held_out = (there - {"train"}).pop()
-        test, train = roots[held_out].name, roots["train"].name
-        how = f"test is {test}/, validation a tenth of {train}/ by a fixed seed"
-    lines.append(f"split: {sizes_line(data)} ({how})")
-    return tuple(lines)
 
 
-def _warnings(read: PictureFolder, data: Data) -> tuple[str, ...]:
-    import numpy as np
-
-    lines = []
-    if read.problems or read.aside:
-        unnamed = len(read.problems) > SHOWN or read.lost
-        more = " (all of them: left_out.txt in the run folder)" if unnamed else ""
-        lines.append(_problem_line(read) + more)
-    counts = np.bincount(read.y, minlength=len(read.labels)).tolist()
-    lines += notes_on_classes(dict(zip(read.labels, counts, strict=True)), "pictures")
-    return (*lines, *notes_on_copies(data, "picture"))
+def _skipped_line(images: Images, found: Directory) -> str:
+    """The numbers of files that are skipped, by kind; empty if there are none."""
+    kinds = [f"{n:,} {kind}" for kind, n in found.others.most_common()]
+    if images.problems:
+        kinds.insert(0, f"{len(images.problems):,} unreadable: {listed(images.problems)}")
+    return f"skipped: {'; '.join(kinds)}" if kinds else ""
 
 
-def _problem_line(read: PictureFolder) -> str:
-    """What was left out and why; empty if nothing was."""
-    said = []
-    if read.problems:
-        n = len(read.problems)
-        files = "1 file cannot be read and is" if n == 1 else f"{n:,} files cannot be read and are"
-        said.append(f"{files} left out: {listed(read.problems, SHOWN)}")
-    if read.aside:
-        kinds = [f"{n:,} {kind}" for kind, n in read.aside.most_common()]
-        said.append(f"not looked at: {listed(kinds)}")
-    return "; ".join(said)
+def _number(files: list[ImageFile]) -> str:
+    return "1 image" if len(files) == 1 else f"{len(files):,} images"
 
 
-def _pictures(n: int) -> str:
-    return "1 picture" if n == 1 else f"{n:,} pictures"
-
-
-def _range(values: tuple[int, ...]) -> str:
+def _range(values: Iterable[int]) -> str:
+    values = list(values)
     low, high = min(values), max(values)
     return f"{low}" if low == high else f"{low} to {high}"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import fingerprint
@@ -21,13 +18,14 @@ from kerazoo.finetuning.readers._csv import (
     target_columns,
 )
 from kerazoo.finetuning.readers._dates import Times, times_of
+from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
-    Asked,
-    Own,
+    UserData,
+    data_reader,
+    describe,
     inner_model,
     listed,
     name_of,
-    own_dataset,
 )
 from kerazoo.spec import Data, Dataset, Windows
 
@@ -44,40 +42,55 @@ GAPS = ("refuse", "interpolate")
 FILL = "--gaps interpolate fills them by straight lines"
 
 
-def series_from(
-    source: Any, asked: Asked, segment: int | None = None, options: CsvOptions | None = None
-) -> Own:
-    """The columns to forecast, checked, split in time order, scaled on the training split.
+@data_reader
+def from_series(
+    source: Any,
+    *,
+    target: str | tuple[str, ...] | None = None,
+    horizon: int | None = None,
+    lookback: int | None = None,
+    time: str | None = None,
+    gaps: str = "refuse",
+    split: tuple[int, int, int] | None = None,
+    segment: int | None = None,
+    **csv: Any,
+) -> UserData:
+    """Read a series of values at regular times, to forecast the next ones.
 
     Every target is forecast from its own past. Of the steps, in order, 70 % are train, 10 %
-    validation and 20 % test, unless ``asked.split`` says otherwise.
+    validation and 20 % test, unless ``split`` says otherwise.
 
     Args:
         source: a CSV file or a DataFrame.
-        asked: how the user wants it to be read.
-        segment: the rows that the trained LSTM, which is to be the start, takes in one step; kept
-            where it divides the look-back, or that LSTM would not fit.
-        options: how the file is written.
+        target: the column, or columns, to forecast; needed.
+        horizon: steps to forecast; needed.
+        lookback: past steps that the model sees; by default as many as the series can afford.
+        time: the column of dates; by default the only one there is.
+        gaps: ``"refuse"`` or ``"interpolate"`` missing steps and values.
+        split: steps of train, validation and test, from the first on.
+        segment: steps that the LSTM takes at once; by default, or where it does not divide the
+            lookback, as follows from that. ``finetune`` takes that of the trained weights.
+        **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
     Raises:
         KerazooError: what ``read_table`` and ``times_of`` refuse; no target or horizon; a value
-            that is missing (unless ``asked.gaps`` is ``interpolate``) or no number; a constant
-            target; too short a series.
+            that is missing (unless ``gaps`` is ``interpolate``) or no number; a constant target;
+            too short a series.
     """
-    table = read_table(source, options, columns=1)
-    targets = target_columns(table.frame, asked.target)
-    if asked.horizon is None:
+    table = read_table(source, CsvOptions(**csv), columns=1)
+    targets = target_columns(table.frame, target)
+    if horizon is None:
         raise KerazooError("the horizon is missing: how many steps to forecast? (--horizon N)")
-    horizon = require_whole("the horizon", asked.horizon)
-    times = times_of(table.frame, asked.time, targets, table.where, table.options)
-    regular, notes = regular_values(table.frame, targets, times, asked.gaps, table.where)
-    sizes = _sizes(len(regular), asked.split, horizon, table.where)
-    lookback = _lookback(sizes["train"], horizon)
-    if asked.lookback is not None:
-        lookback = require_whole("the look-back", asked.lookback)
+    horizon = require_whole("the horizon", horizon)
+    times = times_of(table.frame, time, targets, table.where, table.options)
+    regular, notes = regular_values(table.frame, targets, times, gaps, table.where)
+    sizes = _sizes(len(regular), split, horizon, table.where)
+    if lookback is None:
+        lookback = _lookback(sizes["train"], horizon)
+    lookback = require_whole("the lookback", lookback)
     season = times.season if times else None
-    info = own_dataset(
-        name_of(Path(source)) if isinstance(source, (str, os.PathLike)) else "series",
+    info = describe(
+        name_of(source, "series"),
         "forecasting",
         f"{len(regular):,} steps of {listed(targets)} from {table.where}",
         input_shape=(lookback, len(targets)),
@@ -94,32 +107,31 @@ def series_from(
     data = _data(info, in_order(filled(regular, sizes).to_numpy(), sizes), table.where)
     assert data.series is not None
     mean, std = data.series.mean.tolist(), data.series.std.tolist()
-    return Own(
+    return UserData(
+        kind="series",
         data=data,
-        found=(
+        report=(
             *_found(times, data, sizes, table.where),
             *table.notes,
             *(times.notes if times else ()),
         ),
         warnings=(*notes, *_warnings(data, regular, sizes)),
-        treatment={
-            "kind": "series",
-            "targets": targets,
-            "time": times.column if times else None,
-            "step": times.step if times else "step",
-            "lookback": lookback,
-            "horizon": horizon,
-            "gaps": asked.gaps,
-            "csv": asdict(times.options if times else table.options),
-        },
-        options={
+        reading=SeriesReading(
+            targets=tuple(targets),
+            time=times.column if times else None,
+            step=times.step if times else "step",
+            lookback=lookback,
+            gaps=gaps,
+            csv=times.options if times else table.options,
+        ),
+        factory_options={
             "input_shape": (lookback, len(targets)),
             "segment": segment if segment and lookback % segment == 0 else _segment(lookback),
             "per_column": len(targets) > 1,
             "subtract_last": True,
         },
-        delivered=lambda core: in_natural_units(core, mean, std),
-        trained=inner_model,
+        serving_model=lambda core: in_natural_units(core, mean, std),
+        core_model=inner_model,
     )
 
 

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
 from kerazoo.finetuning.readers._csv import CsvOptions, Table, as_numbers, read_table, read_test
 from kerazoo.finetuning.readers._target import Target, rows_without_target, target_like, target_of
+from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
-    Asked,
-    Own,
+    UserData,
     as_data,
+    data_reader,
+    describe,
     inner_model,
     listed,
     name_of,
     notes_on_classes,
     notes_on_copies,
-    own_dataset,
     shuffled_split,
     split_line,
     take,
@@ -49,17 +48,23 @@ TAKEN = re.compile(
 )
 
 
-def table_from(
-    source: Any, asked: Asked, test: Any = None, options: CsvOptions | None = None
-) -> Own:
-    """Rows of a CSV file or DataFrame, encoded, split and ready to train on.
+@data_reader
+def from_table(
+    source: Any,
+    *,
+    target: str | tuple[str, ...] | None = None,
+    task: str | None = None,
+    test: Any = None,
+    **csv: Any,
+) -> UserData:
+    """Read the rows of a table to learn a class or numbers from.
 
     Args:
-        source: the file or DataFrame.
-        asked: ``.target`` names the columns to predict, ``.task`` says how.
-        test: likewise, the rows to measure on, of which nothing is learnt; by default a fifth of
-            ``source``.
-        options: how the file is written.
+        source: a CSV file or a DataFrame.
+        target: the column to predict; numbers may be several columns.
+        task: ``"classification"`` or ``"regression"``; by default decided by the target.
+        test: likewise, the rows to evaluate on; by default a fifth of ``source``.
+        **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
     Raises:
         KerazooError: what ``read_table`` refuses; no target, or one that
@@ -68,15 +73,15 @@ def table_from(
     """
     import numpy as np
 
-    table = read_table(source, options)
+    table = read_table(source, CsvOptions(**csv))
     frame, where = table.frame, table.where
-    target = target_of(frame, asked, where)
-    rows, y = frame[target.known], target.y[target.known]
+    learnt = target_of(frame, target, task, where)
+    rows, y = frame[learnt.known], learnt.y[learnt.known]
     if len(rows) < FEWEST_ROWS:
         raise KerazooError(
             f"{where} has {len(rows)} rows with a target; it takes {FEWEST_ROWS} or more."
         )
-    classes, names = bool(target.labels), list(target.names)
+    classes, names = bool(learnt.labels), list(learnt.names)
     indices = shuffled_split(
         y if classes else y[:, 0],
         stratify=classes,
@@ -89,48 +94,43 @@ def table_from(
         but = f" but {listed(left_out)}" if left_out else ": it has the target only"
         raise KerazooError(f"{where} has no column to learn from{but}.")
     splits = take(encode(inputs, columns, where), y, indices)
-    warnings = [*rows_without_target(frame, target), *warnings]
+    warnings = [*rows_without_target(frame, learnt), *warnings]
     found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}", *table.notes]
     if test is not None:
         more = read_test(test, table)
-        known, splits["test"] = _test_rows(more, columns, target)
+        known, splits["test"] = _test_rows(more, columns, learnt)
         found.append(f"{more.where}: {len(splits['test']):,} rows to test on")
         warnings += rows_without_target(more.frame, known)
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
     if not classes:
-        refuse_tiny(splits["train"].y, target.names, where)
-        regression.reject_constant(splits["test"].y, target.names, where)
-    info = own_dataset(
-        "table" if isinstance(source, type(frame)) else name_of(Path(source)),
+        refuse_tiny(splits["train"].y, learnt.names, where)
+        regression.reject_constant(splits["test"].y, learnt.names, where)
+    info = describe(
+        name_of(source, "table"),
         "classification" if classes else "regression",
         f"{len(rows):,} rows from {where}",
         input_shape=splits["train"].x.shape[1:],
-        labels=target.labels,
-        targets=() if classes else target.names,
+        labels=learnt.labels,
+        targets=() if classes else learnt.names,
         source=where,
     )
     data = as_data(info, splits)
     if classes:
-        warnings += notes_on_classes(Counter(target.labels[i] for i in y.tolist()), "rows")
-    return Own(
+        warnings += notes_on_classes(Counter(learnt.labels[i] for i in y.tolist()), "rows")
+    return UserData(
+        kind="table",
         data=data,
-        found=(
+        report=(
             *found,
-            f"target {listed(names)}: {target.why}",
+            f"target {listed(names)}: {learnt.why}",
             split_line(data, stratified=classes, given=test is not None),
         ),
         warnings=(*warnings, *notes_on_copies(data, "row")),
-        test_given=test is not None,
-        treatment={
-            "kind": "rows",
-            "targets": names,
-            "columns": [asdict(c) for c in columns],
-            "csv": asdict(table.options),
-        },
-        options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
-        delivered=lambda core: takes_rows(core, columns),
-        trained=inner_model,
+        reading=TableReading(targets=learnt.names, columns=tuple(columns), csv=table.options),
+        factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
+        serving_model=lambda core: takes_rows(core, columns),
+        core_model=inner_model,
     )
 
 

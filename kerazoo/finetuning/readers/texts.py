@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerazoo import registry
 from kerazoo._files import save_atomic, write_bytes
 from kerazoo._lazy import keras
-from kerazoo.datasets import _text as text
+from kerazoo.datasets import _text
 from kerazoo.datasets._cache import home
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import (
@@ -21,45 +21,51 @@ from kerazoo.finetuning.readers._csv import (
     read_test,
 )
 from kerazoo.finetuning.readers._target import class_target, target_like
+from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import (
-    Asked,
-    Own,
+    UserData,
     as_data,
+    data_reader,
+    describe,
     name_of,
     notes_on_classes,
     notes_on_copies,
-    own_dataset,
     shuffled_split,
     split_line,
     take,
 )
-from kerazoo.spec import Dataset, Split
+from kerazoo.spec import Split
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 LENGTH = 400  # tokens that a model of the zoo reads
-VOCABULARY = 20_000  # most token ids of a vocabulary of the user's own
+VOCABULARY = 20_000  # most token ids of a vocabulary made of the training texts
 LEAST_KNOWN = 0.5  # share of the words that the given vocabulary should know
 STRINGS = "model_strings.keras"
 
 
-def texts_from(
+@data_reader
+def from_texts(
     source: Any,
-    asked: Asked,
-    start: Dataset | None,
+    *,
+    text: str | None = None,
+    target: str | None = None,
     test: Any = None,
-    options: CsvOptions | None = None,
-) -> Own:
-    """Texts and classes of a CSV file or DataFrame, as token ids, split and ready to train on.
+    vocabulary: str | None = None,
+    **csv: Any,
+) -> UserData:
+    """Read texts and their classes from a table.
 
     Args:
-        source: the file or DataFrame.
-        asked: ``.text`` and ``.target`` name the columns.
-        start: the dataset whose vocabulary is used; without it one is made of the training texts.
-        test: likewise, the texts to measure on; by default a fifth of ``source``.
-        options: how the file is written.
+        source: a CSV file or a DataFrame.
+        text: the column of texts.
+        target: the column of classes.
+        test: likewise, the texts to evaluate on; by default a fifth of ``source``.
+        vocabulary: a dataset (``"imdb"``) whose vocabulary is used; by default one is made of the
+            training texts. ``finetune`` takes that of the trained weights.
+        **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
     Raises:
         KerazooError: what ``read_table`` refuses; no text or target
@@ -67,12 +73,12 @@ def texts_from(
     """
     import numpy as np
 
-    table = read_table(source, options)
+    table = read_table(source, CsvOptions(**csv))
     frame, where = table.frame, table.where
-    name = column(frame, asked.text, "the column of texts (--text)")
-    if isinstance(asked.target, tuple):
+    name = column(frame, text, "the column of texts (--text)")
+    if isinstance(target, tuple):
         raise KerazooError("texts have one target; give --target once.")
-    label = column(frame, asked.target, "the target (--target)")
+    label = column(frame, target, "the target (--target)")
     if label == name:
         raise KerazooError(f"text and target are both {name!r}; they must differ.")
     words = _with_words(frame[name])
@@ -82,68 +88,76 @@ def texts_from(
             "Is it the right column?"
         )
     # Of the rows with words only: a class of which none is left is none.
-    target = class_target(frame[label][words], label, where)
-    if target.known.sum() < words.sum() / 2:
+    classes = class_target(frame[label][words], label, where)
+    if classes.known.sum() < words.sum() / 2:
         raise KerazooError(
-            f"{where}: {int((~target.known).sum()):,} of {words.sum():,} texts have no {label!r}. "
+            f"{where}: {int((~classes.known).sum()):,} of {words.sum():,} texts have no {label!r}. "
             "Is it the right column?"
         )
-    y, texts = target.y[target.known], _texts(frame[name][words][target.known])
+    y, texts = classes.y[classes.known], _texts(frame[name][words][classes.known])
     indices = shuffled_split(
         y, stratify=True, held_out=None if test is None else np.zeros(len(y), bool)
     )
-    path = start.vocabulary if start is not None else None
+    if vocabulary is None:
+        path: Path | None = _vocabulary_of(texts[indices["train"]])
+    else:
+        path = registry.get_dataset(vocabulary).vocabulary
     if path is None:
-        path = _own_vocabulary(texts[indices["train"]])
-    tokens = text.read_vocabulary(path)
-    x = text.encode(texts, tokens, LENGTH)
+        raise KerazooError(f"dataset {vocabulary} has no vocabulary, as it holds no texts.")
+    tokens = _text.read_vocabulary(path)
+    x = _text.encode(texts, tokens, LENGTH)
     splits, left = take(x, y, indices), len(frame) - len(y)
     found = [
-        f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {target.why}",
+        f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {classes.why}",
         *table.notes,
     ]
     if test is not None:
         more = read_test(test, table)
         column(more.frame, name, f"the column of texts in {more.where}")
         rows = more.frame[_with_words(more.frame[name])]
-        theirs = target_like(target, rows, more.where)
+        theirs = target_like(classes, rows, more.where)
         if not theirs.known.any():
             raise KerazooError(f"{more.where}: no text of the test data has words and a class.")
-        ids = text.encode(_texts(rows[name][theirs.known]), tokens, LENGTH)
+        ids = _text.encode(_texts(rows[name][theirs.known]), tokens, LENGTH)
         splits["test"] = Split(ids, theirs.y[theirs.known])
         left += len(more.frame) - len(ids)
         found.append(f"{more.where}: {len(ids):,} texts to test on")
-    info = own_dataset(
-        "texts" if isinstance(source, type(frame)) else name_of(Path(source)),
+    info = describe(
+        name_of(source, "texts"),
         "classification",
         f"{len(y):,} texts from {where}",
         input_shape=(LENGTH,),
-        labels=target.labels,
+        labels=classes.labels,
         vocabulary=path,
-        fewest_words=int(text.known_words(splits["train"].x).min()),
+        fewest_words=int(_text.known_words(splits["train"].x).min()),
         source=where,
     )
     data = as_data(info, splits)
-    return Own(
+    known = float((x > _text.UNKNOWN).sum() / max(1, (x != _text.PADDING).sum()))
+    return UserData(
+        kind="texts",
         data=data,
-        found=(
+        report=(
             *found,
-            f"{_vocabulary_line(x, tokens, start)}; {text.KEPT} {LENGTH} words of a text are read",
+            f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
+            f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read",
             split_line(data, stratified=True, given=test is not None),
         ),
         warnings=(
-            *_warnings(x, left, start),
-            *notes_on_classes(Counter(target.labels[i] for i in y.tolist()), "texts"),
+            *([f"{left:,} rows have no text or no class and are left out"] if left else []),
+            *([_unknown_words(vocabulary, known)] if vocabulary and known < LEAST_KNOWN else []),
+            *notes_on_classes(Counter(classes.labels[i] for i in y.tolist()), "texts"),
             *notes_on_copies(data, "text"),
         ),
-        test_given=test is not None,
-        treatment={
-            "kind": "text",
-            "text": name,
-            "targets": [label],
-            "csv": asdict(table.options),
-        },
-        extras=lambda folder, model: write_strings(folder, model, tokens),
+        reading=TextReading(text=name, targets=(label,), csv=table.options),
+        extras=lambda directory, model: write_strings(directory, model, tokens),
+    )
+
+
+def _unknown_words(vocabulary: str, known: float) -> str:
+    return (
+        f"the vocabulary of {vocabulary} knows only {known:.0%} of the words; another language? "
+        "--weights none makes one of your texts"
     )
 
 
@@ -151,7 +165,7 @@ def _with_words(values: pd.Series) -> np.ndarray:
     """Which texts are there and hold a word, bool ``(n,)``."""
     import numpy as np
 
-    words = np.array([bool(text.tokens_of(str(t))) for t in values], dtype=bool)
+    words = np.array([bool(_text.tokens_of(str(t))) for t in values], dtype=bool)
     return words & ~is_missing(values)
 
 
@@ -159,9 +173,9 @@ def _texts(values: pd.Series) -> np.ndarray:
     return values.astype(str).to_numpy(dtype=object)
 
 
-def _own_vocabulary(texts: np.ndarray) -> Path:
+def _vocabulary_of(texts: np.ndarray) -> Path:
     """A vocabulary of the training texts, kept by its content so that a resumed run finds it."""
-    content = text.vocabulary_bytes(text.build_vocabulary(texts, VOCABULARY))
+    content = _text.vocabulary_bytes(_text.build_vocabulary(texts, VOCABULARY))
     path = home() / "vocabularies" / f"{hashlib.sha256(content).hexdigest()[:16]}.txt.xz"
     if not path.exists():
         write_bytes(path, content)
@@ -171,32 +185,10 @@ def _own_vocabulary(texts: np.ndarray) -> Path:
 def _lengths(texts: np.ndarray) -> str:
     import numpy as np
 
-    words = [len(text.tokens_of(t)) for t in texts]
+    words = [len(_text.tokens_of(t)) for t in texts]
     return (
         f"{min(words):,} to {max(words):,} words long, half of them up to {np.median(words):,.0f}"
     )
-
-
-def _known(x: np.ndarray) -> float:
-    """Share of the words that the vocabulary knows."""
-    return float((x > text.UNKNOWN).sum() / max(1, (x != text.PADDING).sum()))
-
-
-def _vocabulary_line(x: np.ndarray, tokens: tuple[str, ...], start: Dataset | None) -> str:
-    whose = "of the training texts" if start is None else f"of {start.name}"
-    return f"vocabulary {whose}: {len(tokens):,} words, {_known(x):.0%} of those in the texts"
-
-
-def _warnings(x: np.ndarray, left: int, start: Dataset | None) -> list[str]:
-    lines = []
-    if left:
-        lines.append(f"{left:,} rows have no text or no class and are left out")
-    if start is not None and _known(x) < LEAST_KNOWN:
-        lines.append(
-            f"the vocabulary of {start.name} knows only {_known(x):.0%} of the words; another "
-            "language? --weights none makes one of your texts"
-        )
-    return lines
 
 
 def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> None:

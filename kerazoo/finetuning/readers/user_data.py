@@ -1,112 +1,150 @@
-"""What reading a user's own data gives, and how it is split."""
+"""User data as the trainer takes it, and what all readers share."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from kerazoo import fingerprint, registry
+from kerazoo.building import of_python
 from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.spec import Data, Dataset, Split
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
-SPLIT_SEED = 0  # one split for every training seed, so that their figures compare
-IMBALANCED = 3  # times as many examples, from which on classes are said to differ in size
-TEST, VALIDATION = 0.2, 0.1  # of the examples, where the data does not come split
+    from kerazoo.finetuning.readers.reading import Reading
+
+Kind = Literal["images", "unlabeled_images", "table", "series", "texts"]
+P = ParamSpec("P")
+
+SPLIT_SEED = 0  # one split for every training seed, so that their results compare
+IMBALANCED = 3  # ratio of class sizes from which on a warning is given
+TEST, VALIDATION = 0.2, 0.1  # shares of the examples, where the data is not split already
+LEAST = 3  # examples of a class: one for each split
+NOT_KEPT = ("test", "progress")  # arguments of readers that say nothing about how to read
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """How the user wants the data to be read; None leaves it to kerazoo.
-
-    Attributes:
-        target: of a table, text file or series: the column, or columns, to predict.
-        text: of a text file: the column that holds the texts.
-        time: of a series: the column that holds the dates.
-        horizon: of a series: how many steps to forecast.
-        lookback: of a series: how many past steps the model sees.
-        task: of a table: ``classification`` or ``regression``.
-        gaps: of a series: what to do about missing steps and values: ``refuse`` or
-            ``interpolate``.
-        split: of a series: how many steps are train, validation and test.
-        size: of pictures: the height and width that they are brought to.
-        invert: of pictures: exchange dark and light; ``auto``, ``yes`` or ``no``.
-    """
-
-    target: str | tuple[str, ...] | None = None
-    text: str | None = None
-    time: str | None = None
-    horizon: int | None = None
-    lookback: int | None = None
-    task: str | None = None
-    gaps: str = "refuse"
-    split: tuple[int, int, int] | None = None
-    size: int | None = None
-    invert: str = "auto"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Own:
-    """A user's data, as the trainer takes it, and what its owner should know.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class UserData:
+    """A user's data, read, split and ready to train on; ``print`` shows how it was read.
 
     Attributes:
+        kind: kind of data.
         data: the three splits and a description that is not in the registry.
-        found: what was found and how it is treated, a line each.
-        warnings: what may be wrong with it, a line each.
-        left_out: the files that cannot be read, and why.
-        treatment: what ``predict`` has to know to treat new inputs alike; JSON.
-        options: the factory's arguments that follow from the data beside the task's.
-        delivered: makes the model that is saved from the one that is trained.
-        trained: finds the one that was trained in the one that was saved.
-        test_given: the test split is what the user gave as such, not a part of the whole.
-        extras: writes what else belongs into the run folder, given that and the model.
+        report: what was found and how it was read, a line each.
+        warnings: what may be wrong with the data, a line each.
+        skipped: files that cannot be read, and why.
+        reading: what ``predict`` must know to treat new inputs alike.
+        factory_options: the model's options that follow from the data besides the task's.
+        serving_model: makes the model that is saved from the network that is trained.
+        core_model: finds the network that was trained in the model that was saved.
+        extras: writes further files to a run directory, given that and the trained network.
+        reader: the function that read the data.
+        source: its positional arguments.
+        test: the test data that was given, if any.
+        options: its other arguments, as JSON has them.
     """
 
+    kind: Kind
     data: Data
-    found: tuple[str, ...] = ()
+    report: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    treatment: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    reading: Reading
+    factory_options: Mapping[str, Any] = field(default_factory=dict)
+    serving_model: Callable[[keras.Model], keras.Model] = lambda model: model
+    core_model: Callable[[keras.Model], keras.Model] = lambda model: model
+    extras: Callable[[Path, keras.Model], None] = lambda directory, model: None
+    reader: Callable[..., UserData] = lambda *_, **__: NotImplemented
+    source: tuple[Any, ...] = ()
+    test: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    delivered: Callable[[keras.Model], keras.Model] = lambda model: model
-    trained: Callable[[keras.Model], keras.Model] = lambda model: model
-    test_given: bool = False
-    extras: Callable[[Path, keras.Model], None] = lambda folder, model: None
+
+    def __repr__(self) -> str:
+        return f"UserData({self.data.info.name!r}, {self.kind}: {sizes_line(self.data)})"
+
+    def __str__(self) -> str:
+        return "\n".join([*self.report, *(f"note: {line}" for line in self.warnings)])
+
+    def read_for(self, options: Mapping[str, Any]) -> UserData:
+        """The same data with the options that follow from a model, where none were given."""
+        known = options_of(self.reader)
+        more = {k: v for k, v in options.items() if k in known and k not in self.options}
+        if not more:
+            return self
+        given = {} if self.test is None else {"test": self.test}
+        return self.reader(*self.source, **given, **self.options, **more)
 
 
-def name_of(path: Path) -> str:
-    """What a dataset from a file or folder is called: its name, without what names cannot hold."""
-    stem = path.resolve().stem
-    name = "".join(c if c.isalnum() else "_" for c in stem).strip("_")
-    return name or "own_data"
+READERS: dict[str, Callable[..., UserData]] = {}
 
 
-def own_dataset(name: str, task: str, summary: str, **facts: Any) -> Dataset:
+def data_reader(function: Callable[P, UserData]) -> Callable[P, UserData]:
+    """A reader whose result keeps its arguments, and whose unknown options are a KerazooError."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def read(*args: P.args, **options: P.kwargs) -> UserData:
+        unknown = [k for k in options if k not in {*options_of(function), *signature.parameters}]
+        if unknown:
+            others = [name for name, r in READERS.items() if unknown[0] in options_of(r)]
+            belongs = f" It is an option of {', '.join(others)}." if others else ""
+            raise KerazooError(f"{function.__name__} has no option {unknown[0]!r}.{belongs}")
+        try:
+            given = signature.bind(*args, **options)
+        except TypeError as error:
+            raise KerazooError(f"{function.__name__}: {error}.") from None
+        kept = {k: of_python(v) for k, v in given.kwargs.items()}
+        kept = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
+        test = given.kwargs.get("test")
+        data = function(*given.args, **(kept | ({} if test is None else {"test": test})))
+        kept = {k: v for k, v in kept.items() if k not in NOT_KEPT}
+        return replace(data, reader=read, source=given.args, test=test, options=kept)
+
+    READERS[function.__name__] = read
+    return read
+
+
+def options_of(read: Callable[..., Any]) -> list[str]:
+    """Names of the options that a reader has, those of CSV files included."""
+    parameters = inspect.signature(read).parameters.values()
+    names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        names += [f.name for f in dataclasses.fields(CsvOptions)]
+    return names
+
+
+def name_of(source: Any, default: str) -> str:
+    """Name of a dataset from a file or directory, or the default for data in memory."""
+    if not isinstance(source, (str, Path)):
+        return default
+    stem = Path(source).resolve().stem
+    return "".join(c if c.isalnum() else "_" for c in stem).strip("_") or default
+
+
+def describe(name: str, task: str, summary: str, **facts: Any) -> Dataset:
     """The description of a dataset that is in no registry."""
 
     def load() -> Mapping[str, Any]:
-        raise KerazooError(f"dataset {name!r} is a user's own; it is not in the registry.")
+        raise KerazooError(f"dataset {name!r} is user data; it is not in the registry.")
 
-    return Dataset(
-        name=name,
-        load=load,
-        task=task,
-        summary=summary,
-        **{
-            "labels": (),
-            "metric": registry.get_task(task).metrics[0],
-            "licence": "the user's own",
-            "source": "the user's own",
-            "offline": True,
-            **facts,
-        },
-    )
+    usual = {
+        "labels": (),
+        "metric": registry.get_task(task).metrics[0],
+        "licence": "the user's own",
+        "source": "the user's own",
+        "offline": True,
+    }
+    return Dataset(name=name, load=load, task=task, summary=summary, **{**usual, **facts})
 
 
 def as_data(info: Dataset, splits: Mapping[str, Split]) -> Data:
@@ -124,7 +162,7 @@ def shuffled_split(
     Args:
         y: the target of each example.
         stratify: keep the classes' shares in every split, with one of each class at least.
-        held_out: bool ``(n,)``: which examples are the test split; by default a fifth.
+        held_out: bool ``(n,)``: the examples of the test split; by default a fifth.
     """
     import numpy as np
 
@@ -154,14 +192,14 @@ def notes_on_classes(counts: Mapping[str, int], what: str) -> list[str]:
 
     Args:
         counts: examples of each class.
-        what: what an example is called, in the plural.
+        what: the name of an example, in the plural.
     """
     large, small = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if counts[large] < IMBALANCED * counts[small]:
         return []
     return [
         f"the classes differ in size: {large!r} has {counts[large] / counts[small]:.1f} times as "
-        f"many {what} as {small!r}; --balance weighs them alike"
+        f"many {what} as {small!r}; --balance gives all classes the same weight"
     ]
 
 
@@ -170,7 +208,7 @@ def notes_on_copies(data: Data, what: str) -> list[str]:
 
     Args:
         data: the splits.
-        what: what an example is called, in the singular.
+        what: the name of an example, in the singular.
     """
     known = {digest(example) for example in data.train.x}
     n = sum(digest(example) in known for example in data.test.x)
@@ -178,12 +216,12 @@ def notes_on_copies(data: Data, what: str) -> list[str]:
         return []
     return [
         f"{n:,} {what}{'s' * (n > 1)} of the test split occur{'s' * (n == 1)} in the training "
-        "split too; where they are copies, the test figure flatters"
+        "split too; where they are copies, the test result is too good"
     ]
 
 
 def digest(example: Any) -> bytes:
-    """What tells an example, an array or a text, from others, in 16 bytes: pictures are large."""
+    """16 bytes that tell an example, an array or a text, from others."""
     content = example.encode() if isinstance(example, str) else example.tobytes()
     return hashlib.blake2b(content, digest_size=16).digest()
 
@@ -194,7 +232,7 @@ def take(x: np.ndarray, y: np.ndarray, indices: Mapping[str, np.ndarray]) -> dic
 
 
 def sizes_line(data: Data) -> str:
-    """How many examples each split has."""
+    """Number of examples of each split."""
     parts = (("train", data.train), ("validation", data.validation), ("test", data.test))
     return ", ".join(f"{len(split):,} {name}" for name, split in parts)
 

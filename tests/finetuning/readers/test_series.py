@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
@@ -15,11 +16,10 @@ from kerazoo.datasets import _sources, etth1
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._dates import times_of
-from kerazoo.finetuning.readers.series import filled, in_natural_units, series_from
-from kerazoo.finetuning.readers.user_data import Asked, inner_model
+from kerazoo.finetuning.readers.series import filled, from_series, in_natural_units
+from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.predicting.tables import TablePredictor
 from kerazoo.predicting.trained import Trained
-from tests.conftest import real_data_missing
 
 
 def hours(n=400, **columns):
@@ -32,9 +32,8 @@ def hours(n=400, **columns):
     return pd.DataFrame({**plain, **columns})
 
 
-def read(source, options=None, **asked):
-    asked = {"target": "price", "horizon": 6, "lookback": 24, **asked}
-    return series_from(source, Asked(**asked), None, options)
+def read(source, **options):
+    return from_series(source, **{"target": "price", "horizon": 6, "lookback": 24, **options})
 
 
 def dates_of(rows, name=None, target="price", step=None, **options):
@@ -153,7 +152,7 @@ def test_ways_to_write_dates(freq, written, day_first):
     assert times.options.day_first is day_first
     iso = written.startswith("%Y-") and "Z" not in written
     assert any(repr(rows["when"][0]) in note for note in times.notes) != iso
-    assert read(rows).treatment["csv"]["day_first"] is day_first
+    assert read(rows).reading.csv.day_first is day_first
 
 
 def test_dates_in_doubt_name_the_options():
@@ -207,7 +206,7 @@ def test_the_dates_of_an_index_are_a_column(tmp_path):
     plain.set_index("when").rename_axis(None).to_csv(tmp_path / "index.csv")
     for source, name in ((plain.set_index("when"), "when"), (tmp_path / "index.csv", "date")):
         own = read(source)
-        assert own.treatment["time"] == name and own.data.sha256 == wanted
+        assert own.reading.time == name and own.data.sha256 == wanted
 
 
 HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
@@ -271,7 +270,7 @@ def test_gaps_are_filled_as_asked():
     own, wanted = read(hole, gaps="interpolate"), read(whole)
     assert len(own.warnings) == 2 and len(own.data.train) == len(wanted.data.train)
     np.testing.assert_allclose(own.data.train.x, wanted.data.train.x, atol=0.3)
-    assert own.treatment["gaps"] == "interpolate"
+    assert own.reading.gaps == "interpolate"
 
 
 def test_no_gap_is_filled_from_behind_the_border_of_its_split():
@@ -300,13 +299,13 @@ def test_numbers_with_marks_are_kept_with_the_run(tmp_path):
     steps = "".join(f"{1 + i % 9}.{i:03},5;{i}\n" for i in range(100, 260))
     (tmp_path / "s.csv").write_text("price;k\n" + steps, encoding="utf-8")
     own = read(tmp_path / "s.csv", horizon=2, lookback=4)
-    assert own.treatment["csv"]["decimal"] == ","
+    assert own.reading.csv.decimal == ","
 
 
 def test_the_saved_forecaster_takes_and_gives_natural_units():
     own = read(hours())
     core = kerazoo.build("stacked_lstm", input_shape=(24, 1), horizon=6, subtract_last=True)
-    model = own.delivered(core)
+    model = own.serving_model(core)
     mean, std = own.data.series.mean, own.data.series.std
     window = hours().price.to_numpy()[None, :24, None]
     wanted = core.predict((window - mean) / std, verbose=0) * std + mean

@@ -10,9 +10,7 @@ import pytest
 import kerazoo
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import columns_from, encode, raw_rows, takes_rows
-from kerazoo.finetuning.readers._csv import CsvOptions, read_table
-from kerazoo.finetuning.readers.table import table_from
-from kerazoo.finetuning.readers.user_data import Asked
+from kerazoo.finetuning.readers._csv import read_table
 
 
 def frame(**columns):
@@ -27,12 +25,12 @@ def frame(**columns):
     return pd.DataFrame({**plain, **columns})
 
 
-def read(source, test=None, options=None, **asked):
-    return table_from(source, Asked(**{"target": "y", **asked}), test, options)
+def read(source, **options):
+    return kerazoo.from_table(source, **{"target": "y", **options})
 
 
 def columns_of(own):
-    return {c.name: c for c in columns_from(own.treatment)}
+    return {c.name: c for c in own.reading.columns}
 
 
 @pytest.mark.parametrize(
@@ -137,23 +135,23 @@ def test_columns_that_are_left_out_are_reported():
 def test_few_values_that_are_no_numbers_are_missing():
     own = read(frame(b=[*map(str, range(58)), "n/a", "broken"]))
     assert any("line 61: 'broken'" in w for w in own.warnings) and "b" in columns_of(own)
-    own = read(frame(b=[*map(str, range(50)), *["-9"] * 10]), options=CsvOptions(na_values=["-9"]))
-    assert columns_of(own)["b"].missing and own.treatment["csv"]["na_values"] == ("-9",)
+    own = read(frame(b=[*map(str, range(50)), *["-9"] * 10]), na_values=["-9"])
+    assert columns_of(own)["b"].missing and own.reading.csv.na_values == ("-9",)
 
 
 def test_numbers_with_marks_are_kept_with_the_run(tmp_path):
     path, later = tmp_path / "t.csv", tmp_path / "later.csv"
     rows = "".join(f"{1 + i % 9}.{i:03},5;{'ab'[i % 2]}\n" for i in range(40))
     path.write_text("price;k\n" + rows, encoding="utf-8")
-    assert read(path, target="k").treatment["csv"]["decimal"] == ","
+    assert read(path, target="k").reading.csv.decimal == ","
     later.write_text("price;k\n2.000;a\n5.000;b\n", encoding="utf-8")
-    marked = read(path, later, target="k").data.test.x
+    marked = read(path, test=later, target="k").data.test.x
     later.write_text("price;k\n2000;a\n5000;b\n", encoding="utf-8")
-    np.testing.assert_array_equal(marked, read(path, later, target="k").data.test.x)
+    np.testing.assert_array_equal(marked, read(path, test=later, target="k").data.test.x)
 
 
 def test_a_prediction_names_the_value_that_is_no_number():
-    columns = columns_from(read(frame()).treatment)
+    columns = read(frame()).reading.columns
     new = read_table(pd.DataFrame({"a": ["1.5", "2.0", "abc"], "b": 1, "kind": "x"})).frame
     with pytest.raises(KerazooError, match="column 'a', line 4: 'abc'"):
         encode(new, columns, "new.csv")
@@ -189,10 +187,10 @@ def test_the_saved_model_reads_raw_rows_as_the_training_did():
         **{"with / slash": np.linspace(-1, 1, 60) ** 3, "large": 1e5 + np.arange(60) % 7},
     )
     own = read(raw)
-    columns = columns_from(own.treatment)
+    columns = own.reading.columns
     x = encode(raw, columns, "here")
     core = keras.Sequential([keras.Input((x.shape[1],)), keras.layers.Identity()])
-    model = own.delivered(core)
+    model = own.serving_model(core)
     fed = feed(raw, columns)
     np.testing.assert_allclose(model(fed), x, atol=1e-6)
     back = {k: tf.constant(v) for k, v in raw_rows(x, columns).items()}
@@ -215,7 +213,7 @@ def test_columns_may_have_the_names_of_layers():
     rows = frame(b=[np.nan, *range(59)]).rename(columns=names)
     own = read(rows.assign(where_1=range(60, 0, -1), subtract=range(7, 67)))
     core = kerazoo.build("mlp", input_shape=own.data.info.input_shape, outputs=1)
-    inputs = set(takes_rows(core, columns_from(own.treatment)).input)
+    inputs = set(takes_rows(core, own.reading.columns).input)
     assert inputs == {"features_", "where_", "where_1_", "string_lookup_", "subtract_"}
 
 
@@ -224,7 +222,7 @@ def test_means_are_those_of_the_training_rows_alone():
     own = read(raw)
     b = columns_of(own)["b"]
     train = {row.tobytes() for row in own.data.train.x}
-    rows = encode(raw, columns_from(own.treatment), "here")
+    rows = encode(raw, own.reading.columns, "here")
     chosen = [i for i, row in enumerate(rows) if row.tobytes() in train]
     assert len(chosen) == len(own.data.train)
     assert b.mean == pytest.approx(raw["b"].iloc[chosen].mean())
@@ -239,9 +237,9 @@ def test_given_test_rows_are_the_test_split(tmp_path, kind):
         for i, rows in enumerate(sources):
             rows.to_csv(tmp_path / f"{i}.csv", index=False)
             sources[i] = tmp_path / f"{i}.csv"
-    own = read(*sources)
+    own = read(sources[0], test=sources[1])
     a = columns_of(own)["a"]
-    assert own.test_given and own.data.test.y.tolist() == [1, 0, 2, 1, 0, 2, 1, 0, 2, 1]
+    assert own.test is not None and own.data.test.y.tolist() == [1, 0, 2, 1, 0, 2, 1, 0, 2, 1]
     assert own.data.test.x[:, 0] * a.std + a.mean == pytest.approx(test["a"].to_numpy(), rel=1e-5)
     assert len(own.data.train) + len(own.data.validation) == 60
 
@@ -263,7 +261,7 @@ def test_test_rows_that_do_not_go_with_the_others_are_refused(change, names):
     test = train.assign(**change) if isinstance(change, dict) else change
     test = train.drop(columns=change) if isinstance(change, str) else test
     with pytest.raises(KerazooError) as error:
-        read(train, test)
+        read(train, test=test)
     for name in names:
         assert name in str(error.value)
 
@@ -273,16 +271,16 @@ def test_nothing_is_learnt_from_test_rows():
     train = frame(y=np.arange(60) % 3, code=[str(i % 7) for i in range(60)], id=range(1, 61))
     odd = frame(y=1.0, code=["8", "9", "9"] * 20, id=range(1, 61), a=1e6, kind="z")
     with pytest.raises(KerazooError, match="'code'"):
-        read(train, odd.assign(code="x7"))
-    own, alone = read(train, odd), read(train)
+        read(train, test=odd.assign(code="x7"))
+    own, alone = read(train, test=odd), read(train)
     assert own.data.info.labels == ("0", "1", "2") and own.data.test.y.tolist() == [1] * 60
     assert list(columns_of(own)) == list(columns_of(alone)) == ["a", "b", "kind", "code"]
     assert max(c.mean for c in columns_of(own).values()) < 10
     with pytest.raises(KerazooError, match="'y'"):
-        read(frame(), frame(y=1.0))
+        read(frame(), test=frame(y=1.0))
 
 
 def test_copies_in_the_test_split_are_reported():
     rows = frame(y=["u", "v"] * 30)
-    assert any("rows of the test split" in w for w in read(rows, rows).warnings)
+    assert any("rows of the test split" in w for w in read(rows, test=rows).warnings)
     assert not any("rows of the test split" in w for w in read(rows).warnings)

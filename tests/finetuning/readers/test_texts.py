@@ -11,15 +11,14 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers import reading
-from kerazoo.finetuning.readers.texts import texts_from, write_strings
-from kerazoo.finetuning.readers.user_data import Asked
+from kerazoo.finetuning.readers.choose import kinds_of, read
+from kerazoo.finetuning.readers.texts import write_strings
 
 
 def test_texts_may_be_an_array():
     texts = np.array([f"{word} film number {i}" for i in range(12) for word in ("good", "bad")])
     labels = np.tile([1, 0], 12)
-    own = reading.read(registry.get_model("text_cnn"), (texts, labels), Asked(), None)
+    own = read(registry.get_model("text_cnn"), (texts, labels), {})
     assert own.data.info.task == "classification" and own.data.info.labels == ("0", "1")
     sizes = [len(s) for s in (own.data.train, own.data.validation, own.data.test)]
     assert sum(sizes) == 24 and own.data.train.x.dtype == np.int32
@@ -33,8 +32,8 @@ def test_a_dense_model_of_ones_own_learns_rows_too(private_registry):
 
     entry = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
     kerazoo.register_model(entries=[entry], citation="@misc{none}")(dense)
-    assert reading.kinds_of(registry.get_model("dense")) == ["pictures", "rows"]
-    assert reading.kinds_of(registry.get_model("lenet5")) == ["pictures"]
+    assert kinds_of(registry.get_model("dense")) == ["images", "table"]
+    assert kinds_of(registry.get_model("lenet5")) == ["images"]
 
 
 def reviews(n=40):
@@ -48,7 +47,7 @@ def reviews(n=40):
 
 
 def test_texts_get_a_vocabulary_of_the_training_texts():
-    own = texts_from(reviews(), Asked(text="body", target="label"), None)
+    own = kerazoo.from_texts(reviews(), text="body", target="label")
     assert set(text.read_vocabulary(own.data.info.vocabulary)) == {
         "lovely", "great", "warm", "dull", "poor", "grey",
     }  # fmt: skip
@@ -60,7 +59,7 @@ def test_a_class_without_words_is_none(tmp_path):
     rows["label"] = rows["label"].where(rows.index > 1, "m")
     rows["body"] = rows["body"].where(rows.index != 0, "...")
     with pytest.raises(KerazooError, match="'m'"):
-        texts_from(rows, Asked(text="body", target="label"), None)
+        kerazoo.from_texts(rows, text="body", target="label")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def test_a_class_without_words_is_none(tmp_path):
 )
 def test_texts_that_nothing_can_be_learnt_from(asked, change, says):
     with pytest.raises(KerazooError, match=says):
-        texts_from(change(reviews()), Asked(**{"text": "body", "target": "label", **asked}), None)
+        kerazoo.from_texts(change(reviews()), **{"text": "body", "target": "label", **asked})
 
 
 def test_the_file_of_strings_reads_as_the_training_did(tmp_path):
@@ -84,7 +83,7 @@ def test_the_file_of_strings_reads_as_the_training_did(tmp_path):
         pytest.skip("only TensorFlow has strings")
     import tensorflow as tf
 
-    own = texts_from(reviews(), Asked(text="body", target="label"), None)
+    own = kerazoo.from_texts(reviews(), text="body", target="label")
     tokens = text.read_vocabulary(own.data.info.vocabulary)
     model = kerazoo.build("text_cnn", input_shape=(5,), vocabulary=len(tokens) + 2)
     write_strings(tmp_path, model, tokens)
@@ -96,8 +95,8 @@ def test_the_file_of_strings_reads_as_the_training_did(tmp_path):
 
 def test_given_test_texts_are_the_test_split_and_copies_are_reported():
     texts = pd.DataFrame({"t": ["good day", "bad night", "so so"] * 9, "c": ["a", "b", "c"] * 9})
-    own = texts_from(texts, Asked(text="t", target="c"), None, texts.iloc[:6])
+    own = kerazoo.from_texts(texts, text="t", target="c", test=texts.iloc[:6])
     assert own.data.test.y.tolist() == [0, 1, 2, 0, 1, 2]
     assert any("6 texts of the test split" in w for w in own.warnings)
     with pytest.raises(KerazooError, match="no text of the test data"):
-        texts_from(texts, Asked(text="t", target="c"), None, texts.iloc[:1].assign(t="..."))
+        kerazoo.from_texts(texts, text="t", target="c", test=texts.iloc[:1].assign(t="..."))

@@ -1,0 +1,179 @@
+"""The reader that fits a model and a source, and the options that follow from the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kerazoo import registry
+from kerazoo.building import options_of as model_options
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers.arrays import from_arrays
+from kerazoo.finetuning.readers.images import from_images
+from kerazoo.finetuning.readers.series import from_series
+from kerazoo.finetuning.readers.table import from_table
+from kerazoo.finetuning.readers.texts import from_texts
+from kerazoo.finetuning.readers.user_data import READERS, Kind, UserData, options_of
+from kerazoo.spec import Entry, Model, is_picture
+
+TAKES: dict[Kind, str] = {
+    "images": "a directory of images with a directory per class, or arrays (x, y)",
+    "unlabeled_images": "a directory of images",
+    "series": "a CSV file of a series, or a DataFrame, with target=",
+    "texts": "a CSV file of texts, or a DataFrame, with text= and target=; or (texts, labels)",
+    "table": "a CSV file of a table, or a DataFrame, with target=; or arrays (x, y) of rows",
+}
+IN_CODE = "given in code"  # what a run keeps of test data that was no file
+
+
+def kinds_of(model: Model) -> list[Kind]:
+    """Kinds of data that a model can learn from: those of its entries, and what its options say.
+
+    A factory with the option ``natural_outputs``, as that of ``mlp``, takes tables.
+    """
+    kinds: list[Kind] = []
+    for entry in model.entries.values():
+        dataset = registry.get_dataset(entry.dataset)
+        if not registry.task_of(entry).has_targets:
+            kinds.append("unlabeled_images")
+        elif dataset.windows is not None:
+            kinds.append("series")
+        elif dataset.vocabulary is not None:
+            kinds.append("texts")
+        else:
+            kinds.append("images" if is_picture(dataset.input_shape) else "table")
+    if "natural_outputs" in model_options(model):
+        kinds.append("table")
+    return list(dict.fromkeys(kinds))
+
+
+def is_frame(source: Any) -> bool:
+    """Whether something is a pandas DataFrame, without importing pandas to find out."""
+    return type(source).__name__ == "DataFrame" and hasattr(source, "columns")
+
+
+def read(
+    model: Model,
+    source: Any,
+    options: Mapping[str, Any],
+    start: Entry | None = None,
+    progress: bool = False,
+) -> UserData:
+    """Read a user's data with the reader that fits a model.
+
+    Args:
+        model: the model.
+        source: a path, a DataFrame, arrays ``(x, y)``, a ``tf.data.Dataset``, or what a reader
+            gave.
+        options: of the reader; what follows from the model is filled in.
+        start: the entry whose weights the training starts from, if any.
+        progress: show how far a long reading is.
+
+    Raises:
+        KerazooError: the model cannot learn from the source, or what the reader raises.
+    """
+    more = _options_for(model, start) | {"progress": progress}
+    if isinstance(source, UserData):
+        if options:
+            raise KerazooError(
+                f"{next(iter(options))} is an option of the reader; give it to "
+                f"{source.reader.__name__}."
+            )
+        data = source.read_for(more)
+    else:
+        reader = _reader_for(model, source)
+        known = options_of(reader)
+        more = {k: v for k, v in more.items() if k in known and k not in options}
+        data = reader(*_arguments(source), **options, **more)
+    if data.kind not in kinds_of(model):
+        raise _wrong(model, data.kind.replace("_", " "))
+    return data
+
+
+def _reader_for(model: Model, source: Any) -> Callable[..., UserData]:
+    """The reader of a source that fits a model."""
+    kinds, fitting = kinds_of(model), dict[str, Callable[..., UserData]]()
+    path = isinstance(source, (str, os.PathLike))
+    if path and not Path(source).exists():
+        raise KerazooError(f"there is no file or directory {os.fspath(source)}.")
+    if path and Path(source).is_dir():
+        fitting = {"images": from_images, "unlabeled_images": from_images}
+        what = f"the directory {os.fspath(source)}"
+    elif path or is_frame(source):
+        fitting = {"series": from_series, "texts": from_texts, "table": from_table}
+        what = "a DataFrame" if is_frame(source) else f"the file {os.fspath(source)}"
+    else:
+        fitting = {kind: from_arrays for kind in ("images", "table", "texts")}
+        what = "arrays"
+    for kind, reader in fitting.items():
+        if kind in kinds:
+            return reader
+    raise _wrong(model, what)
+
+
+def _arguments(source: Any) -> tuple[Any, ...]:
+    """The positional arguments of a reader: ``(x, y)`` of a pair."""
+    pair = isinstance(source, (tuple, list)) and len(source) == 2
+    return tuple(source) if pair else (source,)
+
+
+def _options_for(model: Model, start: Entry | None) -> dict[str, Any]:
+    """Options of readers that follow from a model and the weights that it starts from."""
+    dataset = registry.get_dataset((start or model.main).dataset)
+    options: dict[str, Any] = {
+        "labels": "unlabeled_images" not in kinds_of(model),
+        "light_on_dark": start is not None and dataset.light_on_dark,
+        "segment": start.options.get("segment") if start else None,
+        "vocabulary": dataset.name if start and dataset.vocabulary else None,
+    }
+    if is_picture(dataset.input_shape):
+        *size, options["channels"] = dataset.input_shape
+        options["size"] = tuple(size)
+    return options
+
+
+def reread(
+    config: Mapping[str, Any], directory: Path, data: Any = None, test: Any = None
+) -> UserData:
+    """The data that the run in a directory was trained on, read again.
+
+    Args:
+        config: of the run.
+        directory: of the run.
+        data: as it was given to ``finetune``; by default the path that the run keeps.
+        test: likewise.
+
+    Raises:
+        KerazooError: it was given in code and is not given again, or is no longer there.
+    """
+    about = config["own"]
+    if data is None and (about["path"] is None or (about.get("test") == IN_CODE and test is None)):
+        raise KerazooError(
+            f"the data of the run in {directory} was given in code; give it again, as data= (and "
+            "test= if there was one)."
+        )
+    if data is not None and about.get("test") is not None and test is None:
+        raise KerazooError(
+            f"the run in {directory} was evaluated on test data of its own; give it too, as test=."
+        )
+    if isinstance(data, UserData):
+        return data
+    source = about["path"] if data is None else data
+    test = about.get("test") if data is None and test is None else test
+    given = {} if test is None else {"test": test}
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in about["asked"].items()}
+    if "reader" in about:
+        return READERS[about["reader"]](*_arguments(source), **options, **given)
+    # A run from before readers were named kept the options of all kinds of data.
+    model, start = registry.get_model(about["model"]), config.get("start")
+    name = about.get("read_for", start["entry"] if start else None)
+    known = options_of(_reader_for(model, source))
+    options = {k: v for k, v in options.items() if k in known and v is not None}
+    return read(model, source, options | given, registry.get_entry(name) if name else None)
+
+
+def _wrong(model: Model, given: str) -> KerazooError:
+    wanted = "; or ".join(TAKES[kind] for kind in kinds_of(model))
+    return KerazooError(f"{model.name} cannot learn from {given}; it takes {wanted}.")

@@ -1,0 +1,280 @@
+"""A directory of images: how it is understood and split, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers.images import from_images
+
+
+def image(seed: int, mode: str = "L", size=(16, 12)) -> Image.Image:
+    noise = np.random.RandomState(seed).randint(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(noise).convert(mode)
+
+
+def fill(directory: Path, classes=("cat", "dog"), n=10) -> Path:
+    for number, name in enumerate(classes):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+        for i in range(n):
+            image(1000 * number + i).save(directory / name / f"{i}.png")
+    return directory
+
+
+def content(directory: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(directory)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(directory.rglob("*"))
+        if p.is_file()
+    }
+
+
+def read(directory: Path, **options):
+    return from_images(directory, **{"size": (12, 10), "channels": 1, **options})
+
+
+def sizes(user):
+    return tuple(len(s) for s in (user.data.train, user.data.validation, user.data.test))
+
+
+def test_a_directory_per_class_is_split_by_a_fixed_seed(tmp_path):
+    directory = fill(tmp_path, n=20)
+    before = content(directory)
+    user, again = read(directory), read(directory)
+    assert user.data.info.labels == ("cat", "dog") and sizes(user) == (28, 4, 8)
+    for split in (user.data.train, user.data.validation, user.data.test):
+        assert np.bincount(split.y).tolist() == [len(split) // 2] * 2
+        assert split.x.shape[1:] == (12, 10, 1) and split.x.dtype == np.uint8
+    assert user.data.sha256 == again.data.sha256 and content(directory) == before
+    every = np.concatenate([s.x for s in (user.data.train, user.data.validation, user.data.test)])
+    assert len({x.tobytes() for x in every}) == 40
+    assert "40 images of 2 classes: cat 20; dog 20" in str(user) and "40" in str(user)
+    assert "\n" not in repr(user)
+
+
+def test_the_first_image_decides_where_size_and_channels_are_not_given(tmp_path):
+    directory = fill(tmp_path)
+    user = from_images(directory)
+    assert user.data.info.input_shape == (12, 16, 1)
+    for_model = {"size": (8, 9), "channels": 3, "vocabulary": None}
+    assert user.read_for(for_model).data.info.input_shape == (8, 9, 3)
+    assert from_images(directory, size=5).read_for(for_model).data.info.input_shape == (5, 5, 3)
+    image(1, "RGB", (448, 100)).save(directory / "cat" / "0.png")
+    assert from_images(directory).data.info.input_shape == (50, 224, 3)
+
+
+@pytest.mark.parametrize(
+    ("splits", "expected"),
+    [
+        (("train", "validation", "test"), (20, 20, 20)),
+        (("Training", "val"), (18, 2, 20)),
+        (("train", "test"), (18, 2, 20)),
+        (("train",), (14, 2, 4)),
+    ],
+)
+def test_directories_that_name_the_splits(tmp_path, splits, expected):
+    for split in splits:
+        fill(tmp_path / split)
+    user = read(tmp_path)
+    assert sizes(user) == expected and f"{splits[0]}/" in user.report[1]
+    # All directories hold the same images, which is an error of the user's.
+    copies = any("occur in the training split too" in w for w in user.warnings)
+    assert copies == (len(splits) > 1)
+    assert sizes(read(tmp_path, splits="yes")) == expected
+
+
+def test_directories_named_like_splits_may_be_classes(tmp_path):
+    assert read(fill(tmp_path / "a", ("train", "truck"))).data.info.labels == ("train", "truck")
+    flat = fill(tmp_path / "b", ("train", "test"))
+    with pytest.raises(KerazooError, match="--splits"):
+        read(flat)
+    assert read(flat, splits="no").data.info.labels == ("test", "train")
+    with pytest.raises(KerazooError, match="class"):
+        read(flat, splits="yes")
+    mixed = fill(fill(tmp_path / "c", ("cat", "dog")) / "train")
+    with pytest.raises(KerazooError, match="--splits"):
+        read(mixed.parent)
+
+
+def test_a_split_whose_images_cannot_be_read_is_not_replaced_by_another(tmp_path):
+    fill(tmp_path / "train", n=60)
+    for name in ("cat", "dog"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        (tmp_path / "test" / name / "phone.heic").write_bytes(b"of a kind that Pillow cannot read")
+    for labels in (True, False):
+        with pytest.raises(KerazooError, match=r"test.* has 0 images .*2 \.heic"):
+            read(tmp_path, labels=labels, splits="yes")
+
+
+def test_files_that_cannot_be_read_are_skipped_and_counted(tmp_path):
+    directory = fill(tmp_path, n=12)
+    cat = directory / "cat"
+    (cat / "zero.png").write_bytes(b"")
+    (cat / "no image.jpg").write_bytes(b"hello")
+    whole = (cat / "0.png").read_bytes()
+    (cat / "half.png").write_bytes(whole[: len(whole) // 2])
+    for name in ("notes.txt", ".hidden.png", "phone.heic", ".DS_Store"):
+        (cat / name).write_bytes(b"")
+    (cat / "more").mkdir()
+    (cat / "more" / "deep.png").write_bytes(whole)
+    (directory / ".cache").mkdir()
+    image(5).save(directory / "loose.png")
+    user = read(directory)
+    assert sum(sizes(user)) == 24
+    assert len(user.skipped) == 3 and any("zero.png" in line for line in user.skipped)
+    (line,) = [w for w in user.warnings if "skipped" in w]
+    for part in (
+        "3 unreadable",
+        "half.png",
+        "1 .txt",
+        "1 .heic",
+        "1 hidden images",
+        "2 images out",
+    ):
+        assert part in line
+
+
+def test_links_that_lead_up_or_nowhere_are_not_followed(tmp_path):
+    directory = fill(tmp_path / "images")
+    fill(tmp_path / "elsewhere", ("cow",))
+    (directory / "cow").symlink_to(tmp_path / "elsewhere" / "cow")
+    (directory / "loop").symlink_to(directory / "loop")
+    (directory / "cat" / "self.png").symlink_to(directory / "cat" / "self.png")
+    (directory / "cat" / "up").symlink_to(directory)
+    user = read(directory)
+    assert user.data.info.labels == ("cat", "cow", "dog") and sum(sizes(user)) == 30
+    assert any("2 links to nothing" in w for w in user.warnings)
+
+
+def test_every_kind_of_image_is_read(tmp_path):
+    directory = fill(tmp_path)
+    cat = directory / "cat"
+    image(1, "CMYK").save(cat / "cmyk.jpg")
+    image(2, "RGBA").save(cat / "ünï cödé and spaces.png")
+    image(3, "P").save(cat / "palette.gif")
+    image(4, "1").save(cat / "bits.png")
+    deep = np.random.RandomState(5).randint(0, 65536, (9, 9), dtype=np.uint16)
+    Image.fromarray(deep).save(cat / "sixteen.png")
+    frames = [image(i, "P") for i in (6, 7)]
+    frames[0].save(cat / "animated.gif", save_all=True, append_images=frames[1:])
+    user = read(directory, channels=3)
+    assert sum(sizes(user)) == 26 and not user.skipped and "CMYK 1" in str(user)
+
+
+def test_an_error_of_pillow_names_the_file(tmp_path, monkeypatch):
+    def odd(*_):
+        raise ZeroDivisionError("odd")
+
+    directory = fill(tmp_path)
+    monkeypatch.setattr(ImageOps, "exif_transpose", odd)
+    with pytest.raises(KerazooError, match=r"0\.png"):
+        read(directory)
+
+
+def test_classes_of_different_sizes_are_reported(tmp_path):
+    fill(tmp_path, ("rare",), n=5)
+    fill(tmp_path, ("usual",), n=30)
+    assert any("6.0 times" in w and "--balance" in w for w in read(tmp_path).warnings)
+
+
+def test_dark_ink_is_inverted_for_a_model_of_light_strokes(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(10):
+            ink = Image.new("L", (10, 12), 250 - i)
+            ink.putpixel((5, 5), 0)
+            ink.save(tmp_path / name / f"{i}.png")
+    user = read(tmp_path, light_on_dark=True)
+    assert user.data.train.x.mean() < 30 and user.data.info.light_on_dark
+    assert any(line.startswith("20 are inverted") for line in user.report)
+    assert read(tmp_path, light_on_dark=True, invert="no").data.train.x.mean() > 200
+    assert read(tmp_path).data.train.x.mean() > 200
+
+
+def test_unlabeled_images_are_split_as_their_directories_say(tmp_path):
+    fill(tmp_path / "train", ("a", "b"), n=60)
+    fill(tmp_path / "test", ("a",), n=40)
+    image(5).save(tmp_path / "loose.png")
+    user = read(tmp_path, labels=False)
+    assert user.kind == "unlabeled_images" and user.data.info.task == "generation"
+    assert len(user.data.test) == 40 and sum(sizes(user)) == 160
+    assert any("1 images outside" in w for w in user.warnings)
+    assert sum(sizes(read(tmp_path, labels=False, splits="no"))) == 161
+
+
+def one_image(directory):
+    fill(directory)
+    for i in range(1, 10):
+        (directory / "dog" / f"{i}.png").unlink()
+
+
+def too_deep(directory):
+    fill(directory / "cat", ("tabby", "siamese"))
+    fill(directory / "dog", ("poodle", "boxer"))
+
+
+def other_classes(directory):
+    fill(directory / "train")
+    fill(directory / "test", ("cat", "cow"))
+
+
+def twice_the_same_split(directory):
+    for name in ("train", "val", "validation"):
+        fill(directory / name)
+
+
+def all_broken(directory):
+    fill(directory)
+    for path in (directory / "dog").iterdir():
+        path.write_bytes(b"?")
+
+
+def no_text(directory):
+    fill(directory)
+    try:
+        (directory / "cat").rename(directory / os.fsdecode(b"caf\xe9"))
+    except OSError:
+        pytest.skip("this file system has no such names")
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "names"),
+    [
+        (lambda d: None, {}, ["0 directories"]),
+        (lambda d: fill(d, ("cat",)), {}, ["1 directories"]),
+        (one_image, {}, ["dog", "1 images", "3"]),
+        (too_deep, {}, ["level deeper", "cat"]),
+        (lambda d: fill(d / "all"), {}, ["level deeper", "all"]),
+        (other_classes, {}, ["train", "'cow'"]),
+        (twice_the_same_split, {}, ["val", "validation"]),
+        (all_broken, {}, ["dog", "0 images", "10 unreadable"]),
+        (no_text, {}, ["rename"]),
+        (fill, {"labels": False}, ["20 images", "100"]),
+        (fill, {"size": 0}, ["size"]),
+        (fill, {"channels": 4}, ["channels"]),
+        (fill, {"invert": "Auto"}, ["invert", "'Auto'"]),
+        (fill, {"splits": "maybe"}, ["splits", "'maybe'"]),
+        (fill, {"target": "y"}, ["'target'", "from_images"]),
+    ],
+)
+def test_directories_and_options_that_are_refused(tmp_path, make, options, names):
+    make(tmp_path)
+    before = content(tmp_path)
+    with pytest.raises(KerazooError) as error:
+        read(tmp_path, **options)
+    for name in names:
+        assert name in str(error.value)
+    assert content(tmp_path) == before
+
+
+def test_a_missing_directory_and_a_file_are_refused(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for name in ("nowhere", "file"):
+        with pytest.raises(KerazooError, match=name):
+            read(tmp_path / name)
