@@ -11,7 +11,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import building, fingerprint, registry
@@ -22,6 +21,7 @@ from kerazoo.evidence.reference import stale_reasons
 from kerazoo.evidence.verify import FreshRun, Report, worst_allowed
 from kerazoo.spec import TIERS, networks_of
 from kerazoo.training.run_directory import environment
+from tests.conftest import real_data_missing
 
 pytestmark = pytest.mark.usefixtures("real_data")
 ENTRIES = registry.list_entries()

@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import real_data_missing
 from PIL import Image
 from sklearn import datasets as sklearn_datasets
 
@@ -28,6 +27,7 @@ from kerazoo.finetuning.compare import Compared, verdict
 from kerazoo.metrics import metric
 from kerazoo.training import checkpoint, loop
 from kerazoo.training import train as trainer
+from tests.conftest import real_data_missing
 
 FAST = {"epochs": 2, "progress": False}
 

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
@@ -17,6 +16,7 @@ from kerazoo.datasets import imdb
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Data, Split
 from kerazoo.tasks import _baselines as linear_models
+from tests.conftest import real_data_missing
 
 SAMPLES = [
     "What a film!<br /><br />It's GREAT -- isn't it?",

@@ -6,7 +6,6 @@ import inspect
 import json
 
 import pytest
-from conftest import record_once
 
 import kerazoo
 from kerazoo import registry
@@ -14,6 +13,7 @@ from kerazoo.cli.arguments import parser
 from kerazoo.errors import Interrupted, NotAtHand
 from kerazoo.evidence import verify_all as verifying_all
 from kerazoo.evidence.verify_all import verify_all
+from tests.conftest import record_once
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import os
 import numpy as np
 import pytest
 import requests
-from conftest import real_data_missing
 
 import kerazoo
 from kerazoo.datasets import _sources as sources
 from kerazoo.datasets import etth1
 from kerazoo.datasets.digits import enlarge
 from kerazoo.errors import KerazooError, NotAtHand
+from tests.conftest import real_data_missing
 
 HOSTS = {
     "mnist": "https://storage.googleapis.com",

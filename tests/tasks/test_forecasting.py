@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
@@ -14,6 +13,7 @@ from kerazoo.datasets._cache import load_data
 from kerazoo.metrics import METRICS
 from kerazoo.spec import Split
 from kerazoo.tasks import forecasting
+from tests.conftest import real_data_missing
 
 
 def test_the_errors_of_several_targets_are_said_of_each():

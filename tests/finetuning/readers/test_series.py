@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import real_data_missing
 
 import kerazoo
 from kerazoo import registry
@@ -20,6 +19,7 @@ from kerazoo.finetuning.readers.series import filled, from_series, in_natural_un
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.predicting.tables import TablePredictor
 from kerazoo.predicting.trained import Trained
+from tests.conftest import real_data_missing
 
 
 def hours(n=400, **columns):
