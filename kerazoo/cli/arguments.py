@@ -150,7 +150,17 @@ def _finetune(command: Command) -> None:
     group.value("--horizon", "N", "steps to forecast", int)
     group.value("--lookback", "N", "past steps that the model sees", int)
     group.choice("--gaps", GAPS, "missing steps of a series (default: refuse)")
-    group.value("--split", "N,N,N", "steps of train, validation and test", _numbers)
+    group.value("--split", "N,N,N", "steps of train, validation and test", whole_numbers)
+
+    group = command.group("CSV files")
+    group.value("--sep", "CHAR", "delimiter (default: told by the file)", character)
+    group.value("--decimal", "MARK", "decimal mark, . or ,")
+    group.value("--thousands", "MARK", "mark between thousands")
+    group.value("--encoding", "NAME", "such as latin-1 or cp1252 (default: utf-8)")
+    missing = "text that stands for a missing value; repeat it for several"
+    group.value("--na", "TEXT", missing, dest="na_values", action="append")
+    group.value("--date-format", "FORMAT", "format of dates, such as %%d.%%m.%%Y")
+    group.value("--day-first", "yes|no", "yes if 01/02/2024 is in February", yes_or_no)
 
     group = command.group("images")
     group.value("--size", "PIXELS", "height and width that images are resized to", int)
@@ -159,7 +169,7 @@ def _finetune(command: Command) -> None:
 
     group = command.group("training")
     weights = "weights to start from (default: auto, those of the first entry that has some)"
-    group.value("--weights", "DATASET|none", weights, _name_or_none)
+    group.value("--weights", "DATASET|none", weights, name_or_none)
     group.flag("--freeze", "train the last layer only")
     group.flag("--balance", "give all classes the same weight")
     group.off("--no-scratch", "scratch", "do not also train the same model from scratch")
@@ -224,9 +234,21 @@ def _training(command: Command) -> None:
     command.choice("--engine", ("auto", "plain"), engines)
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def yes_or_no(text: str) -> bool:
+    """True for ``yes``, False for ``no``; raises ValueError for another text."""
+    return ("no", "yes").index(text) == 1
+
+
+def character(text: str) -> str:
+    """A tab where one is written as backslash and t."""
+    return "\t" if text == "\\t" else text
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Numbers of ``1,2,3``."""
     return tuple(int(part) for part in text.split(","))
 
 
-def _name_or_none(text: str) -> str | None:
+def name_or_none(text: str) -> str | None:
+    """None for ``none``."""
     return None if text.lower() == "none" else text

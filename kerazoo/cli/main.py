@@ -196,6 +196,7 @@ def _other_metrics(
 
 
 def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
+    from kerazoo.finetuning import run_card
     from kerazoo.finetuning.finetune import finetune
 
     if len(options.get("target", [])) == 1:
@@ -203,7 +204,7 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     done = finetune(model, data, **options)
     show(
         done.as_json(),
-        tables.comparison_table(done),
+        tables.card_table(run_card.comparison(done)),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in caveats.uneven([done.metrics["also"]])),
         *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),

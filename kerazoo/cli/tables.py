@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kerazoo.evidence.verify import Report
     from kerazoo.evidence.verify_all import Verdict
     from kerazoo.exporting.certify import Certificate
-    from kerazoo.finetuning.finetune import FineTuned
     from kerazoo.predicting.predict import Prediction
 
 LONGEST_INPUT = 200  # characters of a text in the table of predictions
@@ -154,7 +153,7 @@ def card_parts(entry: Entry) -> Iterable[Any]:
 def card_table(part: card.Table) -> Table:
     """A table of a card."""
     right, title, note = part.numbers, part.title, part.note
-    return table(part.columns, part.rows, right=right, title=title, caption=note)
+    return table(part.columns, part.rows, right=right, title=title, caption=note, no_wrap=[0])
 
 
 def report_table(report: Report) -> Table:
@@ -249,21 +248,6 @@ def measured_on(certificate: Certificate) -> str:
     c = certificate
     some = "" if c.examples == c.test_examples else f"{c.examples:,} of "
     return f"on {some}{c.test_examples:,} test examples"
-
-
-def comparison_table(done: FineTuned) -> Table:
-    """Fine-tuned model, the same model from scratch, and baselines."""
-    from kerazoo.finetuning.compare import shown_name
-
-    measure, others = metric(done.metrics["metric"]), [metric(m) for m in done.metrics["also"]]
-    rows = []
-    for row in done.comparison:
-        error = "" if row.standard_error is None else f" ± {measure.number(row.standard_error)}"
-        also = (m.show(row.also[m.name]) if m.name in row.also else "" for m in others)
-        rows.append((shown_name(row, done.comparison), measure.show(row.value) + error, *also))
-    columns = ("", *(m.short or m.title for m in (measure, *others)))
-    title = f"{done.entry}: {done.metrics['examples']:,} test examples, read once at the end"
-    return table(columns, rows, right=range(1, len(columns)), title=title, plain=True)
 
 
 def frame_table(frame: pd.DataFrame) -> Table:

@@ -418,8 +418,6 @@ def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
 
 def page(entry: Entry, plots: Sequence[Part] = ()) -> str:
     """The whole card as HTML; every text is escaped by the template."""
-    import jinja2
-
     recorded = evidence.read(entry)
     model, tables = layers(entry)
     shown = {section.title: section.parts for section in sections(entry)}
@@ -428,16 +426,9 @@ def page(entry: Entry, plots: Sequence[Part] = ()) -> str:
     shown["Limits"] = [Bullets(limits)]
     last = ("Recipe", "Limits", "Citation")
     shown |= {"Plots": plots, "Architecture": tables, **{title: shown.pop(title) for title in last}}
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["inline"] = _inline
     result, facts = headline(entry)
-    return environment.get_template("card.html.jinja").render(
+    return render(
+        "card.html.jinja",
         title=entry.name,
         summary=registry.get_model(entry.model).summary,
         result=result,
@@ -449,11 +440,26 @@ def page(entry: Entry, plots: Sequence[Part] = ()) -> str:
     )
 
 
+def render(template: str, **content: Any) -> str:
+    """A card by a template of this directory; one for HTML escapes all that is inserted."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(["html.jinja"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["inline"] = _inline
+    return environment.get_template(template).render(**content)
+
+
 def _inline(text: str) -> Markup:
     """Paragraph of a docstring: ``code`` between double backticks."""
     from markupsafe import Markup
 
-    parts = re.split(r"``(.+?)``", text)
+    parts = re.split(r"``(.+?)``", text, flags=re.DOTALL)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
     )

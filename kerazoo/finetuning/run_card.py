@@ -1,13 +1,13 @@
-"""The model card of a fine-tuned model: what it is, from what, how well, how to use, its limits."""
+"""Model card of a fine-tuned model: result, data, training, how to use it, limits."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
 
 from kerazoo import __version__, registry
 from kerazoo._files import write_text
+from kerazoo.evidence.card import Bullets, Code, Image, Section, Table, Text, render
 from kerazoo.finetuning.compare import FineTuned, shown_name
 from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.finetuning.transfer import Transfer
@@ -15,33 +15,39 @@ from kerazoo.metrics import duration, metric
 from kerazoo.training.run_directory import Run
 
 FILE_NAME = "card.md"
+FEW = 200  # test examples; with fewer, the card points to the standard error
 
 
 def write(done: FineTuned, transferred: Transfer | None) -> None:
     """Write ``card.md`` to the run directory, in Markdown."""
     model = registry.get_model(done.entry.partition("@")[0])
-    verdict = done.verdict
-    parts = [
-        f"# {done.entry}",
-        f"{model.summary} Trained with kerazoo {__version__} on user data.",
-        "## Result",
-        _result(done),
-        *([verdict[0].upper() + verdict[1:]] if verdict else []),
-        "## Data",
-        _items([*done.data.report, *done.warnings]),
-        "## Training",
-        _training(done, transferred),
-        "## Plots",
-        "\n".join(f"![{p.stem.replace('_', ' ')}]({p.name})" for p in done.pictures) or "None.",
-        "## Use",
-        f"```bash\n{done.use}\n```",
-        _takes(done.data),
-        "## Limits",
-        _limits(done),
-        "## Citation",
-        f"```bibtex\n{model.citation}\n```",
+    verdict = f"{done.verdict[:1].upper()}{done.verdict[1:]}"
+    plots = [Image(path.stem.replace("_", " "), path.name) for path in done.pictures]
+    sections = [
+        Section("Result", [comparison(done), Text(verdict)]),
+        Section("Data", [Bullets([*done.data.report, *done.warnings])]),
+        Section("Training", [Text(_start(done, transferred)), Text(_recipe(done))]),
+        Section("Plots", plots),
+        Section("Use", [Code(done.use, language="bash"), Text(_takes(done.data))]),
+        Section("Limits", [Bullets(_limits(done))]),
+        Section("Citation", [Code(model.citation, language="bibtex")]),
     ]
-    write_text(done.path / FILE_NAME, "\n\n".join(parts) + "\n")
+    summary = f"{model.summary} Trained with kerazoo {__version__} on user data."
+    text = render("card.md.jinja", title=done.entry, summary=summary, sections=sections)
+    write_text(done.path / FILE_NAME, text)
+
+
+def comparison(done: FineTuned) -> Table:
+    """Fine-tuned model, the same model from scratch, and baselines."""
+    measure, others = metric(done.metrics["metric"]), [metric(m) for m in done.metrics["also"]]
+    rows = []
+    for row in done.comparison:
+        error = "" if row.standard_error is None else f" ± {measure.number(row.standard_error)}"
+        also = (m.show(row.also[m.name]) if m.name in row.also else "" for m in others)
+        rows.append((shown_name(row, done.comparison), measure.show(row.value) + error, *also))
+    columns = ("", *(f"{m.short or m.title} {m.arrow}" for m in (measure, *others)))
+    title = f"{done.entry}: {done.metrics['examples']:,} test examples, read once at the end"
+    return Table(columns, rows, range(1, len(columns)), title=title, note="± standard error")
 
 
 def use(data: UserData, done: Run) -> str:
@@ -56,39 +62,20 @@ def use(data: UserData, done: Run) -> str:
     }[data.kind]
 
 
-def _items(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _result(done: FineTuned) -> str:
-    rows = done.comparison
-    measure = metric(done.metrics["metric"])
-    lines = [
-        f"{measure.title} {measure.arrow} on {done.metrics['examples']:,} test examples, read "
-        "once, after the last epoch:",
-        "",
-        "| | test | standard error |",
-        "|---|---:|---:|",
-    ]
-    for row in rows:
-        error = "" if row.standard_error is None else f"± {measure.show(row.standard_error)}"
-        lines.append(f"| {shown_name(row, rows)} | {measure.show(row.value)} | {error} |")
-    return "\n".join(lines)
-
-
-def _training(done: FineTuned, transferred: Transfer | None) -> str:
-    recipe = done.recipe
+def _start(done: FineTuned, transferred: Transfer | None) -> str:
     if transferred is None:
-        start = "Started from fresh weights."
-    else:
-        fresh = ", ".join(f"`{name}`" for name in transferred.fresh) or "none"
-        start = (
-            f"Started from the weights of `{transferred.source}`; layers that started fresh: "
-            f"{fresh}. The last layers trained alone for {recipe.head_epochs} of {recipe.epochs} "
-            "epochs."
-        )
-    fields = ", ".join(f"{name} {value}" for name, value in recipe.in_use().items())
-    return f"{start}\n\nSeed {done.seed}, {duration(done.seconds)}. Recipe: {fields}."
+        return "Started from fresh weights."
+    fresh = ", ".join(f"`{name}`" for name in transferred.fresh) or "none"
+    return (
+        f"Started from the weights of `{transferred.source}`; layers that started fresh: {fresh}. "
+        f"The last layers trained alone for {done.recipe.head_epochs} of {done.recipe.epochs} "
+        "epochs."
+    )
+
+
+def _recipe(done: FineTuned) -> str:
+    fields = ", ".join(f"{name} {value}" for name, value in done.recipe.in_use().items())
+    return f"Seed {done.seed}, {duration(done.seconds)}. Recipe: {fields}."
 
 
 def _takes(data: UserData) -> str:
@@ -108,19 +95,15 @@ def _takes(data: UserData) -> str:
     )
 
 
-def _limits(done: FineTuned) -> str:
-    data = done.data.data
-    lines = [
-        f"One run, seed {done.seed}: another seed gives another result.",
-        "Evaluated on the test data that was given; data from elsewhere differs."
-        if done.data.test is not None
-        else "Evaluated on examples from the same source as those of training; others differ.",
-    ]
-    if len(data.test) < 200:
+def _limits(done: FineTuned) -> list[str]:
+    lines = [f"One run, seed {done.seed}: another seed gives another result."]
+    if done.data.test is None:
+        lines.append("The test examples are from the same source as the training examples.")
+    if done.metrics["examples"] < FEW:
         lines.append(
-            f"The test split has {len(data.test)} examples only; the standard error above is large "
-            "for that reason."
+            f"The test split has only {done.metrics['examples']} examples, so the standard error "
+            "is large."
         )
-    if data.info.labels:
+    if done.data.data.info.labels:
         lines.append("It always answers with one of its classes, also for something else.")
-    return _items(lines)
+    return lines

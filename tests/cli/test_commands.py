@@ -81,6 +81,23 @@ def test_bad_input_is_an_error_with_status_2(arguments, command, in_tmp):
     assert not out and "Traceback" not in err and not list(in_tmp.iterdir())
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--sep", "ab"),
+        ("--decimal", ";"),
+        ("--thousands", ".", "--decimal", "."),
+        ("--encoding", "nonsense"),
+        ("--day-first", "maybe"),
+        ("--na", "a", "--na", "b", "--size", "28"),
+    ],
+)
+def test_reading_options_reach_the_reader(options, command, in_tmp):
+    (in_tmp / "rows.csv").write_text("a;b\n" + "1,5;2\n" * 20)
+    status, out, err = command("finetune", "mlp", "rows.csv", "--target", "b", *options)
+    assert status == 2 and not out and options[-2].removeprefix("--") in err
+
+
 def test_a_module_that_fails_is_an_error_with_its_place(command, in_tmp):
     (in_tmp / "broken.py").write_text("x = 1\ny = undefined_name\n")
     status, _, err = command("--import", "broken.py", "list")
