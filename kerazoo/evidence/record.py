@@ -19,6 +19,7 @@ from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.spec import Data, Entry, Recipe
+from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import run_directory as run
 from kerazoo.training.run_directory import Run
 
@@ -176,7 +177,7 @@ def redraw(entry: Entry, folder: Path) -> list[Path]:
     building.load_bundled_weights(model, entry)
     data, task = load_for(entry, entry.recipe), registry.task_of(entry)
     folder.mkdir(parents=True, exist_ok=True)
-    task.write_plots(folder, entry.name, [], task.evaluate(model, data), data)
+    write_plots(task, Finished(folder, entry.name, [], task.evaluate(model, data), data))
     keep_plots(entry, folder, all_there=False)
     return sorted(folder.glob("*.png"))
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerazoo.plots.figure import BLUE, GRAY, ORANGE, new_figure, save, tidy
+from kerazoo.plots.figure import BLUE, GRAY, ORANGE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,11 +56,3 @@ def learning_curves(title: str, history: list[dict[str, float]], curves: Sequenc
     figure.axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(title)
     return figure
-
-
-def save_learning_curves(
-    folder: Path, title: str, history: list[dict[str, float]], curves: Sequence[Curve]
-) -> None:
-    """Write the learning curves of a run; nothing without a history."""
-    if history:
-        save(learning_curves(title, history, curves), folder / "learning_curves.png")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerazoo.errors import KerazooError, unknown
-from kerazoo.plots.learning_curves import Curve, save_learning_curves
+from kerazoo.plots.figure import save
+from kerazoo.plots.learning_curves import Curve, learning_curves
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 from kerazoo.training import engine
 from kerazoo.training.augmentation import with_augmentation
@@ -19,6 +20,7 @@ from kerazoo.training.augmentation import with_augmentation
 if TYPE_CHECKING:
     import keras
     import numpy as np
+    from matplotlib.figure import Figure
 
 # Keras's Normalization divides by no less than its epsilon: smaller variation is lost.
 LEAST_SPREAD = 1e-7
@@ -57,6 +59,25 @@ class Outcome:
             "also": dict(self.also),
             **self.extra,
         }
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run, as its plots need it.
+
+    Attributes:
+        directory: run directory.
+        name: ``model@dataset``.
+        history: one row of metrics per epoch; may be empty.
+        outcome: scores on the test split.
+        data: data of the run.
+    """
+
+    directory: Path
+    name: str
+    history: list[dict[str, float]]
+    outcome: Outcome
+    data: Data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,17 +198,13 @@ class Task:
         """Baselines, trained on the same examples and evaluated on the test split."""
         return Baselines()
 
-    def write_plots(
-        self,
-        directory: Path,
-        title: str,
-        history: list[dict[str, float]],
-        outcome: Outcome,
-        data: Data,
-    ) -> None:
-        """Write the plots of a finished run to its directory."""
-        headline = f"{title}: test {outcome.metric} {outcome.value:.4f}"
-        save_learning_curves(directory, headline, history, [Curve("loss", "loss")])
+    def curves(self, run: Finished) -> tuple[str, list[Curve]]:
+        """Title and panels of the learning curves."""
+        return f"test {run.outcome.metric} {run.outcome.value:.4f}", [Curve("loss", "loss")]
+
+    def plots(self, run: Finished) -> dict[str, Figure]:
+        """Further plots of a finished run by the stem of their file."""
+        return {}
 
     # Cards
 
@@ -227,6 +244,16 @@ class Task:
             natural_units: the export takes and gives a series in its units, not standardized.
         """
         return {"labels.json": list(data.info.labels)} if self.has_classes else {}
+
+
+def write_plots(task: Task, run: Finished) -> None:
+    """Write the plots of a finished run to its directory; learning curves need a history."""
+    title, curves = task.curves(run)
+    plots = task.plots(run)
+    if run.history:
+        plots["learning_curves"] = learning_curves(f"{run.name}: {title}", run.history, curves)
+    for stem, figure in plots.items():
+        save(figure, run.directory / f"{stem}.png")
 
 
 def check_inputs(info: Dataset, split: str, x: np.ndarray) -> str:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerazoo._lazy import keras
 from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
 from kerazoo.plots.confusion_matrix import confusion_matrix
-from kerazoo.plots.figure import save
 from kerazoo.plots.images import worst_mistakes
-from kerazoo.plots.learning_curves import Curve, save_learning_curves
+from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split, is_picture
 from kerazoo.tasks import _baselines
 from kerazoo.tasks._scores import Scores, binomial_standard_error
-from kerazoo.tasks.base import Baselines, Outcome, Task, check_inputs
+from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs
 from kerazoo.training.optimizer import last_activation
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 
 class Classification(Task):
@@ -119,25 +118,22 @@ class Classification(Task):
         inputs = _example_input(dataset)
         return f"predict {source} {shlex.quote(inputs)}" if inputs else ""
 
-    def write_plots(
-        self,
-        directory: Path,
-        title: str,
-        history: list[dict[str, float]],
-        outcome: Outcome,
-        data: Data,
-    ) -> None:
-        """Write learning curves, confusion matrix and, for images, the worst mistakes."""
-        scores: Scores = outcome.raw
-        curves = [
+    def curves(self, run: Finished) -> tuple[str, list[Curve]]:
+        """Cross-entropy and error."""
+        scores: Scores = run.outcome.raw
+        return f"test accuracy {scores.accuracy:.2%}", [
             Curve("loss", "cross-entropy, nats", scores.loss),
             Curve("accuracy", "error, %", scores.accuracy, lambda v: 100 * (1 - v)),
         ]
-        headline = f"{title}: test accuracy {scores.accuracy:.2%}"
-        save_learning_curves(directory, headline, history, curves)
-        save(confusion_matrix(title, scores, data.info.labels), directory / "confusion_matrix.png")
-        if is_picture(data.info.input_shape):
-            save(worst_mistakes(title, scores, data), directory / "worst_mistakes.png")
+
+    def plots(self, run: Finished) -> dict[str, Figure]:
+        """Confusion matrix and, for images, the worst mistakes."""
+        scores: Scores = run.outcome.raw
+        info = run.data.info
+        plots = {"confusion_matrix": confusion_matrix(run.name, scores, info.labels)}
+        if is_picture(info.input_shape):
+            plots["worst_mistakes"] = worst_mistakes(run.name, scores, run.data)
+        return plots
 
 
 def _example_input(dataset: Dataset) -> str:

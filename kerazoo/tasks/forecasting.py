@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
-from kerazoo.plots.figure import save
 from kerazoo.plots.forecasts import forecasts
-from kerazoo.plots.learning_curves import Curve, save_learning_curves
+from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 from kerazoo.tasks import _baselines
-from kerazoo.tasks.base import Baselines, Outcome, Task
+from kerazoo.tasks.base import Baselines, Finished, Outcome, Task
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 RIDGE = 1e-3  # per training window, on standardized values
 NUMBERS = 2**22  # values of windows that are copied at a time
@@ -107,28 +106,24 @@ class Forecasting(Task):
             "units and sizes, so the largest ones dominate; kerazoo evaluate lists each column."
         ]
 
-    def write_plots(
-        self,
-        directory: Path,
-        title: str,
-        history: list[dict[str, float]],
-        outcome: Outcome,
-        data: Data,
-    ) -> None:
-        """Write learning curves, and forecasts with context, truth and baselines.
-
-        The linear baselines in the plot are fitted to the training split alone.
-        """
-        values = {outcome.metric: outcome.value, **outcome.also}
+    def curves(self, run: Finished) -> tuple[str, list[Curve]]:
+        """Errors of the standardized values."""
+        values = {run.outcome.metric: run.outcome.value, **run.outcome.also}
         mse, mae = values["mse"], values["mae"]
-        headline = f"{title}: test MSE {mse:.4f}, MAE {mae:.4f} (standardized)"
-        if outcome.metric not in ("mse", "mae"):
-            measure = metric(outcome.metric)
-            headline += f", {measure.title} {measure.show(outcome.value)}"
-        curves = [Curve("loss", "MSE, standardized", mse), Curve("mae", "MAE, standardized", mae)]
-        save_learning_curves(directory, headline, history, curves)
-        plot = forecasts(headline, outcome.raw, baseline_forecasts(data.train, data), data)
-        save(plot, directory / "forecasts.png")
+        title = f"test MSE {mse:.4f}, MAE {mae:.4f} (standardized)"
+        if run.outcome.metric not in ("mse", "mae"):
+            measure = metric(run.outcome.metric)
+            title += f", {measure.title} {measure.show(run.outcome.value)}"
+        return title, [
+            Curve("loss", "MSE, standardized", mse),
+            Curve("mae", "MAE, standardized", mae),
+        ]
+
+    def plots(self, run: Finished) -> dict[str, Figure]:
+        """Forecasts with truth and baselines; linear ones are fitted to the training split."""
+        title = f"{run.name}: {self.curves(run)[0]}"
+        simple = baseline_forecasts(run.data.train, run.data)
+        return {"forecasts": forecasts(title, run.outcome.raw, simple, run.data)}
 
     def side_files(self, data: Data, *, natural_units: bool) -> dict[str, Any]:
         """Columns, windows and units of the series, and what standardizes it."""

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
-from kerazoo.plots.figure import save
 from kerazoo.plots.images import over_training, write_grid
-from kerazoo.plots.learning_curves import Curve, save_learning_curves
+from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, networks_of
 from kerazoo.tasks import _frechet, _judges
-from kerazoo.tasks.base import Baselines, Outcome, Task, check_inputs
+from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs
 from kerazoo.training import engine
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 SHOWN = 64
 # Mean of a discriminator's loss over an epoch; healthy ones were never below 0.02, one whose
@@ -169,28 +169,24 @@ class Generation(Task):
             )
         return lines
 
-    def write_plots(
-        self,
-        directory: Path,
-        title: str,
-        history: list[dict[str, float]],
-        outcome: Outcome,
-        data: Data,
-    ) -> None:
-        """Write learning curves, and images of the same latents over training."""
-        measure = metric(outcome.metric)
-        headline = f"{title}: {measure.title} {measure.show(outcome.value)}"
+    def curves(self, run: Finished) -> tuple[str, list[Curve]]:
+        """Losses of discriminator and generator."""
+        measure = metric(run.outcome.metric)
         curves = [
             Curve("d_loss", f"discriminator's loss, nats (chance: {math.log(2):.2f})"),
             Curve("g_loss", "generator's loss, nats"),
         ]
-        shown = [c for c in curves if history and c.key in history[0]] or [Curve("loss", "loss")]
-        save_learning_curves(directory, headline, history, shown)
-        epochs = range(1, len(history) + 1)
-        grids = {e: p for e in epochs if (p := _grid_path(directory, e)).exists()}
+        known = [c for c in curves if run.history and c.key in run.history[0]]
+        title = f"{measure.title} {measure.show(run.outcome.value)}"
+        return title, known or [Curve("loss", "loss")]
+
+    def plots(self, run: Finished) -> dict[str, Figure]:
+        """Images of the same latents over training."""
+        epochs = range(1, len(run.history) + 1)
+        grids = {e: p for e in epochs if (p := _grid_path(run.directory, e)).exists()}
         chosen = dict(sorted(grids.items())[-MOMENTS:])
-        if chosen:
-            save(over_training(headline, chosen), directory / "samples_over_training.png")
+        title = f"{run.name}: {self.curves(run)[0]}"
+        return {"samples_over_training": over_training(title, chosen)} if chosen else {}
 
     def limit_test_rows(self, data: Data, rows: int) -> Data:
         """All the data: the distance depends on the number of images."""

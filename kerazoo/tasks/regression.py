@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
-from kerazoo.plots.figure import save
-from kerazoo.plots.learning_curves import Curve, save_learning_curves
+from kerazoo.plots.learning_curves import Curve
 from kerazoo.plots.predictions import predicted_against_true
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split
 from kerazoo.tasks import _baselines
-from kerazoo.tasks.base import Baselines, Outcome, Task, check_inputs, reject_tiny_spread
+from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, reject_tiny_spread
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 BOOTSTRAPS = 200
 
@@ -106,23 +105,19 @@ class Regression(Task):
             naive={"training_mean": mean_values}, limits={"least_squares": linear_values}
         )
 
-    def write_plots(
-        self,
-        directory: Path,
-        title: str,
-        history: list[dict[str, float]],
-        outcome: Outcome,
-        data: Data,
-    ) -> None:
-        """Write learning curves, and predictions against the truth."""
-        headline = f"{title}: test R² {outcome.value:.4f}"
-        key = "mse" if history and "mse" in history[0] else "loss"
-        curves = [Curve(key, "mean squared error", outcome.also["mse_natural"])]
-        if len(data.info.targets) > 1:  # their units may differ
-            curves = [Curve("loss", "loss")]
-        save_learning_curves(directory, headline, history, curves)
-        plot = predicted_against_true(headline, data.test.y, outcome.raw, data.info.targets)
-        save(plot, directory / "predicted_against_true.png")
+    def curves(self, run: Finished) -> tuple[str, list[Curve]]:
+        """Mean squared error in natural units; the loss if the targets' units differ."""
+        key = "mse" if run.history and "mse" in run.history[0] else "loss"
+        curve = Curve(key, "mean squared error", run.outcome.also["mse_natural"])
+        several = len(run.data.info.targets) > 1
+        return f"test R² {run.outcome.value:.4f}", [Curve("loss", "loss") if several else curve]
+
+    def plots(self, run: Finished) -> dict[str, Figure]:
+        """Predictions against the truth."""
+        title = f"{run.name}: {self.curves(run)[0]}"
+        true, predicted = run.data.test.y, run.outcome.raw
+        plot = predicted_against_true(title, true, predicted, run.data.info.targets)
+        return {"predicted_against_true": plot}
 
     def limit_test_rows(self, data: Data, rows: int) -> Data:
         """The data with fewer test rows, if every target still varies."""

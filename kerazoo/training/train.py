@@ -15,6 +15,7 @@ from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import Interrupted, KerazooError, install_hint, require_choice
 from kerazoo.spec import Data, Entry, Recipe, networks_of
+from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import checkpoint, loop
 from kerazoo.training import run_directory as run
 from kerazoo.training.checkpoint import Checkpoint
@@ -225,7 +226,7 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> None:
     each = [round(s, 3) for s in state.epoch_seconds]
     write_json(folder / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
     if job.plots and not validated:  # their titles name the test split
-        task.write_plots(folder, job.entry.name, state.history, outcome, job.data)
+        write_plots(task, Finished(folder, job.entry.name, state.history, outcome, job.data))
     write_json(folder / "metrics.json", metrics)
     (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
     for leftover in filter(is_leftover, folder.iterdir()):
