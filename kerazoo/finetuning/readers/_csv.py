@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo.errors import KerazooError, require_choice, unknown
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 DELIMITERS = ",;\t|"
@@ -244,7 +245,7 @@ def _delimiter(head: str) -> str:
 
 
 def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose rows are counted; an index of dates or of texts with a name becomes a column.
+    """A copy whose rows are counted; an index of dates becomes a column.
 
     Other indices tell the rows apart, and nobody who chose one means it to be learnt from.
     """
@@ -253,10 +254,8 @@ def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
     index = frame.index
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
-    dates = isinstance(index, pd.DatetimeIndex)
-    name = index.name or "date"
     frame = frame.set_axis(frame.columns.astype(str), axis=1)
-    if (dates or (index.name and is_text(index.to_series()))) and name not in frame.columns:
+    if isinstance(index, pd.DatetimeIndex) and (name := index.name or "date") not in frame.columns:
         frame.insert(0, name, index)
     return frame.set_axis(pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame)))
 
@@ -439,14 +438,16 @@ def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
     return values.isna().to_numpy()
 
 
-def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
+def as_numbers(
+    values: pd.Series, where: str, strict: bool = False
+) -> tuple[np.ndarray, list[int]] | None:
     """A column as float64 ``(n,)``, NaN where it is missing; None if it is not of numbers.
 
     The second part are the places of the rows whose value is there, but no number (few, else the
     column is not of numbers). ``true`` and ``false`` are 1 and 0.
 
     Raises:
-        KerazooError: a value is infinite, or too large for float32.
+        KerazooError: a value is infinite, or too large for float32; or no number, if ``strict``.
     """
     import numpy as np
     import pandas as pd
@@ -457,19 +458,21 @@ def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
         truth = text.str.lower()
         if truth[~missing].isin(["true", "false"]).all():
             text = truth.replace({"true": "1", "false": "0"})
-        numbers = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, copy=True)
-        numbers[missing] = np.nan
-    elif pd.api.types.is_numeric_dtype(values.dtype):
-        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        read = pd.to_numeric(text.mask(missing), errors="coerce")
     else:
-        return None
+        numeric = pd.api.types.is_numeric_dtype(values.dtype)
+        read = values if numeric else pd.Series(np.nan, values.index)
+    numbers = read.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
-    known = int((~missing).sum())
-    if not known or len(wrong) > (1 - MOSTLY) * known:
+    if strict and len(wrong):
+        raise KerazooError(
+            f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is no number. "
+            "Correct it, or name it with --na if it stands for a missing value."
+        )
+    if not strict and (missing.all() or len(wrong) > (1 - MOSTLY) * (~missing).sum()):
         return None
-    # Only now: "inf" may be a word among others.
     huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
-    if len(huge):
+    if len(huge):  # only now: "inf" may be a word among others
         raise KerazooError(
             f"{where}, line {values.index[huge[0]]}: {numbers[huge[0]]:g} is infinite or too large "
             "for float32."
@@ -477,25 +480,14 @@ def as_numbers(values: pd.Series, where: str) -> tuple[Any, list[int]] | None:
     return numbers, wrong.tolist()
 
 
-def numbers_of(values: pd.Series, where: str) -> Any:
+def numbers_of(values: pd.Series, where: str) -> np.ndarray:
     """A column as float64 ``(n,)``, NaN where it is missing.
 
     Raises:
         KerazooError: a value is no number, infinite, or too large for float32.
     """
-    import numpy as np
-    import pandas as pd
-
-    read = as_numbers(values, where)
-    if read is None and is_missing(values).all():
-        return np.full(len(values), np.nan)
-    if read is None or read[1]:
-        numbers = pd.to_numeric(values.astype(str).str.strip(), errors="coerce").isna()
-        row = int(np.flatnonzero(numbers & ~is_missing(values))[0])
-        raise KerazooError(
-            f"{where}, line {values.index[row]}: {values.iloc[row]!r} is no number. Correct it, "
-            "leave the row out, or name it with --na if it stands for a missing value."
-        )
+    read = as_numbers(values, where, strict=True)
+    assert read is not None
     return read[0]
 
 

@@ -94,11 +94,10 @@ def times_of(
     """
     import pandas as pd
 
+    name = _find(frame, targets)
     if asked is not None:
         name = column(frame, asked, "the time column (--time)")
-    elif (found_name := _find(frame, targets)) is not None:
-        name = found_name
-    else:
+    if name is None:
         parts = {c.lower(): frame[c] for c in frame.columns if c.lower() in PARTS}
         if {"year", "month"} <= parts.keys():
             dates = pd.to_datetime(pd.DataFrame({"day": 1, **parts}), errors="coerce")
@@ -120,11 +119,12 @@ def times_of(
     found = _grid(index, step)
     if found is None:
         steps = dates.diff()
-        odd = int((steps != steps.mode()[0]).iloc[1:].to_numpy().argmax()) + 1
+        usual = step or steps.mode()[0]
+        odd = 0 if len(dates) == 1 else int((steps != steps.mode()[0])[1:].to_numpy().argmax()) + 1
         raise KerazooError(
-            f"{at}: the dates are not one {step or steps.mode()[0]} apart"
-            f"{', as in training' if step else ''} (line {values.index[odd]}: {index[odd]} follows "
-            f"{index[odd - 1]}). Bring the series to regular times first."
+            f"{at}, line {values.index[odd]}: the dates are not one {usual} apart"
+            f"{', as in training' if step else ''}, up to {index[odd]}. Bring the series to "
+            "regular times first."
         )
     first, read, notes = str(values.iloc[0]), str(index[0]), []
     if read[:10] not in first or re.search(OFFSET, first):
@@ -211,9 +211,8 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
             return pd.to_datetime(pd.to_numeric(text, errors="coerce"), **how), None
         return _parsed(text, format=how.get("format", "no date")), None
     if text[~is_missing(values)].str.fullmatch(YEAR_FIRST).all():
-        return min(
-            (_parsed(text, format="ISO8601"), _parsed(text)), key=lambda d: d.isna().sum()
-        ), None
+        either = _parsed(text, format="ISO8601"), _parsed(text)
+        return min(either, key=lambda dates: dates.isna().sum()), None
     numbers = text.str.extract(DAY_MONTH).astype(float)
     if numbers.notna().all(axis=1).mean() < MOSTLY:
         return _parsed(text), None
@@ -221,11 +220,10 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
     first = a > b if a or b else options.day_first
     differ = numbers[0] != numbers[1]
     if first is None and at and differ.any():
-        either = (_parsed(text[differ].iloc[:1], dayfirst=d).iloc[0] for d in (False, True))
+        one, other = (_parsed(text[differ][:1], dayfirst=d).iloc[0] for d in (False, True))
         raise KerazooError(
-            f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r} may be "
-            f"{' or '.join(str(date) for date in either)}. Say which with --day-first yes or no, "
-            "or give --date-format."
+            f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r} may be {one} or "
+            f"{other}. Say which with --day-first yes or no, or give --date-format."
         )
     dates = _parsed(text, dayfirst=bool(first))
     return dates.mask(numbers[1 if first else 0] > 12), first
@@ -244,9 +242,8 @@ def _parsed(text: pd.Series, **how: Any) -> pd.Series:
         warnings.simplefilter("ignore", UserWarning)  # that it guesses the format
         wall = text.str.replace(OFFSET, r"\1", regex=True)
         dates = pd.to_datetime(wall, errors="coerce", **local)
-        if text.str.extract(OFFSET)[1].nunique() > 1 and dates.diff().median() < pd.Timedelta(
-            days=1
-        ):
+        changes = text.str.extract(OFFSET)[1].nunique() > 1
+        if changes and dates.diff().median() < pd.Timedelta(days=1):
             dates = pd.to_datetime(text, errors="coerce", utc=True, **how)
     return dates
 

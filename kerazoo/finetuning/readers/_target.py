@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kerazoo.errors import KerazooError, require_choice
@@ -12,6 +12,7 @@ from kerazoo.finetuning.readers._csv import (
     as_numbers,
     column,
     is_missing,
+    numbers_of,
     target_columns,
 )
 from kerazoo.finetuning.readers.user_data import listed
@@ -47,7 +48,7 @@ class Target:
 def target_of(
     frame: pd.DataFrame, target: str | tuple[str, ...] | None, task: str | None, where: str
 ) -> Target:
-    """A class or numbers, told by what the target holds unless the user says.
+    """Classes or numbers, as the user says or as the target holds them.
 
     Raises:
         KerazooError: no such column, another task than there is, or a target that is constant, of
@@ -58,66 +59,65 @@ def target_of(
     names = target_columns(frame, target)
     if task is not None:
         require_choice("task", task, ("classification", "regression"))
-    if task == "classification" and len(names) > 1:
-        raise KerazooError(f"classes are one target; {len(names)} are given.")
+        if task == "classification" and len(names) > 1:
+            raise KerazooError(f"classes are one target; {len(names)} are given.")
     if len(names) > 1 or task == "regression":
         return _numbers(frame, names, where, "as asked" if task else "several numbers")
-    name = names[0]
-    values = frame[name]
+    values = frame[names[0]]
     if task == "classification":
-        return class_target(values, name, where, "as asked")
-    numbers = as_numbers(values, f"{where}, column {name!r}")
+        return class_target(values, where, "as asked")
+    numbers = as_numbers(values, f"{where}, column {names[0]!r}")
     if numbers is None or str(values.dtype) == "bool":
-        return class_target(values, name, where, "they are no numbers")
+        return class_target(values, where, "they are no numbers")
     known = numbers[0][~np.isnan(numbers[0])]
     different = len(np.unique(known))
-    whole = bool((known == known.round()).all())
     few = different <= min(MOST_CLASSES, max(2, len(known) // 5))
-    if few and (whole or numbers[1]):
+    if few and (numbers[1] or (known == known.round()).all()):
         why = f"{different} different whole numbers; --task regression takes them as numbers"
-        return class_target(values, name, where, why, " --task regression takes them as numbers.")
+        return class_target(values, where, why)
     why = f"{different} different numbers; --task classification takes them as classes"
     return _numbers(frame, names, where, why)
 
 
-def class_target(
-    values: pd.Series, name: str, where: str, why: str = "", instead: str = ""
-) -> Target:
+def class_target(values: pd.Series, where: str, why: str = "") -> Target:
     """A target of classes.
 
     Args:
         values: the column.
-        name: of the column.
         where: how messages call the table.
-        why: how it was told that these are classes.
-        instead: what else can be done where they make no good ones.
+        why: reason for reading the column as classes.
 
     Raises:
         KerazooError: a class is too rare, or there is but one.
     """
-    import numpy as np
-
     text, known = class_names(values)
     counts = Counter(text[known].tolist())
+    at, because = f"{where}, column {values.name!r}", f" ({why})" if why else ""
     if len(counts) < 2:
-        only = repr(next(iter(counts))) if counts else "nothing"
-        raise KerazooError(f"{where}: the target {name!r} is {only} in every row.")
+        only = repr(next(iter(counts))) if counts else "missing"
+        raise KerazooError(f"{at}: the target is {only} in every row.")
     if len(counts) > max(MOST_CLASSES, known.sum() // LEAST):
         raise KerazooError(
-            f"{where}: the target {name!r} has {len(counts):,} different values in "
-            f"{known.sum():,} rows; classes must occur more often. Is it the right column?"
+            f"{at}: the target has {len(counts):,} different values in {known.sum():,} rows; "
+            "classes must occur more often. Is it the right column?"
         )
     rare = [f"{label!r} ({n})" for label, n in counts.items() if n < LEAST]
     if rare:
         raise KerazooError(
-            f"{where}: the class {listed(rare)} of {name!r} occurs in fewer than {LEAST} rows, one "
-            f"for each split. Leave these rows out, or join classes.{instead}"
+            f"{at}: the class {listed(rare)} occurs in fewer than {LEAST} rows, one for each "
+            f"split. Leave these rows out, or join classes{because}."
         )
     labels = tuple(sorted(counts, key=_number_first))
-    place = {label: i for i, label in enumerate(labels)}
-    y = np.array([place.get(t, -1) for t in text], dtype=np.int64)
     each = listed([f"{label} {counts[label]:,}" for label in labels], 12)
-    return Target((name,), labels, y, known, f"{len(labels)} classes{why and f' ({why})'}: {each}")
+    reading = f"{len(labels)} classes{because}: {each}"
+    return Target((str(values.name),), labels, _codes(text, labels), known, reading)
+
+
+def _codes(text: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    """Numbers of classes, int64 ``(n,)``; -1 for what is none."""
+    import pandas as pd
+
+    return pd.Index(labels).get_indexer(text).astype("int64")
 
 
 def class_names(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -139,22 +139,19 @@ def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:
     Raises:
         KerazooError: a column is not there, or holds a new class or something else than numbers.
     """
-    import numpy as np
-
     for name in target.names:
         column(frame, name, f"the target in {where}")
     if not target.labels:
         return _numbers(frame, list(target.names), where, target.why, may_be_constant=True)
     text, known = class_names(frame[target.names[0]])
-    place = {label: i for i, label in enumerate(target.labels)}
-    new = [i for i in known.nonzero()[0] if text[i] not in place]
-    if new:
+    y = _codes(text, target.labels)
+    new = (known & (y < 0)).nonzero()[0]
+    if len(new):
         raise KerazooError(
-            f"{where}, line {frame.index[new[0]]}: {text[new[0]]!r} is no class of "
-            f"{target.names[0]!r} in the training data: {listed(list(target.labels), 12)}."
+            f"{where}, line {frame.index[new[0]]}, column {target.names[0]!r}: {text[new[0]]!r} is "
+            f"no class of the training data: {listed(list(target.labels), 12)}."
         )
-    y = np.array([place.get(t, -1) for t in text], dtype=np.int64)
-    return Target(target.names, target.labels, y, known, target.why)
+    return replace(target, y=y, known=known)
 
 
 def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:
@@ -180,23 +177,12 @@ def _numbers(
 ) -> Target:
     import numpy as np
 
-    columns = []
-    for name in names:
-        read = as_numbers(frame[name], f"{where}, column {name!r}")
-        if read is None:
-            raise KerazooError(f"{where}: the target {name!r} does not hold numbers.")
-        values, wrong = read
-        if wrong:
-            line = frame.index[wrong[0]]
-            raise KerazooError(
-                f"{where}, line {line}: {frame[name].iloc[wrong[0]]!r} in the target {name!r} is "
-                "no number."
-            )
-        if not may_be_constant and np.nanmax(values) == np.nanmin(values):
-            raise KerazooError(
-                f"{where}: the target {name!r} is {np.nanmax(values):g} in every row."
-            )
-        columns.append(values)
+    columns = [numbers_of(frame[name], f"{where}, column {name!r}") for name in names]
+    for name, values in zip(names, columns, strict=True):
+        known = values[~np.isnan(values)]
+        if not may_be_constant and len(np.unique(known)) < 2:
+            only = f"{known[0]:g}" if len(known) else "missing"
+            raise KerazooError(f"{where}, column {name!r}: the target is {only} in every row.")
     y = np.stack(columns, axis=1).astype(np.float32)
     known = np.asarray(~np.isnan(y).any(axis=1))
     return Target(tuple(names), (), y, known, f"regression ({why})")

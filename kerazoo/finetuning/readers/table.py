@@ -88,8 +88,7 @@ def from_table(
         held_out=None if test is None else np.zeros(len(y), bool),
     )
     inputs = rows.drop(columns=names)
-    counting = [c for c in inputs.columns if _counts_rows(frame[c], f"{where}, column {c!r}")]
-    columns, left_out, warnings = columns_of(inputs, counting, indices["train"], where)
+    columns, left_out, warnings = columns_of(inputs, indices["train"], where)
     if not columns:
         but = f" but {listed(left_out)}" if left_out else ": it has the target only"
         raise KerazooError(f"{where} has no column to learn from{but}.")
@@ -144,77 +143,54 @@ def _test_rows(more: Table, columns: list[Column], target: Target) -> tuple[Targ
 
 
 def columns_of(
-    frame: pd.DataFrame, counting: list[str], train: np.ndarray, where: str
+    frame: pd.DataFrame, train: np.ndarray, where: str
 ) -> tuple[list[Column], list[str], list[str]]:
     """How each column becomes features, judged on the training rows: (columns, left out, notes).
 
     Args:
-        frame: the rows.
-        counting: the columns that only count the rows of the table.
-        train: which rows are of the training split.
+        frame: the rows, by their lines.
+        train: places of the rows of the training split.
         where: how messages call the table.
     """
     import numpy as np
 
-    columns, left_out, notes = [], [], []
-    used: set[str] = set()
+    columns: list[Column] = []
+    left_out, notes = [], []
     for name in frame.columns:
-        read = as_numbers(frame[name], f"{where}, column {name!r}")
         key = name.replace("/", "_")
-        while key in used or TAKEN.fullmatch(key):
+        while key in (c.input for c in columns) or TAKEN.fullmatch(key):
             key += "_"
-        used.add(key)
-        if read is not None:
-            values, wrong = read
-            known = values[train][~np.isnan(values[train])]
-            if len(known) == 0 or known.std() <= SAME * np.abs(known).max():
+        if (read := as_numbers(frame[name], f"{where}, column {name!r}")) is None:
+            text = texts_of(frame[name])[train]
+            counts = Counter(text.tolist())
+            if len(counts) < 2:
                 left_out.append(f"{name} (constant)")
-            elif name in counting:
-                left_out.append(f"{name} (it only counts the rows)")
+            elif len(counts) > max(FEWEST_ROWS, len(train) / 2):
+                left_out.append(f"{name} (different in nearly every row)")
             else:
-                missing = len(known) < len(train)
-                # Rounded, so that the saved model takes off the same.
-                mean, std = float(np.float32(known.mean())), float(known.std())
-                columns.append(Column(name, key, None, mean, missing, std))
-            if wrong:
-                first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
-                notes.append(f"{name}: {len(wrong)} value(s) are no number, so missing ({first})")
+                kept = sorted(t for t, _ in counts.most_common(MOST_CATEGORIES))
+                columns.append(Column(name, key, tuple(kept)))
+                if rest := len(counts) - len(kept):
+                    notes.append(f"{name}: the {rest} rarest of its values are taken as one")
             continue
-        text = texts_of(frame[name])
-        counts = Counter(text[train].tolist())
-        if len(counts) < 2:
+        values, wrong = read
+        known = values[train][~np.isnan(values[train])]
+        if len(known) == 0 or known.std() <= SAME * np.abs(known).max():
             left_out.append(f"{name} (constant)")
-        elif len(counts) > max(FEWEST_ROWS, len(train) / 2):
-            left_out.append(f"{name} (different in nearly every row)")
+        elif set(values - frame.index) in ({-2}, {-1}):  # from 0 or 1 on, in line 2
+            left_out.append(f"{name} (it only counts the rows)")
         else:
-            kept = tuple(sorted(t for t, _ in counts.most_common(MOST_CATEGORIES)))
-            if len(counts) > MOST_CATEGORIES:
-                rest = len(counts) - MOST_CATEGORIES
-                notes.append(f"{name}: the {rest} rarest of its values are taken as one")
-            columns.append(Column(name, key, kept))
+            # Rounded, so that the saved model takes off the same.
+            mean, std = float(np.float32(known.mean())), float(known.std())
+            columns.append(Column(name, key, None, mean, len(known) < len(train), std))
+        if wrong:
+            first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
+            notes.append(f"{name}: {len(wrong)} value(s) are no number, so missing ({first})")
     return columns, left_out, notes
-
-
-def _counts_rows(values: pd.Series, where: str) -> bool:
-    """Whether a column is 0, 1, 2, … or 1, 2, 3, … and so on, in all rows of the table."""
-    import numpy as np
-
-    if len(values) <= FEWEST_ROWS:
-        return False
-    read = as_numbers(values, where)
-    if read is None:
-        return False
-    return read[0][0] in (0, 1) and bool(
-        np.array_equal(read[0] - read[0][0], np.arange(len(values)))
-    )
 
 
 def _columns_line(columns: list[Column]) -> str:
     numbers = [c.name for c in columns if c.categories is None]
     categories = [f"{c.name} ({len(c.categories)})" for c in columns if c.categories is not None]
-    parts = []
-    if numbers:
-        parts.append(f"{len(numbers)} of numbers: {listed(numbers, 8)}")
-    if categories:
-        parts.append(f"{len(categories)} of categories: {listed(categories, 8)}")
-    return "; ".join(parts)
+    kinds = {"numbers": numbers, "categories": categories}
+    return "; ".join(f"{len(n)} of {kind}: {listed(n, 8)}" for kind, n in kinds.items() if n)

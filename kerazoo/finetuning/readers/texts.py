@@ -88,7 +88,7 @@ def from_texts(
             "Is it the right column?"
         )
     # Of the rows with words only: a class of which none is left is none.
-    classes = class_target(frame[label][words], label, where)
+    classes = class_target(frame[label][words], where)
     if classes.known.sum() < words.sum() / 2:
         raise KerazooError(
             f"{where}: {int((~classes.known).sum()):,} of {words.sum():,} texts have no {label!r}. "
