@@ -11,7 +11,7 @@ import pytest
 import kerazoo
 
 FORMATS = ("keras", "saved_model", "onnx", "litert")
-FAST = {"epochs": 1, "scratch": False, "progress": False}
+FAST = {"epochs": 1, "scratch": False, "plots": False, "progress": False}
 NAMES = (  # of columns, which a SavedModel cannot take as they are
     "petal length (cm)",
     "a/b",
