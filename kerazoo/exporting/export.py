@@ -30,8 +30,6 @@ from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
 from kerazoo.exporting.formats.keras_archive import runner_of
 from kerazoo.exporting.plan import ExportPlan, plan_export
-from kerazoo.finetuning.readers._columns import columns_from, feature_names
-from kerazoo.finetuning.readers._csv import MISSING
 from kerazoo.predicting.trained import Trained, is_run, open_trained
 from kerazoo.spec import networks_of
 from kerazoo.training.run_directory import environment
@@ -80,7 +78,7 @@ def export(
     chosen = formats.get(format)
     rows = require_whole("rows", rows)
     directory = Path(out) if out is not None else _default_directory(source, format)
-    _require_free(directory, force)
+    _require_free(directory, chosen.suffix, force)
     trained = open_trained(source, data=data, test=test)
     plan = plan_export(trained, chosen)
     reason = chosen.refusal(plan.model)
@@ -97,12 +95,12 @@ def _default_directory(source: str | os.PathLike[str], format: str) -> Path:
     return Path("exports") / f"{registry.get_entry(os.fspath(source)).name}-{format}"
 
 
-def _require_free(directory: Path, force: bool) -> None:
+def _require_free(directory: Path, suffix: str, force: bool) -> None:
     """Raise KerazooError unless the directory is new, empty, or an export that may be replaced."""
-    if directory.is_file() or (directory.suffix in formats.suffixes() and not directory.is_dir()):
+    if directory.is_file() or (directory.suffix == suffix and not directory.is_dir()):
         raise KerazooError(
-            f"out is {directory}; it is a directory, which gets the export, its certificate and "
-            f"its side files: leave out {directory.suffix or 'the file'}."
+            f"out is {directory}, which would be a file; the export, its certificate and side "
+            f"files go to a directory: leave out {directory.suffix}."
         )
     if not directory.is_dir() or not any(directory.iterdir()):
         return
@@ -148,7 +146,7 @@ def _fill(
     exported = _files_in(aside)
     _write_side_files(aside, trained, plan)
     with _explained(trained, format, "was written but does not run"):
-        runner = plan.by_model_names(format.load(file))
+        runner = format.load(file)
         on_texts = None
         if vocabulary is not None and (load := format.load_texts(file)) is not None:
             on_texts = lambda ids: load(typed_texts(ids, vocabulary))  # noqa: E731
@@ -198,19 +196,10 @@ def _write_side_files(aside: Path, trained: Trained, plan: ExportPlan) -> None:
     """Write what a user of the export needs to know of its inputs and outputs."""
     natural = plan.model is not plan.network
     side_files = trained.task.side_files(trained.data, natural_units=natural)
-    if trained.treatment.get("kind") == "rows":
-        side_files["columns.json"] = _columns(trained, plan)
+    if plan.columns is not None:
+        side_files["columns.json"] = plan.columns
     for name, content in side_files.items():
         write_json(aside / name, content)
     if trained.vocabulary is not None:
         lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token
         write_text(aside / "vocabulary.txt", "\n".join(lines) + "\n")
-
-
-def _columns(trained: Trained, plan: ExportPlan) -> dict[str, Any]:
-    """The columns of a table with the inputs of an export of raw rows, or with its features."""
-    if not plan.names:
-        features = feature_names(columns_from(trained.treatment))
-        return {**trained.treatment, "features": features}
-    columns = [{**c, "input": plan.names[c["input"]]} for c in trained.treatment["columns"]]
-    return {**trained.treatment, "columns": columns, "read_as_missing": MISSING}

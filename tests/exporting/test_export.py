@@ -206,7 +206,7 @@ def test_a_failing_converter_or_runtime_leaves_the_old_export(faults, changed, c
 
 
 def test_a_run_is_exported_into_its_directory(private_zoo, command, in_tmp):
-    done = kerazoo.train("bar_net", epochs=1, out="run", progress=False)
+    done = kerazoo.train("bar_net", epochs=1, out="run", plots=False, progress=False)
     certificate = kerazoo.export("run", "onnx", rows=100)
     assert certificate.passed and certificate.source == "run"
     assert certificate.path.parent == done.path / "export-onnx"

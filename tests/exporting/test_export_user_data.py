@@ -11,7 +11,7 @@ import pytest
 import kerazoo
 
 FORMATS = ("keras", "saved_model", "onnx", "litert")
-FAST = {"epochs": 1, "scratch": False, "plots": False, "progress": False}
+FAST = {"epochs": 1, "scratch": False, "plots": False, "progress": False, "engine": "plain"}
 NAMES = (  # of columns, which a SavedModel cannot take as they are
     "petal length (cm)",
     "a/b",
@@ -24,6 +24,14 @@ NAMES = (  # of columns, which a SavedModel cannot take as they are
     "self",
     "where_1",
 )
+
+
+TYPED = [
+    "What a GREAT film!<br /><br />It's wonderful -- isn't it?",
+    "naïve café, 10/10; awful\tterrible",
+    "a terrible, terrible film " * 100,
+    "zyzzxq unheard words",
+]
 
 
 def table(directory):
@@ -43,7 +51,7 @@ def series(directory, level=50_000, length=400):
     dates = pd.date_range("2024-01-01", periods=length, freq="h")
     frame = pd.DataFrame({"date": dates, "price": price})
     frame.to_csv(directory / "data.csv", index=False)
-    return "stacked_lstm", directory / "data.csv", {"target": "price", "horizon": 2, "lookback": 8}
+    return "stacked_lstm", directory / "data.csv", {"target": "price", "horizon": 2, "lookback": 4}
 
 
 def texts(directory):
@@ -127,7 +135,7 @@ def test_natural_units_go_into_onnx_and_come_out(tuned):
     assert side_files["series.json"]["units"] == "natural"
     assert 1e-4 < certificate.difference < certificate.tolerance < 2e-3, "rounding is allowed for"
     session = onnxruntime.InferenceSession(certificate.path, providers=["CPUExecutionProvider"])
-    window = pd.read_csv(data)["price"].to_numpy(np.float32)[None, -8:, None]
+    window = pd.read_csv(data)["price"].to_numpy(np.float32)[None, -4:, None]
     outputs = session.run(None, {session.get_inputs()[0].name: window})[0][0, :, 0]
     expected = kerazoo.predict(run.path, data).frame["price"]
     np.testing.assert_allclose(outputs, expected, rtol=1e-5)
@@ -137,15 +145,14 @@ def test_natural_units_go_into_onnx_and_come_out(tuned):
 def test_raw_texts_go_into_a_saved_model(tuned):
     import tensorflow as tf
 
-    run, data = tuned(texts)
+    run, _ = tuned(texts)
     certificate, _ = exported(run, "saved_model")
     assert certificate.texts.value == certificate.before
     lines = (certificate.path.parent / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
     assert lines[:2] == ["", "[UNK]"] and {"great", "awful"} < set(lines[2:])
-    bodies = pd.read_csv(data)["body"].unique().tolist()
-    expected = [p.probability for p in kerazoo.predict(run.path, bodies)]
+    expected = [p.probability for p in kerazoo.predict(run.path, TYPED)]
     serve = tf.saved_model.load(certificate.path).signatures["serve_texts"]
-    outputs = serve(texts=tf.constant(bodies))["output_0"].numpy()
+    outputs = serve(texts=tf.constant(TYPED))["output_0"].numpy()
     np.testing.assert_allclose(outputs.max(axis=1), expected, rtol=1e-5)
 
 

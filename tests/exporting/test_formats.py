@@ -10,15 +10,9 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo.datasets import _text as text
-from kerazoo.datasets import imdb
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import in_batches
 from kerazoo.exporting.formats import _copies
-
-
-def text_lstm(length):
-    return kerazoo.build("text_lstm", input_shape=(length,), vocabulary=50)
 
 
 def test_a_new_format_is_one_new_file():
@@ -75,29 +69,22 @@ def test_a_copy_has_the_weights_and_leaves_the_original():
     np.testing.assert_array_equal(model.predict(x, verbose=0), before)
 
 
-def test_an_unrolled_copy_gives_the_same_with_padding_in_both_directions():
-    model = text_lstm(6)
-    copy = _copies.copy_for_conversion(model)
-    _copies.unroll(copy)
-    assert [_copies.steps_of(layer) for layer in _copies.recurrent_layers(copy)] == [6, 6]
-    ids = np.random.RandomState(0).randint(1, 50, (4, 6)).astype(np.int32)
-    ids[1, 4:] = ids[2, 1:] = ids[3] = 0
-    outputs = copy.predict(ids, verbose=0)
-    np.testing.assert_allclose(outputs, model.predict(ids, verbose=0), atol=1e-6)
-    assert not any(layer.unroll for layer in _copies.recurrent_layers(model))
-
-
-def test_litert_of_a_loop_has_builtin_operations_only(tmp_path):
+def test_litert_of_a_loop_with_padding_has_builtin_operations_only(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
-    litert, path, model = formats.get("litert"), tmp_path / "m.tflite", text_lstm(3)
-    assert litert.refusal(model) is None
-    assert litert.write(model, path)
+    x = keras.Input((4,), dtype="int32")
+    steps = keras.layers.Embedding(50, 3, mask_zero=True)(x)
+    forth_and_back = keras.layers.Bidirectional(keras.layers.LSTM(2))
+    model = keras.Model(x, forth_and_back(steps))
+    litert, path = formats.get("litert"), tmp_path / "m.tflite"
+    assert litert.refusal(model) is None and litert.write(model, path)
     found = {op["op_name"] for op in Interpreter(str(path))._get_ops_details()}
     assert found and not [name for name in found if name.startswith("Flex") or name == "WHILE"]
-    ids = np.random.RandomState(0).randint(0, 50, (9, 3)).astype(np.int32)
+    ids = np.random.RandomState(0).randint(1, 50, (9, 4)).astype(np.int32)
+    ids[1, 3:] = ids[2, 1:] = ids[3] = 0
     outputs = in_batches(litert.load(path), ids)
     np.testing.assert_allclose(outputs, model.predict(ids, verbose=0), atol=1e-5)
+    assert not forth_and_back.forward_layer.unroll, "the model stays as it is"
 
 
 def test_litert_takes_transposed_convolutions_one_example_at_a_time(tmp_path):
@@ -112,34 +99,11 @@ def test_litert_takes_transposed_convolutions_one_example_at_a_time(tmp_path):
 
 def test_litert_refuses_loops_that_are_too_long():
     litert = formats.get("litert")
-    assert "600" in litert.refusal(text_lstm(600))
-    assert litert.refusal(keras.Sequential([keras.Input((None, 2)), keras.layers.GRU(3)]))
+    for steps in (600, None):
+        assert litert.refusal(keras.Sequential([keras.Input((steps, 2)), keras.layers.GRU(3)]))
 
 
 def test_onnx_refuses_other_types_than_float32():
     x = keras.Input((3,))
     half = keras.Model(x, keras.layers.Dense(2, dtype="mixed_float16")(x))
     assert "float16" in formats.get("onnx").refusal(half)
-
-
-TEXTS = [
-    "What a film!<br /><br />It's GREAT -- isn't it?",
-    "naïve café, 10/10; don't miss\tit",
-    "",
-    "a boring, boring waste of time " * 100,
-    "zyzzxq unheard words",
-]
-
-
-def test_saved_model_takes_raw_texts(tmp_path):
-    import tensorflow as tf
-
-    known = text.read_vocabulary(imdb.VOCABULARY)[:4000]
-    model = kerazoo.build("text_cnn", input_shape=(50,), vocabulary=len(known) + text.FIRST)
-    formats.get("saved_model").write(model, tmp_path / "out", known)
-    serve = tf.saved_model.load(tmp_path / "out").signatures
-    outputs = serve["serve_texts"](texts=tf.constant(TEXTS))["output_0"]
-    ids = text.encode(TEXTS, known, 50)
-    np.testing.assert_allclose(outputs, model.predict(ids, verbose=0), atol=1e-6)
-    by_ids = serve["serving_default"](**{model.inputs[0].name: tf.constant(ids)})["output_0"]
-    np.testing.assert_allclose(by_ids, outputs, atol=1e-6)

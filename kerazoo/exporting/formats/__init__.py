@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # From n examples, an array ``(n, …)`` or a dictionary of them by input, to outputs ``(n, …)``.
 Runner = Callable[[Any], "np.ndarray"]
+Vocabulary = Sequence[str] | None  # for a text model: its tokens in the order of their ids
+Notes = tuple[str, ...]  # for the users of an export
 _formats: dict[str, Format] = {}
 
 
@@ -43,22 +45,17 @@ class Format:
         """Reason why the format cannot hold a network, where that is known beforehand."""
         return None
 
-    def input_names(self, network: keras.Model) -> dict[str, str]:
-        """Names of the export's inputs by those of a model of raw rows."""
-        return {name: name for name in network.input}
+    def input_names(self, names: Sequence[str]) -> list[str]:
+        """Names that the inputs of a model of raw rows may have in this format."""
+        return list(names)
 
-    def write(
-        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
-    ) -> tuple[str, ...]:
+    def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Write a functional model, which stays as it is, to the new ``path``.
 
         Args:
             network: the model.
             path: the file or directory.
-            vocabulary: for a text model: its tokens in the order of their ids.
-
-        Returns:
-            Notes for the users of the export.
+            vocabulary: for a text model, of which some formats take raw texts too.
 
         Raises:
             Exception: of any type, if the converter cannot take the network.
@@ -86,11 +83,6 @@ def names() -> list[str]:
         if not module.name.startswith("_"):
             importlib.import_module(f"{__name__}.{module.name}")
     return sorted(_formats)
-
-
-def suffixes() -> set[str]:
-    """Endings of the files and directories of all formats."""
-    return {_formats[name].suffix for name in names()}
 
 
 def get(name: str) -> Format:

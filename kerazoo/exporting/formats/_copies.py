@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,18 +27,6 @@ def copy_for_conversion(network: keras.Model) -> keras.Model:
             layer.use_cudnn = False
     copy(keras.tree.map_structure(_blank, copy.input), training=False)
     return copy
-
-
-@contextlib.contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Suppress TensorFlow's warning that the HDF5 format would not hold lookup tables."""
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _blank(tensor: Any) -> Any:

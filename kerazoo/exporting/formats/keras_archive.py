@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
-from kerazoo.exporting.formats import Format, Runner, register_format
+from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.training import engine
 
 if TYPE_CHECKING:
@@ -23,9 +22,7 @@ class KerasArchive(Format):
     any_backend = True
     takes_rows = True
 
-    def write(
-        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
-    ) -> tuple[str, ...]:
+    def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Save the network."""
         network.save(path)
         return ()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
-from kerazoo.exporting.formats import Format, Runner, register_format
+from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.exporting.formats._copies import (
     copy_for_conversion,
     layers_of,
@@ -44,9 +43,7 @@ class LiteRT(Format):
                 )
         return None
 
-    def write(
-        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
-    ) -> tuple[str, ...]:
+    def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Write the network with its recurrent layers unrolled.
 
         Keras turns their loop into operations on lists, which LiteRT knows only with the help of

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo._lazy import keras
-from kerazoo.exporting.formats import Format, Runner, register_format
-from kerazoo.exporting.formats._copies import copy_for_conversion, layers_of, quiet_tensorflow
+from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
+from kerazoo.exporting.formats._copies import copy_for_conversion, layers_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,12 +32,10 @@ class Onnx(Format):
                 )
         return None
 
-    def write(
-        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
-    ) -> tuple[str, ...]:
+    def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Write the network in the converter's default operator set."""
         copy = copy_for_conversion(network)
-        with warnings.catch_warnings(), quiet_tensorflow():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Keras uses old names of NumPy
             copy.export(path, format="onnx", verbose=False)
         return ()

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import keras
 from kerazoo.datasets import _text as text
-from kerazoo.exporting.formats import Format, Runner, register_format
-from kerazoo.exporting.formats._copies import copy_for_conversion, quiet_tensorflow
+from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
+from kerazoo.exporting.formats._copies import copy_for_conversion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,35 +30,27 @@ class SavedModel(Format):
     suffix = ".saved_model"
     takes_rows = True
 
-    def input_names(self, network: keras.Model) -> dict[str, str]:
-        """Names of the signature's inputs: ASCII identifiers that differ in more than case."""
-        names: dict[str, str] = {}
-        used = {"self"}
-        for i, name in enumerate(network.input, 1):
+    def input_names(self, names: Sequence[str]) -> list[str]:
+        """ASCII identifiers that differ in more than case, as TensorFlow demands of a signature."""
+        allowed: list[str] = []
+        for i, name in enumerate(names, 1):
             plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
-            if not plain.isidentifier() or keyword.iskeyword(plain) or plain.lower() in used:
+            taken = ("self", *(other.lower() for other in allowed))
+            if not plain.isidentifier() or keyword.iskeyword(plain) or plain.lower() in taken:
                 plain = f"column_{i}_{plain}".rstrip("_")
-            used.add(plain.lower())
-            names[name] = plain
-        return names
+            allowed.append(plain)
+        return allowed
 
-    def write(
-        self, network: keras.Model, path: Path, vocabulary: Sequence[str] | None = None
-    ) -> tuple[str, ...]:
+    def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Write the network; with a vocabulary also the signature ``serve_texts``."""
         import tensorflow as tf
 
         copy = copy_for_conversion(network)
-        rows = isinstance(copy.input, dict)
-        names = self.input_names(copy) if rows else {}
-
-        def spec(tensor: Any) -> tf.TensorSpec:
-            name = names.get(tensor.name, tensor.name)
-            return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name)
-
+        inputs = keras.tree.map_structure(
+            lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype, name=x.name), copy.input
+        )
         archive = keras.export.ExportArchive()
         archive.track(copy)
-        inputs = keras.tree.map_structure(spec, copy.input)
         archive.add_endpoint("serve", lambda x: copy(x, training=False), input_signature=[inputs])
         if vocabulary is not None:
             table, encode = _tokenizer(vocabulary, copy.input_shape[1])
@@ -68,8 +60,7 @@ class SavedModel(Format):
                 lambda texts: copy(encode(texts), training=False),
                 input_signature=[tf.TensorSpec((None,), tf.string, name="texts")],
             )
-        with quiet_tensorflow():
-            archive.write_out(str(path), verbose=False)
+        archive.write_out(str(path), verbose=False)
         if vocabulary is None:
             return ()
         return ("serve takes token ids (n, length), serve_texts takes strings (n,)",)
