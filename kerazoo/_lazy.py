@@ -66,9 +66,10 @@ class _LazyModule(types.ModuleType):
 
 if TYPE_CHECKING:
     import keras
-    from keras import layers
+    from keras import KerasTensor, layers
 else:
+    KerasTensor = Any  # for annotations
     keras = _LazyModule("keras")
     layers = _LazyModule("keras.layers")
 
-__all__ = ["keras", "layers", "load", "silence_import_logs"]
+__all__ = ["KerasTensor", "keras", "layers", "load", "silence_import_logs"]

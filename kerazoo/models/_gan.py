@@ -44,14 +44,7 @@ class DCGAN(keras.Model):
         latents = keras.random.normal(shape, seed=self.seed_generator)
         return self.generator(latents, training=training)
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of both losses; ``y`` and ``sample_weight`` play no part."""
         net, ops, stop = self.discriminator, keras.ops, keras.ops.stop_gradient
         # The same network with weights that take no gradient; its updates are thrown away.

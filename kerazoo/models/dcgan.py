@@ -6,15 +6,10 @@ kerazoo sample dcgan@mnist --n 64 --out grid.png   generates with the trained we
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kerazoo._lazy import keras, layers
+from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.errors import require_positive, require_rank
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
 
 CITATION = """
 @inproceedings{radford2016unsupervised,
@@ -73,15 +68,9 @@ def generator(
         last = number == depth
         x = norm(x, number)
         x = layers.ReLU(name=f"relu{number}")(x)
-        x = layers.Conv2DTranspose(
-            image_shape[2] if last else channels // 2**number,
-            kernel,
-            strides=2,
-            padding="same",
-            use_bias=last,
-            kernel_initializer=initial(),
-            name=f"up{number}",
-        )(x)
+        maps = image_shape[2] if last else channels // 2**number
+        up = {"use_bias": last, "kernel_initializer": initial(), "name": f"up{number}"}
+        x = layers.Conv2DTranspose(maps, kernel, 2, "same", **up)(x)
         x = crop(x, sizes[depth - number], number)
     x = layers.Activation("tanh", name="tanh")(x)
     x = layers.Rescaling(127.5, 127.5, name="pixels")(x)
@@ -99,15 +88,9 @@ def discriminator(
     inputs = keras.Input(image_shape, name="pixels")
     x = layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(inputs)
     for number in range(1, depth + 1):
-        x = layers.Conv2D(
-            filters * 2 ** (number - 1),
-            kernel,
-            strides=2,
-            padding="same",
-            use_bias=number == 1,
-            kernel_initializer=initial(),
-            name=f"down{number}",
-        )(x)
+        maps = filters * 2 ** (number - 1)
+        down = {"use_bias": number == 1, "kernel_initializer": initial(), "name": f"down{number}"}
+        x = layers.Conv2D(maps, kernel, 2, "same", **down)(x)
         if number > 1:
             x = norm(x, number)
         x = layers.LeakyReLU(0.2, name=f"leaky{number}")(x)

@@ -8,14 +8,9 @@ Their results are recorded in ``references/``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kerazoo._lazy import keras, layers
+from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
 
 CITATION = """
 @article{lecun1998gradient,

@@ -5,14 +5,9 @@ kerazoo verify mnist_cnn_fast      trains and evaluates on MNIST, in seconds
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kerazoo._lazy import keras, layers
+from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
 
 CITATION = """
 @inproceedings{springenberg2015striving,

@@ -7,15 +7,12 @@ kerazoo verify resnet8                 on CIFAR-10
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import keras, layers
+from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.errors import KerazooError, require_choice, require_positive
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
 
 CITATION = """
 @inproceedings{he2016deep,
@@ -27,17 +24,13 @@ CITATION = """
 }
 """
 
+HE = "he_normal"
+
 
 def conv_norm(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     """A padded 3 × 3 convolution without bias, then batch normalization."""
     x = layers.Conv2D(
-        filters,
-        3,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
+        filters, 3, stride, "same", use_bias=False, kernel_initializer=HE, name=f"{name}_conv"
     )(x)
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
 
@@ -57,15 +50,9 @@ def shortcut_b(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTen
     """Option B: a 1 × 1 convolution and batch normalization where the shape changes."""
     if stride == 1 and x.shape[-1] == filters:
         return x
-    x = layers.Conv2D(
-        filters,
-        1,
-        strides=stride,
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_projection",
-    )(x)
-    return layers.BatchNormalization(momentum=0.9, name=f"{name}_projection_norm")(x)
+    name = f"{name}_projection"
+    x = layers.Conv2D(filters, 1, stride, use_bias=False, kernel_initializer=HE, name=name)(x)
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
 
 
 def residual_block(
@@ -186,10 +173,7 @@ def cifar_resnet(
     x = stage(x, 3, blocks, 64, option)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
     x = layers.Dense(
-        classes,
-        activation=classifier_activation,
-        kernel_initializer="he_normal",
-        name="classifier",
+        classes, activation=classifier_activation, kernel_initializer=HE, name="classifier"
     )(x)
     return keras.Model(inputs, x, name=f"resnet{depth}")
 

@@ -10,15 +10,11 @@ forecaster that does not beat them is worth nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from kerazoo._lazy import keras, layers
+from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.errors import KerazooError, require_flags, require_positive, require_sizes
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
 
 CITATION = """
 @article{hochreiter1997long,
@@ -35,6 +31,9 @@ CITATION = """
 
 def plain(window: KerasTensor, units: Sequence[int], dropout: float, steps: int) -> KerasTensor:
     """LSTM 50, LSTM 50, Dense: a window ``(n, lookback, columns)`` to ``(n, steps)``."""
+    require_sizes("stacked_lstm", "units", units)
+    if not units:
+        raise KerazooError("stacked_lstm: units is empty; give the size of one LSTM or more.")
     x = window
     for number, size in enumerate(units, start=1):
         below_another = number < len(units)
@@ -45,9 +44,12 @@ def plain(window: KerasTensor, units: Sequence[int], dropout: float, steps: int)
 
 def segments(window: KerasTensor, segment: int) -> KerasTensor:
     """``segment`` rows as one: ``(n, lookback, c)`` to ``(n, lookback / segment, segment * c)``."""
+    require_positive("stacked_lstm", "segment", segment)
+    _, lookback, columns = window.shape
+    if lookback % segment:
+        raise KerazooError(f"stacked_lstm: segment={segment} must divide the lookback, {lookback}.")
     if segment == 1:
         return window
-    _, lookback, columns = window.shape
     return layers.Reshape((lookback // segment, segment * columns), name="segments")(window)
 
 
@@ -114,7 +116,13 @@ def stacked_lstm(
     segments: Lin et al. 2023, section 3.2; last value: Zeng et al. 2023, NLinear; linear path:
     Lai et al. 2018, the autoregressive component.
     """
-    check_options(input_shape, targets, units, segment, per_column, subtract_last, linear_path)
+    flags = {"per_column": per_column, "subtract_last": subtract_last, "linear_path": linear_path}
+    require_flags("stacked_lstm", **flags)
+    if (per_column or subtract_last) and targets != input_shape[1]:
+        raise KerazooError(
+            f"stacked_lstm: per_column and subtract_last need as many targets ({targets}) as "
+            f"columns ({input_shape[1]})."
+        )
     inputs = x = keras.Input(input_shape, name="window")
     if subtract_last:
         last = last_value(inputs)
@@ -132,32 +140,6 @@ def stacked_lstm(
     if subtract_last:
         x = layers.Add(name="add_last")([x, last])
     return keras.Model(inputs, x, name="stacked_lstm")
-
-
-def check_options(
-    input_shape: tuple[int, int],
-    targets: int,
-    units: Sequence[int],
-    segment: int,
-    per_column: bool,
-    subtract_last: bool,
-    linear_path: bool,
-) -> None:
-    """Raise KerazooError for options that do not fit each other."""
-    lookback, columns = input_shape
-    flags = {"per_column": per_column, "subtract_last": subtract_last, "linear_path": linear_path}
-    require_flags("stacked_lstm", **flags)
-    require_sizes("stacked_lstm", "units", units)
-    require_positive("stacked_lstm", "segment", segment)
-    if not units:
-        raise KerazooError("stacked_lstm: units is empty; give the size of one LSTM or more.")
-    if lookback % segment:
-        raise KerazooError(f"stacked_lstm: segment={segment} must divide the lookback, {lookback}.")
-    if (per_column or subtract_last) and targets != columns:
-        raise KerazooError(
-            f"stacked_lstm: per_column and subtract_last need as many targets ({targets}) as "
-            f"columns ({columns})."
-        )
 
 
 def informer(table: str, *rows: tuple[str, float, float]) -> tuple[Published, ...]:

@@ -9,15 +9,11 @@ Both take token ids; the vocabulary comes with kerazoo, and `predict` takes raw 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from kerazoo._lazy import keras, layers
+from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.errors import KerazooError, require_sizes
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
-
-if TYPE_CHECKING:
-    from keras import KerasTensor
 
 CITATION_CNN = """
 @inproceedings{kim2014convolutional,
