@@ -316,7 +316,9 @@ class Split:
         return len(self.x)
 
 
-Loader = Callable[[], "Mapping[str, Any]"]
+# By split: a pair ``(x, y)`` of arrays, or the values of a series.
+Splits = Mapping[str, Any]
+Loader = Callable[[], Splits]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from kerazoo.spec import Splits
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -24,8 +26,15 @@ def carve(
     return (x[rest], y[rest]), (x[carved], y[carved])
 
 
+def three_splits(x: np.ndarray, y: np.ndarray, held_out: int) -> Splits:
+    """Train, validation and test by fixed seeds, the last two with ``held_out`` examples."""
+    rest, test = carve(x, y, held_out, seed=0)
+    train, validation = carve(*rest, held_out, seed=1)
+    return {"train": train, "validation": validation, "test": test}
+
+
 def in_order(values: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Consecutive stretches of ``values`` with the sizes and names given."""
+    """Consecutive parts of ``values`` with these names and sizes."""
     splits, begin = {}, 0
     for name, size in sizes.items():
         splits[name] = values[begin : begin + size]

@@ -1,4 +1,4 @@
-"""Text to token ids, in plain Python, the same everywhere and without TensorFlow.
+"""Text to token ids in plain Python, the same on every machine and without TensorFlow.
 
 The rules are those of ``keras.layers.TextVectorization`` with ``lower_and_strip_punctuation`` and
 ``split="whitespace"``, after each ``<br />`` became a space, so that a TensorFlow graph can do the
@@ -60,7 +60,7 @@ def _ids(vocabulary: tuple[str, ...]) -> dict[bytes, int]:
 
 
 def known_words(ids: np.ndarray) -> np.ndarray:
-    """How many tokens of texts are in the vocabulary: ids ``(…, length)`` to counts ``(…)``."""
+    """Number of tokens of each text in the vocabulary: ids ``(…, length)`` to counts ``(…)``."""
     return (ids >= FIRST).sum(axis=-1)
 
 
@@ -74,16 +74,16 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
         return tuple(lzma.decompress(path.read_bytes()).decode().split("\n"))
     except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise KerazooError(
-            f"vocabulary {path} cannot be read ({error}). Restore it: a run's own by training "
+            f"vocabulary {path} cannot be read ({error}). Restore it: a run's by training "
             "again, kerazoo's by reinstalling it."
         ) from error
 
 
 def vocabulary_bytes(tokens: Sequence[str]) -> bytes:
-    """What a vocabulary file holds."""
+    """Content of a vocabulary file."""
     return lzma.compress("\n".join(tokens).encode(), preset=9)
 
 
 def vocabulary_size(path: Path) -> int:
-    """Number of token ids that a vocabulary gives rise to, padding and unknown included."""
+    """Number of token ids of a vocabulary file, padding and unknown included."""
     return len(read_vocabulary(path)) + FIRST

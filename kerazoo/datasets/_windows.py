@@ -1,7 +1,7 @@
-"""From the values of a series to windows: what a model sees, and what it has to say.
+"""From the values of a series to windows: the lookback that a model sees, and its targets.
 
-Values are standardised with the mean and standard deviation of the training split. The windows of
-validation and test take their look-back from the values before the split, so that their number
+Values are normalized by the mean and standard deviation of the training split. The windows of
+validation and test take their lookback from the values before the split, so that their number
 does not depend on it and no forecast step is left out.
 """
 
@@ -26,16 +26,16 @@ def windows_of(
     Args:
         info: the dataset.
         values: by split, in order of time: natural units, ``(n, columns)``.
-        lookback: instead of the dataset's.
-        horizon: instead of the dataset's.
+        lookback: replaces the dataset's.
+        horizon: replaces the dataset's.
 
     Returns:
         By split ``x`` float32 ``(windows, lookback, columns)`` and ``y`` float32 ``(windows,
-        horizon, targets)``, both views of one standardised series; and what leads back to
-        natural units.
+        horizon, targets)``, both views of one normalized series; and the Series that converts
+        them back to natural units.
 
     Raises:
-        KerazooError: look-back or horizon is no positive whole number, or longer than a split.
+        KerazooError: lookback or horizon is no positive whole number, or longer than a split.
     """
     import numpy as np
 
@@ -79,9 +79,9 @@ def _check(info: Dataset, asked: Windows, lengths: Mapping[str, int]) -> None:
     needed = asked.lookback + asked.lead - 1 + asked.horizon
     if needed > lengths["train"]:
         raise KerazooError(
-            f"dataset {info.name!r}: a look-back of {asked.lookback}, a lead of {asked.lead} and a "
+            f"dataset {info.name!r}: a lookback of {asked.lookback}, a lead of {asked.lead} and a "
             f"horizon of {asked.horizon} need {needed} values, but the training split has "
-            f"{lengths['train']}. Choose a smaller look-back or horizon."
+            f"{lengths['train']}. Choose a smaller lookback or horizon."
         )
     for name in ("validation", "test"):
         if asked.horizon > lengths[name]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kerazoo.datasets._sources import tfds_splits
 from kerazoo.registry import register_dataset
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits
 
 VALIDATION = 5_000  # of the 50,000, as He et al. 2015, section 4.2, split them
 
@@ -29,7 +25,7 @@ VALIDATION = 5_000  # of the 50,000, as He et al. 2015, section 4.2, split them
     measured_on="CIFAR-10, JPEG re-encode (quality about 75, 4:2:0), not the original pixels",
     sha256="bf6ef402d84d6dff16b39302e74c0b09e7990654d7604bf5792780e5e6e90f80",
 )
-def cifar10() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def cifar10() -> Splits:
     """60,000 color photographs of ten kinds, 32 × 32 pixels; needs tensorflow-datasets once.
 
     Images are uint8 ``(n, 32, 32, 3)``, 0 to 255, red, green, blue; labels int64 ``(n,)``.

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kerazoo.datasets._splits import carve
+from kerazoo.datasets._splits import three_splits
 from kerazoo.registry import register_dataset
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits
 
 HELD_OUT = 88  # a fifth of the 442 patients, once for test and once for validation
 
@@ -30,7 +26,7 @@ HELD_OUT = 88  # a fifth of the 442 patients, once for test and once for validat
     offline=True,
     sha256="29b71fc41119c61e62d32b485a511bc17f875c2c60ee116a895acfd02f9e6f27",
 )
-def diabetes() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def diabetes() -> Splits:
     """442 patients, ten measurements each, and how far their diabetes went; embedded, offline.
 
     ``x`` is float32 ``(n, 10)`` in natural units (columns as named), ``y`` float32 ``(n, 1)``, a
@@ -41,6 +37,4 @@ def diabetes() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     from sklearn.datasets import load_diabetes
 
     x, y = load_diabetes(return_X_y=True, scaled=False)
-    rest, test = carve(x.astype(np.float32), y.astype(np.float32)[:, None], HELD_OUT, seed=0)
-    train, validation = carve(*rest, HELD_OUT, seed=1)
-    return {"train": train, "validation": validation, "test": test}
+    return three_splits(x.astype(np.float32), y.astype(np.float32)[:, None], HELD_OUT)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kerazoo.datasets._splits import carve
+from kerazoo.datasets._splits import three_splits
 from kerazoo.registry import register_dataset
+from kerazoo.spec import Splits
 
 if TYPE_CHECKING:
     import numpy as np
 
 SIDE = 28  # pixels: the size of the MNIST models
 FACTOR = 3  # 8 × 8 becomes 24 × 24, then a border of 2
-HELD_OUT = 360  # a fifth of the 1,797 pictures, once for test and once for validation
+HELD_OUT = 360  # a fifth of the 1,797 images, once for test and once for validation
 
 
 @register_dataset(
@@ -28,31 +29,28 @@ HELD_OUT = 360  # a fifth of the 1,797 pictures, once for test and once for vali
     light_on_dark=True,
     sha256="393d8652254fee9f7c0b8c5c887927ce76f2a795d0a8c59c3613913f559fca9c",
 )
-def digits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """1,797 handwritten digits in grey, 8 × 8 pixels brought to 28 × 28; embedded, offline.
+def digits() -> Splits:
+    """1,797 handwritten digits in grayscale, 8 × 8 pixels enlarged to 28 × 28; embedded, offline.
 
-    Pictures are uint8 ``(n, 28, 28, 1)``, 0 to 255, light strokes on a dark ground; labels int64
-    ``(n,)``. Each original 8 × 8 picture with values 0 to 16 is enlarged three times by bilinear
-    interpolation (in whole numbers, so every machine gets the same bytes) and framed by two dark
-    pixels, which makes it the size of an MNIST picture. The original has no official split here;
-    ours is 1,077 train, 360 validation and 360 test, by a fixed seed.
+    Images are uint8 ``(n, 28, 28, 1)``, 0 to 255, light strokes on a dark background; labels
+    int64 ``(n,)``. Each original 8 × 8 image with values 0 to 16 is enlarged three times by
+    bilinear interpolation (in whole numbers, so every machine gets the same bytes) and framed by
+    two dark pixels, which makes it the size of an MNIST image. The original has no official split
+    here; ours is 1,077 train, 360 validation and 360 test, by a fixed seed.
     """
     import numpy as np
     from sklearn.datasets import load_digits
 
     small, labels = load_digits(return_X_y=True)
     x = enlarge(small.reshape(-1, 8, 8).astype(np.int64))
-    y = labels.astype(np.int64)
-    rest, test = carve(x, y, HELD_OUT, seed=0)
-    train, validation = carve(*rest, HELD_OUT, seed=1)
-    return {"train": train, "validation": validation, "test": test}
+    return three_splits(x, labels.astype(np.int64), HELD_OUT)
 
 
 def enlarge(small: np.ndarray) -> np.ndarray:
-    """Whole numbers ``(n, 8, 8)`` from 0 to 16 as uint8 pictures ``(n, 28, 28, 1)``."""
+    """Whole numbers ``(n, 8, 8)`` from 0 to 16 as uint8 images ``(n, 28, 28, 1)``."""
     import numpy as np
 
-    # Bilinear weights for pixel centres, in thirds: output pixel i lies at (i - 1) / 3.
+    # Bilinear weights for pixel centers, in thirds: output pixel i lies at (i - 1) / 3.
     weights = np.zeros((8 * FACTOR, 8), dtype=np.int64)
     for i in range(8 * FACTOR):
         low, thirds = divmod(i - 1, FACTOR)

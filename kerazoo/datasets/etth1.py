@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kerazoo.datasets import _sources as sources
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
-from kerazoo.spec import Windows
+from kerazoo.spec import Splits, Windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,25 +21,23 @@ COLUMNS = (
 )
 MONTH = 30 * 24  # hours, as the papers count
 SIZES = {"train": 12 * MONTH, "validation": 4 * MONTH, "test": 4 * MONTH}
-WINDOWS = Windows(lookback=96, horizon=24, season=24, step="hour")
-LICENCE = "CC BY-ND 4.0"
-SOURCE = (
-    "Zhou et al. 2021, Informer: beyond efficient transformer for long sequence time-series "
-    "forecasting, AAAI; github.com/zhouhaoyi/ETDataset, ETT-small/ETTh1.csv"
-)
+FACTS = {
+    "task": "forecasting",
+    "windows": Windows(lookback=96, horizon=24, season=24, step="hour"),
+    "licence": "CC BY-ND 4.0",
+    "source": "Zhou et al. 2021, Informer: beyond efficient transformer for long sequence "
+    "time-series forecasting, AAAI; github.com/zhouhaoyi/ETDataset, ETT-small/ETTh1.csv",
+    "offline": False,
+}
 
 
 @register_dataset(
-    task="forecasting",
     columns=COLUMNS[-1:],
     targets=COLUMNS[-1:],
-    windows=WINDOWS,
-    licence=LICENCE,
-    source=SOURCE,
-    offline=False,
+    **FACTS,
     sha256="1839a066e9aa87bf0604073e4b95b7b6a15f459acca10cdf7628dd20fa14094a",
 )
-def etth1() -> dict[str, np.ndarray]:
+def etth1() -> Splits:
     """Oil temperature of a transformer, hourly over 20 months; the univariate ETTh1 task.
 
     Values are float64 ``(n, 1)`` in degrees Celsius: 8,640 hours of train, 2,880 of validation and
@@ -52,16 +50,12 @@ def etth1() -> dict[str, np.ndarray]:
 
 
 @register_dataset(
-    task="forecasting",
     columns=COLUMNS,
     targets=COLUMNS,
-    windows=WINDOWS,
-    licence=LICENCE,
-    source=SOURCE,
-    offline=False,
+    **FACTS,
     sha256="74853f5d956f3739dcb1b257294309ef32381008b5b8c5ab6c6c28507fece591",
 )
-def etth1_multivariate() -> dict[str, np.ndarray]:
+def etth1_multivariate() -> Splits:
     """Six loads and the oil temperature of a transformer, hourly; the multivariate ETTh1 task.
 
     Values are float64 ``(n, 7)``: the loads HUFL, HULL, MUFL, MULL, LUFL, LULL (high, middle, low;

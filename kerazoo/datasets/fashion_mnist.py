@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kerazoo.datasets._sources import tfds_splits
 from kerazoo.registry import register_dataset
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits
 
 
 @register_dataset(
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     light_on_dark=True,
     sha256="b1668bed9d5a7cd4b9796b030a03f42082d84cc82fd21eb33b47b644312d88fe",
 )
-def fashion_mnist() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def fashion_mnist() -> Splits:
     """70,000 images of clothes in grayscale, 28 × 28 pixels; needs tensorflow-datasets once.
 
     Images are uint8 ``(n, 28, 28, 1)``, 0 to 255, light on a dark background; labels int64

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kerazoo.datasets import _text as text
 from kerazoo.datasets._sources import tfds_splits
 from kerazoo.registry import register_dataset
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits
 
 LENGTH = 400  # tokens
 TOKENS = 20_000  # ids, padding and unknown included
@@ -31,7 +28,7 @@ VOCABULARY = Path(__file__).parent / "imdb_vocabulary.txt.xz"
     fewest_words=10,
     sha256="28f48e56db5ff832311ef46beed6152e90072f4c8427142f9313e52897b0069f",
 )
-def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def imdb() -> Splits:
     """50,000 film reviews in English, good or bad, as token ids; needs tensorflow-datasets once.
 
     Examples are int32 ``(n, 400)``: the last 400 tokens of a review, padded with 0 at the end; id
@@ -47,7 +44,7 @@ def imdb() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return {name: (text.encode(x, known, LENGTH), y) for name, (x, y) in raw.items()}
 
 
-def texts() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def texts() -> Splits:
     """The raw reviews, as bytes, and their labels, by split; needs tensorflow-datasets."""
     return tfds_splits(
         "imdb_reviews/plain_text:1.0.0", host="ai.stanford.edu", validation=5_000, feature="text"

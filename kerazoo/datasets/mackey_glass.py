@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
-from kerazoo.spec import Windows
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits, Windows
 
 TAU, BETA, GAMMA = 17, 0.2, 0.1  # the usual parameters; the exponent is 10
 START = 1.2  # x(t) for t up to 0
@@ -30,7 +25,7 @@ SIZES = {"train": 3_000, "validation": 1_000, "test": 2_000}
     offline=True,
     sha256="b9df426fc6b3ba38d88591b05ad555ea5d230adf61a4e608bf2a263fca12f2de",
 )
-def mackey_glass() -> dict[str, np.ndarray]:
+def mackey_glass() -> Splits:
     """A chaotic series with delay 17, to be predicted 84 steps ahead; generated, offline.
 
     dx/dt = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x(t), with x = 1.2 up to time 0. Integrated

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits
 
 FEATURES = 10
 SIZES = {"train": 600, "validation": 200, "test": 200}
@@ -25,10 +21,10 @@ NOISE = 20.0
     offline=True,
     sha256="fdbfd7d9d105a08d21f7e8da71ac82964d1fd7e4fec8e939892fa2260e29469a",
 )
-def make_regression() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def make_regression() -> Splits:
     """1,000 rows of a linear relation of ten numbers with noise; generated, offline.
 
-    ``x`` is float32 ``(n, 10)``, drawn from a standard normal distribution; ``y`` float32 ``(n,
+    ``x`` is float32 ``(n, 10)``, from a standard normal distribution; ``y`` float32 ``(n,
     1)``, a linear map of the seven informative columns plus Gaussian noise of standard deviation
     20. 600 train, 200 validation and 200 test, in the order of generation. Values are rounded to
     four decimals, so that every machine gets the same ones.

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kerazoo.datasets._sources import tfds_splits
 from kerazoo.registry import register_dataset
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits
 
 
 @register_dataset(
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
     light_on_dark=True,
     sha256="a7a6d75d34b3c1c511579fd338b741c218e0df5af6edc5573c2210e992d9ed1b",
 )
-def mnist() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def mnist() -> Splits:
     """70,000 handwritten digits in grayscale, 28 × 28 pixels; needs tensorflow-datasets once.
 
     Images are uint8 ``(n, 28, 28, 1)``, 0 to 255, light strokes on a dark background; labels int64

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
-from kerazoo.spec import Windows
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo.spec import Splits, Windows
 
 SIZES = {"train": 3_000, "validation": 1_000, "test": 1_000}
 NOISE = 0.1  # standard deviation
@@ -25,7 +20,7 @@ NOISE = 0.1  # standard deviation
     offline=True,
     sha256="5bd96512a1e04b98f28e215c3045592386e11fa0d8c0ffabe7d9c7af32bbba4c",
 )
-def sine() -> dict[str, np.ndarray]:
+def sine() -> Splits:
     """A noisy sum of two sines, one of drifting pitch and loudness; generated, offline.
 
     (1 + 0.5 sin(2πt/173)) · sin(2πt/24 + 3 sin(2πt/311)) + 0.3 sin(2πt/9) + noise, Gaussian with

@@ -25,7 +25,7 @@ CITATION = """
 
 
 def linear_regression(
-    input_shape: tuple[int, ...] = (10,), outputs: int = 1, standardise: bool = True
+    input_shape: tuple[int, ...] = (10,), outputs: int = 1, standardize: bool = True
 ) -> keras.Model:
     """One dense layer without activation: a linear map, fitted by stochastic gradient descent.
 
@@ -34,20 +34,20 @@ def linear_regression(
     Args:
         input_shape: ``(columns,)``.
         outputs: how many numbers are predicted.
-        standardise: normalize each column to mean 0 and variance 1 first, by the training data
+        standardize: normalize each column to mean 0 and variance 1 first, by the training data
             (``Normalization``, adapted by the trainer); without it gradient descent crawls along
             columns of unlike size.
 
     Raises:
-        KerazooError: ``input_shape`` is not ``(columns,)``, or ``standardise`` no boolean.
+        KerazooError: ``input_shape`` is not ``(columns,)``, or ``standardize`` no boolean.
 
     Source: Hastie, Tibshirani & Friedman 2009, section 3.2 (the model and its closed form);
     stochastic gradient descent: Robbins & Monro 1951.
     """
     require_rank("linear_regression", input_shape, 1)
-    require_flags("linear_regression", standardise=standardise)
+    require_flags("linear_regression", standardize=standardize)
     inputs = keras.Input(input_shape, name="columns")
-    x = layers.Normalization(name="normalization")(inputs) if standardise else inputs
+    x = layers.Normalization(name="normalization")(inputs) if standardize else inputs
     x = layers.Dense(outputs, name="linear")(x)
     return keras.Model(inputs, x, name="linear_regression")
 

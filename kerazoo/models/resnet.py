@@ -184,7 +184,7 @@ def cifar_resnet(
 def resnet8(input_shape=(32, 32, 3), classes=10, classifier_activation="softmax", option="B"):
     """The smallest CIFAR ResNet, n = 1: 8 layers with weights, 78,042 trainable parameters.
 
-    It has two projections besides (option B).
+    Two of its shortcuts are projections (option B), which the 8 layers do not count.
 
     Source: He et al. 2015, section 4.2, with n = 1 (which the paper does not train) and option B,
     as in MLPerf Tiny's network of this name.

@@ -68,7 +68,7 @@ def text_cnn(
 
     Embedding 32, word dropout, four convolutions of 64 filters side by side, the maximum and the
     mean of each over the words, dropout, Dense: 669,954 parameters, nearly all in the embedding.
-    The paper pools by the maximum alone; the mean beside it is ours (it gained 1.4 points on
+    The paper pools by the maximum alone; the mean is our addition (it gained 1.4 points on
     validation).
 
     Args:

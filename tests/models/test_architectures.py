@@ -131,7 +131,7 @@ def test_option_b_projects():
         ("mlp", {"outputs": 0}),
         ("mlp", {"natural_outputs": True}),
         ("linear_regression", {"input_shape": (3, 4)}),
-        ("linear_regression", {"standardise": "no"}),
+        ("linear_regression", {"standardize": "no"}),
         *(("stacked_lstm", {"units": units}) for units in ((), 50)),
         ("stacked_lstm", {"segment": 2.0}),
         ("stacked_lstm", {"segment": 7}),
