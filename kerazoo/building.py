@@ -11,7 +11,7 @@ from typing import Any
 from kerazoo import registry
 from kerazoo._files import sha256_of_file
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError, first_line, require_positive, unknown
+from kerazoo.errors import KerazooError, first_line, require_positive, require_sizes, unknown
 from kerazoo.evidence import reference as evidence
 from kerazoo.spec import Entry, Model, Recipe
 
@@ -32,47 +32,47 @@ def build(
             dataset's shape and classes.
 
     Returns:
-        A functional ``keras.Model``, not compiled; pictures go in as raw pixels, text as token
-        ids, windows of a series standardised. (``dcgan``: one model of two functional networks.)
+        A functional ``keras.Model``, not compiled; see :func:`kerazoo.register_model` for its
+        inputs and outputs. (``dcgan``: one model of two functional networks.)
 
     Raises:
         KerazooError: unknown model or option, a value the architecture cannot have, or weights
             that do not fit, are missing or were altered.
     """
     model = registry.get_model(name)
-    entry = None
-    if weights is not None:
-        entry = entry_of_weights(model, weights)
-        if entry is not None:
-            own = factory_options(entry, entry.recipe)
-            differs = _differences(model, entry, options, own)
-            options = {**own, **options}
+    if weights is None:
+        return call_factory(model, options)
+    text = os.fspath(weights)
+    if text in model.entries:
+        entry = model.entries[text]
+        fitting = factory_options(entry, entry.recipe)
+        net = call_factory(model, {**fitting, **options})
+        load_bundled_weights(net, entry, _differences(model, entry, options, fitting))
+        return net
+    if not (text.endswith(".h5") or os.sep in text or Path(text).exists()):
+        hint = "Or give a .weights.h5 file."
+        raise unknown(f"weights of model {model.name!r}", text, model.entries, hint)
     net = call_factory(model, options)
-    if entry is not None:
-        load_bundled_weights(net, entry, differs)
-    elif weights is not None:
-        load_weights_file(net, Path(weights))
+    load_weights_file(net, Path(text))
     return net
 
 
-def _differences(model: Model, entry: Entry, given: dict[str, Any], own: dict[str, Any]) -> str:
-    """Which given options are not those of an entry's weights; empty if all are."""
+def _differences(model: Model, entry: Entry, given: dict[str, Any], fitting: dict[str, Any]) -> str:
+    """The given options that an entry's weights do not fit, as a sentence; empty if all fit."""
     parameters = inspect.signature(model.factory).parameters
-    defaults = {name: p.default for name, p in parameters.items()}
-    wanted = {name: own.get(name, defaults.get(name)) for name in given}
+    wanted = {name: fitting.get(name, parameters[name].default) for name in given}
 
     def plain(value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
-    other = [name for name in given if plain(given[name]) != plain(wanted[name])]
-
     def shown(options: dict[str, Any]) -> str:
         return ", ".join(f"{name}={options[name]!r}" for name in other)
 
+    other = [name for name in given if plain(given[name]) != plain(wanted[name])]
     if not other:
         return ""
     return (
-        f"{shown(given)} was asked for, and the trained weights of {entry.name} are for "
+        f"the model has {shown(given)}, and the trained weights of {entry.name} are for "
         f"{shown(wanted)}. Build with weights=None for others."
     )
 
@@ -88,7 +88,7 @@ def build_for(entry: Entry, recipe: Recipe | None = None) -> keras.Model:
 
     Args:
         entry: the entry.
-        recipe: instead of the entry's own; its look-back decides the shape of a series' windows.
+        recipe: replaces the entry's; its lookback decides the shape of a series' windows.
     """
     model = registry.get_model(entry.model)
     return call_factory(model, factory_options(entry, recipe or entry.recipe))
@@ -107,10 +107,8 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
         if option not in parameters and not takes_any:
             raise unknown(f"option of model {model.name!r}", option, parameters)
     options = {name: of_python(value) for name, value in options.items()}
-    activation = parameters.get("classifier_activation")
-    _check_common_options(
-        model.name, options, options.get("classifier_activation", activation and activation.default)
-    )
+    defaults = {name: p.default for name, p in parameters.items()}
+    _check_common_options(model.name, {**defaults, **options}, options)
     if keras.config.image_data_format() != "channels_last":
         raise KerazooError(
             "Keras is set to channels_first, and the models of the zoo have channels last: "
@@ -139,7 +137,7 @@ def _called(model: Model, options: dict[str, Any]) -> str:
 
 
 def of_python(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's own, also in a shape: they go into saved models."""
+    """NumPy's numbers and arrays as Python's, also in a shape: they go into saved models."""
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (tuple, list)):
@@ -149,49 +147,27 @@ def of_python(value: Any) -> Any:
 
 
 def _builds_else(model: Model, options: dict[str, Any]) -> bool:
-    """Whether options that cannot be built can with the factory's own input shape."""
+    """True if options that cannot be built can with the factory's default input shape."""
     rest = {k: v for k, v in options.items() if k != "input_shape"}
-    if len(rest) == len(options):
-        return False
     try:
-        model.factory(**rest)
+        return len(rest) < len(options) and bool(model.factory(**rest))
     except (ValueError, TypeError):
         return False
-    return True
 
 
-def _check_common_options(name: str, options: dict[str, Any], activation: str | None) -> None:
-    """What every factory means by the options that follow from the data."""
+def _check_common_options(name: str, options: dict[str, Any], given: dict[str, Any]) -> None:
+    """Check the options that follow from the data, which mean the same in every factory."""
     for option in ("classes", "outputs", "horizon", "targets", "vocabulary"):
-        value = options.get(option, 1)
-        if value is None and option == "outputs":
-            continue  # a classifier
-        require_positive(name, option, value)
-    if options.get("classes") == 1 and activation == "softmax":
+        value = given.get(option, 1)
+        if value is not None or option != "outputs":  # None makes a classifier
+            require_positive(name, option, value)
+    if given.get("classes") == 1 and options.get("classifier_activation") == "softmax":
         raise KerazooError(
             f"{name}: classes=1 with softmax, which is 1 for every example. Give 2 classes or "
             "more; or classifier_activation='sigmoid'."
         )
-    shape = options.get("input_shape", (1,))
-    if not isinstance(shape, (tuple, list)) or not all(
-        isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape
-    ):
-        raise KerazooError(
-            f"{name}: input_shape={shape!r}; give positive whole numbers, channels last, "
-            "such as (28, 28, 1)."
-        )
-
-
-def entry_of_weights(model: Model, weights: str | os.PathLike[str]) -> Entry | None:
-    """The entry whose bundled weights are meant, or None if ``weights`` is a file's path."""
-    text = os.fspath(weights)
-    if text in model.entries:
-        return model.entries[text]
-    if text.endswith(".h5") or os.sep in text or Path(text).exists():
-        return None
-    raise unknown(
-        f"weights of model {model.name!r}", text, model.entries, "Or give a .weights.h5 file."
-    )
+    if "input_shape" in given:
+        require_sizes(name, "input_shape", given["input_shape"])
 
 
 def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> None:
@@ -200,10 +176,10 @@ def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> N
     Args:
         net: the model.
         entry: the entry.
-        differs: what is said of a model that was built otherwise, if its weights do not fit.
+        differs: reason to give if the weights do not fit.
 
     Raises:
-        KerazooError: there are none, they were altered, or the model has other classes or shape.
+        KerazooError: there are none, they were altered, or they do not fit the model.
     """
     recorded = evidence.read(entry).weights
     path = evidence.weights_path(entry)
@@ -212,8 +188,8 @@ def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> N
             f"{entry.name} has no trained weights. Train it with `kerazoo train {entry.name}`."
         )
     remedy = (
-        "Reinstall kerazoo (or `git checkout` the file); for a model of your own, record again "
-        f"with `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
+        "Reinstall kerazoo (or `git checkout` the file); for a user's model, record again with "
+        f" `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
     )
     if not path.exists():
         raise KerazooError(f"the trained weights of {entry.name} are missing: {path}. {remedy}")
@@ -226,7 +202,7 @@ def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> N
 
 
 def load_weights_file(net: keras.Model, path: Path) -> None:
-    """Load a ``.weights.h5`` file of the user's.
+    """Load a user's ``.weights.h5`` file.
 
     Raises:
         KerazooError: it does not exist, is not such a file, or does not fit the model.
@@ -249,5 +225,5 @@ def _load_weights(net: keras.Model, path: Path, hint: str, differs: str = "") ->
             warnings.simplefilter("error", UserWarning)
             net.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
-        said = differs or f"{first_line(error)} {hint}"
-        raise KerazooError(f"weights file {path} does not fit: {said}") from error
+        why = differs or f"{first_line(error)} {hint}"
+        raise KerazooError(f"weights file {path} does not fit: {why}") from error

@@ -15,7 +15,7 @@ class KerazooError(ValueError):
     """
 
 
-class NotAtHand(KerazooError):
+class NotAvailable(KerazooError):
     """Data that is neither cached nor downloadable, or a file that is not on this machine."""
 
 

@@ -10,7 +10,7 @@ import pytest
 import kerazoo
 from kerazoo import registry
 from kerazoo.cli.arguments import parser
-from kerazoo.errors import Interrupted, NotAtHand
+from kerazoo.errors import Interrupted, NotAvailable
 from kerazoo.evidence import verify_all as verifying_all
 from kerazoo.evidence.verify_all import verify_all
 from tests.conftest import record_once
@@ -149,7 +149,7 @@ def test_data_that_is_not_at_hand_is_skipped_but_wrong_data_is_an_error(
         monkeypatch.setattr(verifying_all, "load_data", load_data)
         return command("verify", "--all", "bar_net", "--tier", "smoke")
 
-    status, out, _ = load(NotAtHand("bars are not prepared on this machine"))
+    status, out, _ = load(NotAvailable("bars are not prepared on this machine"))
     assert status == 2 and "bars are not prepared" in out
     status, out, _ = load(kerazoo.KerazooError("bars.csv, line 7: a gap"))
     assert status == 1 and "bars.csv, line 7" in out and "0 skipped" in out

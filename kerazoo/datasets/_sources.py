@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import load
 from kerazoo.datasets._splits import carve
-from kerazoo.errors import KerazooError, NotAtHand, first_line
+from kerazoo.errors import KerazooError, NotAvailable, first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ def find(name: str) -> Path | None:
 
 @contextlib.contextmanager
 def offline() -> Iterator[None]:
-    """Within it nothing is downloaded: data without a copy here raises NotAtHand."""
+    """Within it nothing is downloaded: data without a copy here raises NotAvailable."""
     global _offline
     before, _offline = _offline, True
     try:
@@ -45,7 +45,7 @@ def offline() -> Iterator[None]:
 
 
 def require_host(host: str, what: str, remedy: str) -> None:
-    """Raise NotAtHand at once, not after minutes of retries, where there is no network.
+    """Raise NotAvailable at once, not after minutes of retries, where there is no network.
 
     Args:
         host: a name, which is asked through https; or an address that begins with ``http://``.
@@ -55,18 +55,20 @@ def require_host(host: str, what: str, remedy: str) -> None:
     import requests
 
     if _offline:
-        raise NotAtHand(f"{what} has no copy on this machine, and offline was asked for. {remedy}")
+        raise NotAvailable(
+            f"{what} has no copy on this machine, and offline was asked for. {remedy}"
+        )
     try:
         requests.head(host if "://" in host else f"https://{host}", timeout=PROBE_SECONDS)
     except requests.RequestException as error:
-        raise NotAtHand(
+        raise NotAvailable(
             f"{what} has no copy on this machine, and {host} cannot be reached "
             f"({type(error).__name__}). {remedy}"
         ) from error
 
 
 def download(url: str, what: str, remedy: str) -> bytes:
-    """Content of a file on the network; raises NotAtHand where it cannot be had."""
+    """Content of a file on the network; raises NotAvailable where it cannot be had."""
     import requests
 
     require_host(url.split("/")[2], what, remedy)
@@ -74,7 +76,7 @@ def download(url: str, what: str, remedy: str) -> bytes:
         response = requests.get(url, timeout=60)
         response.raise_for_status()
     except requests.RequestException as error:
-        raise NotAtHand(f"{what} cannot be downloaded: {first_line(error)}. {remedy}") from error
+        raise NotAvailable(f"{what} cannot be downloaded: {first_line(error)}. {remedy}") from error
     return response.content
 
 

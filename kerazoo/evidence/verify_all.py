@@ -14,7 +14,7 @@ from typing import Any
 from kerazoo import registry
 from kerazoo.datasets import _sources as sources
 from kerazoo.datasets._cache import load_data
-from kerazoo.errors import Interrupted, KerazooError, NotAtHand
+from kerazoo.errors import Interrupted, KerazooError, NotAvailable
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.verify import Report, verify
 from kerazoo.spec import Entry
@@ -133,6 +133,6 @@ def _why_skipped(entry: Entry, tier: str) -> str:
         return f"not measured yet{': ' + entry.unmeasured if entry.unmeasured else ''}"
     try:
         load_data(entry.dataset)
-    except NotAtHand as error:  # data that is there, but is not what it should be, is an error
+    except NotAvailable as error:  # data that is there, but is not what it should be, is an error
         return str(error)
     return ""

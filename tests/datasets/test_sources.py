@@ -12,7 +12,7 @@ import kerazoo
 from kerazoo.datasets import _sources as sources
 from kerazoo.datasets import etth1
 from kerazoo.datasets.digits import enlarge
-from kerazoo.errors import KerazooError, NotAtHand
+from kerazoo.errors import KerazooError, NotAvailable
 from tests.conftest import real_data_missing
 
 HOSTS = {
@@ -42,10 +42,10 @@ def nothing_here(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_without_a_copy_the_host_of_the_data_is_probed_once(name, nothing_here, tmp_path):
-    with pytest.raises(NotAtHand):
+    with pytest.raises(NotAvailable):
         kerazoo.load_data(name)
     assert nothing_here == [HOSTS[name]]
-    with sources.offline(), pytest.raises(NotAtHand):
+    with sources.offline(), pytest.raises(NotAvailable):
         kerazoo.load_data(name)
     assert nothing_here == [HOSTS[name]], "offline means not even a probe"
     assert not (tmp_path / "KERAZOO_HOME").exists()
@@ -128,7 +128,7 @@ def test_etth1_is_downloaded_where_there_is_no_copy(tmp_path, monkeypatch):
     monkeypatch.setattr(requests, "get", lambda url, **_: response)
     assert len(kerazoo.load_data("etth1").test) == 2_857
     response.status_code = 404
-    with pytest.raises(NotAtHand):
+    with pytest.raises(NotAvailable):
         kerazoo.load_data("etth1_multivariate")
 
 

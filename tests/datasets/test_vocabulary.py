@@ -1,0 +1,105 @@
+"""Texts as token ids: tokens, vocabularies, and the zoo's vocabulary of film reviews."""
+
+from __future__ import annotations
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.datasets import _text as text
+from kerazoo.datasets import imdb
+from tests.conftest import real_data_missing
+
+SAMPLES = [
+    "What a film!<br /><br />It's GREAT -- isn't it?",
+    "naïve café, 10/10; don't miss\tit",
+    "a" * 50,
+    "…",
+    "ÀÉ stays as it is, ascii Does Not",
+]
+
+
+def test_tokens_are_those_of_keras_text_vectorization():
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("TextVectorization needs TensorFlow")
+    known = sorted({token.decode() for sample in SAMPLES for token in text.tokens_of(sample)})
+    layer = keras.layers.TextVectorization(
+        standardize="lower_and_strip_punctuation", split="whitespace", vocabulary=known, ragged=True
+    )
+    for sample in SAMPLES:
+        theirs = layer(tensorflow.constant([sample.replace("<br />", " ")])).to_list()[0]
+        tokens = text.tokens_of(sample)
+        assert theirs == text.encode([sample], known, len(tokens))[0].tolist()
+        assert text.UNKNOWN not in theirs, "every token of ours is one of theirs"
+
+
+def test_encode_keeps_the_last_tokens_and_pads_at_the_end():
+    known = ["good", "film"]
+    ids = text.encode(["good film", "film good unheard", ""], known, 2)
+    assert ids.tolist() == [[2, 3], [2, 1], [0, 0]] and ids.dtype == np.int32
+
+
+def test_vocabulary_is_by_frequency_then_alphabet(tmp_path):
+    built = text.build_vocabulary(["b b a", "c a", "d"], size=5)
+    assert built == ["a", "b", "c"]
+    path = tmp_path / "v.txt.xz"
+    path.write_bytes(text.vocabulary_bytes(built))
+    assert text.read_vocabulary(path) == ("a", "b", "c")
+    assert text.vocabulary_size(path) == 5
+
+
+def test_a_vocabulary_is_read_anew_since_a_run_may_be_made_again_in_its_folder(tmp_path):
+    path = tmp_path / "v.txt.xz"
+    for tokens in (("good", "bad"), ("bad", "good")):
+        path.write_bytes(text.vocabulary_bytes(tokens))
+        assert text.read_vocabulary(path) == tokens
+        assert text.encode(["bad"], tokens, 1).item() == text.FIRST + tokens.index("bad")
+
+
+def test_a_damaged_vocabulary_is_named(tmp_path):
+    path = tmp_path / "v.txt.xz"
+    path.write_bytes(b"no xz")
+    with pytest.raises(kerazoo.KerazooError, match=path.name):
+        text.read_vocabulary(path)
+    with pytest.raises(kerazoo.KerazooError, match=r"missing\.xz"):
+        text.read_vocabulary(tmp_path / "missing.xz")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_data")
+def test_bundled_vocabulary_is_that_of_the_training_split():
+    if real_data_missing("imdb"):
+        pytest.skip(real_data_missing("imdb"))
+    assert tuple(imdb.build_vocabulary()) == text.read_vocabulary(imdb.VOCABULARY)
+
+
+@pytest.mark.parametrize("name", registry.list_entries("*@imdb"))
+def test_padding_does_not_change_the_answer(name):
+    model = kerazoo.build(name.split("@")[0], weights="imdb")
+    short = kerazoo.build(name.split("@")[0], input_shape=(60,), vocabulary=imdb.TOKENS)
+    short.set_weights(model.get_weights())
+    known = text.read_vocabulary(imdb.VOCABULARY)
+    review = ["It is a good film, though a little long and at times slow."]
+    one = model.predict_on_batch(text.encode(review, known, 400))
+    two = short.predict_on_batch(text.encode(review, known, 60))
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
+    if real_data_missing("imdb"):
+        pytest.skip(real_data_missing("imdb"))
+    data = kerazoo.load_data("imdb")
+    train, validation, test = (
+        [x.tobytes() for x in s.x] for s in (data.train, data.validation, data.test)
+    )
+    assert len(set(train) & set(validation)) == 30
+    seen = set(train) | set(validation)
+    assert sum(x in seen for x in test) == 123
+    assert "123 test examples" in inspect.getdoc(imdb.imdb)
+    assert text.known_words(data.train.x).min() == data.info.fewest_words
