@@ -11,7 +11,6 @@ from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Data, Split
 from kerazoo.tasks import _baselines as linear_models
-from tests.conftest import real_data_missing
 
 TEXT_ENTRIES = [n for n in registry.list_entries("*@imdb")]
 
