@@ -34,7 +34,7 @@ from kerazoo.spec import TIERS, Entry
 from kerazoo.training.run_directory import Resume
 
 README_PLOTS = {  # of the first recorded run
-    "mnist_cnn@mnist": ("learning_curves.png", "worst_mistakes.png"),
+    "mnist_cnn@mnist": ("learning_curves.png",),
     "stacked_lstm@etth1": ("forecasts.png",),
     "dcgan@mnist": ("samples_over_training.png",),
 }
