@@ -141,6 +141,20 @@ def private_zoo(private_registry, tmp_path_factory, monkeypatch, cache_home):
     sys.modules.pop("private_zoo", None)
 
 
+@pytest.fixture(scope="session")
+def bars_run(tmp_path_factory, cache_home):
+    """Directory of a run of private_zoo.py, evaluated on its validation split."""
+    with pytest.MonkeyPatch.context() as patch:
+        registry.list_models()
+        patch.setattr(registry, "_models", dict(registry._models))
+        patch.setattr(registry, "_datasets", dict(registry._datasets))
+        patch.delitem(sys.modules, "private_zoo", raising=False)
+        registry.import_module(str(Path(__file__).parent / "private_zoo.py"))
+        out = tmp_path_factory.mktemp("runs") / "bars"
+        kerazoo.train("bar_net", epochs=2, validate=True, out=out, progress=False)
+    return out
+
+
 @pytest.fixture
 def recorded(private_zoo, in_tmp, shared_folder):
     """The entry ``bar_net@bars`` with evidence of three seeds, recorded once for all tests."""

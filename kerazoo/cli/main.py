@@ -25,7 +25,7 @@ from kerazoo.spec import parse_recipe_value
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerazoo.predicting.tables import TablePredictions
+    from kerazoo.predicting.predictions import TablePredictions
 
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -312,7 +312,7 @@ def _predict(
     show: Output, source: str, inputs: list[str], out: str | None = None, **options: Any
 ) -> int:
     from kerazoo.predicting.predict import predict
-    from kerazoo.predicting.tables import TablePredictions
+    from kerazoo.predicting.predictions import TablePredictions
 
     predictions = predict(source, inputs, **options)
     if isinstance(predictions, TablePredictions):
@@ -329,17 +329,15 @@ def _predict(
 def _write_predictions(
     show: Output, predictions: TablePredictions, source: str, out: str | None
 ) -> int:
-    from kerazoo.predicting.tables import KINDS, write_csv
-
     for note in predictions.notes:
         print_error(f"note: {note}")
     if show.json and out is None:
         show(predictions.as_json())
         return OK
-    path = _new_file(out, f"{Path(source).stem}-{KINDS[predictions.kind]}.csv")
+    path = _new_file(out, f"{Path(source).stem}-{predictions.name}.csv")
     if path.exists() and path.samefile(source):
         raise KerazooError(f"{path} is the file that is read; name another with --out FILE.")
-    write_csv(predictions, path)
+    predictions.write_csv(path)
     count = len(predictions.frame)
     content = {**predictions.as_json(), "path": str(path)}
     show(content, tables.frame_table(predictions.frame), f"{count:,} rows: {path}")

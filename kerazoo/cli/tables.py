@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kerazoo.evidence.verify import Report
     from kerazoo.evidence.verify_all import Verdict
     from kerazoo.exporting.certify import Certificate
-    from kerazoo.predicting.predict import Prediction
+    from kerazoo.predicting.predictions import Prediction
 
 LONGEST_INPUT = 200  # characters of a text in the table of predictions
 MOST_ROWS = 12  # of a table of predictions on the screen

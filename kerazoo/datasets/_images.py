@@ -86,6 +86,32 @@ def read_image(
     return LoadedImage(pixels.reshape(shape), inverted, size, mode, frames)
 
 
+def require_raw_pixels(pixels: np.ndarray, what: str) -> None:
+    """Raise KerazooError unless an array holds raw pixels, numbers from 0 to 255.
+
+    Floating-point values from 0 to 1 are refused: they are divided pixels, which a model would
+    take for an almost black image. An array of zeros, or of integers, is left as it is.
+
+    Args:
+        pixels: one or several images.
+        what: name of the array, for messages.
+    """
+    import numpy as np
+
+    if pixels.dtype.kind not in "iuf" or not np.isfinite(pixels).all():
+        raise KerazooError(f"{what} holds something else than finite numbers.")
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0 or high > 255:
+        raise KerazooError(
+            f"{what} holds values from {low:g} to {high:g}; raw pixels range from 0 to 255."
+        )
+    if pixels.dtype.kind == "f" and 0 < high <= 1:
+        raise KerazooError(
+            f"{what} holds values from {low:g} to {high:g}, as pixels divided by 255; give raw "
+            "pixels from 0 to 255, which the model scales itself."
+        )
+
+
 def _eight_bits(image: Image.Image, channels: int, path: Path) -> Image.Image:
     """The image as 8-bit grayscale or RGB, without transparency."""
     import numpy as np

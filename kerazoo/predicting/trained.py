@@ -14,6 +14,7 @@ from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.choose import reread
+from kerazoo.finetuning.readers.reading import Reading, SeriesReading, TableReading, reading_of
 from kerazoo.finetuning.readers.user_data import UserData, inner_model
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
@@ -22,8 +23,6 @@ from kerazoo.training.run_directory import Run
 
 if TYPE_CHECKING:
     import keras
-
-NETWORKS_INSIDE = ("rows", "series")  # kinds of user data whose model wraps the trained network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +54,19 @@ class Trained:
 
     @property
     def treatment(self) -> Mapping[str, Any]:
-        """How the user's data was read; empty for other data."""
+        """How the user's data was read, as JSON; empty for other data."""
         about: Mapping[str, Any] = self.config.get("own", {})
         return about.get("treatment", {})
 
     @cached_property
+    def reading(self) -> Reading | None:
+        """How the user's data was read; None for other data."""
+        return reading_of(self.config)
+
+    @cached_property
     def core(self) -> keras.Model:
         """The network that was trained: the model itself, or the one inside it."""
-        inside = self.treatment.get("kind") in NETWORKS_INSIDE
+        inside = isinstance(self.reading, (TableReading, SeriesReading))
         return inner_model(self.model) if inside else self.model
 
     @cached_property
@@ -98,8 +102,8 @@ class Trained:
         """
         if self.run is None or "own" not in self.config:
             return None
-        own = reread(self.config, self.run.path, *self.given)
-        if own.data.sha256 != self.config["fingerprints"]["data"]:
+        user_data = reread(self.config, self.run.path, *self.given)
+        if user_data.data.sha256 != self.config["fingerprints"]["data"]:
             about = self.config["own"]
             place = "data=" if self.given[0] is not None else about["path"]
             raise KerazooError(
@@ -107,7 +111,7 @@ class Trained:
                 "content differs. Give the data that it was trained on in the same order, or "
                 "fine-tune again."
             )
-        return own
+        return user_data
 
     @cached_property
     def data(self) -> Data:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from kerazoo.datasets._images import require_raw_pixels
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.table import from_table
@@ -253,18 +254,8 @@ def _pixels(x: np.ndarray) -> np.ndarray:
             f"x has shape {x.shape}; images have shape (n, height, width) or (n, height, width, "
             "1 or 3)."
         )
-    if x.dtype == np.uint8:
-        return x
-    if x.dtype.kind not in "iuf" or not np.isfinite(x).all():
-        raise KerazooError(f"x has type {x.dtype} or holds NaN; pixels are numbers from 0 to 255.")
-    low, high = float(x.min()), float(x.max())
-    if low < 0 or high > 255:
-        raise KerazooError(f"x holds values from {low:g} to {high:g}; pixels go from 0 to 255.")
-    if x.dtype.kind == "f" and 0 < high <= 1:
-        raise KerazooError(
-            "x holds values from 0 to 1; the models take raw pixels from 0 to 255 and scale them "
-            "themselves. Multiply by 255."
-        )
+    if x.dtype != np.uint8:
+        require_raw_pixels(x, "x")
     return np.round(x).astype(np.uint8)
 
 

@@ -17,7 +17,7 @@ from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._dates import times_of
 from kerazoo.finetuning.readers.series import filled, from_series, in_natural_units
 from kerazoo.finetuning.readers.user_data import inner_model
-from kerazoo.predicting.tables import TablePredictor
+from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting.trained import Trained
 from tests.conftest import real_data_missing
 
@@ -321,7 +321,7 @@ def forecaster(step, lookback, gaps="refuse", time="date"):
     }  # fmt: skip
     last = keras.layers.Cropping1D((lookback - 1, 0))
     core = keras.Sequential([keras.Input((lookback, 1)), last, keras.layers.UpSampling1D(2)])
-    return TablePredictor(
+    return SeriesPredictor(
         Trained(
             source="run", model=core, task=registry.get_task("forecasting"), labels=(),
             light_on_dark=False, fewest_words=0, config={"own": {"treatment": treatment}},

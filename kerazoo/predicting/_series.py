@@ -1,0 +1,47 @@
+"""The next steps of a series, with a fine-tuned model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._dates import times_of
+from kerazoo.finetuning.readers.reading import SeriesReading
+from kerazoo.finetuning.readers.series import filled, regular_values
+from kerazoo.predicting._tables import read_input
+from kerazoo.predicting.predictions import Predictor, TablePredictions
+from kerazoo.training import engine
+
+
+class SeriesPredictor(Predictor):
+    """A forecaster of a series."""
+
+    def predict(self, inputs: Any, gaps: str | None = None) -> TablePredictions:
+        """Forecast the steps after one CSV file, DataFrame or array of rows ``(n, targets)``."""
+        import numpy as np
+        import pandas as pd
+
+        reading = self.trained.reading
+        assert isinstance(reading, SeriesReading)
+        table = read_input(inputs, self.trained.source, reading.csv)
+        frame, where, targets = table.frame, table.where, list(reading.targets)
+        for name in filter(None, (*targets, reading.time)):
+            if name not in frame.columns:
+                raise KerazooError(f"{where} has no column {name!r}; the model needs it.")
+        times = None  # rows without dates in training are steps, whatever other columns hold now
+        if reading.time is not None:
+            times = times_of(frame, reading.time, targets, where, reading.csv, reading.step)
+        regular, notes = regular_values(frame, targets, times, gaps or reading.gaps, where)
+        if len(regular) < reading.lookback:
+            raise KerazooError(
+                f"{where} has {len(regular):,} steps; the model needs {reading.lookback:,} or more."
+            )
+        window = filled(regular, {}).to_numpy()[None, -reading.lookback :].astype(np.float32)
+        steps = engine.predict(self.trained.model, window)[0]
+        ahead: dict[str, Any] = {"step": np.arange(1, len(steps) + 1)}
+        if times is not None:
+            dates = pd.date_range(times.grid[-1], periods=len(steps) + 1, freq=times.grid.freq)
+            ahead = {times.column: dates[1:]}
+            notes += times.notes
+        forecast = {name: steps[:, i] for i, name in enumerate(targets)}
+        return TablePredictions(pd.DataFrame({**ahead, **forecast}), tuple(notes), "series")

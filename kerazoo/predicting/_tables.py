@@ -1,0 +1,142 @@
+"""Targets of new rows of a table, with a fine-tuned model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._columns import Column, encode, texts_of
+from kerazoo.finetuning.readers._csv import CsvOptions, Table, as_numbers, is_missing, read_table
+from kerazoo.finetuning.readers._target import class_names
+from kerazoo.finetuning.readers.arrays import row_names
+from kerazoo.finetuning.readers.reading import TableReading
+from kerazoo.finetuning.readers.user_data import listed
+from kerazoo.predicting.predictions import Predictor, TablePredictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+class TablePredictor(Predictor):
+    """A model of the rows of a table."""
+
+    def predict(self, inputs: Any) -> TablePredictions:
+        """Predict for one CSV file, DataFrame or array of rows ``(n, columns)``."""
+        import pandas as pd
+
+        reading, labels = self.trained.reading, self.trained.labels
+        assert isinstance(reading, TableReading)
+        table = read_input(inputs, self.trained.source, reading.csv)
+        frame, targets = table.frame, reading.targets
+        rows = self.outputs(encode(frame, list(reading.columns), table.where))
+        if labels:
+            best = [labels[i] for i in rows.argmax(axis=1)]
+            predicted = frame_of_classes(targets[0], labels, best, rows)
+        else:
+            predicted = pd.DataFrame(rows, columns=list(targets))
+        notes = differences(frame, reading.columns, targets)
+        notes += compare(frame, predicted, targets, labels)
+        return TablePredictions(predicted, tuple(notes), "table")
+
+
+def frame_of_classes(
+    target: str, labels: Sequence[str], best: Sequence[str | None], rows: np.ndarray
+) -> pd.DataFrame:
+    """The predicted class of each row, and the probability of every class."""
+    import pandas as pd
+
+    columns = {f"p({label})": rows[:, i] for i, label in enumerate(labels)}
+    return pd.DataFrame({target: best, **columns})
+
+
+def is_table(inputs: Any) -> bool:
+    """Whether inputs are a DataFrame or one file of a table, by its name."""
+    if hasattr(inputs, "columns"):
+        return True
+    if isinstance(inputs, (list, tuple)) and len(inputs) == 1:
+        inputs = inputs[0]
+    return isinstance(inputs, (str, os.PathLike)) and os.fspath(inputs).lower().endswith(
+        (".csv", ".tsv")
+    )
+
+
+def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
+    """Read the one table that is given, as the training data was read.
+
+    Args:
+        inputs: a CSV file, alone or in a list, a DataFrame, or an array of rows.
+        source: the model, for messages.
+        options: how the file is written.
+    """
+    import pandas as pd
+
+    if isinstance(inputs, (list, tuple)):
+        if len(inputs) != 1:
+            raise KerazooError(f"{source} takes one CSV file; {len(inputs)} inputs are given.")
+        inputs = inputs[0]
+    if hasattr(inputs, "shape") and not hasattr(inputs, "columns"):
+        if inputs.ndim != 2:
+            raise KerazooError(f"The rows have shape {inputs.shape}; give (n, columns).")
+        inputs = pd.DataFrame(inputs, columns=row_names(inputs.shape[1]))
+    if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
+        raise KerazooError(f"There is no file {os.fspath(inputs)}; give a CSV file.")
+    return read_table(inputs, options, least=1, columns=1)
+
+
+def differences(
+    frame: pd.DataFrame, columns: Sequence[Column], targets: Sequence[str]
+) -> list[str]:
+    """Notes on what in new rows differs from the training data."""
+    import numpy as np
+
+    known = {c.name for c in columns} | set(targets)
+    unused = [repr(name) for name in frame.columns if name not in known]
+    notes = [f"columns that the model does not use: {listed(unused)}"] if unused else []
+    for c in columns:
+        values = frame[c.name]
+        if c.categories is not None:
+            unseen = ~np.isin(texts_of(values), c.categories)
+            notes += _note(values, unseen, "not in the training data, so taken as other")
+            continue
+        if not c.missing:
+            notes += _note(
+                values, is_missing(values), "missing, unlike in training; the mean is used"
+            )
+        _, unread = as_numbers(values, c.name) or ((), [])
+        notes += _note(values, np.isin(np.arange(len(values)), unread), "no number, so missing")
+    return notes
+
+
+def compare(
+    frame: pd.DataFrame, predicted: pd.DataFrame, targets: Sequence[str], labels: Sequence[str]
+) -> list[str]:
+    """Notes on how well predictions agree with the targets, where the new rows hold them."""
+    import numpy as np
+
+    notes = []
+    for name in (t for t in targets if t in frame.columns):
+        values, ours = frame[name], predicted[name].to_numpy()
+        if labels:
+            true, known = class_names(values)
+            notes += _note(values, known & ~np.isin(true, labels), "no class of the model")
+            result = f"{int((true == ours)[known].sum()):,} of {known.sum():,} are predicted right"
+        else:
+            true, _ = as_numbers(values, name) or (np.full(len(values), np.nan), [])
+            known = ~np.isnan(true)
+            off = np.abs(true - ours)[known].mean() if known.any() else 0
+            result = f"the predictions are off by {off:.4g} on average"
+        if known.any():
+            notes.append(f"{name} is in the file: {result}")
+    return notes
+
+
+def _note(values: pd.Series, where: np.ndarray, what: str) -> list[str]:
+    """A note on the values that are ``what``, with the first of them; none if there are none."""
+    if not where.any():
+        return []
+    line, first = values.index[where][0], values[where].iloc[0]
+    return [f"{values.name}: {int(where.sum())} value(s) are {what} (line {line}: {first!r})"]

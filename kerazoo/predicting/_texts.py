@@ -1,0 +1,98 @@
+"""Classes of texts, from strings, files or the rows of a table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerazoo.datasets import _text
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._columns import texts_of
+from kerazoo.finetuning.readers._csv import column
+from kerazoo.finetuning.readers.reading import TextReading
+from kerazoo.finetuning.readers.user_data import listed
+from kerazoo.predicting._tables import compare, frame_of_classes, is_table, read_input
+from kerazoo.predicting.predictions import Predictions, Predictor, TablePredictions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class TextPredictor(Predictor):
+    """A classifier of texts."""
+
+    def predict(self, inputs: Any, text: str | None = None) -> Predictions:
+        """Classify texts, text files, or a table with a column of texts."""
+        if is_table(inputs):
+            return self._predict_table(inputs, text)
+        if text is not None:
+            raise KerazooError("text names a column of a CSV file or DataFrame; there is none.")
+        return self.classify(inputs, lambda given: self._ids(_text_of(given)))
+
+    def _predict_table(self, inputs: Any, text: str | None) -> TablePredictions:
+        """Classify each text of a table; one without a known word gets a note and no class."""
+        import numpy as np
+
+        reading, labels = self.trained.reading, self.trained.labels
+        if not isinstance(reading, TextReading):
+            reading = TextReading(text="", targets=())
+        table = read_input(inputs, self.trained.source, reading.csv)
+        what = f"the column of texts in {table.where} (--text)"
+        values = table.frame[column(table.frame, text or reading.text or None, what)]
+        predictions = self.classify(texts_of(values), self._ids)
+        none = dict.fromkeys(labels, np.nan)
+        rows = np.array([list((p.probabilities or none).values()) for p in predictions])
+        best = [p.label for p in predictions]
+        frame = frame_of_classes((*reading.targets, "label")[0], labels, best, rows)
+        errors = [
+            f"line {line}: {p.error}"
+            for line, p in zip(values.index, predictions, strict=True)
+            if p.error
+        ]
+        notes = [f"{len(errors):,} text(s) have no prediction: {listed(errors)}"] if errors else []
+        notes += compare(table.frame, frame, reading.targets, labels)
+        return TablePredictions(frame, tuple(notes), "texts")
+
+    def _ids(self, given: Any) -> tuple[np.ndarray, str]:
+        """Token ids ``(length,)`` of a text, and a note."""
+        text = str(given)
+        tokens = _text.tokens_of(text)
+        if not tokens:
+            raise KerazooError("The text has no words.")
+        length = self.trained.model.input_shape[1]
+        ids = _text.encode([text], self.trained.vocabulary or (), length)[0]
+        known = int(_text.known_words(ids))
+        if not known:
+            raise KerazooError("The text has no word that occurs in the training texts.")
+        notes = []
+        if len(tokens) > length:
+            notes.append(f"only {_text.KEPT} {length} of its {len(tokens):,} words are read")
+        if known < self.trained.fewest_words:
+            notes.append(
+                f"unsure: it has {known} of the model's words, every training text "
+                f"{self.trained.fewest_words} or more"
+            )
+        return ids, "; ".join(notes)
+
+
+def _text_of(given: Any) -> str:
+    """The text that was given, or that of a file that was named."""
+    if isinstance(given, str) and not _is_file(given):
+        return given
+    if is_table(given):
+        raise KerazooError(f"{os.fspath(given)} is a table; give it alone.")
+    if not isinstance(given, (str, bytes, os.PathLike)):
+        raise KerazooError(f"{given!r} is neither a text nor a file.")
+    try:
+        raw = given if isinstance(given, bytes) else Path(given).read_bytes()
+        return raw.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KerazooError(f"{given!s} cannot be read as text: {error}.") from None
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return "\n" not in given and Path(given).is_file()
+    except (OSError, ValueError):  # longer than a file name can be, or a zero byte
+        return False

@@ -1,0 +1,163 @@
+"""Predictions, and what the predictors of all kinds of input share."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence, Sized
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kerazoo._files import write_text
+from kerazoo.errors import KerazooError
+from kerazoo.predicting.trained import Trained
+from kerazoo.training import engine
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+OPTIONS = {"invert": "models of images", "text": "tables of texts", "gaps": "models of a series"}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Class of one input, or the reason why it could not be read.
+
+    Attributes:
+        input: the file or text as given.
+        label: name of the most probable class; None with an error.
+        probability: of ``label``.
+        probabilities: of every class, by name.
+        note: how the input was changed, or why the prediction is unsure; else empty.
+        error: why there is no prediction; None if there is one.
+    """
+
+    input: str
+    label: str | None = None
+    probability: float | None = None
+    probabilities: dict[str, float] | None = None
+    note: str = ""
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Output of ``kerazoo predict --json`` for one input."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class TablePredictions:
+    """Predictions for a table.
+
+    Attributes:
+        frame: for each row of a table, in order, the predicted target and the probabilities of
+            its classes; for a series, the next steps with their dates.
+        notes: how the input was changed, or what differs from the training data, a line each.
+        kind: ``table``, ``texts`` or ``series``.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """Word for the predictions, as in the name of their file."""
+        return "forecast" if self.kind == "series" else "predictions"
+
+    def as_json(self) -> dict[str, Any]:
+        """Output of ``kerazoo predict --json``."""
+        rows = json.loads(self.frame.to_json(orient="records", date_format="iso"))
+        return {"kind": self.kind, "rows": rows, "notes": list(self.notes)}
+
+    def write_csv(self, path: Path) -> None:
+        """Write ``frame`` as UTF-8, atomically."""
+        write_text(path, self.frame.to_csv(index=False))
+
+
+Predictions = list[Prediction] | TablePredictions
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained model that stays loaded; call it with inputs.
+
+    A subclass has ``predict(inputs)`` with the options of :func:`kerazoo.predict` that it takes.
+    """
+
+    trained: Trained
+    predict: ClassVar[Callable[..., Predictions]]
+
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        invert: str | None = None,
+        text: str | None = None,
+        gaps: str | None = None,
+    ) -> Predictions:
+        """Predict; see :func:`kerazoo.predict`."""
+        options = {"invert": invert, "text": text, "gaps": gaps}
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in given.keys() - inspect.signature(self.predict).parameters.keys():
+            raise KerazooError(
+                f"{name} is an option for {OPTIONS[name]}; {self.trained.source} takes others."
+            )
+        return self.predict(inputs, **given)
+
+    def outputs(self, x: np.ndarray) -> np.ndarray:
+        """Outputs of the network that was trained; of a classifier the probabilities."""
+        core = self.trained.core
+        return self.trained.task.postprocess(core, engine.predict(core, x))
+
+    def classify(
+        self, inputs: Any, prepare: Callable[[Any], tuple[np.ndarray, str]]
+    ) -> list[Prediction]:
+        """Predict for each input that can be prepared.
+
+        Args:
+            inputs: the inputs.
+            prepare: gives one input as the model takes it, and a note; a KerazooError that it
+                raises becomes the error of that input.
+        """
+        import numpy as np
+
+        predictions, examples = [], []
+        for given in _listed(inputs):
+            try:
+                x, note = prepare(given)
+                examples.append(x)
+                predictions.append(Prediction(_shown(given), note=note))
+            except KerazooError as error:
+                predictions.append(Prediction(_shown(given), error=str(error)))
+        rows = iter(self.outputs(np.stack(examples)) if examples else ())
+        return [p if p.error else self._with_class(p, next(rows)) for p in predictions]
+
+    def _with_class(self, prediction: Prediction, row: np.ndarray) -> Prediction:
+        labels = self.trained.labels
+        probabilities = dict(zip(labels, row.tolist(), strict=True))
+        label = labels[int(row.argmax())]
+        return replace(
+            prediction,
+            label=label,
+            probability=probabilities[label],
+            probabilities=probabilities,
+        )
+
+
+def _listed(inputs: Any) -> Sequence[Any]:
+    """The inputs with a length; raises KerazooError unless there are some."""
+    one = isinstance(inputs, (str, bytes, os.PathLike)) or getattr(inputs, "shape", None) == ()
+    several: Any = [] if one or not isinstance(inputs, Iterable) else inputs
+    several = several if isinstance(several, Sized) else list(several)
+    if not len(several):
+        raise KerazooError("predict needs a list of files, arrays or texts, with at least one.")
+    return several
+
+
+def _shown(given: Any) -> str:
+    if isinstance(given, (str, os.PathLike)):
+        return os.fspath(given)
+    return f"array {given.shape}" if hasattr(given, "shape") else repr(given)

@@ -1,0 +1,185 @@
+"""Predictions for images, texts and tables; one bad input does not stop the others."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.errors import KerazooError
+
+TEXTS = {
+    "positive": "What a wonderful film, I loved every minute of it, and so did my friends.",
+    "negative": "A dull, boring waste of time. The worst film that I have ever seen in my life.",
+}
+
+
+@pytest.fixture(scope="session")
+def images():
+    return kerazoo.predictor("mnist_cnn_small@digits")
+
+
+@pytest.fixture(scope="session")
+def texts():
+    return kerazoo.predictor("text_cnn@imdb")
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return kerazoo.load_data("digits").test
+
+
+@pytest.fixture(scope="session")
+def table_predictor(table_run):
+    return kerazoo.predictor(table_run.path)
+
+
+def test_a_bad_file_has_an_error_and_the_others_a_prediction(in_tmp, digits, command):
+    seven = digits.x[np.flatnonzero(digits.y == 7)[0], ..., 0]
+    Image.fromarray(seven).save("light.png")
+    Image.fromarray(255 - seven).resize((56, 56)).save("dark.png")
+    Image.fromarray(seven).save(
+        "moving.gif", save_all=True, append_images=[Image.new("L", (28, 28))]
+    )
+    (in_tmp / "text.png").write_text("no image")
+    good, bad = ["light.png", "dark.png", "moving.gif"], ["text.png", "missing.png", ""]
+    status, out, error = command("predict", "mnist_cnn_small@digits", *bad, *good, "--json")
+    found = {p["input"]: p for p in json.loads(out)}
+    keys = ["input", "label", "probability", "probabilities", "note", "error"]
+    assert status == 2 and list(found["light.png"]) == keys
+    assert [found[name]["label"] for name in good] == ["7"] * 3
+    assert [bool(found[name]["note"]) for name in good] == [False, True, True]
+    assert all(found[name]["error"] and not found[name]["label"] for name in bad)
+    assert "text.png" in error and "missing.png" in error
+    assert sum(found["dark.png"]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    status, out, _ = command("predict", "mnist_cnn_small@digits", "light.png")
+    assert status == 0 and "light.png" in out and "%" in out
+
+
+def test_dark_and_light_are_inverted_as_asked(in_tmp, digits, images):
+    Image.fromarray(255 - digits.x[0, ..., 0]).save("dark.png")
+    inverted, left = (images(["dark.png"], invert=how)[0] for how in ("yes", "no"))
+    assert inverted.label == str(digits.y[0]) and inverted.note and not left.note
+    assert left.label != inverted.label
+
+
+def test_arrays_are_raw_pixels(images, digits):
+    many = images(digits.x[:40])
+    assert sum(p.label == str(y) for p, y in zip(many, digits.y, strict=False)) >= 37
+    alone, flat = images([digits.x[0]])[0], images([digits.x[0, ..., 0].astype("float64")])[0]
+    assert alone.probability == pytest.approx(many[0].probability, rel=1e-4)
+    assert flat.probability == pytest.approx(alone.probability) and not alone.note
+
+
+@pytest.mark.parametrize(
+    ("array", "fits"),
+    [
+        (np.zeros((28, 28)), True),  # black
+        (np.eye(28, dtype="uint8"), True),  # almost black, and surely not divided by 255
+        (np.eye(28), False),  # divided by 255, for all that can be told
+        (np.full((28, 28), 0.5), False),
+        (np.zeros((8, 8)), False),
+        (np.full((28, 28), -1.0), False),
+        (np.full((28, 28), 256), False),
+        (np.full((28, 28), np.nan), False),
+        (np.full((28, 28), "a"), False),
+    ],
+)
+def test_an_array_of_other_values_is_an_error(images, array, fits):
+    """``predict(x / 255)`` was right for 8 % of the digits, without a word."""
+    (prediction,) = images([array])
+    assert bool(prediction.label) == fits == (prediction.error is None)
+
+
+@pytest.mark.parametrize("name", registry.list_entries("*@imdb"))
+def test_texts_are_classified_offline(name, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", "/nowhere")
+    predictions = kerazoo.predict(name, list(TEXTS.values()))
+    assert [p.label for p in predictions] == list(TEXTS) and not any(p.note for p in predictions)
+
+
+def test_texts_come_as_strings_or_files_and_bad_ones_have_an_error(in_tmp, texts):
+    (in_tmp / "review.txt").write_text(TEXTS["positive"], encoding="utf-8")
+    (in_tmp / "latin.txt").write_bytes(b"caf\xe9 film")
+    good = ["review.txt", in_tmp / "review.txt", TEXTS["positive"].encode(), "A fine film. " * 500]
+    bad = ["", "?!", "zzyzzxq", in_tmp / "latin.txt", b"caf\xe9", "a\0b", 7]
+    predictions = texts([*good, *bad])
+    assert [p.label for p in predictions] == ["positive"] * 4 + [None] * len(bad)
+    assert all(p.error for p in predictions[4:])
+    assert not predictions[0].note and "400 of its 1,500 words" in predictions[3].note
+
+
+def test_a_text_shorter_than_any_of_the_training_has_a_note(texts):
+    for given in (["what a film"], iter(["what a film"]), np.array(["what a film"])):
+        (prediction,) = texts(given)
+        assert prediction.note and prediction.label
+
+
+def test_a_table_of_texts(in_tmp, texts, command):
+    (in_tmp / "awful.txt").write_text(TEXTS["positive"], encoding="utf-8")
+    rows = [*TEXTS.values(), None, "awful.txt"]  # the last is a text, and no file to read
+    frame = pd.DataFrame({"review": rows, "n": range(4)})
+    found = texts(frame, text="review")
+    assert found.frame["label"].tolist()[:2] == list(TEXTS)
+    assert found.frame.isna().all(axis=1).tolist() == [False, False, True, True]
+    assert "line 4" in found.notes[0] and "line 5" in found.notes[0]
+    frame.to_csv("reviews.csv", index=False)
+    assert command("predict", "text_cnn@imdb", "reviews.csv", "--text", "review")[0] == 0
+    written = pd.read_csv("reviews-predictions.csv")
+    pd.testing.assert_frame_equal(written, found.frame, check_dtype=False)
+    for inputs, options in (
+        (frame, {}),  # of two columns
+        (["a film"], {"text": "review"}),
+        (frame, {"text": "n o"}),
+    ):
+        with pytest.raises(KerazooError):
+            texts(inputs, **options)
+    assert all(p.error for p in texts(["reviews.csv", in_tmp / "reviews.csv"]))
+
+
+def test_rows_of_a_table_and_what_is_new_in_them(table, table_predictor):
+    frame = pd.read_csv(table).drop(columns="rent")
+    found = table_predictor(frame)
+    right = (found.frame["large"] == frame["large"]).sum()
+    np.testing.assert_allclose(found.frame[["p(no)", "p(yes)"]].sum(axis=1), 1, rtol=1e-5)
+    assert found.kind == "table" and f"{right} of 90" in " ".join(found.notes)
+    new = frame.iloc[:3].assign(city=["Ulm", "Bonn", "Kiel"], size=[50, None, 70], rent=1.0)
+    notes = " ".join(table_predictor(new.assign(large="maybe")).notes)
+    assert all(word in notes for word in ("'Ulm'", "size", "'rent'", "'maybe'"))
+    assert table_predictor(table).frame.equals(found.frame)
+    for bad in (frame.drop(columns="city"), frame.assign(size="much"), frame.to_numpy()[0], 5):
+        with pytest.raises(KerazooError):
+            table_predictor(bad)
+
+
+@pytest.mark.parametrize("given", ["what a film", b"a film", None, 5, [], iter(()), np.array(5)])
+def test_inputs_are_a_list(given, images, texts):
+    for known in (images, texts):
+        with pytest.raises(KerazooError):
+            known(given)
+
+
+def test_an_option_of_another_kind_of_model_is_an_error(images, texts, table_predictor):
+    for known, options in (
+        (images, {"invert": ""}),
+        (images, {"gaps": "interpolate"}),
+        (images, {"text": "review"}),
+        (texts, {"invert": "yes"}),
+        (table_predictor, {"invert": "yes"}),
+        (table_predictor, {"gaps": "interpolate"}),
+    ):
+        with pytest.raises(KerazooError):
+            known([np.zeros((28, 28))], **options)
+    with pytest.raises(KerazooError):
+        images(pd.DataFrame({"pixels": [1, 2]}))
+
+
+@pytest.mark.parametrize("name", ["stacked_lstm@sine", "dcgan@digits", "linear_regression"])
+def test_models_without_classes_of_images_or_texts_are_refused(name):
+    with pytest.raises(KerazooError):
+        kerazoo.predictor(name)

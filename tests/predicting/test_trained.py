@@ -1,0 +1,72 @@
+"""Opening an entry or a run, the network that was trained, and its data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.errors import KerazooError
+from kerazoo.predicting.trained import is_run, open_trained
+
+
+def test_an_entry_has_bundled_weights_and_loads_its_data_when_asked():
+    trained = open_trained("text_cnn@imdb")
+    assert (trained.source, trained.entry.model, trained.run) == ("text_cnn@imdb", "text_cnn", None)
+    assert trained.labels == ("negative", "positive") and trained.core is trained.model
+    assert len(trained.vocabulary) > 1_000 and "data" not in vars(trained)
+
+
+def test_an_entry_hides_a_directory_of_its_name(in_tmp):
+    (in_tmp / "mlp@digits").mkdir()
+    assert not is_run("mlp@digits") and is_run("./mlp@digits") and is_run("runs/mlp@digits")
+    assert open_trained("mlp@digits").run is None
+
+
+@pytest.mark.parametrize("source", ["no/run", "mlp@nothing", "mpl", ".", "", 5, None])
+def test_what_is_neither_an_entry_nor_a_run_is_an_error(source, in_tmp):
+    with pytest.raises(KerazooError):
+        open_trained(source)
+
+
+def test_a_run_on_a_table_has_the_network_inside_and_its_data_again(table, table_run):
+    frame = pd.read_csv(table).drop(columns="rent")
+    trained = open_trained(table_run.path, data=frame)
+    assert trained.core is not trained.model and trained.core.output_shape == (None, 2)
+    assert trained.entry.model == "mlp" and trained.task.name == "classification"
+    assert trained.data.test.x.shape[1:] == trained.core.input_shape[1:]
+    for data in (None, frame[1:]):  # not given, and changed
+        with pytest.raises(KerazooError):
+            open_trained(table_run.path, data=data).data  # noqa: B018
+    for source in ("mlp@digits", table_run.path / "nothing"):
+        with pytest.raises(KerazooError):
+            open_trained(source, data=frame)
+
+
+def test_a_run_that_does_not_note_its_task_has_it_all_the_same(table_run, tmp_path):
+    path = shutil.copytree(table_run.path, tmp_path / "run")
+    config = json.loads((path / "config.json").read_text())
+    assert config["data"].pop("task") == "classification"
+    (path / "config.json").write_text(json.dumps(config))
+    assert open_trained(path).task.name == "classification"
+
+
+def test_predicting_with_a_run_needs_no_module_of_its_model(bars_run):
+    assert "bar_net" not in registry.list_models()
+    (prediction,) = kerazoo.predict(bars_run, np.zeros((1, 8, 8, 1)))
+    assert prediction.label in open_trained(bars_run).labels == ("left", "right", "centre")
+
+
+def test_a_model_with_other_weights_than_were_evaluated_is_refused(bars_run, tmp_path):
+    path = shutil.copytree(bars_run, tmp_path / "run")
+    model = keras.saving.load_model(path / "model.keras")
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    model.save(path / "model.keras")
+    with pytest.raises(KerazooError):
+        kerazoo.predict(path, np.zeros((1, 8, 8, 1)))

@@ -1,0 +1,248 @@
+"""Generation: the game of two networks, and the Fréchet distance of generated images."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import fingerprint, registry
+from kerazoo.datasets._cache import load_for
+from kerazoo.errors import Diverged, KerazooError
+from kerazoo.spec import Split, networks_of
+from kerazoo.tasks import _frechet, _judges, generation
+
+SHAPE = (8, 8, 1)
+TASK = registry.get_task("generation")
+
+
+def features(n=4_000, mean=0.0, scale=1.0, seed=0):
+    return np.random.RandomState(seed).normal(mean, scale, (n, 5))
+
+
+def test_frechet_distance_of_known_gaussians():
+    """Between Gaussians of one shape it is the squared distance of the means; of other widths,
+    the squared difference of the standard deviations, per dimension."""
+    a = features()
+    assert _frechet.frechet_distance(a, a) == pytest.approx(0, abs=1e-8)
+    assert _frechet.frechet_distance(a, a + 2) == pytest.approx(5 * 4)
+    assert _frechet.frechet_distance(a, 3 * a) == pytest.approx(5 * 4, rel=0.1)
+    one, two = features(seed=1), features(seed=2, mean=1.0)
+    assert _frechet.frechet_distance(one, two) == pytest.approx(_frechet.frechet_distance(two, one))
+    constant = np.zeros((50, 3))
+    assert _frechet.frechet_distance(constant, constant + 1) == pytest.approx(3)
+
+
+def test_frechet_distance_agrees_with_scipys_matrix_root():
+    from scipy.linalg import sqrtm
+
+    random = np.random.RandomState(0)
+    a = random.normal(size=(500, 6)) @ random.normal(size=(6, 6))
+    b = random.normal(size=(400, 6)) @ random.normal(size=(6, 6)) + 1
+    ca, cb = np.cov(a.T), np.cov(b.T)
+    mean = ((a.mean(0) - b.mean(0)) ** 2).sum()
+    expected = mean + np.trace(ca + cb - 2 * sqrtm(ca @ cb).real)
+    assert _frechet.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+
+
+def test_diversity_falls_when_all_samples_are_alike():
+    spread, alike = features(), np.tile(features(n=1), (100, 1))
+    assert _frechet.mean_distance(alike) == 0
+    assert _frechet.mean_distance(spread) == pytest.approx(math.sqrt(2 * 5), rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def game():
+    """A small dcgan, trained by plain ``fit`` for one step, and its weights before."""
+    keras.utils.set_random_seed(0)
+    model = kerazoo.build("dcgan", input_shape=SHAPE)
+    before = {name: fingerprint.of_weights(net) for name, net in networks_of(model).items()}
+    model.compile(keras.optimizers.Adam(2e-4, beta_1=0.5), run_eagerly=True)
+    images = np.random.RandomState(0).randint(0, 256, (8, *SHAPE)).astype("uint8")
+    logs = model.fit(images, batch_size=8, verbose=0).history
+    return model, images, before, logs
+
+
+def test_networks_are_those_of_the_paper(game):
+    """Radford et al. 2016, section 3: no pooling, no hidden dense layers, batch normalization but
+    at the generator's output and the discriminator's input, LeakyReLU 0.2."""
+    nets = networks_of(game[0])
+    kinds = {name: [type(x).__name__ for x in net.layers] for name, net in nets.items()}
+    assert not any("Pooling" in kind for kind in kinds["generator"] + kinds["discriminator"])
+    assert kinds["generator"][-3:] == ["Conv2DTranspose", "Activation", "Rescaling"]
+    assert kinds["discriminator"][2:4] == ["Conv2D", "LeakyReLU"], "no normalization at the input"
+    assert kinds["discriminator"][-1] == "Dense"
+    leaky = [x for x in nets["discriminator"].layers if isinstance(x, keras.layers.LeakyReLU)]
+    assert all(x.negative_slope == pytest.approx(0.2) for x in leaky)
+    assert nets["generator"].output_shape == nets["discriminator"].input_shape == (None, *SHAPE)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (30, 25, 1)])
+def test_dcgan_of_other_shapes(shape):
+    model = kerazoo.build("dcgan", input_shape=shape)
+    images = generation.generate(model, generation.latents(model, 2, 0))
+    assert images.shape == (2, *shape) and images.dtype == np.uint8
+
+
+def test_plain_fit_trains_both_networks(game):
+    model, images, before, logs = game
+    assert set(logs) >= {"d_loss", "g_loss"}
+    after = {name: fingerprint.of_weights(net) for name, net in networks_of(model).items()}
+    assert all(before[name] != after[name] for name in before)
+    assert model(images[:3]).shape == (3, *SHAPE)
+
+
+def test_each_loss_moves_its_own_network_only(game):
+    """The gradient of the discriminator's loss does not reach the generator, nor the reverse."""
+    tensorflow = pytest.importorskip("tensorflow")
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("takes gradients with TensorFlow's tape")
+    model, x = game[0], game[1].astype("float32")
+    discriminator, generator = model.discriminator, model.generator
+    softplus, mean = tensorflow.nn.softplus, tensorflow.reduce_mean
+    with tensorflow.GradientTape(persistent=True) as tape:
+        fakes = model(x, training=True)
+        total = model.compute_loss(x=x, y_pred=fakes, training=True)
+        real, fake = discriminator(x, training=True), discriminator(fakes, training=True)
+        d_loss = (mean(softplus(-real)) + mean(softplus(fake))) / 2
+        g_loss = mean(softplus(-fake))
+    for net, loss in ((discriminator, d_loss), (generator, g_loss)):
+        for variable in net.trainable_variables:
+            ours, alone = (tape.gradient(of, variable.value) for of in (total, loss))
+            np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-6, err_msg=variable.path)
+
+
+def test_no_weight_is_updated_before_all_its_readings():
+    """By what is computed from what, not only by TensorFlow's control edges.
+
+    With SGD, whose update is computed from the gradient alone; Adam reads its averages again.
+    """
+    tf = pytest.importorskip("tensorflow")
+    model = kerazoo.build("dcgan", input_shape=SHAPE)
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    graph = tf.function(model.train_step).get_concrete_function((tf.zeros((2, *SHAPE)),)).graph
+    inside = {id(outer): inner.name for outer, inner in graph.captures}
+    for variable in model.trainable_variables:
+        handle = inside[id(variable.value.handle)]
+        users = [op for op in graph.get_operations() if handle in [i.name for i in op.inputs]]
+        (update,) = (op for op in users if op.type == "AssignSubVariableOp")
+        readings = [op for op in users if op.type == "ReadVariableOp"]
+        assert readings and all(leads_to(op, update) for op in readings), variable.path
+
+
+def leads_to(before, after) -> bool:
+    """Whether an operation's output goes into another one, directly or through others."""
+    seen, waiting = set(), list(before.outputs)
+    while waiting:
+        tensor = waiting.pop()
+        for op in tensor.consumers():
+            if op.name == after.name:
+                return True
+            outputs = op.outputs
+            if op.type == "IdentityN":  # only a bundle, which TensorFlow may take apart
+                names = [i.name for i in op.inputs]
+                outputs = [o for o, name in zip(outputs, names, strict=True) if name == tensor.name]
+            new = [o for o in outputs if o.name not in seen]
+            seen.update(o.name for o in new)
+            waiting += new
+    return False
+
+
+def test_augmenting_a_generators_images_is_refused():
+    with pytest.raises(KerazooError):
+        TASK.training_network(None, kerazoo.Recipe(epochs=1, augment_rotate=5.0))
+
+
+def test_a_collapsed_discriminator_is_a_problem():
+    assert TASK.problem({"d_loss": 0.5, "g_loss": 1.0}) is None
+    assert TASK.problem({"d_loss": 0.0, "g_loss": 30.0}) is not None
+
+
+def test_baseline_and_limit_of_a_judge_lie_in_order(monkeypatch):
+    """Real images are nearer to real ones than independent pixels."""
+    monkeypatch.setattr(_judges, "SAMPLES", 500)
+    entry = registry.get_entry("dcgan@digits")
+    data = load_for(entry, entry.recipe)
+    found = TASK.baselines(data.train, data)
+    limit, metric = found.limits["real_against_real"], "fd_mnist_cnn_digits_10k"
+    assert limit[metric] < 0.2 * found.naive["independent_pixels"][metric]
+    assert limit["diversity"] == pytest.approx(1, abs=0.1)
+
+
+def test_independent_pixels_are_those_of_the_recorded_references():
+    """In one call, which takes more memory."""
+    x = kerazoo.load_data("digits").train.x
+    flat, random = x.reshape(len(x), -1), np.random.RandomState(0)
+    chosen = flat[random.randint(0, len(flat), (50, flat.shape[1])), np.arange(flat.shape[1])]
+    np.testing.assert_array_equal(generation.independent_pixels(x, 50).reshape(50, -1), chosen)
+
+
+@pytest.fixture
+def discs(private_registry, cache_home):
+    """A private dataset without a judge, and dcgan on it."""
+
+    def make(n, seed):
+        random = np.random.RandomState(seed)
+        rows, columns = np.mgrid[:16, :16]
+        center, radius = random.uniform(4, 12, (2, n, 1, 1)), random.uniform(2, 4, (n, 1, 1))
+        inside = (rows - center[0]) ** 2 + (columns - center[1]) ** 2 < radius**2
+        x = np.where(inside, random.randint(150, 256, (n, 1, 1)), 0)
+        return x[..., None].astype("uint8"), np.zeros(n, "int64")
+
+    @kerazoo.register_dataset(
+        task="generation", input_shape=(16, 16, 1), licence="", source="", offline=True
+    )
+    def discs():
+        """Gray discs: uint8 ``(n, 16, 16, 1)``."""
+        sizes = {"train": 300, "validation": 50, "test": 60}
+        return {name: make(n, seed) for seed, (name, n) in enumerate(sizes.items())}
+
+    recipe = kerazoo.Recipe(epochs=2, batch_size=50, learning_rate=2e-4, beta_1=0.5)
+    dcgan = registry.get_model("dcgan")
+    entry = kerazoo.Entry(dataset="discs", recipe=recipe)
+    kerazoo.register_model(dcgan.factory, citation=dcgan.citation, entries=[entry])
+    return kerazoo.load_data("discs")
+
+
+@pytest.mark.slow
+def test_a_generator_without_a_judge_is_evaluated_by_pixels(discs, in_tmp):
+    run = kerazoo.train("dcgan@discs", out="run", progress=False)
+    assert run.metrics["metric"] == "fd_pixels_pca64"
+    assert run.metrics["samples"] == 1_000
+    assert run.metrics["components"] == 59, "60 test images allow no more"
+    assert run.metrics["standard_error"] > 0 and set(run.metrics["also"]) == {"diversity"}
+    assert "class_balance" not in run.metrics and "judge" not in run.metrics
+    assert kerazoo.evaluate("run").same
+    found = TASK.baselines(discs.train, discs)
+    limit, pixels = found.limits["real_against_real"], found.naive["independent_pixels"]
+    assert limit["fd_pixels_pca64"] < 0.3 * pixels["fd_pixels_pca64"]
+    assert limit["fd_pixels_pca64"] < run.metrics["value"], "two epochs generate no discs"
+    assert limit["diversity"] == pytest.approx(1, abs=0.15) and pixels["diversity"] < 0.9
+    assert TASK.baselines(discs.train, discs) == found
+
+
+@pytest.mark.slow
+def test_a_collapsed_discriminator_stops_the_training(discs, in_tmp, monkeypatch):
+    monkeypatch.setattr(generation, "COLLAPSED", 10.0)
+    with pytest.raises(Diverged):
+        kerazoo.train("dcgan@discs", out="run", progress=False)
+
+
+def test_components_come_from_the_training_split_alone(discs):
+    other = dataclasses.replace(discs, test=Split(255 - discs.test.x, discs.test.y))
+    ours, same = (_judges.judge_of(d).look(d.validation.x).features for d in (discs, other))
+    np.testing.assert_array_equal(ours, same)
+    few = dataclasses.replace(discs, train=Split(discs.train.x[:10], discs.train.y[:10]))
+    assert _judges.judge_of(few).look(discs.test.x).features.shape == (60, 9)
+
+
+@pytest.mark.parametrize(("n", "dtype"), [(1, "uint8"), (9, "float32")])
+def test_images_that_cannot_be_evaluated_are_refused(discs, n, dtype):
+    images = np.zeros((n, 16, 16, 1), dtype)
+    with pytest.raises(KerazooError):
+        TASK.check_split(discs.info, "test", images, np.zeros(n))
