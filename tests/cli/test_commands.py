@@ -212,7 +212,7 @@ def test_json_is_one_document_whatever_libraries_print(private_zoo, command, mon
         ("train", "bar_net", "--epochs", "1", "--out", "run"),
         ("evaluate", "run"),
         ("evaluate", "mnist_cnn_small@digits"),
-        ("verify", "mnist_cnn_small@digits", "--tier", "smoke"),
+        ("verify", "linear_regression@make_regression", "--tier", "smoke"),
     ):
         status, out, err = command(*arguments, "--json")
         content = json.loads(out)
