@@ -228,7 +228,7 @@ def test_validate_leaves_the_test_split_unread(private_zoo, in_tmp, command):
         == (said == data.validation.y).mean()
         == done.history[-1]["val_accuracy"]
     )
-    assert not done.pictures
+    assert not done.plots
     seen = kerazoo.evaluate("run")
     assert seen.same and seen.split == "validation" == seen.as_json()["split"]
     _, out, _ = command("evaluate", "run/")
@@ -468,7 +468,7 @@ def test_a_dataset_without_pictures_trains_to_the_end(private_registry, in_tmp):
     kerazoo.register_model(entries=[entry], citation="")(perceptron)
     done = kerazoo.train("perceptron", out="run", progress=False)
     assert done.metrics["value"] > 0.9
-    assert [p.name for p in done.pictures] == ["confusion_matrix.png", "learning_curves.png"]
+    assert [p.name for p in done.plots] == ["confusion_matrix.png", "learning_curves.png"]
     with pytest.raises(kerazoo.KerazooError, match="shape"):
         kerazoo.predict("run", ["x.png"])
 

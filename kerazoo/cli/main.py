@@ -167,7 +167,7 @@ def _train(show: Output, entry: str, **options: Any) -> int:
         "path": str(done.path),
         "seconds": done.seconds,
         "metrics": metrics,
-        "plots": [str(path) for path in done.pictures],
+        "plots": [str(path) for path in done.plots],
     }
     show(
         content,
@@ -176,7 +176,7 @@ def _train(show: Output, entry: str, **options: Any) -> int:
         f"{duration(done.seconds)} of training",
         *_other_metrics(metrics["also"], metrics.get("by_target", {})),
         *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),
-        *(f"plot:  {path}" for path in done.pictures),
+        *(f"plot:  {path}" for path in done.plots),
     )
     return OK
 
@@ -211,7 +211,7 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
         *(f"note:  {line}" for line in caveats.uneven([done.metrics["also"]])),
         *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),
         f"card:  {done.path / 'card.md'}",
-        *(f"plot:  {path}" for path in done.pictures),
+        *(f"plot:  {path}" for path in done.plots),
         f"try:   {done.use}",
     )
     return OK
@@ -249,14 +249,14 @@ def _verify(show: Output, all: bool, **options: Any) -> int:
         tables.report_table(report),
         *(f"note: {note}" for note in report.notes),
         *(f"problem: {problem}" for problem in report.problems),
-        *(f"plot: {path}" for path in report.pictures),
+        *(f"plot: {path}" for path in report.plots),
         tables.verdict(report.passed),
     )
     return OK if report.passed else FAILED
 
 
 def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
-    from kerazoo.evidence.verify_all import verify_all
+    from kerazoo.evidence.verify import verify_all
 
     for option in ("record", "settings", "first_seed"):
         if option in options:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from kerazoo.evidence.verify import Report
-    from kerazoo.evidence.verify_all import Verdict
+    from kerazoo.evidence.verify import Report, Verdict
     from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import Prediction
 

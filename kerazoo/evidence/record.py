@@ -1,13 +1,13 @@
-"""Record what finished runs of an entry measured: its reference, and the weights it ships with."""
+"""Recording of finished runs: the reference of an entry, and its bundled weights."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +18,43 @@ from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
-from kerazoo.spec import Data, Entry, Recipe
+from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import run_directory as run
 from kerazoo.training.run_directory import Run
 
 
 def require_writable(folder: Path) -> None:
-    """Say before hours of training that their result could not be kept."""
+    """Raise KerazooError, before hours of training, if the results could not be written."""
     if not os.access(folder, os.W_OK):
         raise KerazooError(f"--record writes below {folder}, which you may not write to.")
 
 
 def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
-    """Which of so many first seeds no run is recorded of that still speaks for the code.
+    """Seeds below ``seeds`` without a recorded run that is still valid.
 
     Raises:
-        KerazooError: some are missing, and those that are recorded are of another Keras or
-            backend, so that fresh ones would take their place instead of joining them.
+        KerazooError: some are missing, and the recorded ones are of another Keras or backend, so
+            that fresh ones would replace them instead of joining them.
     """
     recorded = evidence.read(entry).tiers.get(tier)
-    there: set[int] = set()
-    if recorded is not None:
-        recipe = entry.recipe_for(tier)
-        model = fingerprint.of_model(building.build_for(entry, recipe))
-        judge = evidence.judge_sha256(entry)
-        data = load_for(entry, recipe)
-        if not evidence.stale_reasons(recorded, recipe, model, data.sha256, judge):
-            there = {r.seed for r in recorded.runs}
+    if recorded is None:
+        return list(range(seeds))
+    recipe = entry.recipe_for(tier)
+    model = fingerprint.of_model(building.build_for(entry, recipe))
+    data, judge = load_for(entry, recipe), evidence.judge_sha256(entry)
+    if evidence.stale_reasons(recorded, recipe, model, data.sha256, judge):
+        return list(range(seeds))
+    there = {r.seed for r in recorded.runs}
     missing = [seed for seed in range(seeds) if seed not in there]
-    if missing and there and recorded is not None:
-        others = _other_versions(recorded, run.environment())
-        if others:
-            raise KerazooError(
-                f"its recorded runs cannot be joined: {'; '.join(others)}. Record all anew."
-            )
+    others = _other_versions(recorded, run.environment())
+    if missing and others:
+        raise KerazooError(f"its recorded runs cannot be joined: {'; '.join(others)}. Record all.")
     return missing
 
 
 def _other_versions(before: Reference, now: Mapping[str, str]) -> list[str]:
-    """How recorded runs differ from today's in what runs of one reference must share."""
+    """Differences between two environments that runs of one reference must not have."""
     return [
         f"{name} was {before.environment.get(name)!r}, is {now[name]!r}"
         for name in sorted(now.keys() - set(run.MAY_MOVE))
@@ -66,37 +63,32 @@ def _other_versions(before: Reference, now: Mapping[str, str]) -> list[str]:
 
 
 def record_reference(
-    entry: Entry,
-    tier: str,
-    recipe: Recipe,
-    runs: list[Run | None],
-    folder: Path,
+    entry: Entry, tier: str, runs: list[Run | None], folder: Path, data: Data
 ) -> Evidence:
     """Write the reference from finished runs, and the weights of the first for ``full``.
 
-    What is recorded already is read last, just before it is written: baselines and weights take
-    minutes, in which another process may record the other tier.
+    The existing reference is read last, just before writing: baselines and weights take minutes,
+    in which another process may record the other tier.
     """
     finished = [r for r in runs if r is not None]
     if len(finished) < len(runs):
         raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
-    data = load_for(entry, recipe)
-    metric = registry.metric_of(entry)
-    for other in {r.metrics["metric"] for r in finished} - {metric.name}:
-        raise KerazooError(
-            f"the runs of {entry.name} measured {other!r}, but its references hold "
-            f"{metric.name!r}; nothing was recorded."
-        )
-    judge = evidence.judge_sha256(entry)
-    if any(r.metrics.get("judge_sha256", "") != judge for r in finished):
-        raise KerazooError(
-            f"the pictures of {entry.name} were judged by other weights than the judge has now; "
-            "nothing was recorded. Train again."
-        )
+    metric, judge = registry.metric_of(entry), evidence.judge_sha256(entry)
+    for r in finished:
+        if r.metrics["metric"] != metric.name:
+            raise KerazooError(
+                f"the runs of {entry.name} are scored by {r.metrics['metric']!r}, but its "
+                f"references hold {metric.name!r}; nothing was recorded."
+            )
+        if r.metrics.get("judge_sha256", "") != judge:
+            raise KerazooError(
+                f"the images of {entry.name} were judged by other weights than the judge has now; "
+                "nothing was recorded. Train again."
+            )
+    recipe = entry.recipe_for(tier)
     config = run.read_config(finished[0].path)
-    model = config["fingerprints"]["model"]
+    model, environment = config["fingerprints"]["model"], config["environment"]
     stamp = fingerprint.of_run(config["recipe"], model, data.sha256)
-    environment = config["environment"]
     fresh = [
         RecordedRun(
             seed=r.seed,
@@ -106,7 +98,7 @@ def record_reference(
             weights_sha256=r.metrics["weights_sha256"],
             fingerprint=stamp,
             also=r.metrics["also"],
-            environment=_beside(run.read_config(r.path)["environment"], environment),
+            environment=_what_differs(run.read_config(r.path)["environment"], environment),
         )
         for r in finished
     ]
@@ -117,18 +109,18 @@ def record_reference(
 
     recorded = evidence.read(entry)
     seeds = {r.seed for r in fresh}
-    before = recorded.tiers.get(tier)
     kept = []
-    if before is not None:
+    if tier in recorded.tiers:
+        before = recorded.tiers[tier]
         stale = evidence.stale_reasons(before, recipe, model, data.sha256, judge)
         kept = [
-            dataclasses.replace(r, fingerprint=stamp)
+            replace(r, fingerprint=stamp)
             for r in _still_valid(before, stale, config)
             if r.seed not in seeds
         ]
     together = sorted([*fresh, *kept], key=lambda r: r.seed)
     reference = Reference(
-        recipe=dataclasses.asdict(recipe),
+        recipe=asdict(recipe),
         model=model,
         data=data.sha256,
         runs=tuple(together),
@@ -140,14 +132,13 @@ def record_reference(
         engine=config["engine"],
     )
     weights = recorded.weights
-    shipped = compact is not None and first.seed == together[0].seed
-    if compact is not None and shipped:
+    is_first = first.seed == together[0].seed
+    if compact is not None and is_first:
         content, value = compact
-        weights = BundledWeights(
-            sha256=hashlib.sha256(content).hexdigest(), seed=first.seed, value=value
-        )
+        sha256 = hashlib.sha256(content).hexdigest()
+        weights = BundledWeights(sha256=sha256, seed=first.seed, value=value)
         write_bytes(evidence.weights_path(entry), content)
-    written = dataclasses.replace(
+    written = replace(
         recorded,
         metric=metric.name,
         parameters=finished[0].model.count_params(),
@@ -155,23 +146,23 @@ def record_reference(
         weights=weights,
     )
     path = evidence.write(entry, written)  # at once: it holds the checksum of the weights
-    if shipped:
+    if compact is not None and is_first and first.plots:
         keep_plots(entry, first.path)
     print(f"kerazoo: recorded {path} from the runs in {folder}", file=sys.stderr)
     return written
 
 
 def redraw(entry: Entry, folder: Path) -> list[Path]:
-    """Draw an entry's recorded pictures anew from its bundled weights, as far as these suffice.
+    """Draw the recorded plots of an entry again as far as its bundled weights suffice.
 
-    The learning curves and the samples over training belong to the training, and stay as they are.
+    The learning curves and the samples over training stay as they are.
 
     Args:
-        entry: that has weights.
-        folder: for the pictures in all their colours.
+        entry: an entry with bundled weights.
+        folder: directory for the plots in full color.
 
     Returns:
-        Those that were drawn.
+        The plots that were drawn.
     """
     model = building.build_for(entry)
     building.load_bundled_weights(model, entry)
@@ -185,38 +176,33 @@ def redraw(entry: Entry, folder: Path) -> list[Path]:
 def _still_valid(
     before: Reference, stale: list[str], config: Mapping[str, Any]
 ) -> list[RecordedRun]:
-    """The recorded runs that fresh ones join: of the same training with the same Keras.
+    """Recorded runs that fresh ones join: of the same training with the same Keras.
 
-    The machine may be another one, which each run then says of itself.
+    The machine may differ; each run then notes its own.
     """
     now = config["environment"]
-    others = _other_versions(before, now)
-    if before.engine != config["engine"]:
-        others.append(f"engine was {before.engine!r}, is {config['engine']!r}")
-    if not stale and not others:
-        there = [{**before.environment, **r.environment} for r in before.runs]
-        return [
-            dataclasses.replace(r, environment=_beside(its, now))
-            for r, its in zip(before.runs, there, strict=True)
-        ]
-    why = "; ".join(stale) or "recorded with other versions or another engine"
-    print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
-    return []
+    if stale or _other_versions(before, now) or before.engine != config["engine"]:
+        why = "; ".join(stale) or "recorded with other versions or another engine"
+        print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
+        return []
+    return [
+        replace(r, environment=_what_differs({**before.environment, **r.environment}, now))
+        for r in before.runs
+    ]
 
 
-def _beside(environment: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
-    """What an environment says otherwise than another one."""
+def _what_differs(environment: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if other.get(name) != value}
 
 
 def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, float]:
-    """A run's weights file as float16, half the size, and what exactly these weights measure."""
+    """A run's weights file as float16, half the size, and the metric of exactly these weights."""
     import h5py
 
     model = building.build_for(entry)
     model.set_weights(source.model.get_weights())
-    with tempfile.TemporaryDirectory() as aside:
-        whole, half = Path(aside) / "whole.weights.h5", Path(aside) / "half.weights.h5"
+    with tempfile.TemporaryDirectory() as temporary:
+        whole, half = (Path(temporary) / f"{name}.weights.h5" for name in ("whole", "half"))
         model.save_weights(whole)
         with h5py.File(whole) as old, h5py.File(half, "w") as new:
             _copy_as_float16(old, new)
@@ -225,7 +211,7 @@ def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, floa
 
 
 def _copy_as_float16(old: Any, new: Any) -> None:
-    """Copy an HDF5 group; what float16 cannot hold (above 65,504) keeps its type."""
+    """Copy an HDF5 group; arrays beyond the range of float16 (65,504) keep their type."""
     import h5py
     import numpy as np
 

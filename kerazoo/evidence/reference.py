@@ -1,7 +1,6 @@
-"""Recorded evidence: the reference files and the trained weights that they vouch for.
+"""Recorded results: the reference files, with checksums of themselves and of the bundled weights.
 
-A reference is written by a program and read by everything that states a figure. Each file carries
-a checksum of its own content, and the checksum of the weights, so that a changed byte is noticed.
+A reference is written by a program and read by everything that shows a result.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import json
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo import registry
 from kerazoo._files import sha256_of_json, write_json
@@ -19,11 +18,8 @@ from kerazoo.errors import KerazooError
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import Entry, Recipe
 
-if TYPE_CHECKING:
-    pass
-
 FORMAT = 1
-THEN = ", then "  # between what an environment was and what it was after a run had been carried on
+THEN = ", then "  # between environments of a run that was resumed elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +27,14 @@ class RecordedRun:
     """One run of a reference: the test metric of the last epoch, for one seed.
 
     Attributes:
-        seed: of initial weights, order, dropout and augmentation.
-        value: the metric on the test split.
-        standard_error: of ``value`` as an estimate over the test examples.
+        seed: seed of initial weights, order, dropout and augmentation.
+        value: main metric on the test split.
+        standard_error: standard error of ``value`` over the test examples.
         seconds: wall-clock time of the training.
         weights_sha256: fingerprint of the trained weights.
-        fingerprint: of recipe, model structure and data, as they were for this run.
-        also: the other metrics on the test split.
-        environment: what differed from the reference's own, where it did.
+        fingerprint: fingerprint of recipe, model structure and data of this run.
+        also: other metrics on the test split.
+        environment: differences from the reference's environment.
     """
 
     seed: int
@@ -53,21 +49,20 @@ class RecordedRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """The recorded result of one tier of an entry.
+    """Recorded runs of one tier of an entry.
 
     Attributes:
         recipe: every field of the recipe.
         model: fingerprint of the model's structure.
         data: fingerprint of the dataset's content.
         runs: one per seed.
-        baselines: the naive models' figures in the same metric, by name.
-        environment: versions, backend and machine; of a run that differs, see there.
-        limits: figures that cannot be beaten, or not by much, in the same metric, by name.
-        beside: the other metrics of baselines and limits, by name and metric.
-        judge_sha256: of generated pictures: fingerprint of the weights file that judged them;
-            empty for other tasks.
-        engine: that the runs were trained with, see :mod:`kerazoo.training.engine`; a file that
-            names none is older than the choice and means plain.
+        baselines: main metric of the baselines, by name.
+        environment: versions, backend and machine; a run notes its differences.
+        limits: best values that one can expect of the main metric, by name.
+        beside: other metrics of baselines and limits, by name and metric.
+        judge_sha256: for generation: checksum of the judge's weights; else empty.
+        engine: engine of the runs, see :mod:`kerazoo.training.engine`; files that name none are
+            older than the choice and mean plain.
     """
 
     recipe: dict[str, Any]
@@ -98,14 +93,14 @@ class Reference:
 
     @property
     def machines(self) -> list[str]:
-        """The machines that the runs were made on, each once."""
+        """Machines of the runs, each once."""
         own = self.environment.get("machine", "unknown")
         each = [r.environment.get("machine", own).split(THEN) for r in self.runs]
         return list(dict.fromkeys(machine for machines in each for machine in machines))
 
     @property
     def also(self) -> dict[str, tuple[float, float | None]]:
-        """Mean and sample standard deviation of the other metrics that every run has."""
+        """Mean and sample standard deviation of the other metrics that all runs have."""
         names = [m for m in self.runs[0].also if all(m in r.also for r in self.runs)]
         columns = {m: [r.also[m] for r in self.runs] for m in names}
         return {
@@ -116,12 +111,12 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class BundledWeights:
-    """The trained weights that come with an entry.
+    """Trained weights in the package.
 
     Attributes:
-        sha256: of the file.
-        seed: the run that they come from: the first seed of the reference, not the best.
-        value: the metric of exactly these weights on the test split.
+        sha256: checksum of the file.
+        seed: seed of their run: the first of the reference, not the best.
+        value: main metric of exactly these weights on the test split.
     """
 
     sha256: str
@@ -131,7 +126,7 @@ class BundledWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """All that is recorded of an entry."""
+    """Everything recorded of an entry: references by tier, bundled weights, size."""
 
     entry: str
     metric: str
@@ -141,25 +136,25 @@ class Evidence:
 
     @property
     def measure(self) -> Metric:
-        """The metric of the recorded figures."""
+        """The main metric."""
         return metric(self.metric)
 
 
 def reference_path(entry: Entry) -> Path:
-    """Where the reference of an entry lies, whether it exists or not."""
+    """Path of an entry's reference, which need not exist."""
     return registry.get_model(entry.model).evidence / "references" / f"{entry.name}.json"
 
 
 def weights_path(entry: Entry) -> Path:
-    """Where the trained weights of an entry lie, whether they exist or not."""
+    """Path of an entry's bundled weights, which need not exist."""
     return registry.get_model(entry.model).evidence / "weights" / f"{entry.name}.weights.h5"
 
 
 def read(entry: Entry) -> Evidence:
-    """What is recorded of an entry; empty if nothing is.
+    """Read the evidence of an entry; empty if nothing is recorded.
 
     Raises:
-        KerazooError: the file is truncated or was altered.
+        KerazooError: the file is damaged or was altered.
     """
     path = reference_path(entry)
     if not path.exists():
@@ -172,12 +167,9 @@ def read(entry: Entry) -> Evidence:
         content = json.loads(path.read_text(encoding="utf-8"))
         checksum = content.pop("checksum")
         if content["format"] != FORMAT:
-            raise KerazooError(
-                f"reference file {path} has format {content['format']}, this kerazoo reads "
-                f"{FORMAT}. {remedy}"
-            )
+            raise ValueError(f"it has format {content['format']}, this kerazoo reads {FORMAT}")
         if checksum != sha256_of_json(content):
-            raise KerazooError(f"reference file {path} was altered: its checksum differs. {remedy}")
+            raise ValueError("it was altered: its checksum differs")
         return Evidence(
             entry=content["entry"],
             metric=content["metric"],
@@ -188,8 +180,6 @@ def read(entry: Entry) -> Evidence:
             },
             weights=BundledWeights(**content["weights"]) if content["weights"] else None,
         )
-    except KerazooError:
-        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise KerazooError(f"reference file {path} cannot be read ({error}). {remedy}") from error
 
@@ -197,7 +187,7 @@ def read(entry: Entry) -> Evidence:
 def write(entry: Entry, evidence: Evidence) -> Path:
     """Write the reference of an entry with its checksum; returns the file's path."""
     content = {"format": FORMAT, **dataclasses.asdict(evidence)}
-    # Through JSON and back, so that the checksum is of what a reader will see (lists, not tuples).
+    # Through JSON and back, so that the checksum is of what a reader gets (lists, not tuples).
     content = json.loads(json.dumps(content))
     path = reference_path(entry)
     write_json(path, {**content, "checksum": sha256_of_json(content)})
@@ -210,7 +200,7 @@ def judge_sha256(entry: Entry) -> str:
 
 
 def weights_sha256(entry: Entry) -> str:
-    """Fingerprint of an entry's trained weights file; empty if it has none."""
+    """Checksum of an entry's bundled weights; empty if it has none."""
     weights = read(entry).weights
     return weights.sha256 if weights else ""
 
@@ -222,9 +212,9 @@ def stale_reasons(
     data_sha256: str | None,
     judge_sha256: str,
 ) -> list[str]:
-    """Why a reference no longer speaks for the code as it is; empty if it still does.
+    """Changes since a reference was recorded; empty if it is still valid.
 
-    A fingerprint that is None is not looked at: that of a model takes building it.
+    A fingerprint that is None is not compared: the model's takes building it.
     """
     reasons = []
     now = dataclasses.asdict(recipe)
@@ -238,5 +228,5 @@ def stale_reasons(
     if data_sha256 is not None and reference.data != data_sha256:
         reasons.append("the dataset's content changed")
     if reference.judge_sha256 != judge_sha256:
-        reasons.append("the judge of the pictures, a trained classifier, is another")
+        reasons.append("the classifier that judges the generated images changed")
     return reasons

@@ -1,30 +1,35 @@
-"""Re-run an entry and judge it against its recorded reference; or record a new one."""
+"""Fresh runs of an entry, compared with its recorded reference; or recorded as a new one."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 import statistics
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from scipy import stats
+
 from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
+from kerazoo.datasets import _sources
 from kerazoo.datasets._cache import load_for
-from kerazoo.errors import Diverged, Interrupted, KerazooError, require_whole
+from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable, require_whole
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.caveats import uneven
 from kerazoo.evidence.record import record_reference, require_writable
 from kerazoo.evidence.reference import Reference
 from kerazoo.metrics import Metric, best_naive, plain
 from kerazoo.metrics import metric as metric_named
-from kerazoo.spec import Entry, Recipe
+from kerazoo.spec import Data, Entry, Recipe
 from kerazoo.training import run_directory as run
 from kerazoo.training.run_directory import Run
-from kerazoo.training.train import train
+from kerazoo.training.train import Job, train_job
 
 CONFIDENCE = 0.99
 
@@ -34,10 +39,10 @@ class FreshRun:
     """One run made by ``verify``.
 
     Attributes:
-        seed: of the run.
-        value: the metric on the test split; NaN if the training diverged.
-        recorded: what the reference holds for this seed, or None.
-        path: the run folder.
+        seed: seed of the run.
+        value: metric on the test split; NaN if the training diverged.
+        recorded: value of the reference for this seed, or None.
+        path: run directory.
     """
 
     seed: int
@@ -48,7 +53,7 @@ class FreshRun:
 
 @dataclass(frozen=True)
 class Bound:
-    """The worst mean that a reference allows, and what decided it."""
+    """The worst mean that a reference allows, with the reason for it."""
 
     value: float
     reason: str
@@ -61,12 +66,12 @@ class Report:
     Attributes:
         entry: ``model@dataset``.
         tier: ``full`` or ``smoke``.
-        metric: such as ``accuracy``.
-        runs: the fresh runs.
-        reference: what they are held against.
+        metric: name of the main metric.
+        runs: the fresh runs; none if the evidence is stale.
+        reference: the recorded runs.
         bound: the worst mean that the reference allows for so many runs.
-        problems: why the verdict is FAIL although the figures may be good (stale evidence).
-        notes: what the reader should know besides.
+        problems: reasons to FAIL whatever the results (stale evidence).
+        notes: further remarks.
     """
 
     entry: str
@@ -80,43 +85,39 @@ class Report:
 
     @property
     def mean(self) -> float:
-        """Mean of the fresh runs; NaN if one diverged."""
-        return statistics.fmean(r.value for r in self.runs)
+        """Mean of the fresh runs; NaN if there is none or one diverged."""
+        return statistics.fmean(r.value for r in self.runs) if self.runs else math.nan
 
     @property
     def passed(self) -> bool:
-        """Whether the fresh runs are as good as the reference allows."""
+        """True if the fresh runs are as good as the reference requires."""
         good = self.mean == self.bound.value or self.measure.is_better(self.mean, self.bound.value)
         beats = self.to_beat is None or self.measure.is_better(self.mean, self.to_beat[1])
         return not self.problems and good and beats
 
     @property
     def to_beat(self) -> tuple[str, float] | None:
-        """The best naive model and its figure, if the reference truly beats it; else None.
+        """Name and value of the best baseline if the reference truly beats it; else None.
 
         Truly: by more than so many runs scatter. The floor may be wider than that, and must not
-        let a model pass that is no better than a naive one.
+        let a model pass that is no better than a baseline.
         """
-        naive = best_naive(self.reference.baselines, self.measure)
-        if naive is None or not self.measure.is_better(self.reference.mean, naive[1]):
-            return None
-        scatter = prediction_margin(self.reference, len(self.runs))
-        return naive if abs(self.reference.mean - naive[1]) > scatter else None
+        return _beaten(self.reference, max(1, len(self.runs)), self.measure)[0]
 
     @property
     def measure(self) -> Metric:
-        """The metric: its direction, and how a figure of it is written."""
+        """The main metric."""
         return metric_named(self.metric)
 
     @property
-    def pictures(self) -> list[Path]:
-        """The pictures of the fresh runs."""
+    def plots(self) -> list[Path]:
+        """Plots of the fresh runs."""
         return [p for r in self.runs for p in sorted(r.path.glob("*.png"))]
 
     @property
     def rows(self) -> list[tuple[str, str, str]]:
-        """What a reader wants to see: name, figure, remark."""
-        show, number = self.measure.show, self.measure.number
+        """Rows of the report: name, value, remark."""
+        show, number, reference = self.measure.show, self.measure.number, self.reference
         rows = [
             (
                 f"this run, seed {r.seed}",
@@ -127,22 +128,21 @@ class Report:
         ]
         if len(self.runs) > 1 and not math.isnan(self.mean):
             rows.append(("mean of these runs", show(self.mean), ""))
-        reference = self.reference
         spread = "" if reference.std is None else f"± {number(reference.std)}, "
         rows.append(("reference", show(reference.mean), f"{spread}n = {reference.n}"))
         least = "least" if self.measure.higher_is_better else "most"
         rows.append((f"must be at {least}", show(self.bound.value), self.bound.reason))
         if self.to_beat and not self.measure.is_better(self.bound.value, self.to_beat[1]):
             name, value = self.to_beat
-            rows.append((f"must beat {plain(name)}", show(value), "naive, and the reference does"))
-        for kind, figures in (("baseline", reference.baselines), ("limit", reference.limits)):
-            for name, value in figures.items():
+            rows.append((f"must beat {plain(name)}", show(value), "baseline; the reference does"))
+        for kind, values in (("baseline", reference.baselines), ("limit", reference.limits)):
+            for name, value in values.items():
                 rows.append((f"{kind}: {plain(name)}", show(value), "recorded"))
         return rows
 
     @property
     def table(self) -> str:
-        """Figures, remarks and verdict as plain text."""
+        """Results, remarks and verdict as plain text."""
         width = max(len(name) for name, _, _ in self.rows)
         lines = [f"{self.entry}, tier {self.tier}: {self.measure.title} on the test split"]
         lines += [f"  {name:{width}}  {value:>8}  {note}" for name, value, note in self.rows]
@@ -151,38 +151,31 @@ class Report:
         return "\n".join(line.rstrip() for line in [*lines, "PASS" if self.passed else "FAIL"])
 
     def as_json(self) -> dict[str, Any]:
-        """What ``kerazoo verify --json`` prints."""
+        """Content of ``kerazoo verify --json``; None for NaN."""
+        reference, to_beat = self.reference, self.to_beat
         return {
             "entry": self.entry,
             "tier": self.tier,
             "metric": self.metric,
             "passed": self.passed,
-            "mean": None if math.isnan(self.mean) else self.mean,
+            "mean": _or_none(self.mean),
             "bound": self.bound.value,
-            "to_beat": dict(zip(("name", "value"), self.to_beat, strict=True))
-            if self.to_beat
-            else None,
+            "to_beat": to_beat and {"name": to_beat[0], "value": to_beat[1]},
             "higher_is_better": self.measure.higher_is_better,
-            "reference": {
-                "mean": self.reference.mean,
-                "std": self.reference.std,
-                "n": self.reference.n,
-            },
-            "baselines": self.reference.baselines,
-            "limits": self.reference.limits,
+            "reference": {"mean": reference.mean, "std": reference.std, "n": reference.n},
+            "baselines": reference.baselines,
+            "limits": reference.limits,
             "runs": [
-                {
-                    "seed": r.seed,
-                    "value": None if math.isnan(r.value) else r.value,
-                    "recorded": r.recorded,
-                    "path": str(r.path),
-                }
-                for r in self.runs
+                {**asdict(r), "value": _or_none(r.value), "path": str(r.path)} for r in self.runs
             ],
-            "pictures": [str(p) for p in self.pictures],
+            "plots": [str(p) for p in self.plots],
             "problems": list(self.problems),
             "notes": list(self.notes),
         }
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def verify(
@@ -196,76 +189,86 @@ def verify(
     out: str | Path | None = None,
     resume: run.Resume = False,
     progress: bool = True,
+    plots: bool = True,
     engine: str = "auto",
 ) -> Report:
-    """Train an entry afresh and judge it against its recorded reference.
+    """Train an entry again and compare the results with its recorded reference.
 
     FAIL means that the mean of the fresh runs is worse than a one-sided 99 % prediction interval
     of the reference's runs allows, with a floor for the sampling noise of the test split (or the
-    entry's own ``tolerance``); or that it does not beat the best naive model though the reference
-    does, by more than that interval; or that the evidence is stale (recipe, model, data or judge
-    have changed since it was recorded), or a run diverged.
+    entry's ``tolerance``); or that it does not beat the best baseline though the reference does,
+    by more than that interval; or that a run diverged; or, before anything is trained, that the
+    evidence is stale (recipe, model, data or judge have changed since it was recorded).
 
     Args:
-        name: an entry or a model, which means its main dataset.
-        seeds: how many runs.
+        name: an entry, or a model for its main dataset.
+        seeds: number of runs.
         tier: ``"full"`` or ``"smoke"``.
-        first_seed: of the runs; by default the first that the reference has not seen, so that
-            the runs are fresh evidence. 0 repeats the recorded ones (on the same machine and
-            versions, with the engine of the reference: to the bit).
-        settings: recipe fields to change, to see what the verdict makes of it.
-        record: add these runs, from seed 0 on, to the recorded ones that still hold, or begin the
-            reference with them; of ``full`` also the trained weights of the first seed.
-        out: folder for the run folders, ``seed-0`` and so on; by default one below ``runs/``.
-        resume: go on with the runs in ``out``; ``"elsewhere"`` also if they began on another
-            machine.
+        first_seed: first seed of the runs; by default the first that the reference does not hold,
+            so that the runs are fresh evidence. 0 repeats the recorded ones (on the same machine
+            and versions, with the engine of the reference: to the bit).
+        settings: recipe fields to change, to see the effect on the verdict.
+        record: add these runs, from seed 0 on, to the recorded ones that are still valid, or
+            start the reference with them; for ``full`` also record the first seed's weights.
+        out: directory for the run directories, ``seed-0`` and so on; by default one below
+            ``runs/``.
+        resume: continue the runs in ``out``; ``"elsewhere"`` also those of another machine.
         progress: show progress on standard error.
-        engine: ``"auto"``, what measured fastest with TensorFlow on a CPU (elsewhere Keras's own),
-            or ``"plain"``, Keras's own.
+        plots: draw the plots of each run.
+        engine: ``"auto"`` or ``"plain"``, see :func:`kerazoo.train`.
 
     Returns:
         A report with ``.passed``, ``.mean``, ``.bound``, ``.reference``, ``.table``.
 
     Raises:
         KerazooError: unknown name, tier or setting, no reference recorded, a damaged reference
-            file, a dataset that is not at hand, an output folder that cannot be used, ``record``
-            with ``settings``, or ``resume`` without ``out``.
-        Interrupted: Ctrl-C; ``out`` and ``resume`` go on.
+            file, a dataset that is not available, an output directory that cannot be used,
+            ``record`` with ``settings``, or ``resume`` without ``out``.
+        Interrupted: Ctrl-C; ``out`` and ``resume`` continue.
     """
     entry = registry.get_entry(name)
     recipe = entry.recipe_for(tier)
     seeds = require_whole("seeds", seeds)
-    if record and settings:
-        raise KerazooError("a changed recipe cannot be recorded; change it in the model's file.")
+    _require_out(resume, out)
     if record:
+        if settings:
+            raise KerazooError("a changed recipe cannot be recorded; change it in the model file.")
         require_writable(registry.get_model(entry.model).evidence)
-    if resume and out is None:
-        raise KerazooError("resume needs the folder of the runs: give --out DIR (out=...).")
     recorded = evidence.read(entry)
     if not record and tier not in recorded.tiers:
         raise KerazooError(
-            f"{entry.name} has no recorded reference for tier {tier!r}, so there is nothing to "
-            f"verify against. Record one: kerazoo verify {entry.name} --tier {tier} --seeds "
-            f"{entry.seeds} --record"
+            f"{entry.name} has no recorded reference for tier {tier!r} to compare with. Record "
+            f"one: kerazoo verify {entry.name} --tier {tier} --seeds {entry.seeds} --record"
         )
-    start = first_seed
-    if start is None:
-        start = 0 if record else 1 + max(r.seed for r in recorded.tiers[tier].runs)
-    folder = Path(out) if out is not None else _default_folder(entry, tier)
+    if first_seed is None:
+        first_seed = 0 if record else 1 + max(r.seed for r in recorded.tiers[tier].runs)
+    first_seed = run.require_seed(first_seed)
+    folder = Path(out or Path(run.RUNS) / entry.name / f"{run.stamp()}-verify-{tier}")
 
-    runs = []
-    for seed in range(start, start + seeds):
-        runs.append(_one_run(entry, tier, seed, settings, folder, resume, progress, engine))
+    trained = recipe.replace(**dict(settings or {}))
+    data = load_for(entry, trained)
+    problems: list[str] = []
+    notes = []
+    if settings:
+        notes.append(
+            f"the recipe was changed: {', '.join(f'{k}={v}' for k, v in settings.items())}"
+        )
+    if not record:
+        problems, stale_notes = _staleness(entry, recipe, recorded.tiers[tier], data)
+        notes += stale_notes
+    runs: dict[int, Run | None] = {}
+    for seed in () if problems else range(first_seed, first_seed + seeds):
+        options = {"tier": tier, "engine": engine, "plots": plots}
+        runs[seed] = _run(entry, trained, data, seed, folder, resume, progress, options)
+    known = {} if record else {r.seed: r.value for r in recorded.tiers[tier].runs}
     if record:
-        recorded = record_reference(entry, tier, recipe, runs, folder)
-    reference = recorded.tiers[tier]
-    problems, notes = _staleness(entry, recipe, reference, settings)
-    known = {} if record else {r.seed: r.value for r in reference.runs}
+        recorded = record_reference(entry, tier, list(runs.values()), folder, data)
+    reference, measure = recorded.tiers[tier], recorded.measure
     fresh = tuple(
         FreshRun(
             seed, r.metrics["value"] if r else math.nan, known.get(seed), folder / f"seed-{seed}"
         )
-        for seed, r in zip(range(start, start + seeds), runs, strict=True)
+        for seed, r in runs.items()
     )
     return Report(
         entry=entry.name,
@@ -273,15 +276,20 @@ def verify(
         metric=recorded.metric,
         runs=fresh,
         reference=reference,
-        bound=worst_allowed(reference, len(fresh), metric_named(recorded.metric), entry.tolerance),
+        bound=worst_allowed(reference, seeds, measure, entry.tolerance),
         problems=tuple(problems),
         notes=(
             *notes,
-            *_notes(fresh, reference, metric_named(recorded.metric)),
-            *too_scattered(reference, len(fresh), metric_named(recorded.metric)),
-            *uneven([r.metrics["also"] for r in runs if r]),
+            *_notes(fresh, reference, measure),
+            *too_scattered(reference, seeds, measure),
+            *uneven([r.metrics["also"] for r in runs.values() if r]),
         ),
     )
+
+
+def _require_out(resume: run.Resume, out: str | Path | None) -> None:
+    if resume and out is None:
+        raise KerazooError("resume needs the directory of the runs: give --out DIR (out=...).")
 
 
 def worst_allowed(
@@ -289,13 +297,11 @@ def worst_allowed(
 ) -> Bound:
     """The worst mean of k fresh runs that a reference of n runs allows, at 99 %.
 
-    The prediction interval of Student's t for the mean of k further draws: ``mean - t(n - 1) · std
-    · sqrt(1/k + 1/n)``, with a plus where a lower figure is the better one. Where the seeds
-    scatter less than the test split's own sampling noise (or n is 1), the margin is that noise:
-    ``2.33 ·`` the standard error of one run; or ``tolerance`` instead of it, if one is given.
+    The prediction interval of Student's t for the mean of k further runs: ``mean - t(n - 1) · std
+    · sqrt(1/k + 1/n)``, with a plus where lower is better. Where the seeds scatter less than the
+    test split's sampling noise (or n is 1), the margin is that noise: ``2.33 ·`` the standard
+    error of one run; or ``tolerance`` instead of it, if one is given.
     """
-    from scipy import stats
-
     noise = statistics.fmean(r.standard_error for r in reference.runs)
     margin = float(stats.norm.ppf(CONFIDENCE)) * noise
     reason = "floor: sampling noise of the test split, 99 %"
@@ -309,83 +315,80 @@ def worst_allowed(
 
 
 def prediction_margin(reference: Reference, k: int) -> float:
-    """How far the mean of k fresh runs may lie on one side, at 99 %; 0 if one run says nothing."""
-    from scipy import stats
-
+    """Half width of the one-sided 99 % interval for the mean of k fresh runs; 0 for one run."""
     if reference.std is None:
         return 0.0
     t = float(stats.t.ppf(CONFIDENCE, reference.n - 1))
     return t * reference.std * math.sqrt(1 / k + 1 / reference.n)
 
 
+def _beaten(
+    reference: Reference, k: int, metric: Metric
+) -> tuple[tuple[str, float] | None, tuple[str, float] | None]:
+    """The best baseline that a reference beats: (by more than k runs scatter, by less)."""
+    best = best_naive(reference.baselines, metric)
+    if best is None or not metric.is_better(reference.mean, best[1]):
+        return None, None
+    truly = abs(reference.mean - best[1]) > prediction_margin(reference, k)
+    return (best, None) if truly else (None, best)
+
+
 def too_scattered(reference: Reference, k: int, metric: Metric) -> list[str]:
-    """That the reference scatters so much that no verdict on k runs can be relied on."""
-    naive = best_naive(reference.baselines, metric)
-    if naive is None or not metric.is_better(reference.mean, naive[1]):
-        return []
-    if abs(reference.mean - naive[1]) > prediction_margin(reference, k):
+    """A note if the reference scatters too much for a reliable verdict on k runs."""
+    barely = _beaten(reference, k, metric)[1]
+    if barely is None:
         return []
     return [
         f"the {reference.n} recorded runs scatter so much that the bound is no better than "
-        f"{plain(naive[0])}: a PASS says little, more recorded seeds (--seeds N --record) or more "
+        f"{plain(barely[0])}: a PASS says little, more recorded seeds (--seeds N --record) or more "
         "fresh ones say more"
     ]
 
 
-def _default_folder(entry: Entry, tier: str) -> Path:
-    return Path("runs") / entry.name / f"{run.stamp()}-verify-{tier}"
-
-
-def _one_run(
+def _run(
     entry: Entry,
-    tier: str,
+    recipe: Recipe,
+    data: Data,
     seed: int,
-    settings: Mapping[str, Any] | None,
     folder: Path,
     resume: run.Resume,
-    progress: bool,
-    engine: str,
+    show: bool,
+    options: Mapping[str, Any],
 ) -> Run | None:
     """A finished run, or None if it diverged."""
+    path = folder / f"seed-{seed}"
     try:
-        return train(
-            entry.name,
-            seed=seed,
-            tier=tier,
-            settings=settings,
-            out=folder / f"seed-{seed}",
-            resume=resume,
-            progress=progress,
-            engine=engine,
-        )
+        if not resume:
+            run.refuse_used(path)
+        job = Job.of_entry(entry, recipe, data, seed, **options)
+        return train_job(job, path, resume=resume, show=show)
     except Diverged as error:
         print(f"kerazoo: seed {seed}: {error}", file=sys.stderr)
         return None
     except Interrupted:
-        raise Interrupted(
-            f"stopped in the run of seed {seed}; what is finished is kept. Go on with the same "
-            f"command, --out and --resume: --out {shlex.quote(str(folder))} --resume"
-        ) from None
+        raise _interrupted(f"stopped in the run of seed {seed}", folder) from None
+
+
+def _interrupted(where: str, folder: Path) -> Interrupted:
+    return Interrupted(
+        f"{where}; what is finished is kept. Continue with the same command, --out and --resume: "
+        f"--out {shlex.quote(str(folder))} --resume"
+    )
 
 
 def _staleness(
-    entry: Entry, recipe: Recipe, reference: Reference, settings: Mapping[str, Any] | None
+    entry: Entry, recipe: Recipe, reference: Reference, data: Data
 ) -> tuple[list[str], list[str]]:
-    """Why the reference does not speak for the code as it is: problems, and mere notes."""
+    """Reasons why a reference is not of the present code: (problems, mere notes)."""
     problems, notes = [], []
-    if settings:
-        changed = ", ".join(f"{k}={v}" for k, v in settings.items())
-        notes.append(f"the recipe was changed: {changed}")
     model = fingerprint.of_model(building.build_for(entry, recipe))
-    data = load_for(entry, recipe)
     judge = evidence.judge_sha256(entry)
     for reason in evidence.stale_reasons(reference, recipe, model, data.sha256, judge):
         text = f"the recorded evidence is stale: {reason}"
-        if "content" in reason and data.info.measured_on:
-            notes.append(f"the reference was measured on another copy: {data.info.measured_on}")
-            continue
         other_keras = reference.environment.get("keras") != keras.__version__
-        if "structure" in reason and other_keras:
+        if "content" in reason and data.info.measured_on:
+            notes.append(f"the reference is of another copy of the data: {data.info.measured_on}")
+        elif "structure" in reason and other_keras:
             notes.append(f"{text} (or Keras {keras.__version__} describes it differently)")
         else:
             problems.append(f"{text}; record it again with --record")
@@ -394,12 +397,104 @@ def _staleness(
 
 def _notes(fresh: tuple[FreshRun, ...], reference: Reference, metric: Metric) -> list[str]:
     notes = []
-    again = [r for r in fresh if r.recorded is not None]
-    if again:
-        same = sum(r.value == r.recorded for r in again)
-        notes.append(f"{same} of {len(again)} repeated seeds gave exactly the recorded value")
-    mean = statistics.fmean(r.value for r in fresh)
-    naive = best_naive(reference.baselines, metric)
-    if naive is not None and not metric.is_better(mean, naive[1]):
-        notes.append("these runs do not beat the best naive baseline")
+    repeated = [r for r in fresh if r.recorded is not None]
+    if repeated:
+        same = sum(r.value == r.recorded for r in repeated)
+        notes.append(f"{same} of {len(repeated)} repeated seeds gave exactly the recorded value")
+    best = best_naive(reference.baselines, metric)
+    if fresh and best and not metric.is_better(statistics.fmean(r.value for r in fresh), best[1]):
+        notes.append("these runs do not beat the best baseline")
     return notes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of one entry in :func:`verify_all`.
+
+    Attributes:
+        entry: ``model@dataset``.
+        report: report of the runs; None if the entry was skipped or ended in an error.
+        skipped: reason for skipping it; empty if it ran.
+        seconds: wall-clock time, loading of the data included.
+        error: the error; empty if there was none.
+    """
+
+    entry: str
+    report: Report | None
+    skipped: str
+    seconds: float
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """True if it ran without a PASS."""
+        return bool(self.error) or (self.report is not None and not self.report.passed)
+
+    def as_json(self) -> dict[str, Any]:
+        """One element of ``kerazoo verify --all --json``."""
+        return {
+            "entry": self.entry,
+            "passed": None if self.skipped else not self.failed,
+            "skipped": self.skipped or None,
+            "error": self.error or None,
+            "seconds": round(self.seconds, 1),
+            "report": self.report and self.report.as_json(),
+        }
+
+
+def verify_all(
+    pattern: str = "*",
+    *,
+    tier: str = "full",
+    offline: bool = False,
+    out: str | Path | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> Iterator[Verdict]:
+    """Verify every entry that matches a pattern, one after the other.
+
+    An entry is skipped, with the reason, if nothing is recorded of it or its data is not
+    available. Another error of one entry is its verdict.
+
+    Args:
+        pattern: shell-style pattern of entries, models or datasets.
+        tier: ``"full"`` or ``"smoke"``.
+        offline: do not use the network; data that is not on this machine is skipped.
+        out: directory for the runs, one directory per entry; by default one below ``runs/``.
+        progress: show progress on standard error.
+        **options: ``seeds``, ``resume``, ``plots`` and ``engine``, see :func:`verify`.
+
+    Yields:
+        One verdict per entry, as soon as it is known.
+
+    Raises:
+        KerazooError: no entry matches, an unknown tier, or ``resume`` without ``out``.
+        Interrupted: Ctrl-C; finished runs are kept.
+    """
+    _require_out(options.get("resume", False), out)
+    folder = Path(out or Path(run.RUNS) / f"{run.stamp()}-verify-all-{tier}")
+    names = registry.list_entries(pattern)
+    if not names:
+        raise KerazooError(f"no entry matches {pattern!r}. `kerazoo list` shows all.")
+    with _sources.offline() if offline else contextlib.nullcontext():
+        for number, name in enumerate(names, start=1):
+            if progress:
+                print(f"kerazoo: {number} of {len(names)}: {name}", file=sys.stderr, flush=True)
+            entry = registry.get_entry(name)
+            entry.recipe_for(tier)  # an unknown tier is an error of the call
+            start = time.monotonic()
+            skipped, error, report = "", "", None
+            try:
+                if tier in evidence.read(entry).tiers:
+                    report = verify(
+                        name, tier=tier, out=folder / name, progress=progress, **options
+                    )
+                else:
+                    skipped = f"not measured yet{entry.unmeasured and f': {entry.unmeasured}'}"
+            except NotAvailable as problem:
+                skipped = str(problem)
+            except KerazooError as problem:
+                error = str(problem)
+            except Interrupted:
+                raise _interrupted(f"stopped at {name}, {number} of {len(names)}", folder) from None
+            yield Verdict(name, report, skipped, time.monotonic() - start, error)

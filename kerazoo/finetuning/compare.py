@@ -64,7 +64,7 @@ class FineTuned(Run):
             "report": list(self.data.report),
             "warnings": list(self.warnings),
             "skipped": list(self.data.skipped),
-            "plots": [str(p) for p in self.pictures],
+            "plots": [str(p) for p in self.plots],
             "use": self.use,
             "verdict": self.verdict,
         }

@@ -22,7 +22,7 @@ def write(done: FineTuned, transferred: Transfer | None) -> None:
     """Write ``card.md`` to the run directory, in Markdown."""
     model = registry.get_model(done.entry.partition("@")[0])
     verdict = f"{done.verdict[:1].upper()}{done.verdict[1:]}"
-    plots = [Image(path.stem.replace("_", " "), path.name) for path in done.pictures]
+    plots = [Image(path.stem.replace("_", " "), path.name) for path in done.plots]
     sections = [
         Section("Result", [comparison(done), Text(verdict)]),
         Section("Data", [Bullets([*done.data.report, *done.warnings])]),

@@ -48,6 +48,8 @@ class Progress:
 
     def update(self, done: int, description: str) -> None:
         """Show that ``done`` steps are done."""
+        if done == self.task.completed:
+            return
         text = f"{self.title} · {description}"
         self.bar.update(self.task.id, completed=done, description=text)
         now, finished = time.monotonic(), done >= (self.task.total or 0)

@@ -1,25 +1,25 @@
-"""The run folder: one training, its settings, its results.
+"""The run directory: one training, its settings, its results.
 
 ==================  ==========================================================================
 config.json         entry, tier, seed, recipe, fingerprints, versions; written first
-left_out.txt        of a folder of files: those that could not be read, and why
+left_out.txt        unreadable files of user data, with reasons
 history.csv         one row per epoch
-checkpoint          (.safetensors) the last finished epochs, while the training is under way
-model.keras         the trained model; plain Keras opens it, without kerazoo (it embeds its date);
-                    a GAN has generator.keras and discriminator.keras instead, a fine-tuned model
-                    of texts model_strings.keras too, a training that diverged last_good_*.keras
-labels.json         the name of each class, of a classifier
-card.md             the model card, of a fine-tuned model, and comparison.json, its figures;
-                    the same model trained from scratch lies in scratch/
-vocabulary.txt.xz   the tokens, of a text model
-metrics.json        the test metric and what else was measured; written last: the run is finished
-timing.json         seconds of training, in all and of each epoch
-*.png               learning curves and what else the task shows; of a GAN also samples/
-tensorboard/        events, if they were asked for
+checkpoint          (.safetensors) state after the last finished epoch, during training
+model.keras         the trained model, which plain Keras opens without kerazoo (it embeds its date);
+                    for a GAN generator.keras and discriminator.keras, for fine-tuned text models
+                    also model_strings.keras, after a divergence last_good_*.keras
+labels.json         class names of a classifier
+card.md             card of a fine-tuned model, with comparison.json, its values; the same model
+                    trained from scratch is in scratch/
+vocabulary.txt.xz   tokens of a text model
+metrics.json        metrics on the test split; written last: the run is finished
+timing.json         seconds of training, total and per epoch
+*.png               learning curves and other plots; for a GAN also samples/
+tensorboard/        events, if requested
 ==================  ==========================================================================
 
-Times stand in a file of their own, so that history, metrics and weights are bit-identical between
-two runs of one seed.
+Times have their own file, so that history, metrics and weights of two runs of one seed are equal
+bit by bit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ import dataclasses
 import io
 import json
 import platform
-import re
 import secrets
 import shlex
 import time
@@ -53,18 +52,17 @@ from kerazoo.spec import Entry, Recipe, networks_of
 from kerazoo.training import engine
 
 FORMAT = 1
-RUNS = "runs"  # the folder below the current one in which run folders are made
+RUNS = "runs"  # parent of run directories, below the current directory
 LEFT_OUT = "left_out.txt"
 VOCABULARY = "vocabulary.txt.xz"
-LOCK = ".part.lock"  # there while a process trains in the folder
+LOCK = ".part.lock"  # exists while a process trains in the directory
 
-# What may differ where a run is resumed with "elsewhere".
+# Parts of the environment that may differ if a run is resumed with "elsewhere".
 MAY_MOVE = ("kerazoo", "python", "numpy", "machine", "instruction_sets", "threads")
 # Instruction sets that numerical libraries choose their kernels by, as /proc/cpuinfo names them.
 INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 
-# Whether a training goes on in its folder: not at all; where it would end with the same weights; or
-# where these differ too, so that the same training does not come to the same bits again.
+# Resume: never; only to the same bits; or "elsewhere", where the bits may differ.
 Resume = bool | Literal["elsewhere"]
 
 
@@ -73,15 +71,15 @@ class Run:
     """A finished training.
 
     Attributes:
-        path: the run folder.
+        path: the run directory.
         model: the trained ``keras.Model``.
-        history: one dictionary of figures per epoch.
-        metrics: ``metric``, ``value``, ``standard_error``, ``examples`` on the test split, the
-            other figures (``also``) and what else was measured.
+        history: metrics of each epoch.
+        metrics: ``metric``, ``value``, ``standard_error`` and ``examples`` on the test split, the
+            other metrics (``also``) and what the task adds.
         entry: ``model@dataset``.
         tier: ``full`` or ``smoke``.
-        seed: of the run.
-        recipe: what it was trained with.
+        seed: seed of the run.
+        recipe: training settings.
         seconds: wall-clock time of the training.
     """
 
@@ -96,23 +94,23 @@ class Run:
     seconds: float
 
     @property
-    def pictures(self) -> list[Path]:
-        """The pictures of the run, by name."""
+    def plots(self) -> list[Path]:
+        """Plots of the run, by name."""
         return sorted(self.path.glob("*.png"))
 
 
 def default_folder(entry: Entry, tier: str, seed: int) -> Path:
-    """``runs/<entry>/<time>-<tier>-seed<seed>`` below the current folder."""
+    """``runs/<entry>/<time>-<tier>-seed<seed>`` below the current directory."""
     return Path(RUNS) / entry.name / f"{stamp()}-{tier}-seed{seed}"
 
 
 def stamp() -> str:
-    """A name for now that no other process takes at the same second."""
+    """Time stamp, unique also among processes of the same second."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 def environment() -> dict[str, str]:
-    """Versions, backend and machine, as recorded beside every result."""
+    """Versions, backend and machine, as recorded with every result."""
     backend = keras.config.backend()
     versions = {"kerazoo": metadata.version("kerazoo"), "keras": keras.__version__}
     if backend in ("tensorflow", "jax", "torch"):
@@ -156,18 +154,18 @@ def _cpuinfo(field: str) -> str:
 
 
 def require_seed(seed: Any) -> int:
-    """A seed as Python's own number; raises KerazooError unless it is one."""
+    """A seed as a Python int; raises KerazooError unless it is one."""
     return require_whole("seed", seed, least=0, most=2**32 - 1)
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Within, no other process can train in a run folder.
+    """Context in which no other process can train in a run directory.
 
-    The system lets go of it when a process ends, however it does.
+    The operating system releases the lock of a process that ends, however it ends.
 
     Raises:
-        KerazooError: another one does, or the folder cannot be written.
+        KerazooError: another one trains there, or the directory cannot be written.
     """
     lock = FileLock(folder / LOCK)
     try:
@@ -175,7 +173,7 @@ def held(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise KerazooError(
-            f"another process is training in {folder}; wait for it, or choose another folder."
+            f"another process is training in {folder}; wait for it, or choose another directory."
         ) from None
     except OSError as error:
         raise cannot_write(folder, error) from error
@@ -192,12 +190,12 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
-    """Make a run folder ready for a training, or check that it holds this very training.
+    """Start a run directory, or check that a resumed one holds this very training.
 
-    Where it goes on elsewhere, ``config.json`` says so: ``"machine": "…, then …"``.
+    A run that is resumed elsewhere notes it in ``config.json``: ``"machine": "…, then …"``.
 
     Raises:
-        KerazooError: the folder is in use and ``resume`` is off; it holds something else; it
+        KerazooError: the directory is in use and ``resume`` is off; it holds something else; it
             belongs to another entry, recipe, seed or version; or it cannot be written.
     """
     if not is_used(folder):
@@ -205,92 +203,94 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
         return
     if not resume:
         refuse_used(folder)
-    before = read_config(folder)
-    # These were not noted once; what is known of them now held then too.
-    for name in ("threads", "instruction_sets"):
-        before["environment"].setdefault(name, config["environment"][name])
-    before["data"].setdefault("fewest_words", config["data"]["fewest_words"])
-    began, here = before["environment"], config["environment"]
-    before["environment"] = {name: was.rpartition(THEN)[2] for name, was in began.items()}
-    moved = {k: here[k] for k in MAY_MOVE if before["environment"].get(k) != here[k]}
+    before, here = read_config(folder), config["environment"]
+    # Older runs did not note these: what is known now held then too.
+    started = before["environment"]
+    before["environment"] = {**here, **{k: v.rpartition(THEN)[2] for k, v in started.items()}}
+    before["data"] = {**config["data"], **before["data"]}
+    moved = {k: here[k] for k in MAY_MOVE if before["environment"][k] != here[k]}
     if resume == "elsewhere":
         before["environment"] |= moved
     differ = _differences(before, json.loads(json.dumps(config)))
-    asked_otherwise = any(d.startswith("own.asked") for d in differ)
-    other_data = any(d.startswith("fingerprints.data ") for d in differ)
-    if "own" in config and other_data and not asked_otherwise:
-        raise KerazooError(
-            f"the data is not what the run in {folder} began with; it was changed since. Choose "
-            "another folder, to train on it anew."
-        )
     if differ:
         only_moved = resume != "elsewhere" and len(differ) == len(moved)
         raise KerazooError(
-            f"folder {folder} holds another run, which this command would not continue exactly: "
-            f"{'; '.join(differ)}. Repeat the command that started it, or choose another folder"
-            f"{'; or add --elsewhere, to go on here all the same' * only_moved}."
+            f"directory {folder} holds another run, which this command would not continue exactly: "
+            f"{'; '.join(differ)}. Repeat the command that started it, or choose another directory"
+            f"{'; or add --elsewhere to continue here nevertheless' * only_moved}."
         )
     if moved and not is_finished(folder):
-        came = {name: f"{began.get(name, 'unknown')}{THEN}{now}" for name, now in moved.items()}
-        write_json(folder / "config.json", {**config, "environment": {**began, **came}})
+        came = {name: f"{started.get(name, 'unknown')}{THEN}{now}" for name, now in moved.items()}
+        write_json(folder / "config.json", {**config, "environment": {**started, **came}})
 
 
 def is_used(folder: Path) -> bool:
-    """Whether a folder holds anything but what a killed process was just writing."""
+    """True if a directory holds anything but partly written files of a killed process."""
     if folder.exists() and not folder.is_dir():
-        raise KerazooError(f"{folder} is a file; --out wants a folder.")
+        raise KerazooError(f"{folder} is a file; --out needs a directory.")
     return folder.is_dir() and not all(is_leftover(p) for p in folder.iterdir())
 
 
 def refuse_used(folder: Path) -> None:
-    """Raise KerazooError if a folder is in use."""
+    """Raise KerazooError if a directory is in use."""
     if is_used(folder):
         raise KerazooError(
-            f"folder {folder} is not empty. Add --resume (resume=True) to go on with the run in "
-            "it, or choose another folder."
+            f"directory {folder} is not empty. Add --resume (resume=True) to continue the run in "
+            "it, or choose another directory."
         )
 
 
 def _differences(before: Any, now: Any, where: str = "") -> list[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        return [
-            difference
-            for key in sorted(before.keys() | now.keys())
-            for difference in _differences(
-                before.get(key), now.get(key), f"{where}.{key}" if where else key
-            )
-        ]
-    return [] if before == now else [f"{where} was {before!r}, is {now!r}"]
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return [] if before == now else [f"{where} was {before!r}, is {now!r}"]
+    return [
+        difference
+        for key in sorted(before.keys() | now.keys())
+        for difference in _differences(before.get(key), now.get(key), f"{where}.{key}".strip("."))
+    ]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Context in which any error of a file's content becomes a KerazooError that names it."""
+    try:
+        yield
+    except KerazooError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        what = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+        raise KerazooError(
+            f"{path} {what} ({first_line(error)}), so {path.parent} holds no usable run."
+        ) from error
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file of a run directory; raises KerazooError if it cannot be read."""
+    with _reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The configuration of the run in a folder; what its version did not note has what held then.
+    """Configuration of the run in a directory; older ones are completed.
 
     Raises:
-        KerazooError: the folder holds no run of kerazoo's, or of a later format.
+        KerazooError: the directory holds no run, or one of a later version of kerazoo.
     """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if config["format"] != FORMAT:
-            raise KerazooError(
-                f"the run in {folder} has format {config['format']}, this kerazoo reads {FORMAT}."
-            )
+    path = folder / "config.json"
+    config = read_json(path)
+    with _reading(path):
         defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
-        later = config["recipe"].keys() - defaults.keys()
-        if later:
+        later = sorted(config["recipe"].keys() - defaults.keys())
+        if config["format"] != FORMAT or later:
             raise KerazooError(
-                f"the run in {folder} has recipe fields that this kerazoo does not know: "
-                f"{', '.join(sorted(later))}. It is of a later version; install that."
+                f"{path} has format {config['format']} {later or ''}; this kerazoo reads "
+                f"{FORMAT}. It is of a later version; install that."
             )
         config["recipe"] = {**defaults, **config["recipe"]}
         config.setdefault("engine", "plain")  # before there was another one
         config["data"].setdefault("task", _task_of(config))
-    except KerazooError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise KerazooError(
-            f"folder {folder} holds no kerazoo run: config.json is missing or damaged."
-        ) from error
+        for key in ("entry", "tier", "seed", "environment", "fingerprints"):
+            config[key]
     return config
 
 
@@ -307,7 +307,7 @@ def _task_of(config: dict[str, Any]) -> str:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the training in a folder ended and was measured."""
+    """True if the run in a directory is trained and evaluated."""
     return (folder / "metrics.json").exists()
 
 
@@ -323,15 +323,16 @@ def load(folder: Path, model: keras.Model | None = None) -> Run:
             f"the run in {folder} is not finished. Repeat its command with --resume: "
             f"{_command_of(config)} --out {shlex.quote(str(folder))} --resume"
         )
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        seconds = json.loads((folder / "timing.json").read_text(encoding="utf-8"))["seconds"]
-        with open(folder / "history.csv", newline="", encoding="utf-8") as file:
-            history = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-        weights = metrics["weights_sha256"]
+    metrics = read_json(folder / "metrics.json")
+    timing, history = folder / "timing.json", folder / "history.csv"
+    with _reading(folder / "metrics.json"):
+        weights, _ = metrics["weights_sha256"], metrics["value"]
+    with _reading(timing):
+        seconds = float(read_json(timing)["seconds"])
+    with _reading(history), history.open(newline="", encoding="utf-8") as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    with _reading(folder / "config.json"):
         recipe = Recipe(**config["recipe"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise KerazooError(f"the run in {folder} is damaged: {error}") from error
     if model is None:
         model = load_model(folder, config)
         if fingerprint.of_weights(model) != weights:
@@ -339,7 +340,7 @@ def load(folder: Path, model: keras.Model | None = None) -> Run:
     return Run(
         path=folder,
         model=model,
-        history=history,
+        history=rows,
         metrics=metrics,
         entry=config["entry"],
         tier=config["tier"],
@@ -350,7 +351,7 @@ def load(folder: Path, model: keras.Model | None = None) -> Run:
 
 
 def load_model(folder: Path, config: dict[str, Any]) -> keras.Model:
-    """The trained model of a run; Keras's safe mode stays on.
+    """Load the trained model of a run, in Keras's safe mode.
 
     Raises:
         KerazooError: a model file is missing or cannot be opened.
@@ -378,15 +379,8 @@ def _load_network(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # zip, h5 and Keras raise many kinds for one cause
-        if not zipfile.is_zipfile(path):
-            raise KerazooError(f"{path} is damaged: no whole .keras file.") from error
-        strange = re.search(r"Could not locate (?:class|function) '[^']*'", str(error))
-        if strange or "safe_mode" in str(error):
-            raise KerazooError(
-                f"{path} holds code that is not Keras's own, as a Lambda layer does; kerazoo opens "
-                "no such file."
-            ) from error
-        raise KerazooError(f"{path} cannot be opened: {first_line(error)}") from error
+        reason = first_line(error) if zipfile.is_zipfile(path) else "it is damaged"
+        raise KerazooError(f"{path} cannot be opened: {reason}") from error
 
 
 def save_model(model: keras.Model, folder: Path, prefix: str = "") -> list[Path]:
@@ -400,17 +394,12 @@ def save_model(model: keras.Model, folder: Path, prefix: str = "") -> list[Path]
 
 
 def _command_of(config: dict[str, Any]) -> str:
-    """The command that began a run; an ellipsis stands for what is not known of it."""
-    if "own" in config:
-        return f"kerazoo finetune {config['own']['model']} …"
-    words = ["kerazoo", "train", config["entry"]]
-    for name, usual in {"seed": 0, "tier": "full", "engine": "auto"}.items():
-        if config[name] != usual:
-            words += [f"--{name}", str(config[name])]
-    if config.get("split") == "validation":
-        words.append("--validate")
-    if config["entry"] not in registry.list_entries():  # of a module that is not imported
-        return f"{shlex.join(words)} …"
+    """Command that started a run, as far as its configuration tells."""
+    if "own" in config or config["entry"] not in registry.list_entries():
+        return "kerazoo finetune …" if "own" in config else f"kerazoo train {config['entry']} …"
+    words = ["kerazoo", "train", config["entry"], "--tier", config["tier"]]
+    words += ["--seed", str(config["seed"]), "--engine", config["engine"]]
+    words += ["--validate"] * (config.get("split") == "validation")
     recipe = registry.get_entry(config["entry"]).recipe_for(config["tier"])
     for name, value in dataclasses.asdict(recipe).items():
         if (was := config["recipe"][name]) != value:
@@ -419,7 +408,7 @@ def _command_of(config: dict[str, Any]) -> str:
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
-    """Write ``history.csv``: every digit of every figure, so that two runs compare exactly."""
+    """Write ``history.csv`` with every digit, so that two runs compare exactly."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()

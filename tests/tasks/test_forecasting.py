@@ -139,7 +139,7 @@ def test_etth1_baselines_are_the_known_figures():
 def test_forecaster_trains_and_draws(in_tmp):
     done = kerazoo.train("stacked_lstm@sine", epochs=2, out="run", progress=False)
     assert {"mse", "mae", "mae_natural"} <= {done.metrics["metric"], *done.metrics["also"]}
-    assert {p.name for p in done.pictures} == {"learning_curves.png", "forecasts.png"}
+    assert {p.name for p in done.plots} == {"learning_curves.png", "forecasts.png"}
     again = kerazoo.evaluate("run")
     assert again.same and again.metric == "mse"
     assert registry.metric_of(registry.get_entry("stacked_lstm@sine")).higher_is_better is False
