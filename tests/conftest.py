@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
@@ -17,10 +16,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
-import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import _sources as sources
-from kerazoo.spec import Entry
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -153,26 +150,6 @@ def bars_run(tmp_path_factory, cache_home):
         out = tmp_path_factory.mktemp("runs") / "bars"
         kerazoo.train("bar_net", epochs=2, validate=True, out=out, progress=False)
     return out
-
-
-@pytest.fixture
-def recorded(private_zoo, in_tmp, shared_folder):
-    """The entry ``bar_net@bars`` with evidence of three seeds, recorded once for all tests."""
-    return record_once(shared_folder / "full-tier", private_zoo.parent, "full")
-
-
-def record_once(kept: Path, zoo: Path, tier: str) -> Entry:
-    """Evidence of ``bar_net`` with this tier, beside the user's module in the folder ``zoo``."""
-    if not kept.exists():
-        kerazoo.verify("bar_net", seeds=3, tier=tier, record=True, progress=False)
-        aside = kept.with_name(f"{kept.name}-{os.getpid()}")
-        for name in ("references", "weights"):
-            shutil.copytree(zoo / name, aside / name)
-        with contextlib.suppress(OSError):  # the other worker was faster
-            aside.rename(kept)
-    for name in ("references", "weights"):
-        shutil.copytree(kept / name, zoo / name, dirs_exist_ok=True)
-    return registry.get_entry("bar_net")
 
 
 @pytest.fixture
