@@ -16,6 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
+import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import _sources as sources
 
