@@ -203,17 +203,3 @@ def test_a_failing_converter_or_runtime_leaves_the_old_export(faults, changed, c
     before = tree(in_tmp)
     changed(**faults)
     assert command(*arguments, "--force")[0] == 2 and tree(in_tmp) == before
-
-
-def test_a_run_is_exported_into_its_directory(private_zoo, command, in_tmp):
-    done = kerazoo.train("bar_net", epochs=1, out="run", plots=False, progress=False)
-    certificate = kerazoo.export("run", "onnx", rows=100)
-    assert certificate.passed and certificate.source == "run"
-    assert certificate.path.parent == done.path / "export-onnx"
-    assert (certificate.examples, certificate.test_examples) == (100, 200)
-    assert kerazoo.export("run", "keras", "elsewhere").before == done.metrics["value"]
-    assert kerazoo.evaluate("run").same
-    (done.path / "model.keras").unlink()
-    status, _, err = command("export", "run/", "--format", "keras")
-    assert status == 2 and "model.keras" in err
-    assert not (done.path / "export-keras").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,14 @@ import pytest
 import kerazoo
 
 FORMATS = ("keras", "saved_model", "onnx", "litert")
-FAST = {"epochs": 1, "scratch": False, "plots": False, "progress": False, "engine": "plain"}
+FAST = {
+    "epochs": 1,
+    "weights": None,
+    "scratch": False,
+    "plots": False,
+    "progress": False,
+    "engine": "plain",
+}
 NAMES = (  # of columns, which a SavedModel cannot take as they are
     "petal length (cm)",
     "a/b",
@@ -24,14 +32,6 @@ NAMES = (  # of columns, which a SavedModel cannot take as they are
     "self",
     "where_1",
 )
-
-
-TYPED = [
-    "What a GREAT film!<br /><br />It's wonderful -- isn't it?",
-    "naïve café, 10/10; awful\tterrible",
-    "a terrible, terrible film " * 100,
-    "zyzzxq unheard words",
-]
 
 
 def table(directory):
@@ -51,7 +51,7 @@ def series(directory, level=50_000, length=400):
     dates = pd.date_range("2024-01-01", periods=length, freq="h")
     frame = pd.DataFrame({"date": dates, "price": price})
     frame.to_csv(directory / "data.csv", index=False)
-    return "stacked_lstm", directory / "data.csv", {"target": "price", "horizon": 2, "lookback": 4}
+    return "stacked_lstm", directory / "data.csv", {"target": "price", "horizon": 1, "lookback": 2}
 
 
 def texts(directory):
@@ -119,12 +119,20 @@ def test_raw_rows_go_into_a_saved_model(tuned):
     np.testing.assert_allclose(serve(**rows)["output_0"], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_features_of_rows_go_into_onnx(tuned):
+def test_features_of_rows_go_into_onnx_and_rows_are_limited(tuned, command, tmp_path):
     import onnxruntime
 
-    certificate, side_files = exported(tuned(table)[0], "onnx")
+    run, _ = tuned(table)
+    certificate = kerazoo.export(run.path, "onnx", tmp_path / "out", rows=10)
+    assert certificate.passed and (certificate.examples, certificate.test_examples) == (10, 16)
+    columns = json.loads((tmp_path / "out" / "columns.json").read_text())
     (given,) = onnxruntime.InferenceSession(certificate.path).get_inputs()
-    assert given.shape[1] == len(side_files["columns.json"]["features"])
+    assert given.shape[1] == len(columns["features"])
+    assert kerazoo.evaluate(run.path).same
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    (copy / "model.keras").unlink()
+    status, _, err = command("export", copy, "--format", "keras")
+    assert status == 2 and "model.keras" in err and not (copy / "export-keras").exists()
 
 
 def test_natural_units_go_into_onnx_and_come_out(tuned):
@@ -135,25 +143,11 @@ def test_natural_units_go_into_onnx_and_come_out(tuned):
     assert side_files["series.json"]["units"] == "natural"
     assert 1e-4 < certificate.difference < certificate.tolerance < 2e-3, "rounding is allowed for"
     session = onnxruntime.InferenceSession(certificate.path, providers=["CPUExecutionProvider"])
-    window = pd.read_csv(data)["price"].to_numpy(np.float32)[None, -4:, None]
+    window = pd.read_csv(data)["price"].to_numpy(np.float32)[None, -2:, None]
     outputs = session.run(None, {session.get_inputs()[0].name: window})[0][0, :, 0]
     expected = kerazoo.predict(run.path, data).frame["price"]
     np.testing.assert_allclose(outputs, expected, rtol=1e-5)
     assert 49_950 < outputs.mean() < 50_050
-
-
-def test_raw_texts_go_into_a_saved_model(tuned):
-    import tensorflow as tf
-
-    run, _ = tuned(texts)
-    certificate, _ = exported(run, "saved_model")
-    assert certificate.texts.value == certificate.before
-    lines = (certificate.path.parent / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
-    assert lines[:2] == ["", "[UNK]"] and {"great", "awful"} < set(lines[2:])
-    expected = [p.probability for p in kerazoo.predict(run.path, TYPED)]
-    serve = tf.saved_model.load(certificate.path).signatures["serve_texts"]
-    outputs = serve(texts=tf.constant(TYPED))["output_0"].numpy()
-    np.testing.assert_allclose(outputs.max(axis=1), expected, rtol=1e-5)
 
 
 SIDE_FILES = {
@@ -170,6 +164,12 @@ SIDE_FILES = {
 def test_every_kind_of_data_in_every_format(make, format, tuned):
     certificate, side_files = exported(tuned(make)[0], format)
     assert set(side_files) - SIDE_FILES[make] == {f"{certificate.entry}.certificate.json"}
+    assert (certificate.texts is not None) == (make is texts and format == "saved_model")
+    vocabulary = certificate.path.parent / "vocabulary.txt"
+    assert vocabulary.exists() == (make is texts)
+    if make is texts:
+        lines = vocabulary.read_text(encoding="utf-8").split("\n")
+        assert lines[:2] == ["", "[UNK]"] and {"great", "awful"} < set(lines[2:])
 
 
 @pytest.mark.slow

@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.datasets import _text as text
+from kerazoo.datasets import imdb
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import in_batches
 from kerazoo.exporting.formats import _copies
+
+TEXTS = [
+    "What a film!<br /><br />It's GREAT -- isn't it?",
+    "naïve café, 10/10; don't miss\tit",
+    "",
+    "a boring, boring waste of time " * 100,
+    "zyzzxq unheard words",
+]
 
 
 def test_a_new_format_is_one_new_file():
@@ -46,55 +56,76 @@ def test_an_unknown_format_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
 
 
+def test_a_copy_has_the_weights_and_leaves_the_original():
+    x = np.random.RandomState(0).normal(3, 2, (20, 4)).astype(np.float32)
+    normalization = keras.layers.Normalization()
+    normalization.adapt(x)
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(normalization(inputs)))
+    before = model(x)
+    copy = _copies.copy_for_conversion(model)
+    np.testing.assert_allclose(copy(x), before, rtol=1e-5, atol=1e-6)
+    copy.set_weights([w * 0 for w in copy.get_weights()])
+    np.testing.assert_array_equal(model(x), before)
+
+
+def written(format, model, directory, *vocabulary):
+    """Path of a model in a format."""
+    assert formats.get(format).refusal(model) is None
+    path = directory / f"m{formats.get(format).suffix}"
+    formats.get(format).write(model, path, *vocabulary)
+    return path
+
+
+def check_outputs(format, model, path, x):
+    outputs = in_batches(formats.get(format).load(path), x)
+    np.testing.assert_allclose(outputs, model(x), atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "format"), [("lenet5", "litert"), ("resnet8", "onnx")])
-def test_architectures_without_bundled_weights_convert(name, format, tmp_path):
-    model, chosen = kerazoo.build(name), formats.get(format)
-    path = tmp_path / f"m{chosen.suffix}"
-    assert chosen.refusal(model) is None
-    chosen.write(model, path)
-    shape = (20, *model.input_shape[1:])
-    x = np.random.RandomState(0).randint(0, 256, shape).astype(np.float32)
-    outputs = in_batches(chosen.load(path), x)
-    np.testing.assert_allclose(outputs, model.predict(x, verbose=0), atol=1e-5)
-
-
-def test_a_copy_has_the_weights_and_leaves_the_original():
-    model = kerazoo.build("linear_regression", weights="diabetes")
-    x = kerazoo.load_data("diabetes").test.x
-    before = model.predict(x, verbose=0)
-    copy = _copies.copy_for_conversion(model)
-    np.testing.assert_allclose(copy.predict(x, verbose=0), before, rtol=1e-5)
-    copy.set_weights([w * 0 for w in copy.get_weights()])
-    np.testing.assert_array_equal(model.predict(x, verbose=0), before)
+def test_architectures_convert(name, format, tmp_path):
+    model = kerazoo.build(name)
+    x = np.random.RandomState(0).randint(0, 256, (20, *model.input_shape[1:])).astype(np.float32)
+    check_outputs(format, model, written(format, model, tmp_path), x)
 
 
 def test_litert_of_a_loop_with_padding_has_builtin_operations_only(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
-    x = keras.Input((4,), dtype="int32")
-    steps = keras.layers.Embedding(50, 3, mask_zero=True)(x)
-    forth_and_back = keras.layers.Bidirectional(keras.layers.LSTM(2))
-    model = keras.Model(x, forth_and_back(steps))
-    litert, path = formats.get("litert"), tmp_path / "m.tflite"
-    assert litert.refusal(model) is None and litert.write(model, path)
+    inputs = keras.Input((3,), dtype="int32")
+    steps = keras.layers.Embedding(50, 3, mask_zero=True)(inputs)
+    both_ways = keras.layers.Bidirectional(keras.layers.SimpleRNN(2))
+    model = keras.Model(inputs, both_ways(steps))
+    path = written("litert", model, tmp_path)
     found = {op["op_name"] for op in Interpreter(str(path))._get_ops_details()}
     assert found and not [name for name in found if name.startswith("Flex") or name == "WHILE"]
-    ids = np.random.RandomState(0).randint(1, 50, (9, 4)).astype(np.int32)
-    ids[1, 3:] = ids[2, 1:] = ids[3] = 0
-    outputs = in_batches(litert.load(path), ids)
-    np.testing.assert_allclose(outputs, model.predict(ids, verbose=0), atol=1e-5)
-    assert not forth_and_back.forward_layer.unroll, "the model stays as it is"
+    ids = np.random.RandomState(0).randint(1, 50, (9, 3)).astype(np.int32)
+    ids[1, 2:] = ids[2, 1:] = ids[3] = 0
+    check_outputs("litert", model, path, ids)
+    assert not both_ways.forward_layer.unroll, "the model stays as it is"
 
 
 def test_litert_takes_transposed_convolutions_one_example_at_a_time(tmp_path):
-    litert, path = formats.get("litert"), tmp_path / "m.tflite"
-    x = keras.Input((2, 2, 3))
-    model = keras.Model(x, keras.layers.Conv2DTranspose(4, 3, strides=2)(x))
-    assert litert.write(model, path)
+    inputs = keras.Input((2, 2, 3))
+    model = keras.Model(inputs, keras.layers.Conv2DTranspose(4, 3, strides=2)(inputs))
     x = np.random.RandomState(0).normal(size=(12, 2, 2, 3)).astype(np.float32)
-    outputs = in_batches(litert.load(path), x)
-    np.testing.assert_allclose(outputs, model.predict(x, verbose=0), atol=1e-5)
+    check_outputs("litert", model, written("litert", model, tmp_path), x)
+
+
+def test_saved_model_takes_raw_texts(tmp_path):
+    import tensorflow as tf
+
+    known = text.read_vocabulary(imdb.VOCABULARY)[:4000]
+    inputs = keras.Input((20,), dtype="int32", name="ids")
+    vectors = keras.layers.Embedding(len(known) + text.FIRST, 4)(inputs)
+    model = keras.Model(inputs, keras.layers.Flatten()(vectors))
+    serve = tf.saved_model.load(written("saved_model", model, tmp_path, known)).signatures
+    ids = text.encode(TEXTS, known, 20)
+    outputs = serve["serve_texts"](texts=tf.constant(TEXTS))["output_0"]
+    np.testing.assert_allclose(outputs, model(ids), atol=1e-6)
+    by_ids = serve["serving_default"](ids=tf.constant(ids))["output_0"]
+    np.testing.assert_array_equal(by_ids, outputs)
 
 
 def test_litert_refuses_loops_that_are_too_long():
