@@ -97,11 +97,14 @@ def verdict(rows: Sequence[Compared], measure: Metric) -> str:
         measure: their metric.
     """
     model = best = rows[-1]
-    for row in rows:
-        if not row.limit and measure.is_better(row.value, best.value):
+    for row in rows[:-1]:
+        tie = row.value == model.value == best.value and row.standard_error is None
+        if not row.limit and (tie or measure.is_better(row.value, best.value)):
             best = row
     if best is model:
         return ""
+    if best.value == model.value:
+        return f"{model.name} does no better here than {best.name}: try other settings (--epochs)."
     better = f"{best.name} does better here than {model.name}"
     if model.standard_error and abs(best.value - model.value) < model.standard_error:
         return f"{better}, but by less than one standard error."

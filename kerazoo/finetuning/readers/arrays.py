@@ -5,27 +5,26 @@ Images are read here; rows and texts become a DataFrame for the readers of table
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.datasets._images import require_raw_pixels
 from kerazoo.errors import KerazooError, first_line
+from kerazoo.finetuning.readers._target import class_target, target_like
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import (
-    LEAST,
     UserData,
     as_data,
     data_reader,
     describe,
     digest,
-    notes_on_classes,
-    notes_on_copies,
     shuffled_split,
     split_line,
     take,
+    warnings_on,
 )
+from kerazoo.spec import Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,17 +65,17 @@ def from_arrays(
     """
     x, y = pair_of(x if y is None else (x, y))
     more = None if test is None else pair_of(test)
-    rows, texts = x.ndim == 2, x.ndim == 1
-    for name, value, goes in (("task", task, rows), ("vocabulary", vocabulary, texts)):
-        if value is not None and not goes:
+    for name, value, rank in (("task", task, 2), ("vocabulary", vocabulary, 1)):
+        if value is not None and x.ndim != rank:
             raise KerazooError(f"{name} does not go with an x of shape {x.shape}.")
-    if not rows and not texts:
+    if x.ndim > 2:
         return _images(x, y, more)
     frame = frame_from_arrays(x, y)
-    options: dict[str, Any] = {"target": targets_of(y)}
+    options: dict[str, Any] = {"target": tuple(_targets(y))}
     if more is not None:
         options["test"] = frame_from_arrays(*more)
-    if texts:
+    if x.ndim == 1:
+        options["target"] = TARGET
         return from_texts(frame, text=TEXT, vocabulary=vocabulary, **options)
     return from_table(frame, task=task, **options)
 
@@ -166,7 +165,6 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     Raises:
         KerazooError: other shapes, texts that are no strings, or one-hot rows as targets.
     """
-    import numpy as np
     import pandas as pd
 
     if x.ndim == 2 and x.shape[1]:
@@ -178,14 +176,7 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
             f"x has shape {x.shape} and type {x.dtype}; rows of a table have shape (n, columns), "
             "texts are strings (n,)."
         )
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    if y.ndim == 1:
-        return pd.DataFrame({**columns, TARGET: y})
-    if y.ndim != 2:
-        raise KerazooError(f"y has shape {y.shape}; give (n,), or (n, targets) of numbers.")
-    if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
-        raise KerazooError("y holds one-hot rows; give the classes, y.argmax(axis=1).")
-    return pd.DataFrame({**columns, **{name: y[:, i] for i, name in enumerate(targets_of(y))}})
+    return pd.DataFrame({**columns, **_targets(y)})
 
 
 def row_names(n: int) -> list[str]:
@@ -193,53 +184,58 @@ def row_names(n: int) -> list[str]:
     return [f"x{i}" for i in range(1, n + 1)]
 
 
-def targets_of(y: np.ndarray) -> str | tuple[str, ...]:
-    """The column, or columns, of the DataFrame that hold the target."""
-    if y.ndim < 2 or y.shape[1] == 1:
-        return TARGET
-    return tuple(f"{TARGET}{i}" for i in range(1, y.shape[1] + 1))
+def _targets(y: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of ``y``, by name."""
+    import numpy as np
+
+    if y.ndim == 1 or y.shape[1:] == (1,):
+        return {TARGET: y.reshape(-1)}
+    if y.ndim != 2:
+        raise KerazooError(f"y has shape {y.shape}; give (n,), or (n, targets) of numbers.")
+    if np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+        raise KerazooError("y holds one-hot rows; give the classes, y.argmax(axis=1).")
+    return {f"{TARGET}{i}": column for i, column in enumerate(y.T, start=1)}
 
 
 def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | None) -> UserData:
-    """Images and a label for each, which are whole numbers or names."""
-    import numpy as np
+    """Images and a label for each."""
+    import pandas as pd
 
-    x, names = _pixels(x), _labels(y)
-    labels, classes = np.unique(names, return_inverse=True)
-    _reject_small_classes(labels, classes)
-    held_out = None
+    x, labels = _pixels(x), pd.DataFrame(_targets(y))
+    if list(labels) != [TARGET]:
+        raise KerazooError(f"y has shape {y.shape}; give one label per image, (n,).")
+    target = class_target(labels[TARGET], TARGET, "y")
+    splits = take(x, target.y, shuffled_split(target.y, stratify=True, test_given=test is not None))
+    targets = [target]
     if test is not None:
-        more, theirs = _pixels(test[0]), _labels(test[1])
+        more = _pixels(test[0])
         if more.shape[1:] != x.shape[1:]:
             raise KerazooError(
                 f"the test images have shape {more.shape[1:]}, the others {x.shape[1:]}."
             )
-        if new := set(theirs.tolist()) - set(labels.tolist()):
-            raise KerazooError(f"the test data has a class {new.pop()!r} that the others lack.")
-        held_out = np.arange(len(x) + len(more)) >= len(x)
-        x = np.concatenate([x, more])
-        classes = np.concatenate([classes, np.searchsorted(labels, theirs)])
-    classes = classes.astype(np.int64)
-    splits = take(x, classes, shuffled_split(classes, stratify=True, held_out=held_out))
+        targets.append(target_like(target, pd.DataFrame(_targets(test[1])), "the test labels"))
+        splits["test"] = Split(more, targets[1].y)
+    for each in targets:
+        if not each.known.all():
+            raise KerazooError(f"y holds no label at place {each.known.argmin()}; leave it out.")
     info = describe(
         "arrays",
         "classification",
-        f"{len(x):,} images of {len(labels)} classes given as arrays",
+        f"{len(x):,} images of {len(target.labels)} classes given as arrays",
         input_shape=x.shape[1:],
-        labels=tuple(map(str, labels)),
+        labels=target.labels,
     )
     data = as_data(info, splits)
-    counts = Counter(info.labels[i] for i in splits["train"].y)
     height, width, channels = info.input_shape
     return UserData(
         kind="images",
         data=data,
         report=(
-            f"{len(x):,} images of {width} × {height} pixels, {channels} channel(s), in "
-            f"{len(labels)} classes",
-            split_line(data, stratified=True, given=test is not None),
+            f"{len(x):,} images of {width} × {height} pixels, {channels} channel(s)",
+            target.why,
+            split_line(data, test_given=test is not None),
         ),
-        warnings=(*notes_on_classes(counts, "images"), *notes_on_copies(data, "image")),
+        warnings=tuple(warnings_on(data, "image")),
         reading=ImageReading(invert="no"),
     )
 
@@ -257,38 +253,3 @@ def _pixels(x: np.ndarray) -> np.ndarray:
     if x.dtype != np.uint8:
         require_raw_pixels(x, "x")
     return np.round(x).astype(np.uint8)
-
-
-def _labels(y: np.ndarray) -> np.ndarray:
-    """One label per example, ``(n,)``: whole numbers or strings."""
-    import pandas as pd
-
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise KerazooError(
-            f"y has shape {y.shape}; give one label per image, (n,). Of one-hot rows take "
-            "y.argmax(axis=1)."
-        )
-    missing = pd.isna(y)
-    if missing.any():
-        raise KerazooError(f"y holds no label at place {missing.argmax()}; leave that one out.")
-    if y.dtype.kind == "f":
-        if (y != y.round()).any():
-            raise KerazooError("y holds numbers that are not whole; classes are whole or names.")
-        y = y.astype("int64")
-    return y.astype(str) if y.dtype.kind == "O" else y
-
-
-def _reject_small_classes(labels: np.ndarray, classes: np.ndarray) -> None:
-    import numpy as np
-
-    if len(labels) < 2:
-        raise KerazooError(f"all labels are {str(labels[0])!r}; it takes two classes or more.")
-    counts = np.bincount(classes)
-    if counts.min() < LEAST:
-        small = str(labels[int(counts.argmin())])
-        raise KerazooError(
-            f"class {small!r} has {counts.min()} example(s); it needs at least {LEAST}, one for "
-            "each split."
-        )

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,16 @@ from kerazoo.datasets._images import INVERT, Invert, LoadedImage, read_image
 from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
-    LEAST,
     UserData,
     as_data,
     data_reader,
     describe,
     listed,
     name_of,
-    notes_on_classes,
-    notes_on_copies,
     shuffled_split,
     sizes_line,
     take,
+    warnings_on,
 )
 
 if TYPE_CHECKING:
@@ -38,59 +36,11 @@ SPLIT_NAMES = {
     "test": ("test", "testing"),
 }
 SPLITS = ("auto", "yes", "no")
-LEAST_UNLABELED = 100  # images
+LEAST = {"": 3, "train": 3, "validation": 1, "test": 1}  # images of a class: one for each split
+LEAST_UNLABELED = 100
 LARGEST = 4096  # pixels a side
 USUAL = 224  # most pixels a side, where no size is given
 OFTEN = 1000  # images after which progress is shown
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image file: the split that its directory names, or ``""``, and its class, or ``""``."""
-
-    path: Path
-    split: str = ""
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Directory:
-    """The image files of a directory, and how it was understood.
-
-    Attributes:
-        files: in the order of split, class and name.
-        labels: names of the classes, sorted; empty for unlabeled images.
-        roots: the directory of each split; ``""`` names all where no directories name splits.
-        layout: how the directory was understood, in words.
-        others: number of files that are not read, by kind.
-    """
-
-    files: tuple[ImageFile, ...]
-    labels: tuple[str, ...]
-    roots: Mapping[str, Path]
-    layout: str
-    others: Counter[str]
-
-
-@dataclass(frozen=True)
-class Images:
-    """Images in memory, of one size.
-
-    Attributes:
-        x: uint8 ``(n, height, width, channels)``.
-        files: the file of each.
-        sizes: width and height of each file.
-        modes: number of files with each of Pillow's modes.
-        inverted: number of images that were inverted.
-        problems: files that cannot be read, and why.
-    """
-
-    x: np.ndarray
-    files: list[ImageFile] = field(default_factory=list)
-    sizes: list[tuple[int, int]] = field(default_factory=list)
-    modes: Counter[str] = field(default_factory=Counter)
-    inverted: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 @data_reader
@@ -133,203 +83,159 @@ def from_images(
             a class with fewer than three readable images, images one level too deep, or
             directories that may be splits or classes; fewer than 100 images without classes.
     """
+    import numpy as np
+
     directory = Path(path)
     require_choice("invert", invert, INVERT)
     require_choice("splits", splits, SPLITS)
-    found = _directory(directory, labels, splits)
-    shape = _shape(found, size, channels)
-    images = _read(found.files, shape, light_on_dark, invert, progress)
-    skipped = _skipped_line(images, found)
-    _reject_few(found, images, directory, skipped)
-    of = [file.split for file in images.files]
-    classes = _classes(found, images)
-    data = as_data(
-        describe(
-            name_of(directory, "images"),
-            "classification" if labels else "generation",
-            f"{len(classes):,} images from {directory}",
-            input_shape=shape,
-            labels=found.labels,
-            source=str(directory),
-            light_on_dark=light_on_dark,
-        ),
-        take(images.x, classes, _indices(of, classes, stratify=labels)),
+    files, images, skipped = _walk(directory)
+    split_of, layout = _layout(directory, files, images, labels, splits)
+    depth = 1 if split_of else 0  # of the class in the parts of a path
+    inside = [f for f in files if not split_of or f.parts[0] in split_of]
+    names = sorted({f.parts[depth] for f in inside if len(f.parts) > depth + 1}) if labels else [""]
+    chosen = [f for f in inside if f in images and (not labels or len(f.parts) == depth + 2)]
+    skipped["images outside or below the directories of the classes"] += len(images) - len(chosen)
+    if labels:
+        _check_classes(directory, names, skipped)
+    shape = _shape([directory / f for f in chosen], size, channels)
+    x, read, problems = _read(directory, chosen, shape, light_on_dark, invert, progress)
+    if problems:
+        skipped[f"unreadable ({listed(list(problems.values()))})"] = len(problems)
+    line = "; ".join(f"{n:,} {kind}" for kind, n in (+skipped).items())
+    kept = [f for f in chosen if f not in problems]
+    y = np.array([names.index(f.parts[depth]) if labels else 0 for f in kept], dtype=np.int64)
+    of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
+    _reject_few(directory, y, of, names, split_of, line)
+    indices, how = _indices(y, of, split_of, labels)
+    info = describe(
+        name_of(directory, "images"),
+        "classification" if labels else "generation",
+        f"{len(x):,} images from {directory}",
+        input_shape=shape,
+        labels=tuple(names) if labels else (),
+        source=str(directory),
+        light_on_dark=light_on_dark,
     )
-    counts = Counter(file.label for file in images.files)
+    data = as_data(info, take(x, y, indices))
+    each = [f"{name} {n:,}" for name, n in zip(names, np.bincount(y), strict=True)]
+    inverted = sum(image.inverted for image in read)
     return UserData(
         kind="images" if labels else "unlabeled_images",
         data=data,
         report=(
-            f"{directory}: {_number(images.files)}{_counts(counts)}",
-            found.layout,
-            f"sizes: {_range(w for w, _ in images.sizes)} wide, "
-            f"{_range(h for _, h in images.sizes)} high; modes: "
-            + ", ".join(f"{mode} {n:,}" for mode, n in sorted(images.modes.items())),
+            f"{directory}: {len(x):,} images"
+            + (f" of {len(names)} classes: {listed(each, 200)}" if labels else ""),
+            layout,
+            f"sizes: {_range(image.size[0] for image in read)} wide, "
+            f"{_range(image.size[1] for image in read)} high; modes: "
+            + ", ".join(f"{m} {n:,}" for m, n in sorted(Counter(i.mode for i in read).items())),
             f"each is resized to {shape[1]} × {shape[0]} pixels, "
             f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
-            *_inverted_line(images),
-            f"split: {sizes_line(data)} ({_split_words(of, found.roots, labels)})",
+            *(
+                [
+                    f"{inverted:,} are inverted, as the model expects light strokes on a dark "
+                    "background (--invert no leaves them as they are)"
+                ]
+                if inverted
+                else []
+            ),
+            f"split: {sizes_line(data)} ({how})",
         ),
-        warnings=(
-            *([skipped] if skipped else []),
-            *(notes_on_classes(counts, "images") if labels else []),
-            *notes_on_copies(data, "image"),
-        ),
-        skipped=tuple(images.problems),
+        warnings=(*([f"skipped: {line}"] if line else []), *warnings_on(data, "image")),
+        skipped=tuple(problems.values()),
         reading=ImageReading(invert=invert if labels else "no"),
     )
 
 
-def _directory(directory: Path, labels: bool, splits: str) -> Directory:
-    """The image files of a directory, from one walk through it."""
+def _walk(directory: Path) -> tuple[list[Path], set[Path], Counter[str]]:
+    """Files below a directory, sorted; which are images by name; what is skipped, by kind."""
+    from PIL import Image
+
     if not directory.is_dir():
         there = "is a file" if directory.exists() else "does not exist"
         raise KerazooError(f"{directory} {there}; give the directory of the images.")
-    paths, others, inner = _walk(directory)
-    below = [path.relative_to(directory).parts for path in paths]
-    top = sorted({parts[0] for parts in inner if parts})
-    roots, layout = _roots(directory, top, below, labels, splits)
-    of = {root.name: split for split, root in roots.items() if split}
-    depth = 2 if of else 1  # of the images of a class
-    names = sorted({parts[depth - 1] for parts in inner if len(parts) == depth and _in(parts, of)})
-    if labels:
-        _check_classes(directory, roots, names, inner, below)
-    files = []
-    for path, parts in zip(paths, below, strict=True):
-        if not _in(parts, of):
-            others["images outside the directories of the splits"] += 1
-        elif not labels:
-            files.append(ImageFile(path, of.get(parts[0], "")))
-        elif len(parts) == depth + 1:
-            files.append(ImageFile(path, of.get(parts[0], ""), parts[depth - 1]))
-        else:
-            others["images outside or below the directories of the classes"] += 1
-    order = {split: place for place, split in enumerate(roots)}
-    files.sort(key=lambda file: (order[file.split], file.label, file.path))
-    return Directory(tuple(files), tuple(names) if labels else (), roots, layout, others)
-
-
-def _walk(directory: Path) -> tuple[list[Path], Counter[str], list[tuple[str, ...]]]:
-    """Image files, the numbers of other files by kind, and the parts of all directories."""
-    from PIL import Image
-
     known = Image.registered_extensions()
-    images, others, directories = [], Counter[str](), []
+    files, skipped = [], Counter[str]()
     for root, inner, names in os.walk(directory, followlinks=True):
-        others["hidden directories"] += sum(d.startswith(".") for d in inner)
-        inner[:] = sorted(d for d in inner if not d.startswith(".") and not _leads_up(root, d))
-        directories.append(Path(root).relative_to(directory).parts)
-        for path in (Path(root, name) for name in sorted(names)):
-            suffix = path.suffix.lower()
+        inner[:] = [d for d in inner if not d.startswith(".") and not _leads_up(root, d)]
+        for path in (Path(root, name) for name in names):
             if path.name.startswith("."):
-                others["hidden images"] += suffix in known and not path.name.startswith("._")
-            elif not path.is_file():
-                others["links to nothing"] += 1
-            elif suffix not in known:
-                others[f"{suffix} files" if suffix else "files without an ending"] += 1
+                skipped["hidden images"] += path.suffix in known and not path.name.startswith("._")
+            elif path.is_file():
+                files.append(path.relative_to(directory))
             else:
-                images.append(path)
-    return images, +others, directories
+                skipped["links to nothing"] += 1
+    images = {f for f in files if f.suffix.lower() in known}
+    skipped.update(f"{f.suffix.lower() or 'other'} files" for f in files if f not in images)
+    return sorted(files), images, skipped
 
 
 def _leads_up(root: str, name: str) -> bool:
     """Whether a directory is a link to one that it lies in, where a walk would not end."""
-    path = os.path.join(root, name)
-    return os.path.islink(path) and Path(root).resolve().is_relative_to(Path(path).resolve())
+    path = Path(root, name)
+    return path.is_symlink() and Path(root).resolve().is_relative_to(path.resolve())
 
 
-def _in(parts: tuple[str, ...], of: Mapping[str, str]) -> bool:
-    """Whether a path lies in the directory of a split, if there are such directories."""
-    return not of or (len(parts) > 0 and parts[0] in of)
-
-
-def _roots(
-    directory: Path, top: list[str], images: list[tuple[str, ...]], labels: bool, splits: str
-) -> tuple[dict[str, Path], str]:
-    """The directory of each split, and in words how the directories were understood."""
-    named = {
-        name: split
-        for split, names in SPLIT_NAMES.items()
-        for name in top
-        if name.lower() in names and splits != "no"
-    }
-    plain = "a directory is a class" if labels else "all images, without classes"
-    if not named and splits != "yes":
-        return {"": directory}, plain
-    if splits != "yes" and labels:
-        flat = {name for name in named if any(p[0] == name and len(p) == 2 for p in images)}
-        nested = {name for name in named if any(p[0] == name and len(p) == 3 for p in images)}
-        others = [n for n in top if n not in named and any(p[0] == n for p in images)]
-        listing = " and ".join(f"{name}/" for name in named)
-        if others and not nested:
-            return {"": directory}, f"{plain}, also {listing}, which hold images directly"
-        if flat or others or "train" not in named.values():
+def _layout(
+    directory: Path, files: list[Path], images: set[Path], labels: bool, splits: str
+) -> tuple[dict[str, str], str]:
+    """The splits that directories name, and in words how the directories were understood."""
+    top = sorted({f.parts[0] for f in files if len(f.parts) > 1})
+    of = {n: split for split, names in SPLIT_NAMES.items() for n in top if n.lower() in names}
+    listing = ", ".join(f"{name}/" for name in of)
+    if splits == "auto":
+        flat = {f.parts[0] for f in images if len(f.parts) == 2}
+        nested = {f.parts[0] for f in files if len(f.parts) > 2}
+        others = {f.parts[0] for f in images if len(f.parts) > 1} - set(of)
+        trains = "train" in of.values()
+        if not of or not labels or (others and not nested & set(of)):
+            splits = "yes" if trains and not labels else "no"
+        elif trains and not others and set(of) <= nested - flat:
+            splits = "yes"
+        else:
             raise KerazooError(
                 f"{directory}: {listing} may be splits or classes. Give --splits yes (splits=) if "
-                "they hold a directory per class, or --splits no if they are classes themselves."
+                "each holds a directory per class, or --splits no if they are classes."
             )
-    elif "train" not in named.values() and splits != "yes":
-        return {"": directory}, plain
-    twice = [split for split, n in Counter(named.values()).items() if n > 1]
-    if twice or "train" not in named.values():
-        what = f"more than one directory for {twice[0]}" if twice else "no directory train/"
+    if splits == "no":
+        also = f", also {listing}" * bool(of)
+        return {}, f"each directory is a class{also}" if labels else "all images, without classes"
+    twice = [split for split, n in Counter(of.values()).items() if n > 1]
+    if twice or "train" not in of.values():
+        what = f"several directories for {twice[0]}" if twice else "no directory train/"
         raise KerazooError(f"{directory} has {what}; it has {', '.join(top) or 'none'}.")
-    roots = {split: directory / name for name, split in named.items()}
-    inside = "those in them the classes" if labels else "images have no classes"
-    return roots, f"{', '.join(f'{root.name}/' for root in roots.values())} are splits, {inside}"
+    return of, f"{listing} are splits{', the directories in them classes' * labels}"
 
 
-def _check_classes(
-    directory: Path,
-    roots: Mapping[str, Path],
-    names: list[str],
-    inner: list[tuple[str, ...]],
-    images: list[tuple[str, ...]],
-) -> None:
-    """Raise KerazooError unless each split has the same two or more classes of images."""
-    where = next(iter(roots.values()))
-    parts = where.relative_to(directory).parts
-    deeper = [p for p in inner if len(p) == len(parts) + 2 and p[: len(parts)] == parts]
-    hint = f" Is the data one level deeper, in {where / deeper[0][-2]}?" if deeper else ""
+def _check_classes(directory: Path, names: list[str], skipped: Mapping[str, int]) -> None:
+    """Raise KerazooError for fewer than two classes, or a name that is no text."""
     if len(names) < 2:
+        hint = " Is the data one level deeper?" * any(skipped.values())
         raise KerazooError(
-            f"{where} has {len(names)} directories in it; a class is a directory of images, and it "
-            f"takes two or more: {where}/cat/…, {where}/dog/….{hint}"
+            f"{directory} has {len(names)} directories of images; a class is such a directory, and "
+            f"it takes two or more: {directory}/cat/…, {directory}/dog/….{hint}"
         )
-    for root in roots.values():
-        parts = root.relative_to(directory).parts
-        for name in names:
-            if not name.isprintable():
-                raise KerazooError(f"{root}: rename the directory {name!r}, which is no text.")
-            if (*parts, name) not in inner:
-                raise KerazooError(
-                    f"{root} has no directory for the class {name!r}, which another split has; "
-                    "each split needs the same classes."
-                )
-            below = [len(p) - len(parts) for p in images if p[: len(parts) + 1] == (*parts, name)]
-            if below and min(below) > 2:
-                raise KerazooError(
-                    f"{root / name} holds no images, but directories that do; images must lie "
-                    f"directly in the directory of their class.{hint}"
-                )
+    for name in names:
+        if not name.isprintable():
+            raise KerazooError(f"{directory}: rename the directory {name!r}, which is no text.")
 
 
 def _shape(
-    found: Directory, size: int | tuple[int, int] | None, channels: int | None
+    paths: list[Path], size: int | tuple[int, int] | None, channels: int | None
 ) -> tuple[int, int, int]:
     """Height, width and channels, those of the first image where they are not given."""
     from PIL import Image
 
-    if size is None or channels is None:
-        for file in found.files:
-            try:
-                with Image.open(file.path) as first:
-                    scale = min(1.0, USUAL / max(first.size))
-                    size = size or (round(first.height * scale), round(first.width * scale))
-                    channels = channels or (1 if first.mode[0] in "1LI" else 3)
-                    break
-            except Exception:
-                continue
+    for path in paths if size is None or channels is None else ():
+        try:
+            with Image.open(path) as first:
+                scale = min(1.0, USUAL / max(first.size))
+                usual = round(first.height * scale), round(first.width * scale)
+                size = usual if size is None else size
+                channels = channels or (1 if first.mode[0] in "1LI" else 3)
+                break
+        except Exception:
+            continue
     sides = size if isinstance(size, (tuple, list)) else [1 if size is None else size] * 2
     height, width = (require_whole("size", side, most=LARGEST) for side in sides)
     if channels not in (1, 3, None):
@@ -338,110 +244,79 @@ def _shape(
 
 
 def _read(
-    files: tuple[ImageFile, ...],
+    directory: Path,
+    files: list[Path],
     shape: tuple[int, int, int],
     light_on_dark: bool,
     invert: Invert,
     progress: bool,
-) -> Images:
+) -> tuple[np.ndarray, list[LoadedImage], dict[Path, str]]:
+    """The images uint8 ``(n, *shape)``, how each was read, and the files that cannot be read."""
     import numpy as np
 
-    def read(file: ImageFile) -> LoadedImage | str:
+    def read(file: Path) -> LoadedImage | str:
+        path = directory / file
         try:
-            return read_image(file.path, shape, light_on_dark=light_on_dark, invert=invert)
+            return read_image(path, shape, light_on_dark=light_on_dark, invert=invert)
         except KerazooError as error:
             return str(error).removesuffix(".")  # they are listed
         except MemoryError:
-            return f"{file.path} is too large for this machine's memory"
+            return f"{path} is too large for this machine's memory"
 
     x = np.empty((len(files), *shape), np.uint8)
-    kept: list[ImageFile] = []
-    sizes, modes, problems, inverted = [], Counter[str](), [], 0
+    images: list[LoadedImage] = []
+    problems = {}
     with ThreadPoolExecutor() as pool:
         for done, (file, image) in enumerate(zip(files, pool.map(read, files), strict=True), 1):
             if isinstance(image, str):
-                problems.append(image)
+                problems[file] = image
             else:
-                x[len(kept)] = image.pixels
-                kept.append(file)
-                sizes.append(image.size)
-                modes[image.mode] += 1
-                inverted += image.inverted
+                x[len(images)] = image.pixels
+                images.append(replace(image, pixels=x[:0]))  # not kept twice
             if progress and done % OFTEN == 0:
                 print(f"read {done:,} of {len(files):,} images", file=sys.stderr, flush=True)
-    return Images(x[: len(kept)], kept, sizes, modes, inverted, problems)
+    return x[: len(images)], images, problems
 
 
-def _reject_few(found: Directory, images: Images, directory: Path, skipped: str) -> None:
+def _reject_few(
+    directory: Path,
+    y: np.ndarray,
+    of: np.ndarray,
+    names: list[str],
+    split_of: Mapping[str, str],
+    skipped: str,
+) -> None:
     """Raise KerazooError for a split, or a class of one, with too few readable images."""
-    if not found.labels and len(images.files) < LEAST_UNLABELED:
-        raise KerazooError(
-            f"{directory} has {_number(images.files)} that can be read; to generate such images "
-            f"takes {LEAST_UNLABELED} or more. {skipped}"
-        )
-    counts = Counter((file.split, file.label) for file in images.files)
-    for split, root in found.roots.items():
-        least = LEAST if found.labels and split in ("", "train") else 1
-        for label in found.labels or ("",):
-            if (count := counts[split, label]) < least:
+    for root, split in (split_of or {"": ""}).items():
+        for place, name in enumerate(names):
+            count = int(((of == split) & (y == place)).sum())
+            least = LEAST[split] if name else 1 if split_of else LEAST_UNLABELED
+            if count < least:
                 raise KerazooError(
-                    f"{root / label} has {count} images that can be read; it needs at least "
-                    f"{least}. {skipped}"
+                    f"{directory / root / name} has {count} images that can be read; it needs at "
+                    f"least {least}.{f' Skipped: {skipped}.' * bool(skipped)}"
                 )
 
 
-def _classes(found: Directory, images: Images) -> np.ndarray:
+def _indices(
+    y: np.ndarray, of: np.ndarray, split_of: Mapping[str, str], labels: bool
+) -> tuple[dict[str, np.ndarray], str]:
+    """The splits that the directories name, or by the fixed seed; and in words which."""
     import numpy as np
 
-    place = {label: i for i, label in enumerate(found.labels or ("",))}
-    return np.array([place[file.label] for file in images.files], dtype=np.int64)
-
-
-def _indices(of: list[str], classes: np.ndarray, stratify: bool) -> dict[str, np.ndarray]:
-    """The splits that the directories name, or by the fixed seed."""
-    import numpy as np
-
-    named, there = np.array(of), set(of)
+    there = set(of.tolist())
     if there == set(SPLIT_NAMES):
-        return {split: np.flatnonzero(named == split) for split in SPLIT_NAMES}
-    held_out = None if len(there) == 1 else named != "train"
-    return shuffled_split(classes, stratify=stratify, held_out=held_out)
-
-
-def _split_words(of: list[str], roots: Mapping[str, Path], labels: bool) -> str:
-    there = set(of)
-    if there == set(SPLIT_NAMES):
-        return "as the directories say"
-    if len(there) == 1:
-        return "by a fixed seed" + ", each class alike" * labels
-    held_out = roots[(there - {"train"}).pop()].name
-    return f"test is {held_out}/, validation a tenth of {roots['train'].name}/ by a fixed seed"
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    each = [f"{label} {n:,}" for label, n in sorted(counts.items())]
-    return f" of {len(each)} classes: {listed(each, 200)}" if len(each) > 1 else ""
-
-
-def _inverted_line(images: Images) -> list[str]:
-    if not images.inverted:
-        return []
-    return [
-        f"{images.inverted:,} are inverted, as the model expects light strokes on a dark "
-        "background (--invert no leaves them as they are)"
-    ]
-
-
-def _skipped_line(images: Images, found: Directory) -> str:
-    """The numbers of files that are skipped, by kind; empty if there are none."""
-    kinds = [f"{n:,} {kind}" for kind, n in found.others.most_common()]
-    if images.problems:
-        kinds.insert(0, f"{len(images.problems):,} unreadable: {listed(images.problems)}")
-    return f"skipped: {'; '.join(kinds)}" if kinds else ""
-
-
-def _number(files: list[ImageFile]) -> str:
-    return "1 image" if len(files) == 1 else f"{len(files):,} images"
+        return {split: np.flatnonzero(of == split) for split in SPLIT_NAMES}, "as named"
+    held_out = there - {"", "train"}
+    rest = np.flatnonzero(~np.isin(of, list(held_out)))
+    parts = shuffled_split(y[rest], stratify=labels, test_given=bool(held_out))
+    indices = {split: rest[part] for split, part in parts.items()}
+    how = "by a fixed seed" + ", each class alike" * labels
+    for split in held_out:
+        indices["test"] = np.flatnonzero(of == split)
+        name = next(name for name, known in split_of.items() if known == split)
+        how = f"test is {name}/, validation a tenth of the rest {how}"
+    return indices, how
 
 
 def _range(values: Iterable[int]) -> str:

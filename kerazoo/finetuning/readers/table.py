@@ -23,11 +23,10 @@ from kerazoo.finetuning.readers.user_data import (
     inner_model,
     listed,
     name_of,
-    notes_on_classes,
-    notes_on_copies,
     shuffled_split,
     split_line,
     take,
+    warnings_on,
 )
 from kerazoo.spec import Split
 from kerazoo.tasks import regression
@@ -71,8 +70,6 @@ def from_table(
             is constant or missing everywhere; no column to learn from; too few rows; test rows
             with other columns or classes.
     """
-    import numpy as np
-
     table = read_table(source, CsvOptions(**csv))
     frame, where = table.frame, table.where
     learnt = target_of(frame, target, task, where)
@@ -83,9 +80,7 @@ def from_table(
         )
     classes, names = bool(learnt.labels), list(learnt.names)
     indices = shuffled_split(
-        y if classes else y[:, 0],
-        stratify=classes,
-        held_out=None if test is None else np.zeros(len(y), bool),
+        y if classes else y[:, 0], stratify=classes, test_given=test is not None
     )
     inputs = rows.drop(columns=names)
     columns, left_out, warnings = columns_of(inputs, indices["train"], where)
@@ -115,17 +110,15 @@ def from_table(
         source=where,
     )
     data = as_data(info, splits)
-    if classes:
-        warnings += notes_on_classes(Counter(learnt.labels[i] for i in y.tolist()), "rows")
     return UserData(
         kind="table",
         data=data,
         report=(
             *found,
             f"target {listed(names)}: {learnt.why}",
-            split_line(data, stratified=classes, given=test is not None),
+            split_line(data, test_given=test is not None),
         ),
-        warnings=(*warnings, *notes_on_copies(data, "row")),
+        warnings=(*warnings, *warnings_on(data, "row")),
         reading=TableReading(targets=learnt.names, columns=tuple(columns), csv=table.options),
         factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         serving_model=lambda core: takes_rows(core, columns),

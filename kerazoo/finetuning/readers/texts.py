@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +27,10 @@ from kerazoo.finetuning.readers.user_data import (
     data_reader,
     describe,
     name_of,
-    notes_on_classes,
-    notes_on_copies,
     shuffled_split,
     split_line,
     take,
+    warnings_on,
 )
 from kerazoo.spec import Split
 
@@ -71,8 +69,6 @@ def from_texts(
         KerazooError: what ``read_table`` refuses; no text or target
             column; a class in fewer than three rows; texts without words.
     """
-    import numpy as np
-
     table = read_table(source, CsvOptions(**csv))
     frame, where = table.frame, table.where
     name = column(frame, text, "the column of texts (--text)")
@@ -95,9 +91,7 @@ def from_texts(
             "Is it the right column?"
         )
     y, texts = classes.y[classes.known], _texts(frame[name][words][classes.known])
-    indices = shuffled_split(
-        y, stratify=True, held_out=None if test is None else np.zeros(len(y), bool)
-    )
+    indices = shuffled_split(y, stratify=True, test_given=test is not None)
     if vocabulary is None:
         path: Path | None = _vocabulary_of(texts[indices["train"]])
     else:
@@ -141,13 +135,12 @@ def from_texts(
             *found,
             f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
             f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read",
-            split_line(data, stratified=True, given=test is not None),
+            split_line(data, test_given=test is not None),
         ),
         warnings=(
             *([f"{left:,} rows have no text or no class and are left out"] if left else []),
             *([_unknown_words(vocabulary, known)] if vocabulary and known < LEAST_KNOWN else []),
-            *notes_on_classes(Counter(classes.labels[i] for i in y.tolist()), "texts"),
-            *notes_on_copies(data, "text"),
+            *warnings_on(data, "text"),
         ),
         reading=TextReading(text=name, targets=(label,), csv=table.options),
         extras=lambda directory, model: write_strings(directory, model, tokens),

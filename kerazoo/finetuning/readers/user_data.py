@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -155,69 +156,57 @@ def as_data(info: Dataset, splits: Mapping[str, Split]) -> Data:
 
 
 def shuffled_split(
-    y: np.ndarray, *, stratify: bool, held_out: np.ndarray | None = None
+    y: np.ndarray, *, stratify: bool, test_given: bool = False
 ) -> dict[str, np.ndarray]:
     """Indices of train, validation and test, by a fixed seed: int64 arrays, sorted.
 
     Args:
         y: the target of each example.
         stratify: keep the classes' shares in every split, with one of each class at least.
-        held_out: bool ``(n,)``: the examples of the test split; by default a fifth.
+        test_given: the test split is given apart, so its share is for training.
     """
     import numpy as np
 
-    if held_out is not None:
-        rest = np.flatnonzero(~held_out)
-        parts_of_rest = shuffled_split(y[rest], stratify=stratify)
-        train = np.sort(np.concatenate([parts_of_rest["train"], parts_of_rest["test"]]))
-        return {
-            "train": rest[train],
-            "validation": rest[parts_of_rest["validation"]],
-            "test": np.flatnonzero(held_out),
-        }
     random = np.random.RandomState(SPLIT_SEED)
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     groups = [np.flatnonzero(y == c) for c in np.unique(y)] if stratify else [np.arange(len(y))]
     for group in groups:
         order = group[random.permutation(len(group))]
         test, validation = (max(1, round(share * len(group))) for share in (TEST, VALIDATION))
-        parts["test"].append(order[:test])
+        parts["train" if test_given else "test"].append(order[:test])
         parts["validation"].append(order[test : test + validation])
         parts["train"].append(order[test + validation :])
-    return {name: np.sort(np.concatenate(p)) for name, p in parts.items()}
+    return {name: np.sort(np.concatenate(p)) for name, p in parts.items() if p}
 
 
-def notes_on_classes(counts: Mapping[str, int], what: str) -> list[str]:
-    """A note where the classes differ much in size.
-
-    Args:
-        counts: examples of each class.
-        what: the name of an example, in the plural.
-    """
-    large, small = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-    if counts[large] < IMBALANCED * counts[small]:
-        return []
-    return [
-        f"the classes differ in size: {large!r} has {counts[large] / counts[small]:.1f} times as "
-        f"many {what} as {small!r}; --balance gives all classes the same weight"
-    ]
+def take(x: np.ndarray, y: np.ndarray, indices: Mapping[str, np.ndarray]) -> dict[str, Split]:
+    """The splits that indices choose."""
+    return {name: Split(x[i], y[i]) for name, i in indices.items()}
 
 
-def notes_on_copies(data: Data, what: str) -> list[str]:
-    """A note where examples of the test split occur in the training split too.
+def warnings_on(data: Data, what: str) -> list[str]:
+    """Notes where the classes differ much in size, or test examples occur in training too.
 
     Args:
         data: the splits.
         what: the name of an example, in the singular.
     """
+    notes = []
+    if data.info.labels:
+        counts = Counter(data.info.labels[i] for i in data.train.y.tolist())
+        (large, most), *_, (small, least) = counts.most_common()
+        if most >= IMBALANCED * least:
+            notes.append(
+                f"the classes differ in size: {large!r} has {most / least:.1f} times as many "
+                f"{what}s as {small!r}; --balance gives all classes the same weight"
+            )
     known = {digest(example) for example in data.train.x}
-    n = sum(digest(example) in known for example in data.test.x)
-    if not n:
-        return []
-    return [
-        f"{n:,} {what}{'s' * (n > 1)} of the test split occur{'s' * (n == 1)} in the training "
-        "split too; where they are copies, the test result is too good"
-    ]
+    if n := sum(digest(example) in known for example in data.test.x):
+        notes.append(
+            f"{n:,} {what}{'s' * (n > 1)} of the test split occur{'s' * (n == 1)} in the training "
+            "split too; where they are copies, the test result is too good"
+        )
+    return notes
 
 
 def digest(example: Any) -> bytes:
@@ -226,21 +215,16 @@ def digest(example: Any) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def take(x: np.ndarray, y: np.ndarray, indices: Mapping[str, np.ndarray]) -> dict[str, Split]:
-    """The splits that indices choose."""
-    return {name: Split(x[i], y[i]) for name, i in indices.items()}
-
-
 def sizes_line(data: Data) -> str:
     """Number of examples of each split."""
     parts = (("train", data.train), ("validation", data.validation), ("test", data.test))
     return ", ".join(f"{len(split):,} {name}" for name, split in parts)
 
 
-def split_line(data: Data, *, stratified: bool, given: bool) -> str:
+def split_line(data: Data, *, test_given: bool) -> str:
     """The sizes of the splits, and where they come from."""
-    seed = f"by a fixed seed{', each class alike' * stratified}"
-    return f"split: {sizes_line(data)} ({'test as given, the others ' * given}{seed})"
+    seed = f"by a fixed seed{', each class alike' * bool(data.info.labels)}"
+    return f"split: {sizes_line(data)} ({'test as given, the others ' * test_given}{seed})"
 
 
 def inner_model(model: keras.Model) -> keras.Model:

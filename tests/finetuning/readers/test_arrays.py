@@ -61,7 +61,6 @@ def test_rows_and_texts_become_tables():
         (lambda x, y: (x[:0], y[:0]), {}),
         (lambda x, y: (x[..., None, None], y), {}),
         (lambda x, y: (x, np.eye(3)[y]), {}),
-        (lambda x, y: (x, y + 0.5), {}),
         (lambda x, y: (x, y * 0), {}),
         (lambda x, y: (x, np.minimum(np.arange(len(y)), 1)), {}),
         (lambda x, y: (x, np.array(["a", "b", None] * 10, dtype=object)), {}),
