@@ -98,7 +98,7 @@ def register_dataset(**facts: Any) -> Callable[[LoaderFunction], LoaderFunction]
     Its result is cached if ``sha256`` pins it; otherwise the loader is called at every load.
 
     Args:
-        **facts: the attributes of :class:`kerazoo.spec.Dataset`; ``licence``, ``source`` and
+        **facts: the attributes of :class:`kerazoo.spec.Dataset`; ``license``, ``source`` and
             ``offline`` are required.
 
     Raises:

@@ -238,7 +238,7 @@ class Entry:
             Fréchet distance; without one the features come from the pixels.
         tolerance: distance from the reference's mean that a verdict allows, in the metric's unit;
             replaces the sampling noise of the test split if the right answer is known better.
-        not_blind: choices that were made with a result on the test split in view; empty if
+        test_exposure: choices that were made with a result on the test split in view; empty if
             all were made on validation.
         unmeasured: reason why there is no reference; empty if there is one.
         model: name of the model; filled in at registration.
@@ -253,7 +253,7 @@ class Entry:
     task: str | None = None
     judge: str = ""
     tolerance: float | None = None
-    not_blind: str = ""
+    test_exposure: str = ""
     unmeasured: str = ""
     model: str = ""
 
@@ -375,7 +375,7 @@ class Dataset:
         targets: name (and unit) of each output of regression or forecasting.
         metric: main metric, one of the task's ``metrics``. It belongs to the dataset, so that the
             results of all models on it can be compared.
-        licence: license of the data.
+        license: terms of use of the data.
         source: origin of the data and its citation.
         offline: it loads without network or preparation.
         sha256: fingerprint of the content; None for a dataset that is not pinned, which is
@@ -393,7 +393,7 @@ class Dataset:
     name: str
     load: Loader
     summary: str
-    licence: str
+    license: str
     source: str
     offline: bool
     task: str = "classification"

@@ -10,7 +10,7 @@ from kerazoo import Entry, Recipe, register_dataset, register_model
     task="classification",
     input_shape=(8, 8, 1),
     labels=("left", "right", "centre"),
-    licence="none",
+    license="none",
     source="made here",
     offline=True,
 )

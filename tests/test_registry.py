@@ -15,7 +15,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evidence import card
 
 ENTRY = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
-FACTS = {"licence": "", "source": "", "offline": True, "input_shape": [4], "labels": ["a"]}
+FACTS = {"license": "", "source": "", "offline": True, "input_shape": [4], "labels": ["a"]}
 
 
 def tiny():

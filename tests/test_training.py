@@ -460,7 +460,7 @@ def test_a_dataset_without_pictures_trains_to_the_end(private_registry, in_tmp):
         x = keras.layers.Dense(classes, activation="softmax", name="out")(inputs)
         return keras.Model(inputs, x)
 
-    about = {"licence": "none", "source": "here", "offline": True}
+    about = {"license": "none", "source": "here", "offline": True}
     kerazoo.register_dataset(input_shape=[5], labels=["a", "b"], **about)(points)
     entry = kerazoo.Entry(
         dataset="points", recipe=Recipe(epochs=20, batch_size=8, learning_rate=0.05)

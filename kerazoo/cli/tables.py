@@ -122,7 +122,7 @@ def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
 def datasets_table(names: Sequence[str]) -> Table:
     """One row per dataset."""
     found = [registry.get_dataset(name) for name in names]
-    rows = [(d.name, d.summary, d.licence) for d in found]
+    rows = [(d.name, d.summary, d.license) for d in found]
     return table(("dataset", "content", "license"), rows, title="datasets")
 
 

@@ -16,7 +16,7 @@ VALIDATION = 5_000  # of the 50,000, as He et al. 2015, section 4.2, split them
         *("airplane", "automobile", "bird", "cat", "deer"),
         *("dog", "frog", "horse", "ship", "truck"),
     ),
-    licence="not stated by its authors; free for research",
+    license="not stated by its authors; free for research",
     source=(
         "Krizhevsky 2009, Learning multiple layers of features from tiny images; "
         "tensorflow-datasets cifar10 3.0.2"

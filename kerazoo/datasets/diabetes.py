@@ -18,7 +18,7 @@ HELD_OUT = 88  # a fifth of the 442 patients, once for test and once for validat
         *("s5 (log triglycerides)", "s6 (glucose)"),
     ),
     targets=("disease progression after one year",),
-    licence="not stated by its authors; distributed with scikit-learn (BSD-3-Clause)",
+    license="not stated by its authors; distributed with scikit-learn (BSD-3-Clause)",
     source=(
         "Efron, Hastie, Johnstone & Tibshirani 2004, Least angle regression, Annals of Statistics "
         "32(2), 407-499; the copy in scikit-learn (sklearn.datasets.load_diabetes, unscaled)"

@@ -20,7 +20,7 @@ HELD_OUT = 360  # a fifth of the 1,797 images, once for test and once for valida
     task="classification",
     input_shape=(SIDE, SIDE, 1),
     labels=tuple("0123456789"),
-    licence="CC BY 4.0 (UCI Machine Learning Repository)",
+    license="CC BY 4.0 (UCI Machine Learning Repository)",
     source=(
         "Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning "
         "Repository, doi:10.24432/C50P49; the copy in scikit-learn (sklearn.datasets.load_digits)"

@@ -24,7 +24,7 @@ SIZES = {"train": 12 * MONTH, "validation": 4 * MONTH, "test": 4 * MONTH}
 FACTS = {
     "task": "forecasting",
     "windows": Windows(lookback=96, horizon=24, season=24, step="hour"),
-    "licence": "CC BY-ND 4.0",
+    "license": "CC BY-ND 4.0",
     "source": "Zhou et al. 2021, Informer: beyond efficient transformer for long sequence "
     "time-series forecasting, AAAI; github.com/zhouhaoyi/ETDataset, ETT-small/ETTh1.csv",
     "offline": False,

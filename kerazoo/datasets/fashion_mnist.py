@@ -14,7 +14,7 @@ from kerazoo.spec import Splits
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
-    licence="MIT",
+    license="MIT",
     source=(
         "Xiao, Rasul & Vollgraf 2017, Fashion-MNIST: a novel image dataset for benchmarking "
         "machine learning algorithms, arXiv:1708.07747; tensorflow-datasets fashion_mnist 3.0.1"

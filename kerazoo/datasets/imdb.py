@@ -18,7 +18,7 @@ VOCABULARY = Path(__file__).parent / "imdb_vocabulary.txt.xz"
     task="classification",
     input_shape=(LENGTH,),
     labels=("negative", "positive"),
-    licence="not stated by its authors; free for research",
+    license="not stated by its authors; free for research",
     source=(
         "Maas, Daly, Pham, Huang, Ng & Potts 2011, Learning word vectors for sentiment analysis, "
         "ACL; tensorflow-datasets imdb_reviews/plain_text 1.0.0"

@@ -19,7 +19,7 @@ SIZES = {"train": 3_000, "validation": 1_000, "test": 2_000}
     columns=("x",),
     targets=("x",),
     windows=Windows(lookback=96, horizon=1, lead=84, step="time step"),
-    licence="none needed: generated",
+    license="none needed: generated",
     source="Mackey & Glass 1977, Oscillation and chaos in physiological control systems, Science "
     "197, 287-289; integrated by kerazoo",
     offline=True,

@@ -16,7 +16,7 @@ NOISE = 20.0
     input_shape=(FEATURES,),
     columns=tuple(f"x{i}" for i in range(FEATURES)),
     targets=("y",),
-    licence="none needed: generated",
+    license="none needed: generated",
     source="scikit-learn, sklearn.datasets.make_regression, random_state=0",
     offline=True,
     sha256="fdbfd7d9d105a08d21f7e8da71ac82964d1fd7e4fec8e939892fa2260e29469a",

@@ -11,7 +11,7 @@ from kerazoo.spec import Splits
     task="classification",
     input_shape=(28, 28, 1),
     labels=tuple("0123456789"),
-    licence="CC BY-SA 3.0",
+    license="CC BY-SA 3.0",
     source=(
         "LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document "
         "recognition, Proceedings of the IEEE 86(11); tensorflow-datasets mnist 3.0.1"

@@ -144,7 +144,7 @@ def card(entry: Entry) -> dict[str, Any]:
     """The card as data (``kerazoo show --json``)."""
     model, recorded = registry.get_model(entry.model), evidence.read(entry)
     dataset = registry.get_dataset(entry.dataset)
-    facts = ("name", "input_shape", "labels", "columns", "targets", "measured_on", "licence")
+    facts = ("name", "input_shape", "labels", "columns", "targets", "measured_on", "license")
     return {
         **entry_row(entry),
         "description": inspect.getdoc(model.factory),
@@ -326,7 +326,7 @@ def _facts(dataset: Dataset) -> Table:
         "columns": ", ".join(dataset.columns),
         "targets": ", ".join(dataset.targets),
         "windows": "",
-        "license": dataset.licence,
+        "license": dataset.license,
         "source": dataset.source,
         "measured on": dataset.measured_on,
         "offline": "yes" if dataset.offline else "after the first load",
@@ -557,7 +557,7 @@ def keep_plots(entry: Entry, run: Path, *, all_there: bool = True) -> None:
     With ``all_there=False`` the directory holds some of a run's plots, and the others stay.
     """
     found = {path.name: path for path in sorted(run.glob("*.png"))}
-    if registry.get_dataset(entry.dataset).licence.startswith("not stated"):
+    if registry.get_dataset(entry.dataset).license.startswith("not stated"):
         found.pop(NOT_FOR_SHARING, None)
     for name, path in found.items():
         write_bytes(kept_directory(entry) / name, _in_few_colors(path))

@@ -51,8 +51,8 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
             "The recipe trains on train and validation together, so there is no result on unseen "
             "validation data (for earlier trials see benchmarks/TUNING.md)."
         )
-    if entry.not_blind:
-        lines.append(f"Not decided blind to the test split: {entry.not_blind}.")
+    if entry.test_exposure:
+        lines.append(f"Not decided blind to the test split: {entry.test_exposure}.")
     if recorded.weights is not None:
         lines.append(
             f"The bundled weights are those of the first seed, {recorded.weights.seed}, stored as "

@@ -76,7 +76,7 @@ register_model(
                 train_on="train+validation",
             ),
             smoke={"epochs": 2, "train_examples": 20_000, "train_on": "train"},
-            not_blind="how far to shorten it, which two longer recipes had been measured for",
+            test_exposure="how far to shorten it, which two longer recipes had been measured for",
         ),
     ],
 )

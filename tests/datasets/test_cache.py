@@ -33,7 +33,7 @@ def own(private_registry):
             """A dataset of a user."""
             return make()
 
-        about = {"input_shape": [4], "labels": ["a", "b"], "licence": "", "source": ""}
+        about = {"input_shape": [4], "labels": ["a", "b"], "license": "", "source": ""}
         kerazoo.register_dataset(**{**about, "offline": True, **changes})(own)
 
     return register

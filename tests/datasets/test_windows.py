@@ -23,7 +23,7 @@ def counting(lead=1, targets=None, columns=2) -> Dataset:
         columns=tuple("ab"[:columns]),
         targets=("a",) if targets else tuple("ab"[:columns]),
         metric="mse",
-        licence="",
+        license="",
         source="",
         offline=True,
         windows=Windows(lookback=4, horizon=3, lead=lead, season=2, targets=targets),

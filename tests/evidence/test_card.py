@@ -110,7 +110,7 @@ def test_page_holds_every_recorded_value_layer_and_source(command, in_tmp):
         for row in card.reference_table(reference, recorded.measure).rows:
             assert " ".join(" ".join(row).split()) in page.text
         assert reference.environment["machine"] in page.text
-    facts = (model.summary, dataset.licence, dataset.source, "1,199,882", *model.citation.split())
+    facts = (model.summary, dataset.license, dataset.source, "1,199,882", *model.citation.split())
     layers = [layer.name for layer in building.build_for(entry).layers]
     assert all(fact in page.text for fact in (*facts, *layers))
     assert source.count("data:image/svg+xml") == len(recorded.tiers)
@@ -147,7 +147,7 @@ def test_foreign_texts_are_escaped(private_zoo):
     model.factory.__doc__ = f"{HOSTILE}\n\nTwo.\n\nArgs:\n    x: {HOSTILE}"
     bars.load.__doc__ = HOSTILE
     hostile = {"labels": (HOSTILE, "b", "c"), "source": HOSTILE, "measured_on": HOSTILE}
-    registry._datasets["bars"] = dataclasses.replace(bars, licence=HOSTILE, **hostile)
+    registry._datasets["bars"] = dataclasses.replace(bars, license=HOSTILE, **hostile)
     page = Page(card.page(entry))
     assert page.text.count('<script>alert("1")</script>') >= 8 and "b" not in page.tags
 
@@ -326,7 +326,7 @@ def test_plots_in_the_package_are_small_and_may_be_shared():
         kept = card.kept_files(entry)
         assert bool(kept) is not bool(entry.unmeasured), name
         assert all(p.stat().st_size < 200_000 for p in kept)
-        shared = "not stated" not in registry.get_dataset(entry.dataset).licence
+        shared = "not stated" not in registry.get_dataset(entry.dataset).license
         assert shared or card.NOT_FOR_SHARING not in {p.name for p in kept}
     home = registry.get_model("mnist_cnn").evidence
     files = [p for name in ("weights", "references") for p in (home / name).rglob("*.*")]

@@ -141,7 +141,7 @@ def describe(name: str, task: str, summary: str, **facts: Any) -> Dataset:
     usual = {
         "labels": (),
         "metric": registry.get_task(task).metrics[0],
-        "licence": "the user's own",
+        "license": "the user's own",
         "source": "the user's own",
         "offline": True,
     }
