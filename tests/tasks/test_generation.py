@@ -195,7 +195,7 @@ def discs(private_registry, cache_home):
         return x[..., None].astype("uint8"), np.zeros(n, "int64")
 
     @kerazoo.register_dataset(
-        task="generation", input_shape=(16, 16, 1), licence="", source="", offline=True
+        task="generation", input_shape=(16, 16, 1), license="", source="", offline=True
     )
     def discs():
         """Gray discs: uint8 ``(n, 16, 16, 1)``."""
