@@ -251,15 +251,17 @@ def _parsed(text: pd.Series, **how: Any) -> pd.Series:
 def _grid(dates: pd.DatetimeIndex, step: str | None) -> tuple[str, pd.DatetimeIndex] | None:
     """The name of the step and all dates from the first to the last, if the dates are among them.
 
-    None if they are not, or if more than half would be missing: half years are no quarters.
+    None if they are not, or if most are more than a step apart: half years are no quarters.
     """
+    import numpy as np
     import pandas as pd
 
     names = _names(pd.Series(dates).diff().mode()[0]) if step is None else [step]
     for name in names:
         for offset in _offsets(name):
             grid = pd.date_range(dates[0], dates[-1], freq=offset)
-            if len(grid) <= 2 * len(dates) and dates.isin(grid).all():
+            places = grid.get_indexer(dates)
+            if (places >= 0).all() and (len(dates) < 2 or np.median(np.diff(places)) == 1):
                 return name, grid
     return None
 
