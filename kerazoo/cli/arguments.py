@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from kerazoo import __version__, registry
+from kerazoo.cli.tables import printable
 
 SHELLS = ("bash", "zsh", "fish")
 GAPS = ("refuse", "interpolate")
@@ -19,9 +20,17 @@ ENTRY = "model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main d
 SEED = "seed of initial weights, order of the data, dropout and augmentation (default: 0)"
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Parser whose errors cannot control the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message; exit status 2."""
+        super().error(printable(message))
+
+
+def parser() -> Parser:
     """Parser of all commands; its result has the name of the command as ``command``."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="kerazoo",
         description="A small zoo of Keras models with reproducible results.",
     )

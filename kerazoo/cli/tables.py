@@ -135,17 +135,20 @@ def card_parts(entry: Entry) -> Iterable[Any]:
     yield f"{entry.name}: {result}"
     yield facts
     for section in card.sections(entry):
+        yield ""
         yield Rule(section.title, align="left", style="dim")
         for part in section.parts:
             match part:
                 case card.Table():
                     yield card_table(part)
                 case card.Bullets():
-                    yield Text("\n".join(f"– {line}" for line in part.lines))
+                    yield from (Text(printable(f"– {line}")) for line in part.lines)
                 case card.Code():
-                    yield Text(f"# {part.title}\n{part.text}\n" if part.title else part.text)
+                    yield from (["", f"# {part.title}"] if part.title else [])
+                    yield from part.text.split("\n")
                 case card.Text():
-                    yield Text(part.text.replace("``", "`"))
+                    yield from part.text.replace("``", "`").split("\n")
+    yield ""
     yield f"Layers: kerazoo show {entry.name} --layers. As a page: --html card.html"
 
 

@@ -10,11 +10,10 @@ import base64
 import dataclasses
 import inspect
 import io
-import json
 import math
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,11 +146,11 @@ def card(entry: Entry) -> dict[str, Any]:
     facts = ("name", "input_shape", "labels", "columns", "targets", "measured_on", "license")
     return {
         **entry_row(entry),
-        "description": inspect.getdoc(model.factory),
+        "description": _doc(model.factory),
         "seeds": entry.seeds,
         "data": {
             **{name: getattr(dataset, name) for name in (*facts, "source")},
-            "description": inspect.getdoc(dataset.load),
+            "description": _doc(dataset.load),
             "windows": dataclasses.asdict(dataset.windows) if dataset.windows else None,
         },
         "options": dict(entry.options),
@@ -185,15 +184,20 @@ def sections(entry: Entry) -> list[Section]:
     dataset = registry.get_dataset(entry.dataset)
     found = [
         Section("How to use it", usage(entry, recorded)),
-        Section("What it is", [Text(inspect.getdoc(model.factory) or "")]),
+        Section("What it is", [Text(_doc(model.factory))]),
         Section("Results", _results(entry, recorded, dataset)),
         Section("Published elsewhere", _published(entry, recorded)),
-        Section("Data", [Text(inspect.getdoc(dataset.load) or ""), _facts(dataset)]),
+        Section("Data", [Text(_doc(dataset.load)), _facts(dataset)]),
         Section("Recipe", [_recipe(entry)]),
         Section("Limits", [Bullets(caveats.caveats(entry, recorded))]),
         Section("Citation", [Code(model.citation, language="bibtex")]),
     ]
     return [section for section in found if section.parts]
+
+
+def _doc(function: Callable[..., Any]) -> str:
+    """Docstring without roles of Sphinx."""
+    return re.sub(r":\w+:`", "`", inspect.getdoc(function) or "")
 
 
 def headline(entry: Entry) -> tuple[str, str]:
@@ -492,37 +496,28 @@ def run_plots(directory: Path, entry: Entry) -> list[Part]:
     """
     from kerazoo.training import run_directory  # which takes a while to import
 
-    config = run_directory.read_config(directory)
-    if config.get("entry") != entry.name:
+    run = run_directory.load(directory)
+    if run.entry != entry.name:
         raise KerazooError(
-            f"the run in {directory} is one of {config.get('entry')}, not of {entry.name}; its "
-            "plots do not belong onto this card."
+            f"the run in {directory} is one of {run.entry}, not of {entry.name}; its plots do not "
+            "belong onto this card."
         )
-    if not run_directory.is_finished(directory):
-        raise KerazooError(f"the run in {directory} is not finished; there is nothing to show yet.")
-    try:
-        metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-        measure = metric(metrics["metric"])
-        recipe = dataclasses.asdict(entry.recipe_for(config["tier"]))
-        changed = [
-            f"{name} {config['recipe'].get(name)!r} instead of {value!r}"
-            for name, value in recipe.items()
-            if config["recipe"].get(name) != value
-        ]
-        about = (
-            f"One run: seed {config['seed']}, tier {config['tier']}, {measure.title} "
-            f"{measure.show(metrics['value'])} on {metrics['examples']:,} "
-            f"{metrics.get('split', 'test')} examples"
-        )
-        about += f"; changed recipe: {', '.join(changed)}." if changed else "."
-        images = [_png(path) for path in sorted(directory.glob("*.png"))]
-    except KerazooError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KerazooError(f"the run in {directory} is damaged: {error!r}.") from error
-    if not images:
+    files = sorted(directory.glob("*.png"))
+    if not files:
         raise KerazooError(f"the run in {directory} has no plots (*.png).")
-    return [Text(about, "note"), *images]
+    measure, recipe = metric(run.metrics["metric"]), vars(entry.recipe_for(run.tier))
+    changed = ", ".join(
+        f"{name} {value!r} instead of {recipe[name]!r}"
+        for name, value in vars(run.recipe).items()
+        if value != recipe[name]
+    )
+    about = (
+        f"One run: seed {run.seed}, tier {run.tier}, {measure.title} "
+        f"{measure.show(run.metrics['value'])} on {run.metrics['examples']:,} "
+        f"{run.metrics.get('split', 'test')} examples"
+        + (f"; changed recipe: {changed}." if changed else ".")
+    )
+    return [Text(about, "note"), *map(_png, files)]
 
 
 def kept_plots(entry: Entry) -> list[Part]:

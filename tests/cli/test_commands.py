@@ -116,6 +116,7 @@ def test_an_internal_error_has_its_own_status(command, monkeypatch):
 def test_foreign_text_cannot_control_the_terminal(command, capsys):
     status, _, err = command("show", "a\x1b[31m\nname")
     assert status == 2 and "\x1b" not in err and err.count("\n") == 1
+    assert "\x1b" not in command("list", "a", "b\x1b[31m")[2]
     shown = tables.table(["a\x1b[2J"], [["b\x07\nc"]])
     cli.Output(json=False)(None, shown, "d\x1be")
     out = capsys.readouterr().out
