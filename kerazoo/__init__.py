@@ -1,4 +1,4 @@
-"""kerazoo: a small zoo of Keras models in which every number can be re-run."""
+"""kerazoo: a small Keras 3 model zoo whose published results one command reproduces."""
 
 from __future__ import annotations
 
