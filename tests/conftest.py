@@ -126,6 +126,7 @@ def private_registry(monkeypatch):
     registry.list_models()
     monkeypatch.setattr(registry, "_models", dict(registry._models))
     monkeypatch.setattr(registry, "_datasets", dict(registry._datasets))
+    monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
 
 
 @pytest.fixture
