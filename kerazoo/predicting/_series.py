@@ -32,6 +32,7 @@ class SeriesPredictor(Predictor):
         if reading.time is not None:
             times = times_of(frame, reading.time, targets, where, reading.csv, reading.step)
         regular, notes = regular_values(frame, targets, times, gaps or reading.gaps, where)
+        notes += table.notes
         if len(regular) < reading.lookback:
             raise KerazooError(
                 f"{where} has {len(regular):,} steps; the model needs {reading.lookback:,} or more."

@@ -38,7 +38,7 @@ class TablePredictor(Predictor):
             predicted = frame_of_classes(targets[0], labels, best, rows)
         else:
             predicted = pd.DataFrame(rows, columns=list(targets))
-        notes = differences(frame, reading.columns, targets)
+        notes = [*table.notes, *differences(frame, reading.columns, targets)]
         notes += compare(frame, predicted, targets, labels)
         return TablePredictions(predicted, tuple(notes), "table")
 

@@ -36,7 +36,7 @@ _DIGITS = r"[-+]?\d+"
 
 @dataclass(frozen=True)
 class CsvOptions:
-    """How a CSV file is written. What is None is told by the file, or asked for.
+    """Format of a CSV file. Options that are None follow from the file, where it leaves no doubt.
 
     Attributes:
         sep: the delimiter, one character.
@@ -94,7 +94,7 @@ class Table:
     Attributes:
         frame: the rows; text stays text, with its numbers as Python writes them. The index is the
             line of each row.
-        where: how messages call it.
+        where: name of the table in messages.
         options: those that were given, with the decimal mark that was found. They read later files
             of the same kind alike.
         notes: how it was read, a line each, with an example.
@@ -320,7 +320,7 @@ def _with_plain_numbers(
         frame: the rows.
         decimal: the decimal mark; by default the one with which alone some number can be read.
         point_is_decimal: a point before three digits is a decimal one, where nothing says more.
-        where: how messages call the table.
+        where: name of the table in messages.
 
     Raises:
         KerazooError: numbers can be read in two ways, need another decimal mark than others, or
@@ -409,7 +409,7 @@ def _is_number(text: str) -> bool:
 
 
 def is_text(values: pd.Series) -> bool:
-    """Whether a column holds text rather than numbers or dates."""
+    """True for a column of text, rather than of numbers or dates."""
     return values.dtype == object or str(values.dtype) in ("str", "string", "category")
 
 
@@ -491,9 +491,9 @@ def numbers_of(values: pd.Series, where: str) -> np.ndarray:
     return read[0]
 
 
-def target_columns(frame: pd.DataFrame, asked: str | tuple[str, ...] | None) -> list[str]:
+def target_columns(frame: pd.DataFrame, target: str | tuple[str, ...] | None) -> list[str]:
     """The targets that the user names; raises KerazooError for one not there, or there twice."""
-    names = asked if isinstance(asked, tuple) else (asked,)
+    names = target if isinstance(target, tuple) else (target,)
     targets = [column(frame, name, "the target (--target)") for name in names]
     twice = [name for name, n in Counter(targets).items() if n > 1]
     if twice:

@@ -72,7 +72,7 @@ class Times:
 
 def times_of(
     frame: pd.DataFrame,
-    asked: str | None,
+    time: str | None,
     targets: list[str],
     where: str,
     options: CsvOptions,
@@ -82,9 +82,9 @@ def times_of(
 
     Args:
         frame: the rows.
-        asked: the column of dates, if it is named.
+        time: the column of dates; by default it is searched.
         targets: the columns that are none.
-        where: how messages call the table.
+        where: name of the table in messages.
         options: how dates are written.
         step: name of the step of the training data; by default it is told by the dates.
 
@@ -95,8 +95,8 @@ def times_of(
     import pandas as pd
 
     name = _find(frame, targets)
-    if asked is not None:
-        name = column(frame, asked, "the time column (--time)")
+    if time is not None:
+        name = column(frame, time, "the time column (--time)")
     if name is None:
         parts = {c.lower(): frame[c] for c in frame.columns if c.lower() in PARTS}
         if {"year", "month"} <= parts.keys():
@@ -169,7 +169,7 @@ def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
 
 
 def _are_dates(numbers: pd.Series) -> bool:
-    """Whether whole numbers are dates beyond doubt.
+    """True for whole numbers that are dates beyond doubt.
 
     Years that come again stand beside months, and are no dates by themselves.
     """

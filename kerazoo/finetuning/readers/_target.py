@@ -1,4 +1,4 @@
-"""What is to be predicted of a table or of texts: classes or numbers."""
+"""Targets of tables and texts: classes or numbers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _WHOLE = r"[-+]?\d+(?:\.0*)?"
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted.
+    """A column of classes, or columns of numbers, to predict.
 
     Attributes:
         names: of the columns.
         labels: of classes; empty for numbers.
         y: classes int64 ``(n,)``, or numbers float32 ``(n, targets)``; -1 or NaN where missing.
         known: bool ``(n,)``: where it is not missing.
-        why: how it was told, in words.
+        why: reason for reading it so.
     """
 
     names: tuple[str, ...]
@@ -62,10 +62,10 @@ def target_of(
         if task == "classification" and len(names) > 1:
             raise KerazooError(f"classes are one target; {len(names)} are given.")
     if len(names) > 1 or task == "regression":
-        return _numbers(frame, names, where, "as asked" if task else "several numbers")
+        return _numbers(frame, names, where, "as --task says" if task else "several numbers")
     values = frame[names[0]]
     if task == "classification":
-        return class_target(values, where, "as asked")
+        return class_target(values, where, "as --task says")
     numbers = as_numbers(values, f"{where}, column {names[0]!r}")
     if numbers is None or str(values.dtype) == "bool":
         return class_target(values, where, "they are no numbers")
@@ -84,7 +84,7 @@ def class_target(values: pd.Series, where: str, why: str = "") -> Target:
 
     Args:
         values: the column.
-        where: how messages call the table.
+        where: name of the table in messages.
         why: reason for reading the column as classes.
 
     Raises:

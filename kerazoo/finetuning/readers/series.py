@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
-MOST_SEGMENTS = 4  # at least so many steps of the LSTM, where the look-back can be divided
+MOST_SEGMENTS = 4  # at least so many steps of the LSTM, where the lookback can be divided
 LONGEST_SEGMENT = 48
 MOST_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 GAPS = ("refuse", "interpolate")
@@ -190,30 +190,30 @@ def filled(table: pd.DataFrame, sizes: Mapping[str, int]) -> pd.DataFrame:
     return pd.concat([part.interpolate(limit_area="inside") for part in parts]).ffill().bfill()
 
 
-def _sizes(n: int, asked: tuple[int, int, int] | None, horizon: int, where: str) -> dict[str, int]:
-    """How many steps each split has; a horizon fits into each, where it leaves enough to train."""
-    if asked is None:
+def _sizes(n: int, split: tuple[int, int, int] | None, horizon: int, where: str) -> dict[str, int]:
+    """Steps of each split: at least a horizon, where that leaves enough to train."""
+    if split is None:
         shares = [max(round(SHARES[s] * n), horizon) for s in ("test", "validation")]
         if 2 * sum(shares) > n:
             raise KerazooError(
-                f"{where} has {n:,} steps, too few to learn and measure forecasts of {horizon:,}; "
+                f"{where} has {n:,} steps, too few to train and test forecasts of {horizon:,}; "
                 "choose a smaller horizon, or the sizes of the splits (--split N,N,N)."
             )
         test, validation = shares
         return {"train": n - validation - test, "validation": validation, "test": test}
-    if not isinstance(asked, tuple) or len(asked) != 3:
-        raise KerazooError(f"split is {asked}; give three sizes: train, validation, test.")
+    if not isinstance(split, tuple) or len(split) != 3:
+        raise KerazooError(f"split is {split}; give three sizes: train, validation, test.")
     sizes = {
         name: require_whole(f"the {name} split", size)
-        for name, size in zip(("train", "validation", "test"), asked, strict=True)
+        for name, size in zip(("train", "validation", "test"), split, strict=True)
     }
     if (needed := sum(sizes.values())) > n:
-        raise KerazooError(f"split {asked} needs {needed:,} steps, but {where} has {n:,}.")
+        raise KerazooError(f"split {split} needs {needed:,} steps, but {where} has {n:,}.")
     return sizes
 
 
 def _lookback(train: int, horizon: int) -> int:
-    """The longest usual look-back that leaves three quarters of the training split to learn from.
+    """The longest usual lookback that leaves three quarters of the training split to learn from.
 
     The shortest, where none does.
     """
@@ -222,7 +222,7 @@ def _lookback(train: int, horizon: int) -> int:
 
 
 def _segment(lookback: int) -> int:
-    """The longest divisor of the look-back that leaves the LSTM a few steps."""
+    """The longest divisor of the lookback that leaves the LSTM a few steps."""
     most = max(1, min(LONGEST_SEGMENT, lookback // MOST_SEGMENTS))
     return next(s for s in range(most, 0, -1) if lookback % s == 0)
 
@@ -241,7 +241,7 @@ def _data(info: Dataset, stretches: Mapping[str, np.ndarray], where: str) -> Dat
 
 
 def _warnings(data: Data, regular: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
-    """What makes the results say less."""
+    """Notes on facts that weaken the results."""
     assert data.series is not None
     notes = []
     end = sum(sizes.values())
@@ -264,7 +264,7 @@ def _warnings(data: Data, regular: pd.DataFrame, sizes: Mapping[str, int]) -> li
 
 
 def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> keras.Model:
-    """A model of windows and forecasts in natural units around one of standardised ones.
+    """A model of windows and forecasts in natural units around one of standardized ones.
 
     The mean is taken off before anything is scaled, since float32 has seven digits. Keras's
     Normalization would take 1e-7 for a standard deviation that is smaller.
@@ -278,7 +278,7 @@ def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> 
 
 
 def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
-    """By how many standard deviations float32 may round the values of a series, at its worst."""
+    """Largest rounding of the values of a series in float32, in standard deviations."""
     import numpy as np
 
     largest = np.abs(mean) + 4 * std

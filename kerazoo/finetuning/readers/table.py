@@ -30,7 +30,7 @@ from kerazoo.finetuning.readers.user_data import (
 )
 from kerazoo.spec import Split
 from kerazoo.tasks import regression
-from kerazoo.tasks.base import reject_tiny_spread as refuse_tiny
+from kerazoo.tasks.base import reject_tiny_spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ def from_table(
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
     if not classes:
-        refuse_tiny(splits["train"].y, learnt.names, where)
+        reject_tiny_spread(splits["train"].y, learnt.names, where)
         regression.reject_constant(splits["test"].y, learnt.names, where)
     info = describe(
         name_of(source, "table"),
@@ -143,7 +143,7 @@ def columns_of(
     Args:
         frame: the rows, by their lines.
         train: places of the rows of the training split.
-        where: how messages call the table.
+        where: name of the table in messages.
     """
     import numpy as np
 
