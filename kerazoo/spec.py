@@ -463,7 +463,7 @@ class Data:
         return dataclasses.replace(self, test=self.validation, series=series)
 
 
-def is_picture(shape: tuple[int, ...]) -> bool:
+def is_image(shape: tuple[int, ...]) -> bool:
     """True for height, width and one or three channels."""
     return len(shape) == 3 and shape[-1] in (1, 3)
 

@@ -20,7 +20,7 @@ from kerazoo.finetuning.readers.reading import as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
 from kerazoo.finetuning.transfer import Transfer, last_layer, same_labels, source_of, transfer
 from kerazoo.metrics import metric
-from kerazoo.spec import Entry, Model, Recipe, is_picture
+from kerazoo.spec import Entry, Model, Recipe, is_image
 from kerazoo.training import run_directory as run
 from kerazoo.training.train import Job, train_job
 
@@ -221,7 +221,7 @@ def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool
     )
     if kind == "table" and recipe.optimizer == "adam":
         recipe = recipe.replace(optimizer="adamw", weight_decay=min(MOST_DECAY, DECAY / n))
-    if not augment or not is_picture(info.input_shape):
+    if not augment or not is_image(info.input_shape):
         recipe = recipe.replace(
             augment_flip=False, augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0
         )

@@ -13,7 +13,7 @@ from kerazoo.predicting._tables import TablePredictor
 from kerazoo.predicting._texts import TextPredictor
 from kerazoo.predicting.predictions import Predictions, Predictor
 from kerazoo.predicting.trained import open_trained
-from kerazoo.spec import is_picture
+from kerazoo.spec import is_image
 
 
 def predict(
@@ -75,7 +75,7 @@ def predictor(source: str | os.PathLike[str]) -> Predictor:
     shape = trained.model.input_shape[1:] if trained.task.has_classes else ()
     if shape and trained.vocabulary is not None:
         return TextPredictor(trained)
-    if is_picture(shape):
+    if is_image(shape):
         return ImagePredictor(trained)
     raise KerazooError(
         f"{trained.source} cannot predict for new inputs: predict takes classifiers of images "

@@ -13,7 +13,7 @@ from kerazoo.plots.confusion_matrix import confusion_matrix
 from kerazoo.plots.images import worst_mistakes
 from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
-from kerazoo.spec import Data, Dataset, Recipe, Split, is_picture
+from kerazoo.spec import Data, Dataset, Recipe, Split, is_image
 from kerazoo.tasks import _baselines
 from kerazoo.tasks._scores import Scores, binomial_standard_error
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs
@@ -131,7 +131,7 @@ class Classification(Task):
         scores: Scores = run.outcome.raw
         info = run.data.info
         plots = {"confusion_matrix": confusion_matrix(run.name, scores, info.labels)}
-        if is_picture(info.input_shape):
+        if is_image(info.input_shape):
             plots["worst_mistakes"] = worst_mistakes(run.name, scores, run.data)
         return plots
 
@@ -140,7 +140,7 @@ def _example_input(dataset: Dataset) -> str:
     """An input of ``kerazoo predict``; empty for data that it does not read."""
     if dataset.vocabulary is not None:
         return "A film to remember."
-    return "image.png" if is_picture(dataset.input_shape) else ""
+    return "image.png" if is_image(dataset.input_shape) else ""
 
 
 register_task(Classification())

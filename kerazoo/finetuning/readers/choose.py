@@ -16,7 +16,7 @@ from kerazoo.finetuning.readers.series import from_series
 from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import READERS, Kind, UserData, options_of
-from kerazoo.spec import Entry, Model, is_picture
+from kerazoo.spec import Entry, Model, is_image
 
 TAKES: dict[Kind, str] = {
     "images": "a directory of images with a directory per class, or arrays (x, y)",
@@ -43,7 +43,7 @@ def kinds_of(model: Model) -> list[Kind]:
         elif dataset.vocabulary is not None:
             kinds.append("texts")
         else:
-            kinds.append("images" if is_picture(dataset.input_shape) else "table")
+            kinds.append("images" if is_image(dataset.input_shape) else "table")
     if "natural_outputs" in model_options(model):
         kinds.append("table")
     return list(dict.fromkeys(kinds))
@@ -128,7 +128,7 @@ def _options_for(model: Model, start: Entry | None) -> dict[str, Any]:
         "segment": start.options.get("segment") if start else None,
         "vocabulary": dataset.name if start and dataset.vocabulary else None,
     }
-    if is_picture(dataset.input_shape):
+    if is_image(dataset.input_shape):
         *size, options["channels"] = dataset.input_shape
         options["size"] = tuple(size)
     return options
