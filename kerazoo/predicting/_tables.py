@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import KerazooError
@@ -33,24 +32,22 @@ class TablePredictor(Predictor):
         table = read_input(inputs, self.trained.source, reading.csv)
         frame, targets = table.frame, reading.targets
         rows = self.outputs(encode(frame, list(reading.columns), table.where))
+        predicted = pd.DataFrame(rows, columns=list(labels or targets))
         if labels:
             best = [labels[i] for i in rows.argmax(axis=1)]
-            predicted = frame_of_classes(targets[0], labels, best, rows)
-        else:
-            predicted = pd.DataFrame(rows, columns=list(targets))
+            predicted = with_classes(targets[0], best, predicted)
         notes = [*table.notes, *differences(frame, reading.columns, targets)]
         notes += compare(frame, predicted, targets, labels)
         return TablePredictions(predicted, tuple(notes), "table")
 
 
-def frame_of_classes(
-    target: str, labels: Sequence[str], best: Sequence[str | None], rows: np.ndarray
+def with_classes(
+    target: str, best: Sequence[str | None], probabilities: pd.DataFrame
 ) -> pd.DataFrame:
     """The predicted class of each row, and the probability of every class."""
-    import pandas as pd
-
-    columns = {f"p({label})": rows[:, i] for i, label in enumerate(labels)}
-    return pd.DataFrame({target: best, **columns})
+    frame = probabilities.rename(columns="p({})".format)
+    frame.insert(0, target, best)
+    return frame
 
 
 def is_table(inputs: Any) -> bool:
@@ -82,8 +79,6 @@ def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
         if inputs.ndim != 2:
             raise KerazooError(f"The rows have shape {inputs.shape}; give (n, columns).")
         inputs = pd.DataFrame(inputs, columns=row_names(inputs.shape[1]))
-    if isinstance(inputs, (str, os.PathLike)) and not Path(inputs).is_file():
-        raise KerazooError(f"There is no file {os.fspath(inputs)}; give a CSV file.")
     return read_table(inputs, options, least=1, columns=1)
 
 
@@ -92,6 +87,7 @@ def differences(
 ) -> list[str]:
     """Notes on what in new rows differs from the training data."""
     import numpy as np
+    import pandas as pd
 
     known = {c.name for c in columns} | set(targets)
     unused = [repr(name) for name in frame.columns if name not in known]
@@ -99,13 +95,11 @@ def differences(
     for c in columns:
         values = frame[c.name]
         if c.categories is not None:
-            unseen = ~np.isin(texts_of(values), c.categories)
+            unseen = ~pd.Index(texts_of(values)).isin(c.categories)
             notes += _note(values, unseen, "not in the training data, so taken as other")
             continue
         if not c.missing:
-            notes += _note(
-                values, is_missing(values), "missing, unlike in training; the mean is used"
-            )
+            notes += _note(values, is_missing(values), "missing (none was in training)")
         _, unread = as_numbers(values, c.name) or ((), [])
         notes += _note(values, np.isin(np.arange(len(values)), unread), "no number, so missing")
     return notes
@@ -116,13 +110,14 @@ def compare(
 ) -> list[str]:
     """Notes on how well predictions agree with the targets, where the new rows hold them."""
     import numpy as np
+    import pandas as pd
 
     notes = []
     for name in (t for t in targets if t in frame.columns):
         values, ours = frame[name], predicted[name].to_numpy()
         if labels:
             true, known = class_names(values)
-            notes += _note(values, known & ~np.isin(true, labels), "no class of the model")
+            notes += _note(values, known & ~pd.Index(true).isin(labels), "no class of the model")
             result = f"{int((true == ours)[known].sum()):,} of {known.sum():,} are predicted right"
         else:
             true, _ = as_numbers(values, name) or (np.full(len(values), np.nan), [])

@@ -12,7 +12,7 @@ from kerazoo.finetuning.readers._columns import texts_of
 from kerazoo.finetuning.readers._csv import column
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import listed
-from kerazoo.predicting._tables import compare, frame_of_classes, is_table, read_input
+from kerazoo.predicting._tables import compare, is_table, read_input, with_classes
 from kerazoo.predicting.predictions import Predictions, Predictor, TablePredictions
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class TextPredictor(Predictor):
 
     def _predict_table(self, inputs: Any, text: str | None) -> TablePredictions:
         """Classify each text of a table; one without a known word gets a note and no class."""
-        import numpy as np
+        import pandas as pd
 
         reading, labels = self.trained.reading, self.trained.labels
         if not isinstance(reading, TextReading):
@@ -41,17 +41,16 @@ class TextPredictor(Predictor):
         what = f"the column of texts in {table.where} (--text)"
         values = table.frame[column(table.frame, text or reading.text or None, what)]
         predictions = self.classify(texts_of(values), self._ids)
-        none = dict.fromkeys(labels, np.nan)
-        rows = np.array([list((p.probabilities or none).values()) for p in predictions])
-        best = [p.label for p in predictions]
-        frame = frame_of_classes((*reading.targets, "label")[0], labels, best, rows)
+        best, rows = [p.label for p in predictions], [p.probabilities or {} for p in predictions]
+        probabilities = pd.DataFrame(rows, columns=list(labels))
+        frame = with_classes((*reading.targets, "label")[0], best, probabilities)
         errors = [
             f"line {line}: {p.error}"
             for line, p in zip(values.index, predictions, strict=True)
             if p.error
         ]
         notes = [f"{len(errors):,} text(s) have no prediction: {listed(errors)}"] if errors else []
-        notes += compare(table.frame, frame, reading.targets, labels)
+        notes = [*table.notes, *notes, *compare(table.frame, frame, reading.targets, labels)]
         return TablePredictions(frame, tuple(notes), "texts")
 
     def _ids(self, given: Any) -> tuple[np.ndarray, str]:

@@ -6,7 +6,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence, Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,8 +18,6 @@ from kerazoo.training import engine
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-OPTIONS = {"invert": "models of images", "text": "tables of texts", "gaps": "models of a series"}
 
 
 @dataclass(frozen=True)
@@ -90,21 +88,16 @@ class Predictor:
     trained: Trained
     predict: ClassVar[Callable[..., Predictions]]
 
-    def __call__(
-        self,
-        inputs: Any,
-        *,
-        invert: str | None = None,
-        text: str | None = None,
-        gaps: str | None = None,
-    ) -> Predictions:
-        """Predict; see :func:`kerazoo.predict`."""
-        options = {"invert": invert, "text": text, "gaps": gaps}
+    def __call__(self, inputs: Any, **options: str | None) -> Predictions:
+        """Predict for inputs as :func:`kerazoo.predict` takes them, with its options."""
         given = {name: value for name, value in options.items() if value is not None}
-        for name in given.keys() - inspect.signature(self.predict).parameters.keys():
-            raise KerazooError(
-                f"{name} is an option for {OPTIONS[name]}; {self.trained.source} takes others."
-            )
+        known = list(inspect.signature(self.predict).parameters)[1:]
+        for name in given:
+            if name not in known:
+                raise KerazooError(
+                    f"{name} is no option of {self.trained.source}, which has "
+                    f"{' and '.join(known) or 'none'}."
+                )
         return self.predict(inputs, **given)
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
@@ -135,16 +128,11 @@ class Predictor:
         rows = iter(self.outputs(np.stack(examples)) if examples else ())
         return [p if p.error else self._with_class(p, next(rows)) for p in predictions]
 
-    def _with_class(self, prediction: Prediction, row: np.ndarray) -> Prediction:
+    def _with_class(self, p: Prediction, row: np.ndarray) -> Prediction:
         labels = self.trained.labels
         probabilities = dict(zip(labels, row.tolist(), strict=True))
         label = labels[int(row.argmax())]
-        return replace(
-            prediction,
-            label=label,
-            probability=probabilities[label],
-            probabilities=probabilities,
-        )
+        return Prediction(p.input, label, probabilities[label], probabilities, p.note)
 
 
 def _listed(inputs: Any) -> Sequence[Any]:

@@ -52,12 +52,6 @@ class Trained:
     config: Mapping[str, Any]
     given: tuple[Any, Any] = (None, None)
 
-    @property
-    def treatment(self) -> Mapping[str, Any]:
-        """How the user's data was read, as JSON; empty for other data."""
-        about: Mapping[str, Any] = self.config.get("own", {})
-        return about.get("treatment", {})
-
     @cached_property
     def reading(self) -> Reading | None:
         """How the user's data was read; None for other data."""
@@ -86,11 +80,11 @@ class Trained:
     @cached_property
     def vocabulary(self) -> tuple[str, ...] | None:
         """Tokens of a text model in the order of their ids; None for other models."""
+        path = None
         if self.run is None:
             path = registry.get_dataset(self.entry.dataset).vocabulary
-        else:
-            known = self.config["data"].get("text")
-            path = self.run.path / run_directory.VOCABULARY if known else None
+        elif self.config["data"].get("text"):
+            path = self.run.path / run_directory.VOCABULARY
         return _text.read_vocabulary(path) if path else None
 
     @cached_property
@@ -104,12 +98,9 @@ class Trained:
             return None
         user_data = reread(self.config, self.run.path, *self.given)
         if user_data.data.sha256 != self.config["fingerprints"]["data"]:
-            about = self.config["own"]
-            place = "data=" if self.given[0] is not None else about["path"]
             raise KerazooError(
-                f"The data in {place} is not what the run in {self.source} was trained on: its "
-                "content differs. Give the data that it was trained on in the same order, or "
-                "fine-tune again."
+                f"The data was changed since the run in {self.source} was trained on it. Give the "
+                "same data in the same order, or fine-tune again."
             )
         return user_data
 
@@ -122,10 +113,9 @@ class Trained:
         """
         if self.user_data is not None:
             return self.user_data.data
-        if self.run is None:
-            return load_for(self.entry, self.entry.recipe)
-        data = load_for(self.entry, self.run.recipe)
-        return data.on_validation() if self.run.metrics.get("split") == "validation" else data
+        data = load_for(self.entry, self.run.recipe if self.run else self.entry.recipe)
+        validated = self.run is not None and self.run.metrics.get("split") == "validation"
+        return data.on_validation() if validated else data
 
 
 def is_run(source: str | os.PathLike[str]) -> bool:
