@@ -91,8 +91,8 @@ class Predictor:
     def __call__(self, inputs: Any, **options: str | None) -> Predictions:
         """Predict for inputs as :func:`kerazoo.predict` takes them, with its options."""
         given = {name: value for name, value in options.items() if value is not None}
-        known = list(inspect.signature(self.predict).parameters)[1:]
         for name in given:
+            _, *known = inspect.signature(self.predict).parameters
             if name not in known:
                 raise KerazooError(
                     f"{name} is no option of {self.trained.source}, which has "
