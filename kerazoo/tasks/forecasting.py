@@ -131,7 +131,7 @@ class Forecasting(Task):
         assert series is not None
         return {
             "series.json": {
-                "units": "natural" if natural_units else "standardised",
+                "units": "natural" if natural_units else "standardized",
                 "columns": list(data.info.columns),
                 "targets": list(data.info.targets),
                 "lookback": data.test.x.shape[1],
