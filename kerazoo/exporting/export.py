@@ -23,14 +23,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerazoo import registry
 from kerazoo._files import save_folder_atomic, sha256_of_file, write_json, write_text
 from kerazoo.errors import KerazooError, first_line, require_whole
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
 from kerazoo.exporting.formats.keras_archive import runner_of
 from kerazoo.exporting.plan import ExportPlan, plan_export
-from kerazoo.predicting.trained import Trained, is_run, open_trained
+from kerazoo.predicting.trained import Trained, open_trained
 from kerazoo.spec import networks_of
 from kerazoo.training.run_directory import environment
 
@@ -77,9 +76,14 @@ def export(
     """
     chosen = formats.get(format)
     rows = require_whole("rows", rows)
-    directory = Path(out) if out is not None else _default_directory(source, format)
-    _require_free(directory, chosen.suffix, force)
     trained = open_trained(source, data=data, test=test)
+    if out is not None:
+        directory = Path(out)
+    elif trained.run is not None:
+        directory = trained.run.path / f"export-{format}"
+    else:
+        directory = Path("exports") / f"{trained.entry.name}-{format}"
+    _require_free(directory, chosen.suffix, force)
     plan = plan_export(trained, chosen)
     reason = chosen.refusal(plan.model)
     if reason:
@@ -87,12 +91,6 @@ def export(
     return save_folder_atomic(
         directory, lambda aside: _fill(aside, directory, trained, plan, chosen, rows)
     )
-
-
-def _default_directory(source: str | os.PathLike[str], format: str) -> Path:
-    if is_run(source):
-        return Path(source) / f"export-{format}"
-    return Path("exports") / f"{registry.get_entry(os.fspath(source)).name}-{format}"
 
 
 def _require_free(directory: Path, suffix: str, force: bool) -> None:
