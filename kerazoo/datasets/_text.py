@@ -8,8 +8,10 @@ same.
 from __future__ import annotations
 
 import functools
+import html
 import lzma
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,6 +25,22 @@ if TYPE_CHECKING:
 KEPT = "the last"  # of a text that is longer than the model takes
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary's first token
 PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
+
+TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
+# What NFKC leaves as it is, or joins words with: quotes, dashes, the ellipsis.
+QUOTES, DOUBLE_QUOTES, BLANKS = "‘’‚‛′", "“”„«»", "–—―…"
+PLAIN = str.maketrans(
+    dict.fromkeys(QUOTES, "'") | dict.fromkeys(DOUBLE_QUOTES, '"') | dict.fromkeys(BLANKS, " ")
+)
+
+
+def normalize(text: str) -> str:
+    """A user's text in lower case, without HTML, with plain quotes, blanks and letters (NFKC).
+
+    The zoo's datasets do without, as their references are recorded so.
+    """
+    plain = html.unescape(TAG.sub(" ", text)).translate(PLAIN)
+    return unicodedata.normalize("NFKC", plain).lower()
 
 
 def tokens_of(text: str | bytes) -> list[bytes]:

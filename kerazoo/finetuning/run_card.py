@@ -84,7 +84,8 @@ def _takes(data: UserData) -> str:
         "images": f"raw pixels, 0 to 255, n × {shape}",
         "unlabeled_images": "latents from a standard normal distribution, and gives images, 0 to "
         "255; `discriminator.keras` takes images",
-        "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings, under TensorFlow",
+        "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings in "
+        "lower case without HTML, under TensorFlow",
         "table": "raw rows, a dictionary of columns (NaN or an empty string is a missing value)",
         "series": f"windows in natural units, n × {shape}, and forecasts in natural units",
     }[data.kind]

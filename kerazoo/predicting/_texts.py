@@ -55,7 +55,7 @@ class TextPredictor(Predictor):
 
     def _ids(self, given: Any) -> tuple[np.ndarray, str]:
         """Token ids ``(length,)`` of a text, and a note."""
-        text = str(given)
+        text = _text.normalize(str(given))
         tokens = _text.tokens_of(text)
         if not tokens:
             raise KerazooError("The text has no words.")

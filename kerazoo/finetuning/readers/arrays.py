@@ -204,7 +204,7 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
     x, labels = _pixels(x), pd.DataFrame(_targets(y))
     if list(labels) != [TARGET]:
         raise KerazooError(f"y has shape {y.shape}; give one label per image, (n,).")
-    target = class_target(labels[TARGET], TARGET, "y")
+    target = class_target(labels[TARGET], "y")
     splits = take(x, target.y, shuffled_split(target.y, stratify=True, test_given=test is not None))
     targets = [target]
     if test is not None:

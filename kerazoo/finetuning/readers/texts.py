@@ -77,20 +77,12 @@ def from_texts(
     label = column(frame, target, "the target (--target)")
     if label == name:
         raise KerazooError(f"text and target are both {name!r}; they must differ.")
-    words = _with_words(frame[name])
-    if words.sum() < words.size / 2:
-        raise KerazooError(
-            f"{where}: {int((~words).sum()):,} of {words.size:,} texts in {name!r} hold no word. "
-            "Is it the right column?"
-        )
+    texts, words = _texts(frame[name])
+    _reject_wrong_column(words, f"{where}, column {name!r}: {{}} texts hold a word.")
     # Of the rows with words only: a class of which none is left is none.
     classes = class_target(frame[label][words], where)
-    if classes.known.sum() < words.sum() / 2:
-        raise KerazooError(
-            f"{where}: {int((~classes.known).sum()):,} of {words.sum():,} texts have no {label!r}. "
-            "Is it the right column?"
-        )
-    y, texts = classes.y[classes.known], _texts(frame[name][words][classes.known])
+    y, texts = classes.y[classes.known], texts[words][classes.known]
+    _reject_wrong_column(classes.known, f"{where}, column {label!r}: {{}} texts have a class.")
     indices = shuffled_split(y, stratify=True, test_given=test is not None)
     if vocabulary is None:
         path: Path | None = _vocabulary_of(texts[indices["train"]])
@@ -108,11 +100,11 @@ def from_texts(
     if test is not None:
         more = read_test(test, table)
         column(more.frame, name, f"the column of texts in {more.where}")
-        rows = more.frame[_with_words(more.frame[name])]
-        theirs = target_like(classes, rows, more.where)
+        given, words = _texts(more.frame[name])
+        theirs = target_like(classes, more.frame[words], more.where)
         if not theirs.known.any():
             raise KerazooError(f"{more.where}: no text of the test data has words and a class.")
-        ids = _text.encode(_texts(rows[name][theirs.known]), tokens, LENGTH)
+        ids = _text.encode(given[words][theirs.known], tokens, LENGTH)
         splits["test"] = Split(ids, theirs.y[theirs.known])
         left += len(more.frame) - len(ids)
         found.append(f"{more.where}: {len(ids):,} texts to test on")
@@ -154,16 +146,20 @@ def _unknown_words(vocabulary: str, known: float) -> str:
     )
 
 
-def _with_words(values: pd.Series) -> np.ndarray:
-    """Which texts are there and hold a word, bool ``(n,)``."""
+def _reject_wrong_column(there: np.ndarray, message: str) -> None:
+    """Raise KerazooError where less than half of the rows hold what they should."""
+    if there.sum() < there.size / 2:
+        of = f"{int(there.sum()):,} of {there.size:,}"
+        raise KerazooError(f"{message.format(of)} Is it the right column?")
+
+
+def _texts(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Normalized texts, and which are there and hold a word: object and bool ``(n,)``."""
     import numpy as np
 
-    words = np.array([bool(_text.tokens_of(str(t))) for t in values], dtype=bool)
-    return words & ~is_missing(values)
-
-
-def _texts(values: pd.Series) -> np.ndarray:
-    return values.astype(str).to_numpy(dtype=object)
+    texts = np.array([_text.normalize(str(text)) for text in values], dtype=object)
+    words = np.array([bool(_text.tokens_of(text)) for text in texts], dtype=bool)
+    return texts, words & ~is_missing(values)
 
 
 def _vocabulary_of(texts: np.ndarray) -> Path:
@@ -187,8 +183,7 @@ def _lengths(texts: np.ndarray) -> str:
 def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> None:
     """Write a model that takes strings, ``(n,)``; needs TensorFlow, others have no strings.
 
-    It reads as :func:`kerazoo.datasets._text.encode` does, but for ``<br />``, which must be a
-    space.
+    It reads normalized texts (see :func:`kerazoo.datasets._text.normalize`) as ``predict`` does.
     """
     if keras.config.backend() != "tensorflow":
         return

@@ -68,14 +68,26 @@ def test_a_class_without_words_is_none(tmp_path):
         ({"text": None}, lambda f: f, "column of texts"),
         ({"target": None}, lambda f: f, "the target"),
         ({"target": "body"}, lambda f: f, "both 'body'"),
-        ({}, lambda f: f.assign(body="..."), "hold no word"),
+        ({}, lambda f: f.assign(body="..."), "0 of 40"),
         ({}, lambda f: f.assign(label="x"), "every row"),
-        ({}, lambda f: f.assign(label=f.label.where(f.index < 14)), "have no 'label'"),
+        ({}, lambda f: f.assign(label=f.label.where(f.index < 14)), "'label'"),
     ],
 )
 def test_texts_that_nothing_can_be_learnt_from(asked, change, says):
     with pytest.raises(KerazooError, match=says):
         kerazoo.from_texts(change(reviews()), **{"text": "body", "target": "label", **asked})
+
+
+def test_capitals_html_and_typography_make_no_other_words():
+    rows = reviews()
+    rows["body"] += " Красивый"
+    user = kerazoo.from_texts(rows, text="body", target="label")
+    changed = rows.assign(
+        body=["<p>" + t.upper().replace(" ", "&nbsp;") + "…</p>" for t in rows.body]
+    )
+    assert "красивый" in text.read_vocabulary(user.data.info.vocabulary)
+    assert kerazoo.from_texts(changed, text="body", target="label").data.sha256 == user.data.sha256
+    assert text.normalize("It’s “GOOD” – isn’t&nbsp;it?<br/>Yes") == "it's \"good\"   isn't it? yes"
 
 
 def test_the_file_of_strings_reads_as_the_training_did(tmp_path):
