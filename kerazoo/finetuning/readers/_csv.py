@@ -61,8 +61,8 @@ class CsvOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "na_values", tuple(map(str, self.na_values)))
-        if self.sep is not None and len(self.sep) != 1:
-            raise KerazooError(f"--sep is {self.sep!r}; give one character.")
+        if self.sep is not None and (len(self.sep) != 1 or self.sep in '"\r\n'):
+            raise KerazooError(f"--sep is {self.sep!r}; give one character, as between columns.")
         require_choice("--decimal", self.decimal or ".", (".", ","))
         require_choice("--thousands", self.thousands or ",", (",", ".", " ", "'"))
         if self.decimal is not None and self.decimal == self.thousands:
@@ -70,7 +70,7 @@ class CsvOptions:
         if self.decimal is None and self.thousands in OTHER_MARK:
             object.__setattr__(self, "decimal", OTHER_MARK[self.thousands])
         try:
-            codecs.lookup(self.encoding)
+            "".encode(self.encoding)
         except LookupError:
             raise KerazooError(
                 f"--encoding is {self.encoding!r}, which Python does not know; such as utf-8, "
@@ -254,7 +254,7 @@ def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
     index = frame.index
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
-    frame = frame.set_axis(frame.columns.astype(str), axis=1)
+    frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
     if isinstance(index, pd.DatetimeIndex) and (name := index.name or "date") not in frame.columns:
         frame.insert(0, name, index)
     return frame.set_axis(pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame)))

@@ -204,7 +204,10 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
 
     text = _digits(values)
     if options.date_format:
-        return _parsed(text, format=options.date_format), None
+        try:
+            return _parsed(text, format=options.date_format), None
+        except ValueError as error:
+            raise KerazooError(f"--date-format is {options.date_format!r}: {error}.") from None
     if as_numbers(values, at) is not None:
         how = _numeric_format(values, {**NUMERIC, **NUMERIC_IF_NAMED})
         if "unit" in how:

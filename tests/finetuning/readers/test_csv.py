@@ -200,10 +200,12 @@ def test_runs_from_before_there_were_options():
     [
         {"sep": ""},
         {"sep": "ab"},
+        {"sep": '"'},
         {"decimal": ";"},
         {"thousands": "x"},
         {"decimal": ",", "thousands": ","},
         {"encoding": "utf-99"},
+        {"encoding": "base64"},
     ],
 )
 def test_options_that_are_none(options):

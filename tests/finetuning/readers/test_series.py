@@ -165,6 +165,7 @@ def test_dates_in_doubt_name_the_options():
     raised(["line 9", "'05/13/2024'"], dates_of, typo.replace("08/01/2024", "05/13/2024"))
     assert list(dates_of(rows, date_format="%d/%m/%Y").dates) == list(when)
     raised(["line 2", "%Y-%m-%d"], dates_of, rows, "when", date_format="%Y-%m-%d")
+    raised(["--date-format", "%Q"], dates_of, rows, "when", date_format="%Q")
 
 
 @pytest.mark.parametrize("known", [True, False])
