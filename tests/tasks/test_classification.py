@@ -1,0 +1,53 @@
+"""Classification: the loss follows the last activation, and scores are of the test split alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo import registry
+from kerazoo.errors import KerazooError
+from kerazoo.spec import Split
+from kerazoo.tasks._scores import Scores
+
+TASK = registry.get_task("classification")
+
+
+def test_the_loss_follows_the_last_activation(private_zoo):
+    def loss_for(model):
+        return TASK.compile_arguments(model)["loss"]
+
+    model = kerazoo.build("bar_net")
+    assert loss_for(model).from_logits is False
+    assert loss_for(kerazoo.build("bar_net", classifier_activation=None)).from_logits is True
+    flat = keras.layers.Reshape((3,), name="last")(model.output)
+    relu = kerazoo.build("bar_net", classifier_activation="relu")
+    for wrong in (keras.Model(model.input, flat), relu):
+        with pytest.raises(KerazooError):
+            loss_for(wrong)
+
+
+def test_logits_become_probabilities():
+    model = kerazoo.build("mlp", hidden=(), classifier_activation=None)
+    x = np.random.RandomState(0).randint(0, 256, (5, 28, 28, 1)).astype("uint8")
+    probabilities = TASK.postprocess(model, model.predict_on_batch(x))
+    logits = np.asarray(model(x), np.float64)
+    wanted = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, wanted, rtol=1e-4)
+
+
+def test_a_row_of_the_confusion_matrix_is_the_truth():
+    predicted = np.eye(3, dtype="float32")[[1, 1, 2]]
+    counts = Scores(predicted, np.array([0, 1, 1])).confusion
+    assert counts.tolist() == [[0, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def test_a_classifier_is_evaluated_on_the_test_split_alone():
+    data = kerazoo.load_data("digits")
+    few = Split(data.test.x[:7], data.test.y[:7])
+    data = dataclasses.replace(data, train=None, validation=None, test=few)
+    assert TASK.evaluate(kerazoo.build("mlp", weights="digits"), data).examples == 7

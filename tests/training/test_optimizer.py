@@ -1,0 +1,110 @@
+"""Optimizer, learning rate, phases and augmentation are those of the recipe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kerazoo
+from kerazoo.finetuning import finetune as finetuning
+from kerazoo.spec import Recipe
+from kerazoo.training.augmentation import with_augmentation
+from kerazoo.training.optimizer import Phase, optimizer_for
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kind", "wanted"),
+    [
+        (
+            Recipe(epochs=1, optimizer="sgd", momentum=0.9, nesterov=True, weight_decay=1e-3),
+            "SGD",
+            {"momentum": 0.9, "nesterov": True, "weight_decay": 1e-3, "global_clipnorm": None},
+        ),
+        (
+            Recipe(epochs=1, optimizer="adam", beta_1=0.5, clip_norm=2.0),
+            "Adam",
+            {"beta_1": 0.5, "beta_2": 0.999, "global_clipnorm": 2.0, "weight_decay": None},
+        ),
+        (
+            Recipe(epochs=1, optimizer="adamw", beta_1=0.8, weight_decay=0.05, clip_norm=1.0),
+            "AdamW",
+            {"beta_1": 0.8, "weight_decay": 0.05, "global_clipnorm": 1.0},
+        ),
+    ],
+)
+def test_the_optimizer_is_the_recipes(recipe, kind, wanted):
+    made = optimizer_for(recipe, 100)
+    assert type(made).__name__ == kind
+    config = made.get_config()
+    assert {name: config[name] for name in wanted} == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "rates"),
+    [
+        ("constant", 0.0, {0: 0.1, 50: 0.1, 100: 0.1}),
+        ("cosine", 0.0, {0: 0.1, 50: 0.05, 100: 0.0}),
+        ("warmup_cosine", 0.2, {0: 0.0, 10: 0.05, 20: 0.1, 60: 0.05, 100: 0.0}),
+    ],
+)
+def test_the_learning_rate_follows_its_schedule(schedule, warmup, rates):
+    recipe = Recipe(epochs=1, learning_rate=0.1, schedule=schedule, warmup=warmup)
+    made = optimizer_for(recipe, 100)
+    for step, rate in rates.items():
+        made.iterations.assign(step)
+        assert float(made.learning_rate) == pytest.approx(rate, abs=1e-6)
+
+
+def test_the_new_head_has_a_rate_of_its_own_then_all_layers_the_recipes():
+    recipe = Recipe(
+        epochs=5, learning_rate=0.1, schedule="cosine", head_epochs=2, head_learning_rate=0.03
+    )
+    head, rest = Phase(0, 2, True).optimizer(recipe, 10), Phase(2, 5, False).optimizer(recipe, 10)
+    for step in (0, 19):
+        head.iterations.assign(step)
+        assert float(head.learning_rate) == pytest.approx(0.03)
+    for step, rate in ((0, 0.1), (15, 0.05), (30, 0.0)):  # of the three epochs that it has
+        rest.iterations.assign(step)
+        assert float(rest.learning_rate) == pytest.approx(rate, abs=1e-6)
+
+
+def test_trained_weights_are_changed_slowly_and_a_frozen_start_not_at_all():
+    plain = Recipe(epochs=10, learning_rate=0.01)
+
+    def recipe(freeze=False, **changes):
+        return finetuning.finetuning_recipe(plain, changes, freeze=freeze, head=True)
+
+    both = recipe()
+    assert both.learning_rate == pytest.approx(0.3 * 0.01) and both.head_learning_rate == 0.01
+    assert both.head_epochs == 2
+    assert recipe(learning_rate=0.5).learning_rate == 0.5
+    frozen = recipe(freeze=True)
+    assert frozen.head_epochs == frozen.epochs == 10 and frozen.head_learning_rate == 0.01
+    assert recipe(freeze=True, learning_rate=0.5).head_learning_rate == 0.5
+
+
+def test_every_augmentation_of_a_recipe_is_a_layer_of_its_own():
+    recipe = Recipe(
+        epochs=1, augment_flip=True, augment_rotate=36.0, augment_zoom=0.2, augment_shift=0.1,
+        augment_interpolation="nearest",
+    )  # fmt: skip
+    net = with_augmentation(kerazoo.build("mnist_cnn_small"), recipe)
+    layers = {layer.name: layer for layer in net.layers}
+    assert layers["flip"].get_config()["mode"] == "horizontal"
+    turned, zoomed, moved = (layers[name].get_config() for name in ("rotate", "zoom", "shift"))
+    assert turned["factor"] == pytest.approx((-0.1, 0.1))
+    assert zoomed["height_factor"] == pytest.approx(0.2) and zoomed["width_factor"] is None
+    assert moved["height_factor"] == moved["width_factor"] == pytest.approx(0.1)
+    for config in (turned, zoomed, moved):
+        assert (config["fill_mode"], config["interpolation"]) == ("constant", "nearest")
+
+
+def test_augmentation_moves_images_in_training_only():
+    model = kerazoo.build("mnist_cnn_small")
+    net = with_augmentation(model, Recipe(epochs=1, augment_shift=0.1, augment_rotate=10.0))
+    x = kerazoo.load_data("digits").train.x[:8].astype("float32")
+    plain = model(x, training=False)
+    np.testing.assert_array_equal(net(x, training=False), plain)
+    assert np.abs(np.asarray(net(x, training=True)) - np.asarray(plain)).max() > 1e-4
+    same = with_augmentation(model, Recipe(epochs=1))
+    assert same is not model and same.trainable_variables[0] is model.trainable_variables[0]
