@@ -1,4 +1,4 @@
-"""What the tests of exports share: few timed calls, and formats that spoil what they write."""
+"""Few timed calls, and formats with faults."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Changed(KerasArchive):
     name = "changed"
     suffix = ".changed.keras"
 
-    def __init__(self, weight=lambda w: w, runner=lambda run: run, texts=None):
-        self.weight, self.runner, self.texts = weight, runner, texts
+    def __init__(self, weight=lambda w: w, runner=lambda run: run):
+        self.weight, self.runner = weight, runner
 
     def write(self, network, path, vocabulary=None):
         copy = copy_for_conversion(network)

@@ -1,4 +1,4 @@
-"""Exports of entries and runs: the directory, the certificate, and what leaves nothing behind."""
+"""Exports of entries: the directory, the certificate, and refusals that leave nothing behind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def check(certificate, directory):
 
 
 def read_alone(format, path, x):
-    """What the manual of the runtime says, without kerazoo."""
+    """Outputs by the runtime alone, as its manual shows, without kerazoo."""
     if format == "keras":
         return keras.saving.load_model(path, safe_mode=True).predict(x, verbose=0)
     if format == "saved_model":
@@ -116,13 +116,6 @@ def test_an_export_with_wrong_weights_fails_and_is_kept(changed, command, in_tmp
     assert written["passed"] is False and len(written["problems"]) == 2
     assert written["after"] < 0.5 < written["before"]
     assert (in_tmp / "out" / written["path"]).exists()
-
-
-def test_slightly_wrong_weights_fail_though_the_metric_is_the_same(changed, in_tmp):
-    format = changed(weight=lambda w: w.astype(np.float16).astype(np.float32) * 0.999)
-    certificate = kerazoo.export(SMALL, format)
-    assert not certificate.passed and certificate.before == certificate.after
-    assert certificate.tolerance < certificate.difference < 0.1
 
 
 def test_outputs_that_are_not_finite_fail(changed, command, in_tmp):

@@ -1,4 +1,4 @@
-"""Each format by itself: what it writes, how its runtime reads it, and what it refuses."""
+"""Each format by itself: outputs of its runtime, and networks that it refuses."""
 
 from __future__ import annotations
 
