@@ -1,1 +1,1 @@
-"""From a recipe to a run: the loop, the engine settings, exact resume, the run folder."""
+"""From a recipe to a run: the loop, the engine settings, exact resume, the run directory."""

@@ -1,7 +1,4 @@
-"""Random changes of the training pictures, as Keras layers in front of the model.
-
-They belong to the training, not to the model: the saved model does not contain them.
-"""
+"""Random changes of the training images, as Keras layers that the saved model lacks."""
 
 from __future__ import annotations
 
@@ -13,16 +10,16 @@ from kerazoo.spec import Recipe
 def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
     """The model behind the recipe's random layers, if it has any, sharing its weights.
 
-    It is always a model of its own, so that compiling it leaves the model itself as it was. What a
-    shift, rotation or zoom uncovers is filled with zeros.
+    It is always another model, so that compiling it does not change the original. What a shift,
+    rotation or zoom uncovers is filled with zeros.
 
     Raises:
-        KerazooError: the recipe changes pictures, but the model takes none.
+        KerazooError: the recipe changes images, but the model takes none.
     """
     shape = model.input_shape[1:]
     if recipe.augments and len(shape) != 3:
         raise KerazooError(
-            f"the recipe's augment_* fields change pictures; {model.name!r} takes examples of "
+            f"the recipe's augment_* fields change images; {model.name!r} takes examples of "
             f"shape {shape}."
         )
     how = {"fill_mode": "constant", "interpolation": recipe.augment_interpolation}

@@ -1,4 +1,4 @@
-"""The training examples in batches, epoch after epoch, each in an order of its own."""
+"""The training examples in batches, each epoch in its order."""
 
 from __future__ import annotations
 

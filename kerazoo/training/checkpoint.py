@@ -5,8 +5,8 @@ are set from (seed, epoch), so nothing but the variables has to be remembered: w
 state and the history so far. A training killed at any moment goes on from the last finished epoch
 that was written, and ends bit-identical to one that was never stopped.
 
-Neither ``.keras`` nor ``.weights.h5`` carries the state of Keras's seed generators, which is why
-kerazoo keeps a file of its own.
+Neither ``.keras`` nor ``.weights.h5`` carries the state of Keras's seed generators, hence this
+file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Checkpoint:
     Attributes:
         epochs: how many are finished.
         epoch_seconds: wall-clock time of each; compilation counts into the first.
-        history: one row of figures per finished epoch.
+        history: metrics of each finished epoch.
         variables: the values of all variables of model and optimizer, in Keras's order.
     """
 
@@ -115,7 +115,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(folder: Path) -> Checkpoint | None:
-    """The checkpoint in a run folder, or None if no epoch was written yet.
+    """The checkpoint in a run directory, or None if no epoch was written yet.
 
     Raises:
         KerazooError: the file was altered or truncated.
@@ -131,7 +131,7 @@ def read(folder: Path) -> Checkpoint | None:
     except (ValueError, KeyError) as error:
         raise KerazooError(
             f"checkpoint {path} was altered or truncated ({error}). "
-            "Delete the run folder and train again."
+            "Delete the run directory and train again."
         ) from error
     variables = [arrays[name] for name in sorted(arrays)]
     return Checkpoint(state["epochs"], state["epoch_seconds"], state["history"], variables)

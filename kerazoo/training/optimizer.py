@@ -1,4 +1,4 @@
-"""The optimizer of a recipe; and what a model ends in, from which its loss follows."""
+"""The optimizer and the phases of a recipe; and the last activation, which decides the loss."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Phase:
     Attributes:
         start: the first epoch, from 0.
         end: the epoch after the last one.
-        head_only: whether only the new last layers train.
+        head_only: train the new last layers alone.
     """
 
     start: int
@@ -77,7 +77,7 @@ class Phase:
     head_only: bool
 
     def optimizer(self, recipe: Recipe, steps: int) -> Optimizer:
-        """A fresh optimizer for the phase, ``steps`` being those of one epoch."""
+        """A new optimizer for the phase, with ``steps`` per epoch."""
         if self.head_only:
             recipe = recipe.replace(
                 learning_rate=recipe.head_learning_rate, schedule="constant", warmup=0.0
@@ -86,6 +86,6 @@ class Phase:
 
 
 def phases(recipe: Recipe) -> list[Phase]:
-    """One phase, or two where the recipe has head epochs; one of head epochs alone is frozen."""
+    """The phase of the head epochs and that of the others, without empty ones."""
     borders = [Phase(0, recipe.head_epochs, True), Phase(recipe.head_epochs, recipe.epochs, False)]
     return [phase for phase in borders if phase.end > phase.start]
