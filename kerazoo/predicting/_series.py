@@ -45,6 +45,4 @@ class SeriesPredictor(Predictor):
             ahead = {times.column: dates[1:]}
             notes += times.notes
         forecast = {name: steps[:, i] for i, name in enumerate(targets)}
-        return TablePredictions(
-            pd.DataFrame({**ahead, **forecast}), (*table.notes, *notes), "series"
-        )
+        return TablePredictions(pd.DataFrame({**ahead, **forecast}), tuple(notes), "series")
