@@ -1,1 +1,1 @@
-"""Programs that measure: each writes what it found beside itself."""
+"""Benchmark programs: each writes its results and its report into this directory."""
