@@ -174,6 +174,7 @@ def _finetune(command: Command) -> None:
     group = command.group("images")
     group.value("--size", "PIXELS", "height and width that images are resized to", int)
     group.choice("--invert", INVERT, "invert light and dark (default: auto)")
+    group.choice("--splits", INVERT, "train/ and test/ are splits, no classes (default: auto)")
     group.off("--no-augment", "augment", "do not augment the images")
 
     group = command.group("training")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Mapping
@@ -138,8 +137,12 @@ def finetune(
             "from scratch (--weights none)."
         )
     directory = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
-    tell = functools.partial(print, file=sys.stderr, flush=True) if progress else _print_nothing
-    tell("\n".join([str(user), *_start_lines(transferred, first)]))
+
+    def tell(text: str) -> None:
+        if progress:
+            print(text, file=sys.stderr, flush=True)
+
+    tell(f"{user}\n{_start_line(transferred, first)}")
     warnings = list(user.warnings)
     try:
         done = train_job(first, directory, resume=resume, show=progress)
@@ -192,6 +195,7 @@ def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> 
     if out is not None and not resume:
         run.refuse_used(Path(out))
     out = out if out is not None else run.RUNS
+    data = data.source[0] if isinstance(data, UserData) else data
     if not isinstance(data, (str, os.PathLike)) or not Path(data).is_dir():
         return
     if Path(out).resolve().is_relative_to(Path(data).resolve()):
@@ -291,7 +295,7 @@ def prepare_job(
         delivered=user.serving_model,
         left_out=user.skipped,
         about={
-            "own": _about(user) | {"model": model.name, "options": _plain(options)},
+            "own": _about(user) | {"model": model.name, "options": options},
             "start": transferred and {"entry": transferred.source, "head": list(head)},
         },
     )
@@ -315,31 +319,17 @@ def _absolute(data: Any) -> str | None:
     return os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
 
 
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as JSON has them."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
-
-
-def _start_lines(transferred: Transfer | None, job: Job) -> list[str]:
+def _start_line(transferred: Transfer | None, job: Job) -> str:
+    """Where the training starts, and which layers train when."""
     if transferred is None:
-        return ["starts from fresh weights"]
-    new = f"; fresh: {', '.join(transferred.fresh)}" if transferred.fresh else ""
-    lines = [f"starts from the weights of {transferred.source} ({_layers(transferred)}{new})"]
-    recipe = job.recipe
-    head, rest = recipe.head_epochs, recipe.epochs - recipe.head_epochs
-    if head:
-        then = f", then all layers in {rest:,} at {recipe.learning_rate:g}" if rest else ""
-        lines.append(
-            f"trains {', '.join(job.head)} alone in {head:,} of {recipe.epochs:,} epochs at a rate "
-            f"of {recipe.head_learning_rate:g}{then}"
+        return "starts from fresh weights"
+    recipe, fresh = job.recipe, ", ".join(transferred.fresh) or "none"
+    line = f"starts from the weights of {transferred.source}; fresh layers: {fresh}"
+    if recipe.head_epochs:
+        line += (
+            f"\ntrains {', '.join(job.head)} alone in {recipe.head_epochs:,} of {recipe.epochs:,} "
+            f"epochs at a rate of {recipe.head_learning_rate:g}"
         )
-    return lines
-
-
-def _layers(transferred: Transfer) -> str:
-    n = len(transferred.taken)
-    return "1 layer" if n == 1 else f"{n} layers"
-
-
-def _print_nothing(text: str) -> None:
-    pass
+    if 0 < recipe.head_epochs < recipe.epochs:
+        line += f", then all layers at {recipe.learning_rate:g}"
+    return line

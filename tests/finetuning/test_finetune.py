@@ -410,9 +410,9 @@ def test_resuming_names_the_option_or_the_data_that_changed(in_tmp, stopped):
     rows = pd.DataFrame(np.random.RandomState(0).rand(60, 3), columns=list("abc"))
     stopped("mlp", rows, target="c")
     with pytest.raises(KerazooError, match="the data"):
-        kerazoo.finetune("mlp", rows + 1, target="c", out="run", resume=True, **FAST)
+        kerazoo.finetune("mlp", rows + 1, target="c", out="run", resume=True, progress=False)
     with pytest.raises(KerazooError, match=r"own\.asked\.target"):
-        kerazoo.finetune("mlp", rows, target="a", out="run", resume=True, **FAST)
+        kerazoo.finetune("mlp", rows, target="a", out="run", resume=True, progress=False)
 
 
 @pytest.mark.slow
