@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,6 +69,12 @@ def test_same_seed_same_bits_also_after_a_kill(name, settings, in_tmp):
     recipe, data = entry.recipe.replace(**settings), kerazoo.load_data(entry.dataset)
     start = [fingerprint.of_weights(Job.of_entry(entry, recipe, data, s).model) for s in (1, 1, 2)]
     assert start[0] == start[1] != start[2]
+
+
+def test_a_kill_after_the_last_epoch_resumes_to_the_trained_model(bar_run, whole):
+    shutil.copytree(whole.with_name("whole-6"), "ended")
+    ended = kerazoo.train("bar_net", out="ended", resume=True, **QUIET)
+    assert results(ended.path) == results(bar_run)
 
 
 def test_ctrl_c_keeps_the_last_epoch_and_resumes_exactly(bar_run, stops_at):
