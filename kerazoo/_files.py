@@ -10,12 +10,10 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from kerazoo._lazy import np
 from kerazoo.errors import KerazooError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Result = TypeVar("Result")
 
@@ -144,7 +142,6 @@ def sha256_of_json(content: Any) -> str:
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> None:
     """Write named arrays and strings about them atomically, as one safetensors file."""
-    import numpy as np
     from safetensors.numpy import save
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}

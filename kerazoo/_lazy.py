@@ -1,7 +1,7 @@
 """Heavy packages, imported at first use.
 
 Importing Keras takes seconds; listing the zoo must not. Every module of kerazoo writes
-``from kerazoo._lazy import keras`` and pays for the import only when it builds something.
+``from kerazoo._lazy import keras, np, pd`` and pays for an import at its first use.
 """
 
 from __future__ import annotations
@@ -66,10 +66,14 @@ class _LazyModule(types.ModuleType):
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    import pandas as pd
     from keras import KerasTensor, layers
 else:
     KerasTensor = Any  # for annotations
     keras = _LazyModule("keras")
     layers = _LazyModule("keras.layers")
+    np = _LazyModule("numpy")
+    pd = _LazyModule("pandas")
 
-__all__ = ["KerasTensor", "keras", "layers", "load", "silence_import_logs"]
+__all__ = ["KerasTensor", "keras", "layers", "load", "np", "pd", "silence_import_logs"]

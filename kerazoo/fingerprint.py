@@ -10,14 +10,11 @@ import importlib
 import inspect
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo._files import sha256_of_json
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.spec import networks_of
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # Parts of a layer's configuration that are no settings of the architecture.
 _NOT_STRUCTURE = {"name", "trainable", "dtype", "module", "registered_name", "build_config"}
@@ -119,8 +116,6 @@ def of_arrays(arrays: Mapping[str, np.ndarray], digest: Any = None) -> str:
         arrays: of any shapes.
         digest: a new hash object with ``update`` and ``hexdigest``; SHA-256 by default.
     """
-    import numpy as np
-
     digest = hashlib.sha256() if digest is None else digest
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")

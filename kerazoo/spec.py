@@ -14,12 +14,11 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
+from kerazoo._lazy import np
 from kerazoo.errors import KerazooError, unknown
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-
 OptimizerName = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["constant", "cosine", "warmup_cosine"]
 InterpolationName = Literal["bilinear", "nearest"]
@@ -448,8 +447,6 @@ class Data:
         """The examples that a recipe trains on."""
         split = self.train
         if recipe.train_on == "train+validation":
-            import numpy as np
-
             pairs = zip(self.train, self.validation, strict=True)
             split = Split(*(np.concatenate(pair) for pair in pairs))
         return Split(split.x[: recipe.train_examples], split.y[: recipe.train_examples])

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
+from kerazoo._lazy import pd
 from kerazoo.evidence import card
 from kerazoo.metrics import best_naive, duration, metric
 from kerazoo.spec import Entry
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.table import Table
     from rich.text import Text
 

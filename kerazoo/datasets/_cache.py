@@ -15,16 +15,13 @@ import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kerazoo import fingerprint, registry
 from kerazoo._files import save_folder_atomic, write_json
+from kerazoo._lazy import np
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SPLITS = ("train", "validation", "test")
 _warned_of: set[str] = set()  # fingerprints
@@ -87,8 +84,6 @@ def load_for(entry: Entry, recipe: Recipe) -> Data:
 
 def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None:
     """The cached arrays and their fingerprint, or None if there is no copy to be trusted."""
-    import numpy as np
-
     if not path.exists():
         return None
     try:
@@ -115,8 +110,6 @@ def _checksums(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
     """The arrays that the loader gives, by ``split_part``, checked, and their fingerprint."""
-    import numpy as np
-
     try:
         splits = info.load()
         arrays: dict[str, np.ndarray] = {}
@@ -161,7 +154,6 @@ def _warn_of_another_copy(info: Dataset, found: str) -> None:
 
 def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     """Write the cache; a cache that cannot be written costs time, not the result."""
-    import numpy as np
 
     def fill(folder: Path) -> None:
         for name, array in arrays.items():

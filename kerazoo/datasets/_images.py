@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from kerazoo._lazy import np
 from kerazoo.errors import KerazooError
 
 if TYPE_CHECKING:
-    import numpy as np
     from PIL import Image
 
 Invert = Literal["auto", "yes", "no"]
@@ -56,7 +56,6 @@ def read_image(
     Raises:
         KerazooError: no image that can be read, a huge one, or floating-point pixels.
     """
-    import numpy as np
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -96,8 +95,6 @@ def require_raw_pixels(pixels: np.ndarray, what: str) -> None:
         pixels: one or several images.
         what: name of the array, for messages.
     """
-    import numpy as np
-
     if pixels.dtype.kind not in "iuf" or not np.isfinite(pixels).all():
         raise KerazooError(f"{what} holds something else than finite numbers.")
     low, high = float(pixels.min()), float(pixels.max())
@@ -114,7 +111,6 @@ def require_raw_pixels(pixels: np.ndarray, what: str) -> None:
 
 def _eight_bits(image: Image.Image, channels: int, path: Path) -> Image.Image:
     """The image as 8-bit grayscale or RGB, without transparency."""
-    import numpy as np
     from PIL import Image
 
     if image.mode == "F":
@@ -133,7 +129,6 @@ def _eight_bits(image: Image.Image, channels: int, path: Path) -> Image.Image:
 
 def _without_transparency(image: Image.Image) -> Image.Image:
     """An RGBA image laid on white, or on black if white would hide all of it."""
-    import numpy as np
     from PIL import Image
 
     on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -145,7 +140,6 @@ def _without_transparency(image: Image.Image) -> Image.Image:
 
 def _fit(image: Image.Image, width: int, height: int) -> Image.Image:
     """Scale to fit, keep proportions, pad with the median color of the border."""
-    import numpy as np
     from PIL import Image
 
     if image.size == (width, height):
@@ -161,6 +155,4 @@ def _fit(image: Image.Image, width: int, height: int) -> Image.Image:
 
 def _border(pixels: np.ndarray) -> np.ndarray:
     """The outermost pixels, ``(n,)`` or ``(n, channels)``."""
-    import numpy as np
-
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -7,14 +7,11 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import load
+from kerazoo._lazy import load, np
 from kerazoo.datasets._splits import carve
 from kerazoo.errors import KerazooError, NotAvailable, first_line
-
-if TYPE_CHECKING:
-    import numpy as np
 
 VARIABLE = "KERAZOO_DATA_DIR"
 EMBEDDED = "mnist_cnn@digits"  # an entry whose data needs no download
@@ -124,8 +121,6 @@ def tfds_splits(
 def _through_tfds(
     name: str, host: str, remedy: str, feature: str
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    import numpy as np
-
     tfds: Any = load("tensorflow_datasets")
     folder = _tfds_folder(name)
     builder = tfds.builder(name, data_dir=folder, try_gcs=False)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.spec import Splits
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def carve(
@@ -19,8 +16,6 @@ def carve(
     The generator is NumPy's ``RandomState``, whose stream is frozen: the same split on every
     machine and with every NumPy version.
     """
-    import numpy as np
-
     order = np.random.RandomState(seed).permutation(len(x))
     rest, carved = order[size:], order[:size]
     return (x[rest], y[rest]), (x[carved], y[carved])

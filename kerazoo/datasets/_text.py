@@ -15,12 +15,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.errors import KerazooError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 KEPT = "the last"  # of a text that is longer than the model takes
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary's first token
@@ -62,8 +59,6 @@ def encode(texts: Iterable[str | bytes], vocabulary: Sequence[str], length: int)
     The end of a review says more than its beginning, so that is kept of a long one. Id 0 is
     padding, 1 any token that is not in the vocabulary, 2 the vocabulary's first token.
     """
-    import numpy as np
-
     place = _ids(tuple(vocabulary))
     rows = []
     for text in texts:

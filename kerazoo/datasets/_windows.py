@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.errors import KerazooError, require_whole
 from kerazoo.spec import Dataset, Series, Split, Windows
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def windows_of(
@@ -37,8 +34,6 @@ def windows_of(
     Raises:
         KerazooError: lookback or horizon is no positive whole number, or longer than a split.
     """
-    import numpy as np
-
     assert info.windows is not None
     asked = dataclasses.replace(
         info.windows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kerazoo._lazy import np
 from kerazoo.datasets._splits import three_splits
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Splits
@@ -33,7 +34,6 @@ def diabetes() -> Splits:
     measure of progression from 25 to 346. There is no official split; ours is 266 train, 88
     validation and 88 test, by a fixed seed. So few test rows make R² uncertain by about 0.1.
     """
-    import numpy as np
     from sklearn.datasets import load_diabetes
 
     x, y = load_diabetes(return_X_y=True, scaled=False)

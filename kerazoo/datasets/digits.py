@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from kerazoo._lazy import np
 from kerazoo.datasets._splits import three_splits
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Splits
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SIDE = 28  # pixels: the size of the MNIST models
 FACTOR = 3  # 8 × 8 becomes 24 × 24, then a border of 2
@@ -38,7 +34,6 @@ def digits() -> Splits:
     two dark pixels, which makes it the size of an MNIST image. The original has no official split
     here; ours is 1,077 train, 360 validation and 360 test, by a fixed seed.
     """
-    import numpy as np
     from sklearn.datasets import load_digits
 
     small, labels = load_digits(return_X_y=True)
@@ -48,8 +43,6 @@ def digits() -> Splits:
 
 def enlarge(small: np.ndarray) -> np.ndarray:
     """Whole numbers ``(n, 8, 8)`` from 0 to 16 as uint8 images ``(n, 28, 28, 1)``."""
-    import numpy as np
-
     # Bilinear weights for pixel centers, in thirds: output pixel i lies at (i - 1) / 3.
     weights = np.zeros((8 * FACTOR, 8), dtype=np.int64)
     for i in range(8 * FACTOR):

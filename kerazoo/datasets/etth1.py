@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.datasets import _sources as sources
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Splits, Windows
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FILE = "ETTh1.csv"
 URL = f"https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/{FILE}"
@@ -70,8 +67,6 @@ def values() -> np.ndarray:
 
     From a copy in ``KERAZOO_DATA_DIR``, else downloaded.
     """
-    import numpy as np
-
     path = sources.find(FILE)
     if path is None:
         remedy = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kerazoo._lazy import np
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Splits, Windows
@@ -37,8 +38,6 @@ def mackey_glass() -> Splits:
     Only additions, multiplications and divisions are used (no ``pow``), so that every machine gets
     the same series, although it is chaotic.
     """
-    import numpy as np
-
     values = np.array(integrate(sum(SIZES.values())), dtype=np.float64)[:, None]
     return in_order(values, SIZES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kerazoo._lazy import np
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Splits
@@ -29,7 +30,6 @@ def make_regression() -> Splits:
     20. 600 train, 200 validation and 200 test, in the order of generation. Values are rounded to
     four decimals, so that every machine gets the same ones.
     """
-    import numpy as np
     from sklearn import datasets
 
     x, y = datasets.make_regression(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kerazoo._lazy import np
 from kerazoo.datasets._splits import in_order
 from kerazoo.registry import register_dataset
 from kerazoo.spec import Splits, Windows
@@ -29,8 +30,6 @@ def sine() -> Splits:
     decimals so that every machine gets the same ones; 3,000 train, 1,000 validation and 1,000
     test, in order of time. A window shows 48 values and asks for the next 24.
     """
-    import numpy as np
-
     t = np.arange(sum(SIZES.values()), dtype=np.float64)
     turn = 2 * np.pi
     loudness = 1 + 0.5 * np.sin(turn * t / 173)

@@ -13,6 +13,7 @@ from typing import Any
 
 from kerazoo import building, fingerprint, registry
 from kerazoo._files import write_bytes
+from kerazoo._lazy import np
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
@@ -213,7 +214,6 @@ def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, floa
 def _copy_as_float16(old: Any, new: Any) -> None:
     """Copy an HDF5 group; arrays beyond the range of float16 (65,504) keep their type."""
     import h5py
-    import numpy as np
 
     new.attrs.update(old.attrs)
     for name, item in old.items():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerazoo._lazy import np
 from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.series import MOST_ROUNDING
@@ -21,7 +22,6 @@ from kerazoo.training import engine
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from kerazoo.exporting.formats import Runner
 
@@ -198,8 +198,6 @@ def compare(
     Raises:
         KerazooError: the Keras model itself gives outputs that are not finite.
     """
-    import numpy as np
-
     inputs = task.inputs(model, data)
     expected = engine.predict(task.network(model), inputs)
     if not np.isfinite(expected).all():
@@ -238,8 +236,6 @@ def in_batches(runner: Runner, x: np.ndarray) -> np.ndarray:
 
     A runtime can be right at every size and yet wrong after a change from one to another.
     """
-    import numpy as np
-
     sizes = [*FIRST_BATCHES, *[engine.INFERENCE_BATCH] * (len(x) // engine.INFERENCE_BATCH)]
     borders = np.cumsum(sizes)
     return np.concatenate([runner(part) for part in np.split(x, borders[borders < len(x)])])
@@ -264,8 +260,6 @@ def typed_texts(ids: np.ndarray, vocabulary: Sequence[str]) -> list[bytes]:
     random with seed 0. A word outside the vocabulary stands for an unknown one, and a word too
     many precedes those of an example that fills the whole length.
     """
-    import numpy as np
-
     random = np.random.RandomState(0)
     known = [token.encode() for token in vocabulary]
     unknown = b"x" * (1 + max(map(len, known)))

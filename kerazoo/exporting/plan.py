@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.finetuning.readers._columns import feature_names, raw_rows, takes_rows
 from kerazoo.finetuning.readers._csv import MISSING
 from kerazoo.finetuning.readers.reading import TableReading, reading_of
@@ -20,8 +20,6 @@ from kerazoo.finetuning.readers.series import in_deviations
 from kerazoo.predicting.trained import Trained
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from kerazoo.exporting.formats import Format, Runner
 
 
@@ -53,8 +51,6 @@ class ExportPlan:
 
     def example(self) -> Any:
         """One input of the exported model, from zeros of the network's input."""
-        import numpy as np
-
         tensor = self.network.inputs[0]
         return self.to_inputs(np.zeros((1, *tensor.shape[1:]), dtype=tensor.dtype))
 
@@ -74,8 +70,6 @@ def plan_export(trained: Trained, format: Format) -> ExportPlan:
 
 def _series_plan(plain: ExportPlan, trained: Trained) -> ExportPlan:
     """The model in natural units."""
-    import numpy as np
-
     assert trained.data.series is not None
     mean, std = trained.data.series.mean, trained.data.series.std
     return dataclasses.replace(

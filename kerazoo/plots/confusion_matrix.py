@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.plots.figure import literal, new_figure
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ MOST_NAMED = 60  # classes, beyond which the matrix does not grow and names none
 
 def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Figure:
     """Counts by true and predicted class; the color shows the errors only."""
-    import numpy as np
-
     counts, n = scores.confusion, len(labels)
     errors = counts.astype(float)
     np.fill_diagonal(errors, 0)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo._files import write_bytes
+from kerazoo._lazy import np
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 # Chinese, Japanese and Korean on Linux, macOS and Windows; then the widest that systems have.

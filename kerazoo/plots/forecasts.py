@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kerazoo._lazy import np
 from kerazoo.plots.figure import BLUE, GRAY, GREEN, ORANGE, literal, new_figure, tidy
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 EXAMPLES = 3
@@ -28,8 +28,6 @@ def forecasts(
     title: str, predicted: np.ndarray, baselines: Mapping[str, np.ndarray], data: Data
 ) -> Figure:
     """A few test windows (columns), of the first targets (rows), at equal distances in time."""
-    import numpy as np
-
     assert data.series is not None
     windows = data.series.windows
     horizon = predicted.shape[1]

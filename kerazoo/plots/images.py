@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo._files import write_bytes
+from kerazoo._lazy import np
 from kerazoo.plots.figure import literal, new_figure, show_image
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
     from kerazoo.tasks._scores import Scores
@@ -30,8 +30,6 @@ def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
 
     Where none is wrong, a row of those that the model was least sure of.
     """
-    import numpy as np
-
     true = scores.probabilities[np.arange(len(scores.labels)), scores.labels]
     wrong = np.flatnonzero(scores.predicted != scores.labels)
     candidates, most = (wrong, MOST_IMAGES) if len(wrong) else (np.arange(len(true)), COLUMNS)
@@ -64,8 +62,6 @@ def _title(labels: tuple[str, ...], scores: Scores, index: int, true: float) -> 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Images uint8 ``(n, height, width, channels)`` in rows: uint8 ``(h, w, channels)``."""
-    import numpy as np
-
     n, height, width, channels = images.shape
     columns = columns or int(np.ceil(np.sqrt(n)))
     rows = -(-n // columns)
@@ -91,7 +87,6 @@ def write_grid(images: np.ndarray, path: Path, columns: int | None = None) -> No
 
 def over_training(title: str, grids: dict[int, Path]) -> Figure:
     """Grids of the same latents after more and more epochs, by epoch."""
-    import numpy as np
     from PIL import Image
 
     figure = new_figure(max(3.2 * len(grids), 6.4), 3.7)  # 6.4: the title needs it

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.plots.figure import BLUE, GRAY, literal, new_figure, tidy
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 MOST_PANELS = 4

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np
 from kerazoo.datasets._images import INVERT, Invert, read_image, require_raw_pixels
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.predicting.predictions import Prediction, Predictor
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class ImagePredictor(Predictor):
@@ -30,8 +28,6 @@ class ImagePredictor(Predictor):
 
     def _pixels(self, given: Any, invert: Invert) -> tuple[np.ndarray, str]:
         """Pixels ``(height, width, channels)`` of a file or an array, and a note."""
-        import numpy as np
-
         shape = self.trained.model.input_shape[1:]
         if isinstance(given, (str, os.PathLike)) and os.fspath(given):
             image = read_image(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._dates import times_of
 from kerazoo.finetuning.readers.reading import SeriesReading
@@ -18,9 +19,6 @@ class SeriesPredictor(Predictor):
 
     def predict(self, inputs: Any, gaps: str | None = None) -> TablePredictions:
         """Forecast the steps after one CSV file, DataFrame or array of rows ``(n, targets)``."""
-        import numpy as np
-        import pandas as pd
-
         reading = self.trained.reading
         assert isinstance(reading, SeriesReading)
         table = read_input(inputs, self.trained.source, reading.csv)

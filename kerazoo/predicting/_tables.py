@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, texts_of
 from kerazoo.finetuning.readers._csv import CsvOptions, Table, as_numbers, is_missing, read_table
@@ -15,18 +16,12 @@ from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
 
 class TablePredictor(Predictor):
     """A model of the rows of a table."""
 
     def predict(self, inputs: Any) -> TablePredictions:
         """Predict for one CSV file, DataFrame or array of rows ``(n, columns)``."""
-        import pandas as pd
-
         reading, labels = self.trained.reading, self.trained.labels
         assert isinstance(reading, TableReading)
         table = read_input(inputs, self.trained.source, reading.csv)
@@ -69,8 +64,6 @@ def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
         source: the model, for messages.
         options: how the file is written.
     """
-    import pandas as pd
-
     if isinstance(inputs, (list, tuple)):
         if len(inputs) != 1:
             raise KerazooError(f"{source} takes one CSV file; {len(inputs)} inputs are given.")
@@ -86,9 +79,6 @@ def differences(
     frame: pd.DataFrame, columns: Sequence[Column], targets: Sequence[str]
 ) -> list[str]:
     """Notes on what in new rows differs from the training data."""
-    import numpy as np
-    import pandas as pd
-
     known = {c.name for c in columns} | set(targets)
     unused = [repr(name) for name in frame.columns if name not in known]
     notes = [f"columns that the model does not use: {listed(unused)}"] if unused else []
@@ -109,9 +99,6 @@ def compare(
     frame: pd.DataFrame, predicted: pd.DataFrame, targets: Sequence[str], labels: Sequence[str]
 ) -> list[str]:
     """Notes on how well predictions agree with the targets, where the new rows hold them."""
-    import numpy as np
-    import pandas as pd
-
     notes = []
     for name in (t for t in targets if t in frame.columns):
         values, ours = frame[name], predicted[name].to_numpy()

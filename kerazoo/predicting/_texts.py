@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np, pd
 from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import texts_of
@@ -14,9 +15,6 @@ from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting._tables import compare, is_table, read_input, with_classes
 from kerazoo.predicting.predictions import Predictions, Predictor, TablePredictions
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class TextPredictor(Predictor):
@@ -32,8 +30,6 @@ class TextPredictor(Predictor):
 
     def _predict_table(self, inputs: Any, text: str | None) -> TablePredictions:
         """Classify each text of a table; one without a known word gets a note and no class."""
-        import pandas as pd
-
         reading, labels = self.trained.reading, self.trained.labels
         if not isinstance(reading, TextReading):
             reading = TextReading(text="", targets=())

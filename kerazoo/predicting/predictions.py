@@ -8,16 +8,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from kerazoo._files import write_text
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.predicting.trained import Trained
 from kerazoo.training import engine
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,6 @@ class Predictor:
             prepare: gives one input as the model takes it, and a note; a KerazooError that it
                 raises becomes the error of that input.
         """
-        import numpy as np
-
         predictions, examples = [], []
         for given in _listed(inputs):
             try:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np
 from kerazoo.errors import KerazooError, require_whole
 from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import networks_of
 from kerazoo.tasks import generation
 from kerazoo.training.run_directory import require_seed
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MOST = 10_000
 
@@ -35,8 +33,6 @@ def sample(
         KerazooError: no such entry or run, it has no generator or no trained weights; a number
             out of range; latents of another shape, or not finite.
     """
-    import numpy as np
-
     if latents is None:
         n = require_whole("n", n, most=MOST)
     seed = require_seed(seed)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np
 from kerazoo.spec import Data, Split
-
-if TYPE_CHECKING:
-    import numpy as np
 
 LINEAR_ITERATIONS = 200
 WORD_CS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -16,8 +14,6 @@ WORD_CS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 def majority_class(train: Split, test: Split) -> float:
     """Test accuracy of always predicting the most frequent training class."""
-    import numpy as np
-
     return float((test.y == np.bincount(train.y).argmax()).mean())
 
 
@@ -29,8 +25,6 @@ def logistic(train: Split, test: Split) -> float:
     scikit-learn's defaults (L2, C = 1) with up to 200 iterations of L-BFGS, on the same training
     examples as the model.
     """
-    import numpy as np
-
     if train.x.ndim == 2:
         middle, spread = train.x.mean(axis=0), train.x.std(axis=0)
         spread[np.ptp(train.x, axis=0) == 0] = 1.0  # rounding may leave a deviation that is not 0
@@ -63,7 +57,6 @@ def bag_of_words(train: Split, data: Data) -> float:
 
 def _occurrences(ids: np.ndarray, tokens: int) -> Any:
     """Token ids ``(n, length)`` as a sparse 0/1 matrix ``(n, tokens)``; padding (0) is left out."""
-    import numpy as np
     from scipy.sparse import csr_matrix
 
     rows, places = np.nonzero(ids)
@@ -105,8 +98,6 @@ def least_squares_of_parts(
         parts: returns the rows in parts, ``(x, y)`` each, the same at each call.
         ridge: L2 penalty.
     """
-    import numpy as np
-
     n = 0
     sum_x: Any = 0.0
     sum_y: Any = 0.0

@@ -6,10 +6,7 @@ the zoo instead of Inception's. In float64; the matrix root by symmetric eigen-d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo._lazy import np
 
 PAIRS = 100_000
 RESAMPLES = 20
@@ -17,8 +14,6 @@ RESAMPLES = 20
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """|m1 - m2|² + trace(s1 + s2 - 2 (s1 s2)^½) of features ``(n, d)`` and ``(m, d)``."""
-    import numpy as np
-
     (mean_a, cov_a), (mean_b, cov_b) = _moments(a), _moments(b)
     root = _root(cov_a)
     # trace (s1 s2)^½ is the sum of the roots of the eigenvalues of s1^½ s2 s1^½.
@@ -29,8 +24,6 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 def bootstrap_error(a: np.ndarray, b: np.ndarray) -> float:
     """Standard error of the distance: its scatter over 20 resamples of both sets, seed 0."""
-    import numpy as np
-
     random = np.random.RandomState(0)
     draws = [
         frechet_distance(a[random.randint(0, len(a), len(a))], b[random.randint(0, len(b), len(b))])
@@ -41,8 +34,6 @@ def bootstrap_error(a: np.ndarray, b: np.ndarray) -> float:
 
 def mean_distance(features: np.ndarray) -> float:
     """Mean Euclidean distance between two different rows, over 100,000 random pairs, seed 0."""
-    import numpy as np
-
     random = np.random.RandomState(0)
     first = random.randint(0, len(features), PAIRS)
     second = (first + random.randint(1, len(features), PAIRS)) % len(features)
@@ -50,8 +41,6 @@ def mean_distance(features: np.ndarray) -> float:
 
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    import numpy as np
-
     features = np.asarray(features, np.float64)
     mean = features.mean(axis=0)
     centred = features - mean
@@ -59,7 +48,5 @@ def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from kerazoo import building, registry
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.evidence import reference as evidence
 from kerazoo.spec import Data
 from kerazoo.tasks import _frechet
 from kerazoo.training import engine
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SAMPLES = 10_000  # at most; exactly so many where a classifier judges
 FEATURES = "dense"  # the classifier's layer that gives the features
@@ -112,8 +109,6 @@ class Classifier:
 
     def look(self, images: np.ndarray) -> Seen:
         """Features and classes of images, uint8 ``(n, 28, 28, 1)``."""
-        import numpy as np
-
         entry = registry.get_entry(self.by)
         net = building.build_for(entry)
         building.load_bundled_weights(net, entry)
@@ -149,7 +144,6 @@ class Components:
     @functools.cached_property
     def fitted(self) -> Any:
         """scikit-learn's PCA."""
-        import numpy as np
         from sklearn.decomposition import PCA
 
         rows = _rows(self.data.train.x[:FITTED])
@@ -159,8 +153,6 @@ class Components:
 
     def look(self, images: np.ndarray) -> Seen:
         """Principal components of images, uint8 ``(n, height, width, channels)``."""
-        import numpy as np
-
         parts = (images[i : i + CHUNK] for i in range(0, len(images), CHUNK))
         found = [self.fitted.transform(_rows(part)) for part in parts]
         return Seen(np.concatenate(found).astype(np.float64))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+from kerazoo._lazy import np
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,12 @@ class Scores:
     @property
     def loss(self) -> float:
         """Mean cross-entropy in nats."""
-        import numpy as np
-
         true = self.probabilities[np.arange(len(self.labels)), self.labels].astype(np.float64)
         return float(-np.log(np.clip(true, 1e-12, 1.0)).mean())
 
     @property
     def confusion(self) -> np.ndarray:
         """Counts, int64 ``(classes, classes)``: row is the truth, column the prediction."""
-        import numpy as np
-
         classes = self.probabilities.shape[1]
         counts = np.zeros((classes, classes), dtype=np.int64)
         np.add.at(counts, (self.labels, self.predicted), 1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kerazoo._lazy import np
 from kerazoo.errors import KerazooError, unknown
 from kerazoo.plots.figure import save
 from kerazoo.plots.learning_curves import Curve, learning_curves
@@ -19,7 +20,6 @@ from kerazoo.training.augmentation import with_augmentation
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
     from matplotlib.figure import Figure
 
 # Keras's Normalization divides by no less than its epsilon: smaller variation is lost.
@@ -229,8 +229,6 @@ class Task:
 
     def limit_test_rows(self, data: Data, rows: int) -> Data:
         """The data with at most ``rows`` test examples, chosen with seed 0."""
-        import numpy as np
-
         if len(data.test) <= rows:
             return data
         chosen = np.sort(np.random.RandomState(0).choice(len(data.test), rows, replace=False))
@@ -258,8 +256,6 @@ def write_plots(task: Task, run: Finished) -> None:
 
 def check_inputs(info: Dataset, split: str, x: np.ndarray) -> str:
     """Raise KerazooError unless ``x`` has the dataset's input shape; returns the place in words."""
-    import numpy as np
-
     where = f"dataset {info.name!r}, split {split!r}"
     if x.shape[1:] != info.input_shape or len(x) == 0:
         raise KerazooError(
@@ -280,8 +276,6 @@ def reject_tiny_spread(values: np.ndarray, names: tuple[str, ...] | list[str], w
         names: names of the columns, or none.
         where: the place, for the message.
     """
-    import numpy as np
-
     spread = values.std(axis=0, dtype=np.float64)
     varies = spread > SAME * np.abs(values).max(axis=0)
     for place in map(int, np.flatnonzero(varies & (spread < LEAST_SPREAD))):

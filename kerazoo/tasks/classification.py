@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
 from kerazoo.plots.confusion_matrix import confusion_matrix
@@ -20,7 +20,6 @@ from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs
 from kerazoo.training.optimizer import last_activation
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -73,8 +72,6 @@ class Classification(Task):
 
     def postprocess(self, model: keras.Model, raw: np.ndarray) -> np.ndarray:
         """Probabilities, float32 ``(n, classes)``; logits go through a softmax."""
-        import numpy as np
-
         if last_activation(model) == "softmax":
             return raw
         exponential = np.exp(raw - raw.max(axis=1, keepdims=True))

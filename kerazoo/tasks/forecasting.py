@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
 from kerazoo.plots.forecasts import forecasts
@@ -16,7 +16,6 @@ from kerazoo.tasks import _baselines
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 RIDGE = 1e-3  # per training window, on standardized values
@@ -45,8 +44,6 @@ class Forecasting(Task):
 
     def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
         """Raise KerazooError unless the values of a split match the dataset's description."""
-        import numpy as np
-
         where = f"dataset {info.name!r}, split {split!r}"
         if x.ndim != 2 or x.shape[1] != len(info.columns) or x.dtype.kind != "f":
             raise KerazooError(
@@ -170,8 +167,6 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
     natural units; ``nrmse`` is the root mean squared error over the standard deviation of the
     true test values, and left out where these are all the same.
     """
-    import numpy as np
-
     assert data.series is not None
     true = data.test.y.astype(np.float64)
     wrong = predicted.astype(np.float64) - true
@@ -194,8 +189,6 @@ def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
     Neighboring windows overlap, and a series errs for a while where it errs at all. So it is that
     of batch means: of stretches of about √n windows, and of the horizon at least.
     """
-    import numpy as np
-
     wrong = predicted.astype(np.float64) - data.test.y
     if name.endswith("_natural"):
         wrong = wrong * target_scale(data)
@@ -248,8 +241,6 @@ def _seasonal(x: np.ndarray, season: int, lead: int, horizon: int) -> np.ndarray
 
 
 def _linear(train: Split, test: Split, columns: Any, *, from_last: bool) -> np.ndarray:
-    import numpy as np
-
     def rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Each column by itself ``(n · columns, lookback)``, and the level that was taken off."""
         x = np.swapaxes(x[:, :, columns], 1, 2)

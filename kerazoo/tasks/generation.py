@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
 from kerazoo.plots.images import over_training, write_grid
@@ -23,7 +23,6 @@ from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs
 from kerazoo.training import engine
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 SHOWN = 64
@@ -199,8 +198,6 @@ def _grid_path(directory: Path, epoch: int) -> Path:
 
 def latents(model: keras.Model, n: int, seed: int) -> np.ndarray:
     """Latents of a standard normal distribution: float32 ``(n, latent)``, the same everywhere."""
-    import numpy as np
-
     size = networks_of(model)["generator"].input_shape[-1]
     return np.random.RandomState(seed).standard_normal((n, size)).astype(np.float32)
 
@@ -212,15 +209,11 @@ def generate(model: keras.Model, latents: np.ndarray) -> np.ndarray:
 
 def as_images(outputs: np.ndarray) -> np.ndarray:
     """Outputs of a generator as uint8."""
-    import numpy as np
-
     return np.clip(np.rint(outputs), 0, 255).astype(np.uint8)
 
 
 def independent_pixels(images: np.ndarray, n: int) -> np.ndarray:
     """``n`` images; each pixel comes from a training image chosen at random, seed 0."""
-    import numpy as np
-
     random = np.random.RandomState(0)
     flat = images.reshape(len(images), -1)
     places = np.arange(flat.shape[1])

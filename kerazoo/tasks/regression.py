@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.errors import KerazooError
 from kerazoo.plots.learning_curves import Curve
 from kerazoo.plots.predictions import predicted_against_true
@@ -15,7 +15,6 @@ from kerazoo.tasks import _baselines
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, reject_tiny_spread
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 BOOTSTRAPS = 200
@@ -34,8 +33,6 @@ class Regression(Task):
 
     def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
         """Raise KerazooError unless the arrays of a split match the dataset's description."""
-        import numpy as np
-
         where = check_inputs(info, split, x)
         if y.shape != (len(x), len(info.targets)) or y.dtype.kind != "f":
             raise KerazooError(
@@ -72,8 +69,6 @@ class Regression(Task):
         The standard error of R² comes from 200 bootstrap resamples of the test rows, seed 0. A
         target that is constant in a resample has no R² there and does not count.
         """
-        import numpy as np
-
         predicted = outputs.astype(np.float64)
         true = data.test.y.astype(np.float64)
         random = np.random.RandomState(0)
@@ -91,8 +86,6 @@ class Regression(Task):
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """The training mean; and as a limit for linear models closed-form least squares."""
-        import numpy as np
-
         true = data.test.y.astype(np.float64)
         mean = np.broadcast_to(train.y.mean(axis=0), true.shape)
         coefficients, intercept = _baselines.least_squares(train.x, train.y)
@@ -144,8 +137,6 @@ def r_squared(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def _errors(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    import numpy as np
-
     errors = predicted - true
     return {
         "mse_natural": float((errors**2).mean()),

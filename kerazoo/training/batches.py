@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-
+from kerazoo._lazy import np
 
 READY = 2  # batches that are made ahead
 
@@ -22,7 +20,6 @@ class Batches:
 
     def __init__(self, arrays: Sequence[np.ndarray], batch_size: int):
         """Arrays of equal length: examples, and targets where there are any."""
-        import numpy as np
         import tensorflow as tf
 
         self.examples = len(arrays[0])

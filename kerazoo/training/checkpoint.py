@@ -14,16 +14,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo import fingerprint
 from kerazoo._files import read_arrays, sha256_of_json, write_arrays
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.errors import KerazooError
 from kerazoo.training import engine
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FILE_NAME = "checkpoint.safetensors"
 
@@ -52,15 +49,11 @@ class Checkpoint:
     @property
     def is_finite(self) -> bool:
         """Whether no variable holds NaN or infinity."""
-        import numpy as np
-
         return all(np.isfinite(v).all() for v in self.variables if v.dtype.kind == "f")
 
 
 def set_random_state(model: keras.Model, seed: int, epoch: int) -> None:
     """Set every random generator of the model (dropout, augmentation) from (seed, epoch)."""
-    import numpy as np
-
     generators = [v for v in model.variables if v.name == "seed_generator_state"]
     for index, state in enumerate(generators):
         # RandomState's stream is frozen, so the numbers are the same with every NumPy version.
@@ -71,8 +64,6 @@ def set_random_state(model: keras.Model, seed: int, epoch: int) -> None:
 
 def order_of_data(n: int, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch visits ``n`` examples: int64 ``(n,)``."""
-    import numpy as np
-
     return np.random.RandomState([seed, epoch, 0]).permutation(n)
 
 

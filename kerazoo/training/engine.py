@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.spec import networks_of
 
 ENGINES = ("auto", "plain")
@@ -131,8 +131,6 @@ def predict(model: keras.Model, x: Any) -> Any:
     Batch by batch through the compiled function: ``model.predict`` builds a dataset each time,
     which costs one image 60 to 100 ms instead of 2 to 4, and 10,000 small ones twice the time.
     """
-    import numpy as np
-
     options = compile_options()
     if "jit_compile" in options:
         model.jit_compile = options["jit_compile"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.errors import Diverged, KerazooError
 from kerazoo.spec import Split, networks_of
 from kerazoo.training import checkpoint, engine
@@ -21,8 +21,6 @@ from kerazoo.training.optimizer import Phase, phases
 from kerazoo.training.progress import Progress
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from kerazoo.training.train import Job
 
 MOST_WRITING = 0.02  # share of the time that checkpoints may take
@@ -221,8 +219,6 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
 
 def class_weights(y: np.ndarray) -> dict[int, float]:
     """Inverse frequencies of the integer classes ``y`` ``(n,)``; their mean over y is 1."""
-    import numpy as np
-
     classes, counts = np.unique(y, return_counts=True)
     return {
         int(c): float(len(y) / (len(classes) * n)) for c, n in zip(classes, counts, strict=True)
@@ -235,8 +231,6 @@ def _adapt(model: keras.Model, split: Split) -> None:
     A constant column is only centered. Divided by its deviation, which is zero or rounding, a
     value that comes later, such as an unseen category's, would become huge.
     """
-    import numpy as np
-
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
             values = split.y if layer.invert else split.x
@@ -268,8 +262,6 @@ def _build_metrics(net: keras.Model, arrays: tuple[Any, ...]) -> None:
     They do so at their first update. Within the step that is too late: TensorFlow discards its
     trace and makes another, which takes seconds for a deep network.
     """
-    import numpy as np
-
     shape = getattr(net, "output_shape", None)  # a network of layers has one, a subclass may not
     if len(arrays) == 2 and isinstance(shape, tuple):
         x, y = (array[:1] for array in arrays)

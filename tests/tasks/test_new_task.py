@@ -6,7 +6,7 @@ import re
 import sys
 
 import numpy as np
-from conftest import ROOT
+from tests.conftest import ROOT
 
 import kerazoo
 from kerazoo import registry

@@ -9,11 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.errors import KerazooError, install_hint, unknown
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # From n examples, an array ``(n, …)`` or a dictionary of them by input, to outputs ``(n, …)``.
 Runner = Callable[[Any], "np.ndarray"]

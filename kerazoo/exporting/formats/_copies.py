@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 
 
 def copy_for_conversion(network: keras.Model) -> keras.Model:
@@ -15,8 +15,6 @@ def copy_for_conversion(network: keras.Model) -> keras.Model:
     a layer keeps next to its weights (Normalization's mean and variance) would become inputs of an
     ONNX graph. And Keras exports no network that was never called.
     """
-    import numpy as np
-
     copy = type(network).from_config(network.get_config())
     copy.set_weights(network.get_weights())
     for layer in layers_of(copy):
@@ -31,8 +29,6 @@ def copy_for_conversion(network: keras.Model) -> keras.Model:
 
 def _blank(tensor: Any) -> Any:
     """One example of zeros, or of empty strings."""
-    import numpy as np
-
     shape = (1, *tensor.shape[1:])
     if tensor.dtype == "string":
         return keras.ops.convert_to_tensor(np.full(shape, "", dtype=object))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.training import engine
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class KerasArchive(Format):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.exporting.formats._copies import (
     copy_for_conversion,
@@ -16,9 +15,6 @@ from kerazoo.exporting.formats._copies import (
     steps_of,
     unroll,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MOST_STEPS = 512  # of an unrolled layer; 400 in two directions take a minute to convert, and 6 MB
 
@@ -78,7 +74,6 @@ class LiteRT(Format):
 
     def load(self, path: Path) -> Runner:
         """Open the interpreter; examples go one by one into a model of one example."""
-        import numpy as np
         from ai_edge_litert.interpreter import Interpreter
 
         interpreter = Interpreter(str(path))

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.exporting.formats._copies import copy_for_conversion, layers_of
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class Onnx(Format):

@@ -11,15 +11,12 @@ import keyword
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np
 from kerazoo.datasets import _text as text
 from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.exporting.formats._copies import copy_for_conversion
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class SavedModel(Format):

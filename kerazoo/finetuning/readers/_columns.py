@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.user_data import listed
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 OTHER = "[other]"  # whatever was not among the categories in training
 
@@ -70,8 +66,6 @@ def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray
     Raises:
         KerazooError: a column is not there, or holds something else than numbers.
     """
-    import numpy as np
-
     parts = []
     for c in columns:
         if c.name not in frame.columns:
@@ -138,8 +132,6 @@ def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarra
         features: float32 ``(n, features)``, as :func:`encode` gives them.
         columns: in the order of the features.
     """
-    import numpy as np
-
     rows, start = {}, 0
     for c in columns:
         part = features[:, start : start + c.width]
@@ -173,7 +165,5 @@ def columns_from(treatment: Mapping[str, Any]) -> list[Column]:
 
 def texts_of(values: pd.Series) -> np.ndarray:
     """A column of categories as strings, empty where it is missing."""
-    import numpy as np
-
     text = values.astype(str).str.strip().to_numpy(dtype=object)
     return np.where(is_missing(values), "", text)

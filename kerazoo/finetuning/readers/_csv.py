@@ -12,13 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, require_choice, unknown
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
@@ -128,8 +125,6 @@ def read_table(
             a line with too many fields, numbers that can be read in two ways, or fewer than
             ``least`` rows or ``columns``.
     """
-    import pandas as pd
-
     options = options or CsvOptions()
     sep = ","
     notes: list[str] = []
@@ -188,8 +183,6 @@ def _decoded(path: Path, encoding: str) -> str:
 
 def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame, list[str]]:
     """The rows of a CSV file as text, by their lines, names may be empty; and notes."""
-    import pandas as pd
-
     rows: dict[int, list[str]] = {}
     line = 1
     file = io.StringIO(text, newline="")
@@ -249,8 +242,6 @@ def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
 
     Other indices tell the rows apart, and nobody who chose one means it to be learnt from.
     """
-    import pandas as pd
-
     index = frame.index
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
@@ -326,8 +317,6 @@ def _with_plain_numbers(
         KerazooError: numbers can be read in two ways, need another decimal mark than others, or
             have different units.
     """
-    import pandas as pd
-
     texts = {}
     for name in frame.columns:
         if is_text(frame[name]):
@@ -449,9 +438,6 @@ def as_numbers(
     Raises:
         KerazooError: a value is infinite, or too large for float32; or no number, if ``strict``.
     """
-    import numpy as np
-    import pandas as pd
-
     missing = is_missing(values)
     if is_text(values):
         text = values.astype(str).str.strip()

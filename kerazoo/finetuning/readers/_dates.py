@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import MOSTLY, CsvOptions, as_numbers, column, is_missing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Whole numbers that are dates beyond doubt, and how pandas reads them.
 NUMERIC = {
@@ -92,8 +90,6 @@ def times_of(
         KerazooError: a date cannot be read, can be read in two ways, comes twice or after a later
             one; the dates are not regular, or not one ``step`` apart.
     """
-    import pandas as pd
-
     name = _find(frame, targets)
     if time is not None:
         name = column(frame, time, "the time column (--time)")
@@ -200,8 +196,6 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
     Raises:
         KerazooError: ``at`` is given, and the dates can be read in two ways.
     """
-    import pandas as pd
-
     text = _digits(values)
     if options.date_format:
         try:
@@ -238,8 +232,6 @@ def _parsed(text: pd.Series, **how: Any) -> pd.Series:
     Times with an offset are local times. They are UTC where the offset changes and a step is less
     than a day: an hour of local time would lack, and another come twice.
     """
-    import pandas as pd
-
     local = {k: v.replace("%z", "").rstrip() if k == "format" else v for k, v in how.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it guesses the format
@@ -256,9 +248,6 @@ def _grid(dates: pd.DatetimeIndex, step: str | None) -> tuple[str, pd.DatetimeIn
 
     None if they are not, or if most are more than a step apart: half years are no quarters.
     """
-    import numpy as np
-    import pandas as pd
-
     names = _names(pd.Series(dates).diff().mode()[0]) if step is None else [step]
     for name in names:
         for offset in _offsets(name):
@@ -271,8 +260,6 @@ def _grid(dates: pd.DatetimeIndex, step: str | None) -> tuple[str, pd.DatetimeIn
 
 def _names(usual: pd.Timedelta) -> list[str]:
     """Names that the usual time between two dates may have."""
-    import pandas as pd
-
     day, seconds = pd.Timedelta(days=1), usual.total_seconds()
     fixed = STEPS[seconds][0] if seconds in STEPS else f"{seconds:,.10g} s"
     if usual == day:
@@ -283,8 +270,6 @@ def _names(usual: pd.Timedelta) -> list[str]:
 
 def _offsets(step: str) -> list[Any]:
     """Offsets of pandas that a step of this name may be."""
-    import pandas as pd
-
     if step == "business day":
         return ["B"]
     months = {name: n for n, name in MONTHS.items()}.get(step)

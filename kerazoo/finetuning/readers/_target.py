@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers._csv import (
     NO_VALUE_OR_A_CLASS,
@@ -16,10 +16,6 @@ from kerazoo.finetuning.readers._csv import (
     target_columns,
 )
 from kerazoo.finetuning.readers.user_data import listed
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 MOST_CLASSES = 20  # different whole numbers, up to which a target is a class
 LEAST = 3  # rows of a class: one for each split
@@ -54,8 +50,6 @@ def target_of(
         KerazooError: no such column, another task than there is, or a target that is constant, of
             too rare classes, or no number where numbers are wanted.
     """
-    import numpy as np
-
     names = target_columns(frame, target)
     if task is not None:
         require_choice("task", task, ("classification", "regression"))
@@ -115,8 +109,6 @@ def class_target(values: pd.Series, where: str, why: str = "") -> Target:
 
 def _codes(text: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
     """Numbers of classes, int64 ``(n,)``; -1 for what is none."""
-    import pandas as pd
-
     return pd.Index(labels).get_indexer(text).astype("int64")
 
 
@@ -175,8 +167,6 @@ def _number_first(text: str) -> tuple[int, float, str]:
 def _numbers(
     frame: pd.DataFrame, names: list[str], where: str, why: str, *, may_be_constant: bool = False
 ) -> Target:
-    import numpy as np
-
     columns = [numbers_of(frame[name], f"{where}, column {name!r}") for name in names]
     for name, values in zip(names, columns, strict=True):
         known = values[~np.isnan(values)]

@@ -5,8 +5,9 @@ Images are read here; rows and texts become a DataFrame for the readers of table
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np, pd
 from kerazoo.datasets._images import require_raw_pixels
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.finetuning.readers._target import class_target, target_like
@@ -25,10 +26,6 @@ from kerazoo.finetuning.readers.user_data import (
     warnings_on,
 )
 from kerazoo.spec import Split
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 TEXT, TARGET = "text", "y"  # columns of the DataFrame that arrays become; of rows also x1, x2, …
 # Of a tf.data.Dataset, which is held in memory; more may be endless.
@@ -104,8 +101,6 @@ def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _array(values: Any, name: str) -> np.ndarray:
-    import numpy as np
-
     if isinstance(values, (list, tuple)) and values and isinstance(values[0], (str, bytes)):
         values = np.array(values, dtype=object)
     try:
@@ -126,8 +121,6 @@ def _examples_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
     It is batched if the shapes of x and y begin with the same size and one dimension is left for
     an example of x; texts, which are strings, need none.
     """
-    import numpy as np
-
     spec = source.element_spec
     if not isinstance(spec, tuple) or len(spec) != 2 or not all(hasattr(s, "shape") for s in spec):
         raise KerazooError("the tf.data.Dataset must hold pairs (x, y) of arrays.")
@@ -165,8 +158,6 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     Raises:
         KerazooError: other shapes, texts that are no strings, or one-hot rows as targets.
     """
-    import pandas as pd
-
     if x.ndim == 2 and x.shape[1]:
         columns: dict[str, Any] = {name: x[:, i] for i, name in enumerate(row_names(x.shape[1]))}
     elif x.ndim == 1 and x.dtype.kind == "O":
@@ -186,8 +177,6 @@ def row_names(n: int) -> list[str]:
 
 def _targets(y: np.ndarray) -> dict[str, np.ndarray]:
     """The columns of ``y``, by name."""
-    import numpy as np
-
     if y.ndim == 1 or y.shape[1:] == (1,):
         return {TARGET: y.reshape(-1)}
     if y.ndim != 2:
@@ -199,8 +188,6 @@ def _targets(y: np.ndarray) -> dict[str, np.ndarray]:
 
 def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | None) -> UserData:
     """Images and a label for each."""
-    import pandas as pd
-
     x, labels = _pixels(x), pd.DataFrame(_targets(y))
     if list(labels) != [TARGET]:
         raise KerazooError(f"y has shape {y.shape}; give one label per image, (n,).")
@@ -242,8 +229,6 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
 
 def _pixels(x: np.ndarray) -> np.ndarray:
     """uint8 ``(n, height, width, channels)``."""
-    import numpy as np
-
     x = x[..., None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[-1] not in (1, 3):
         raise KerazooError(

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.datasets._images import INVERT, Invert, LoadedImage, read_image
 from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers.reading import ImageReading
@@ -26,9 +26,6 @@ from kerazoo.finetuning.readers.user_data import (
     take,
     warnings_on,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -83,8 +80,6 @@ def from_images(
             a class with fewer than three readable images, images one level too deep, or
             directories that may be splits or classes; fewer than 100 images without classes.
     """
-    import numpy as np
-
     directory = Path(path)
     require_choice("invert", invert, INVERT)
     require_choice("splits", splits, SPLITS)
@@ -252,7 +247,6 @@ def _read(
     progress: bool,
 ) -> tuple[np.ndarray, list[LoadedImage], dict[Path, str]]:
     """The images uint8 ``(n, *shape)``, how each was read, and the files that cannot be read."""
-    import numpy as np
 
     def read(file: Path) -> LoadedImage | str:
         path = directory / file
@@ -302,8 +296,6 @@ def _indices(
     y: np.ndarray, of: np.ndarray, split_of: Mapping[str, str], labels: bool
 ) -> tuple[dict[str, np.ndarray], str]:
     """The splits that the directories name, or by the fixed seed; and in words which."""
-    import numpy as np
-
     there = set(of.tolist())
     if there == set(SPLIT_NAMES):
         return {split: np.flatnonzero(of == split) for split in SPLIT_NAMES}, "as named"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo import fingerprint
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
@@ -28,10 +28,6 @@ from kerazoo.finetuning.readers.user_data import (
     name_of,
 )
 from kerazoo.spec import Data, Dataset, Windows
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
@@ -145,8 +141,6 @@ def regular_values(
     Raises:
         KerazooError: a value is no number; steps or values are missing and gaps are refused.
     """
-    import pandas as pd
-
     require_choice("gaps", gaps, GAPS)
     table = pd.DataFrame(
         {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets},
@@ -182,9 +176,6 @@ def filled(table: pd.DataFrame, sizes: Mapping[str, int]) -> pd.DataFrame:
         table: the values in order.
         sizes: steps of each split.
     """
-    import numpy as np
-    import pandas as pd
-
     borders = [0, *np.cumsum(list(sizes.values())), len(table)]
     parts = [table.iloc[a:b] for a, b in itertools.pairwise(borders)]
     return pd.concat([part.interpolate(limit_area="inside") for part in parts]).ffill().bfill()
@@ -279,8 +270,6 @@ def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> 
 
 def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
     """Largest rounding of the values of a series in float32, in standard deviations."""
-    import numpy as np
-
     largest = np.abs(mean) + 4 * std
     return float((np.finfo(np.float32).eps * largest / std).max())
 

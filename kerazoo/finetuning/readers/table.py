@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
 from kerazoo.finetuning.readers._csv import CsvOptions, Table, as_numbers, read_table, read_test
@@ -31,10 +32,6 @@ from kerazoo.finetuning.readers.user_data import (
 from kerazoo.spec import Split
 from kerazoo.tasks import regression
 from kerazoo.tasks.base import reject_tiny_spread
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 MOST_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
@@ -145,8 +142,6 @@ def columns_of(
         train: places of the rows of the training split.
         where: name of the table in messages.
     """
-    import numpy as np
-
     columns: list[Column] = []
     left_out, notes = [], []
     for name in frame.columns:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo import registry
 from kerazoo._files import save_atomic, write_bytes
-from kerazoo._lazy import keras
+from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import home
 from kerazoo.errors import KerazooError
@@ -33,10 +33,6 @@ from kerazoo.finetuning.readers.user_data import (
     warnings_on,
 )
 from kerazoo.spec import Split
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
 
 LENGTH = 400  # tokens that a model of the zoo reads
 VOCABULARY = 20_000  # most token ids of a vocabulary made of the training texts
@@ -155,8 +151,6 @@ def _reject_wrong_column(there: np.ndarray, message: str) -> None:
 
 def _texts(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Normalized texts, and which are there and hold a word: object and bool ``(n,)``."""
-    import numpy as np
-
     texts = np.array([_text.normalize(str(text)) for text in values], dtype=object)
     words = np.array([bool(_text.tokens_of(text)) for text in texts], dtype=bool)
     return texts, words & ~is_missing(values)
@@ -172,8 +166,6 @@ def _vocabulary_of(texts: np.ndarray) -> Path:
 
 
 def _lengths(texts: np.ndarray) -> str:
-    import numpy as np
-
     words = [len(_text.tokens_of(t)) for t in texts]
     return (
         f"{min(words):,} to {max(words):,} words long, half of them up to {np.median(words):,.0f}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from kerazoo import fingerprint, registry
+from kerazoo._lazy import np
 from kerazoo.building import of_python
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import CsvOptions
@@ -20,7 +21,6 @@ from kerazoo.spec import Data, Dataset, Split
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from kerazoo.finetuning.readers.reading import Reading
 
@@ -165,8 +165,6 @@ def shuffled_split(
         stratify: keep the classes' shares in every split, with one of each class at least.
         test_given: the test split is given apart, so its share is for training.
     """
-    import numpy as np
-
     random = np.random.RandomState(SPLIT_SEED)
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     groups = [np.flatnonzero(y == c) for c in np.unique(y)] if stratify else [np.arange(len(y))]
