@@ -6,10 +6,10 @@ import re
 import sys
 
 import numpy as np
-from tests.conftest import ROOT
 
 import kerazoo
 from kerazoo import registry
+from tests.conftest import ROOT
 
 
 def test_a_task_of_one_file_is_trained_verified_evaluated_and_exported(

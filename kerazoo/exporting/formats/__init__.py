@@ -7,7 +7,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo._lazy import keras, np
 from kerazoo.errors import KerazooError, install_hint, unknown
