@@ -29,7 +29,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evidence import card, record
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.verify import Report, verify
-from kerazoo.metrics import best_naive, duration, metric, plain
+from kerazoo.metrics import best_baseline, duration, metric, plain
 from kerazoo.spec import TIERS, Entry
 from kerazoo.training.run_directory import Resume
 
@@ -115,9 +115,9 @@ def draw_plots(entries: Iterable[Entry]) -> None:
     for entry in entries:
         if evidence.read(entry).weights is not None:
             with tempfile.TemporaryDirectory() as folder:
-                drawn = record.redraw(entry, Path(folder))
+                made = record.plot_again(entry, Path(folder))
                 keep_plots(Path(folder), entry.name)
-            print(f"{entry.name}: {', '.join(p.name for p in drawn) or 'nothing'}", flush=True)
+            print(f"{entry.name}: {', '.join(p.name for p in made) or 'nothing'}", flush=True)
 
 
 def keep_plots(run: Path, name: str) -> None:
@@ -159,7 +159,7 @@ def zoo_table() -> str:
             unmeasured.append(f"`{name}`")
             continue
         measure = metric(entry["metric"])
-        baseline = best_naive(entry["baselines"], measure)
+        baseline = best_baseline(entry["baselines"], measure)
         limits = (f"{measure.show(v)} ({plain(k)})" for k, v in entry["limits"].items())
         by_task.setdefault(entry["task"], []).append(
             [

@@ -118,7 +118,7 @@ def metric(name: str) -> Metric:
     return Metric(name, name.replace("_", " "), higher_is_better=True)
 
 
-def best_naive(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:
+def best_baseline(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:
     """Name and value of the best baseline in the main metric; None without baselines."""
     if not baselines:
         return None

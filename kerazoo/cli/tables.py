@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import registry
 from kerazoo._lazy import pd
 from kerazoo.evidence import card
-from kerazoo.metrics import best_naive, duration, metric
+from kerazoo.metrics import best_baseline, duration, metric
 from kerazoo.spec import Entry
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def entries_table(rows: Sequence[dict[str, Any]], width: int) -> Table:
 
 def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
     measure, measured = metric(row["metric"]), row["mean"] is not None
-    best = best_naive(row["baselines"], measure)
+    best = best_baseline(row["baselines"], measure)
     return {
         "entry": row["entry"],
         "metric": f"{measure.short or measure.title} {measure.arrow}",

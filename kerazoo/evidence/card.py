@@ -24,7 +24,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evidence import caveats
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.reference import Evidence, Reference
-from kerazoo.metrics import Metric, best_naive, duration, metric, plain
+from kerazoo.metrics import Metric, best_baseline, duration, metric, plain
 from kerazoo.spec import TIERS, Dataset, Entry, networks_of
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def headline(entry: Entry) -> tuple[str, str]:
         facts.append(f"{row['parameters']:,} parameters")
     if row["mean"] is None:
         return "not measured yet" + (f": {entry.unmeasured}" if entry.unmeasured else ""), facts[0]
-    best = best_naive(row["baselines"], measure)
+    best = best_baseline(row["baselines"], measure)
     if best:
         beats = "beats" if measure.is_better(row["mean"], best[1]) else "does NOT beat"
         facts.append(f"{beats} its best baseline, {plain(best[0])} ({measure.show(best[1])})")

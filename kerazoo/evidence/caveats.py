@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kerazoo import fingerprint, registry
 from kerazoo.evidence.reference import Evidence, Reference, judge_sha256, stale_reasons
-from kerazoo.metrics import Metric, best_naive, metric, plain
+from kerazoo.metrics import Metric, best_baseline, metric, plain
 from kerazoo.spec import Entry, Published
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _out_of_date(tier: str, reasons: list[str]) -> list[str]:
 
 
 def _loses(reference: Reference, measure: Metric, opening: str) -> list[str]:
-    best = best_naive(reference.baselines, measure)
+    best = best_baseline(reference.baselines, measure)
     if best is None or measure.is_better(reference.mean, best[1]):
         return []
     return [
@@ -158,7 +158,7 @@ def _of_runs(entry: Entry, full: Reference, measure: Metric) -> list[str]:
             f"{measure.number(error)}{unit}"
             + (", more than the spread between the seeds." if larger else ".")
         )
-        best = best_naive(full.baselines, measure)
+        best = best_baseline(full.baselines, measure)
         if best and (lead := abs(full.mean - best[1])) < 2 * error:
             lines.append(
                 f"The distance to {plain(best[0])}, {measure.number(lead)}{unit}, is less than two "

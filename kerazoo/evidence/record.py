@@ -25,10 +25,10 @@ from kerazoo.training import run_directory as run
 from kerazoo.training.run_directory import Run
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(directory: Path) -> None:
     """Raise KerazooError, before hours of training, if the results could not be written."""
-    if not os.access(folder, os.W_OK):
-        raise KerazooError(f"--record writes below {folder}, which you may not write to.")
+    if not os.access(directory, os.W_OK):
+        raise KerazooError(f"--record writes below {directory}, which you may not write to.")
 
 
 def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
@@ -64,7 +64,7 @@ def _other_versions(before: Reference, now: Mapping[str, str]) -> list[str]:
 
 
 def record_reference(
-    entry: Entry, tier: str, runs: list[Run | None], folder: Path, data: Data
+    entry: Entry, tier: str, runs: list[Run | None], directory: Path, data: Data
 ) -> Evidence:
     """Write the reference from finished runs, and the weights of the first for ``full``.
 
@@ -104,7 +104,7 @@ def record_reference(
         for r in finished
     ]
     baselines = registry.task_of(entry).baselines(data.training_split(recipe), data)
-    naive, limits = baselines.main(metric.name)
+    values, limits = baselines.main(metric.name)
     first = min(finished, key=lambda r: r.seed)
     compact = _compact_weights(entry, first, data) if tier == "full" else None
 
@@ -125,7 +125,7 @@ def record_reference(
         model=model,
         data=data.sha256,
         runs=tuple(together),
-        baselines=naive,
+        baselines=values,
         environment=environment,
         limits=limits,
         beside=baselines.others(metric.name),
@@ -149,18 +149,18 @@ def record_reference(
     path = evidence.write(entry, written)  # at once: it holds the checksum of the weights
     if compact is not None and is_first and first.plots:
         keep_plots(entry, first.path)
-    print(f"kerazoo: recorded {path} from the runs in {folder}", file=sys.stderr)
+    print(f"kerazoo: recorded {path} from the runs in {directory}", file=sys.stderr)
     return written
 
 
-def redraw(entry: Entry, folder: Path) -> list[Path]:
+def plot_again(entry: Entry, directory: Path) -> list[Path]:
     """Draw the recorded plots of an entry again as far as its bundled weights suffice.
 
     The learning curves and the samples over training stay as they are.
 
     Args:
         entry: an entry with bundled weights.
-        folder: directory for the plots in full color.
+        directory: directory for the plots in full color.
 
     Returns:
         The plots that were drawn.
@@ -168,10 +168,10 @@ def redraw(entry: Entry, folder: Path) -> list[Path]:
     model = building.build_for(entry)
     building.load_bundled_weights(model, entry)
     data, task = load_for(entry, entry.recipe), registry.task_of(entry)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_plots(task, Finished(folder, entry.name, [], task.evaluate(model, data), data))
-    keep_plots(entry, folder, all_there=False)
-    return sorted(folder.glob("*.png"))
+    directory.mkdir(parents=True, exist_ok=True)
+    write_plots(task, Finished(directory, entry.name, [], task.evaluate(model, data), data))
+    keep_plots(entry, directory, all_there=False)
+    return sorted(directory.glob("*.png"))
 
 
 def _still_valid(

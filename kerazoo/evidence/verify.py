@@ -24,7 +24,7 @@ from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.caveats import uneven
 from kerazoo.evidence.record import record_reference, require_writable
 from kerazoo.evidence.reference import Reference
-from kerazoo.metrics import Metric, best_naive, plain
+from kerazoo.metrics import Metric, best_baseline, plain
 from kerazoo.metrics import metric as metric_named
 from kerazoo.spec import Data, Entry, Recipe
 from kerazoo.training import run_directory as run
@@ -243,7 +243,7 @@ def verify(
     if first_seed is None:
         first_seed = 0 if record else 1 + max(r.seed for r in recorded.tiers[tier].runs)
     first_seed = run.require_seed(first_seed)
-    folder = Path(out or Path(run.RUNS) / entry.name / f"{run.stamp()}-verify-{tier}")
+    directory = Path(out or Path(run.RUNS) / entry.name / f"{run.stamp()}-verify-{tier}")
 
     trained = recipe.replace(**dict(settings or {}))
     data = load_for(entry, trained)
@@ -259,14 +259,14 @@ def verify(
     runs: dict[int, Run | None] = {}
     for seed in () if problems else range(first_seed, first_seed + seeds):
         options = {"tier": tier, "engine": engine, "plots": plots}
-        runs[seed] = _run(entry, trained, data, seed, folder, resume, progress, options)
+        runs[seed] = _run(entry, trained, data, seed, directory, resume, progress, options)
     known = {} if record else {r.seed: r.value for r in recorded.tiers[tier].runs}
     if record:
-        recorded = record_reference(entry, tier, list(runs.values()), folder, data)
+        recorded = record_reference(entry, tier, list(runs.values()), directory, data)
     reference, measure = recorded.tiers[tier], recorded.measure
     fresh = tuple(
         FreshRun(
-            seed, r.metrics["value"] if r else math.nan, known.get(seed), folder / f"seed-{seed}"
+            seed, r.metrics["value"] if r else math.nan, known.get(seed), directory / f"seed-{seed}"
         )
         for seed, r in runs.items()
     )
@@ -326,7 +326,7 @@ def _beaten(
     reference: Reference, k: int, metric: Metric
 ) -> tuple[tuple[str, float] | None, tuple[str, float] | None]:
     """The best baseline that a reference beats: (by more than k runs scatter, by less)."""
-    best = best_naive(reference.baselines, metric)
+    best = best_baseline(reference.baselines, metric)
     if best is None or not metric.is_better(reference.mean, best[1]):
         return None, None
     truly = abs(reference.mean - best[1]) > prediction_margin(reference, k)
@@ -350,29 +350,29 @@ def _run(
     recipe: Recipe,
     data: Data,
     seed: int,
-    folder: Path,
+    directory: Path,
     resume: run.Resume,
     show: bool,
     options: Mapping[str, Any],
 ) -> Run | None:
     """A finished run, or None if it diverged."""
-    path = folder / f"seed-{seed}"
+    path = directory / f"seed-{seed}"
     try:
         if not resume:
-            run.refuse_used(path)
+            run.reject_used(path)
         job = Job.of_entry(entry, recipe, data, seed, **options)
         return train_job(job, path, resume=resume, show=show)
     except Diverged as error:
         print(f"kerazoo: seed {seed}: {error}", file=sys.stderr)
         return None
     except Interrupted:
-        raise _interrupted(f"stopped in the run of seed {seed}", folder) from None
+        raise _interrupted(f"stopped in the run of seed {seed}", directory) from None
 
 
-def _interrupted(where: str, folder: Path) -> Interrupted:
+def _interrupted(where: str, directory: Path) -> Interrupted:
     return Interrupted(
         f"{where}; what is finished is kept. Continue with the same command, --out and --resume: "
-        f"--out {shlex.quote(str(folder))} --resume"
+        f"--out {shlex.quote(str(directory))} --resume"
     )
 
 
@@ -401,7 +401,7 @@ def _notes(fresh: tuple[FreshRun, ...], reference: Reference, metric: Metric) ->
     if repeated:
         same = sum(r.value == r.recorded for r in repeated)
         notes.append(f"{same} of {len(repeated)} repeated seeds gave exactly the recorded value")
-    best = best_naive(reference.baselines, metric)
+    best = best_baseline(reference.baselines, metric)
     if fresh and best and not metric.is_better(statistics.fmean(r.value for r in fresh), best[1]):
         notes.append("these runs do not beat the best baseline")
     return notes
@@ -472,7 +472,7 @@ def verify_all(
         Interrupted: Ctrl-C; finished runs are kept.
     """
     _require_out(options.get("resume", False), out)
-    folder = Path(out or Path(run.RUNS) / f"{run.stamp()}-verify-all-{tier}")
+    directory = Path(out or Path(run.RUNS) / f"{run.stamp()}-verify-all-{tier}")
     names = registry.list_entries(pattern)
     if not names:
         raise KerazooError(f"no entry matches {pattern!r}. `kerazoo list` shows all.")
@@ -487,7 +487,7 @@ def verify_all(
             try:
                 if tier in evidence.read(entry).tiers:
                     report = verify(
-                        name, tier=tier, out=folder / name, progress=progress, **options
+                        name, tier=tier, out=directory / name, progress=progress, **options
                     )
                 else:
                     skipped = f"not measured yet{entry.unmeasured and f': {entry.unmeasured}'}"
@@ -496,5 +496,7 @@ def verify_all(
             except KerazooError as problem:
                 error = str(problem)
             except Interrupted:
-                raise _interrupted(f"stopped at {name}, {number} of {len(names)}", folder) from None
+                raise _interrupted(
+                    f"stopped at {name}, {number} of {len(names)}", directory
+                ) from None
             yield Verdict(name, report, skipped, time.monotonic() - start, error)

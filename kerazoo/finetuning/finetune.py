@@ -136,7 +136,7 @@ def finetune(
             f"no layer of {transferred.source} fits this data, so its weights are no start; train "
             "from scratch (--weights none)."
         )
-    directory = Path(out) if out is not None else run.default_folder(first.entry, "full", seed)
+    directory = Path(out) if out is not None else run.default_directory(first.entry, "full", seed)
 
     def tell(text: str) -> None:
         if progress:
@@ -193,7 +193,7 @@ def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> 
     if resume and out is None:
         raise KerazooError("resume needs the run directory: give --out DIR (out=...).")
     if out is not None and not resume:
-        run.refuse_used(Path(out))
+        run.reject_used(Path(out))
     out = out if out is not None else run.RUNS
     data = data.source[0] if isinstance(data, UserData) else data
     if not isinstance(data, (str, os.PathLike)) or not Path(data).is_dir():

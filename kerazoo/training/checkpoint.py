@@ -92,7 +92,7 @@ def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def write(folder: Path, checkpoint: Checkpoint) -> None:
+def write(directory: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically, durable against a power cut."""
     arrays = {f"{i:05d}": v for i, v in enumerate(checkpoint.variables)}
     about = {
@@ -102,16 +102,16 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     }
     text = json.dumps(about)
     sha256 = sha256_of_json([text, fingerprint.of_arrays(arrays)])
-    write_arrays(folder / FILE_NAME, arrays, {"about": text, "sha256": sha256})
+    write_arrays(directory / FILE_NAME, arrays, {"about": text, "sha256": sha256})
 
 
-def read(folder: Path) -> Checkpoint | None:
+def read(directory: Path) -> Checkpoint | None:
     """The checkpoint in a run directory, or None if no epoch was written yet.
 
     Raises:
         KerazooError: the file was altered or truncated.
     """
-    path = folder / FILE_NAME
+    path = directory / FILE_NAME
     if not path.exists():
         return None
     try:

@@ -27,22 +27,26 @@ MOST_WRITING = 0.02  # share of the time that checkpoints may take
 LOOK_SECONDS = 0.2  # between two readings of the loss, each of which waits for its step
 
 
-class Epochs(keras.callbacks.Callback):
+class Epochs:
     """Order and random state of each epoch, checks of its result, and checkpoints.
 
     Attributes:
+        callback: Keras's callback that calls the methods; it knows the network in training.
         state: training state after the last finished epoch; None before a new training.
         written: number of epochs on disk.
         next_write: time from which the next checkpoint may be written.
     """
 
-    def __init__(self, job: Job, folder: Path, batches: Batches, every: float, progress: Progress):
-        """Read the checkpoint in ``folder``; ``every`` is the least time between two, in s."""
-        super().__init__()
-        self.job, self.folder, self.batches = job, folder, batches
+    callback: keras.callbacks.Callback
+
+    def __init__(
+        self, job: Job, directory: Path, batches: Batches, every: float, progress: Progress
+    ):
+        """Read the checkpoint in ``directory``; ``every`` is the least time between two, in s."""
+        self.job, self.directory, self.batches = job, directory, batches
         self.every, self.progress = every, progress
         self.epoch = 0
-        self.state = checkpoint.read(folder)
+        self.state = checkpoint.read(directory)
         self.written = self.done
         self.clock = self.looked = time.monotonic()
         self.next_write = self.clock + every
@@ -52,10 +56,14 @@ class Epochs(keras.callbacks.Callback):
         """Number of finished epochs."""
         return self.state.epochs if self.state else 0
 
+    @property
+    def model(self) -> keras.Model:
+        """The network in training; on JAX the callback brings its variables up to date."""
+        return self.callback.model
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Set order and random state, which follow from (seed, epoch) alone."""
         self.epoch, seed = epoch, self.job.seed
-        # ``self.model`` and no other reference to it: on JAX it brings the variables up to date.
         checkpoint.set_random_state(self.model, seed, epoch)
         self.batches.in_order(checkpoint.order_of_data(self.batches.examples, seed, epoch))
 
@@ -88,7 +96,7 @@ class Epochs(keras.callbacks.Callback):
         if problem := task.problem(row):
             raise Diverged(f"the training failed in epoch {epoch + 1}: {problem}")
         # Before the state is kept: an epoch that is on disk is not trained again for its files.
-        task.after_epoch(self.folder, job.model, epoch + 1, job.recipe.epochs)
+        task.after_epoch(self.directory, job.model, epoch + 1, job.recipe.epochs)
         self.state = state
         if epoch + 1 == job.recipe.epochs or time.monotonic() >= self.next_write:
             self.write()
@@ -99,8 +107,8 @@ class Epochs(keras.callbacks.Callback):
             return
         start = time.monotonic()
         # The checkpoint first: it alone decides how a resumed training goes on.
-        checkpoint.write(self.folder, self.state)
-        run.write_history(self.folder, self.state.history)
+        checkpoint.write(self.directory, self.state)
+        run.write_history(self.directory, self.state.history)
         self.written, now = self.done, time.monotonic()
         # A large model on a slow disk would spend its time on writing.
         self.next_write = now + (max(self.every, (now - start) / MOST_WRITING) if self.every else 0)
@@ -114,13 +122,13 @@ class Epochs(keras.callbacks.Callback):
 
 def fit(
     job: Job,
-    folder: Path,
+    directory: Path,
     *,
     callbacks: Collection[keras.callbacks.Callback] = (),
     show: bool,
     checkpoint_seconds: float,
 ) -> Checkpoint:
-    """Train to the recipe's last epoch, from the folder's checkpoint if it has one.
+    """Train to the recipe's last epoch, from the directory's checkpoint if it has one.
 
     Raises:
         Diverged: the training failed; the last good state is kept.
@@ -131,7 +139,7 @@ def fit(
     split = job.data.training_split(recipe)
     batches = Batches(registry.task_of(job.entry).fit_arguments(split), recipe.batch_size)
     progress = Progress(f"{job.entry.name} seed {job.seed}", recipe.epochs * batches.steps, show)
-    epochs = Epochs(job, folder, batches, checkpoint_seconds, progress)
+    epochs = Epochs(job, directory, batches, checkpoint_seconds, progress)
     _adapt(job.model, split)
     options = fit_options(job, split)
     with progress:
@@ -168,13 +176,18 @@ def _fit_phase(
             before = checkpoint.take(net, before.epochs, before.epoch_seconds, before.history)
         epochs.state = before
         if epochs.done < phase.end:
+            epochs.callback = keras.callbacks.LambdaCallback(
+                on_epoch_begin=epochs.on_epoch_begin,
+                on_epoch_end=epochs.on_epoch_end,
+                on_train_batch_end=epochs.on_train_batch_end,
+            )
             net.fit(
                 epochs.batches.dataset(),
                 initial_epoch=epochs.done,
                 epochs=phase.end,
                 shuffle=False,
                 verbose=0,
-                callbacks=[epochs, *callbacks],
+                callbacks=[epochs.callback, *callbacks],
                 **options,
             )
 
@@ -283,5 +296,5 @@ def _keep_last_good(epochs: Epochs) -> str:
     epochs.write()
     checkpoint.restore_model(epochs.model, epochs.state)
     model = epochs.job.delivered(epochs.job.model)
-    paths = run.save_model(model, epochs.folder, prefix="last_good_")
+    paths = run.save_model(model, epochs.directory, prefix="last_good_")
     return f"The model after epoch {epochs.done} is kept in {' and '.join(map(str, paths))}."

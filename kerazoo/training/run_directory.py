@@ -99,7 +99,7 @@ class Run:
         return sorted(self.path.glob("*.png"))
 
 
-def default_folder(entry: Entry, tier: str, seed: int) -> Path:
+def default_directory(entry: Entry, tier: str, seed: int) -> Path:
     """``runs/<entry>/<time>-<tier>-seed<seed>`` below the current directory."""
     return Path(RUNS) / entry.name / f"{stamp()}-{tier}-seed{seed}"
 
@@ -159,7 +159,7 @@ def require_seed(seed: Any) -> int:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(directory: Path) -> Iterator[None]:
     """Context in which no other process can train in a run directory.
 
     The operating system releases the lock of a process that ends, however it ends.
@@ -167,29 +167,29 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         KerazooError: another one trains there, or the directory cannot be written.
     """
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(directory / LOCK)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise KerazooError(
-            f"another process is training in {folder}; wait for it, or choose another directory."
+            f"another process is training in {directory}; wait for it, or choose another directory."
         ) from None
     except OSError as error:
-        raise cannot_write(folder, error) from error
+        raise cannot_write(directory, error) from error
     try:
         yield
     finally:
         # While it is held: one who waits for this very file then finds that it has no name. Windows
         # removes no open file, but filelock does there, on release.
         with contextlib.suppress(OSError):
-            (folder / LOCK).unlink(missing_ok=True)
+            (directory / LOCK).unlink(missing_ok=True)
         lock.release()
         with contextlib.suppress(OSError):  # there is something in it, as there should be
-            folder.rmdir()
+            directory.rmdir()
 
 
-def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
+def prepare(directory: Path, config: dict[str, Any], *, resume: Resume) -> None:
     """Start a run directory, or check that a resumed one holds this very training.
 
     A run that is resumed elsewhere notes it in ``config.json``: ``"machine": "…, then …"``.
@@ -198,12 +198,12 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
         KerazooError: the directory is in use and ``resume`` is off; it holds something else; it
             belongs to another entry, recipe, seed or version; or it cannot be written.
     """
-    if not is_used(folder):
-        write_json(folder / "config.json", config)
+    if not is_used(directory):
+        write_json(directory / "config.json", config)
         return
     if not resume:
-        refuse_used(folder)
-    before, here = read_config(folder), config["environment"]
+        reject_used(directory)
+    before, here = read_config(directory), config["environment"]
     # Older runs did not note these: what is known now held then too.
     started = before["environment"]
     before["environment"] = {**here, **{k: v.rpartition(THEN)[2] for k, v in started.items()}}
@@ -215,27 +215,27 @@ def prepare(folder: Path, config: dict[str, Any], *, resume: Resume) -> None:
     if differ:
         only_moved = resume != "elsewhere" and len(differ) == len(moved)
         raise KerazooError(
-            f"directory {folder} holds another run, which this command would not continue exactly: "
+            f"{directory} holds another run, which this command would not continue exactly: "
             f"{'; '.join(differ)}. Repeat the command that started it, or choose another directory"
             f"{'; or add --elsewhere to continue here nevertheless' * only_moved}."
         )
-    if moved and not is_finished(folder):
+    if moved and not is_finished(directory):
         came = {name: f"{started.get(name, 'unknown')}{THEN}{now}" for name, now in moved.items()}
-        write_json(folder / "config.json", {**config, "environment": {**started, **came}})
+        write_json(directory / "config.json", {**config, "environment": {**started, **came}})
 
 
-def is_used(folder: Path) -> bool:
+def is_used(directory: Path) -> bool:
     """True if a directory holds anything but partly written files of a killed process."""
-    if folder.exists() and not folder.is_dir():
-        raise KerazooError(f"{folder} is a file; --out needs a directory.")
-    return folder.is_dir() and not all(is_leftover(p) for p in folder.iterdir())
+    if directory.exists() and not directory.is_dir():
+        raise KerazooError(f"{directory} is a file; --out needs a directory.")
+    return directory.is_dir() and not all(is_leftover(p) for p in directory.iterdir())
 
 
-def refuse_used(folder: Path) -> None:
+def reject_used(directory: Path) -> None:
     """Raise KerazooError if a directory is in use."""
-    if is_used(folder):
+    if is_used(directory):
         raise KerazooError(
-            f"directory {folder} is not empty. Add --resume (resume=True) to continue the run in "
+            f"{directory} is not empty. Add --resume (resume=True) to continue the run in "
             "it, or choose another directory."
         )
 
@@ -270,13 +270,13 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(directory: Path) -> dict[str, Any]:
     """Configuration of the run in a directory; older ones are completed.
 
     Raises:
         KerazooError: the directory holds no run, or one of a later version of kerazoo.
     """
-    path = folder / "config.json"
+    path = directory / "config.json"
     config = read_json(path)
     with _reading(path):
         defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
@@ -306,39 +306,41 @@ def _task_of(config: dict[str, Any]) -> str:
     return "forecasting" if kind == "series" else "regression"
 
 
-def is_finished(folder: Path) -> bool:
+def is_finished(directory: Path) -> bool:
     """True if the run in a directory is trained and evaluated."""
-    return (folder / "metrics.json").exists()
+    return (directory / "metrics.json").exists()
 
 
-def load(folder: Path, model: keras.Model | None = None) -> Run:
+def load(directory: Path, model: keras.Model | None = None) -> Run:
     """Open a finished run, with its saved model or the same one from memory.
 
     Raises:
         KerazooError: there is no finished run, or one of its files is missing or damaged.
     """
-    config = read_config(folder)
-    if not is_finished(folder):
+    config = read_config(directory)
+    if not is_finished(directory):
         raise KerazooError(
-            f"the run in {folder} is not finished. Repeat its command with --resume: "
-            f"{_command_of(config)} --out {shlex.quote(str(folder))} --resume"
+            f"the run in {directory} is not finished. Repeat its command with --resume: "
+            f"{_command_of(config)} --out {shlex.quote(str(directory))} --resume"
         )
-    metrics = read_json(folder / "metrics.json")
-    timing, history = folder / "timing.json", folder / "history.csv"
-    with _reading(folder / "metrics.json"):
+    metrics = read_json(directory / "metrics.json")
+    timing, history = directory / "timing.json", directory / "history.csv"
+    with _reading(directory / "metrics.json"):
         weights, _ = metrics["weights_sha256"], metrics["value"]
     with _reading(timing):
         seconds = float(read_json(timing)["seconds"])
     with _reading(history), history.open(newline="", encoding="utf-8") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    with _reading(folder / "config.json"):
+    with _reading(directory / "config.json"):
         recipe = Recipe(**config["recipe"])
     if model is None:
-        model = load_model(folder, config)
+        model = load_model(directory, config)
         if fingerprint.of_weights(model) != weights:
-            raise KerazooError(f"the model in {folder} was altered: its weights are not the run's.")
+            raise KerazooError(
+                f"the model in {directory} was altered: its weights are not the run's."
+            )
     return Run(
-        path=folder,
+        path=directory,
         model=model,
         history=rows,
         metrics=metrics,
@@ -350,14 +352,14 @@ def load(folder: Path, model: keras.Model | None = None) -> Run:
     )
 
 
-def load_model(folder: Path, config: dict[str, Any]) -> keras.Model:
+def load_model(directory: Path, config: dict[str, Any]) -> keras.Model:
     """Load the trained model of a run, in Keras's safe mode.
 
     Raises:
         KerazooError: a model file is missing or cannot be opened.
     """
     names = config.get("networks", ["model"])
-    loaded = {name: _load_network(folder / f"{name}.keras") for name in names}
+    loaded = {name: _load_network(directory / f"{name}.keras") for name in names}
     if names == ["model"]:
         return loaded["model"]
     if "own" in config:
@@ -383,11 +385,11 @@ def _load_network(path: Path) -> keras.Model:
         raise KerazooError(f"{path} cannot be opened: {reason}") from error
 
 
-def save_model(model: keras.Model, folder: Path, prefix: str = "") -> list[Path]:
+def save_model(model: keras.Model, directory: Path, prefix: str = "") -> list[Path]:
     """Write each network of a model as a ``.keras`` file, atomically; returns the paths."""
     paths = []
     for name, network in networks_of(model).items():
-        path = folder / f"{prefix}{name}.keras"
+        path = directory / f"{prefix}{name}.keras"
         save_atomic(path, network.save)
         paths.append(path)
     return paths
@@ -407,10 +409,10 @@ def _command_of(config: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def write_history(folder: Path, history: list[dict[str, float]]) -> None:
+def write_history(directory: Path, history: list[dict[str, float]]) -> None:
     """Write ``history.csv`` with every digit, so that two runs compare exactly."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    write_text(folder / "history.csv", text.getvalue())
+    write_text(directory / "history.csv", text.getvalue())

@@ -139,12 +139,12 @@ def train(
     seed = run.require_seed(seed)
     if resume and out is None:
         raise KerazooError("resume needs the run directory: give --out DIR (out=...).")
-    folder = Path(out) if out is not None else run.default_folder(entry, tier, seed)
-    callbacks = [_tensorboard(folder)] if tensorboard else []
+    directory = Path(out) if out is not None else run.default_directory(entry, tier, seed)
+    callbacks = [_tensorboard(directory)] if tensorboard else []
     if not 0 <= checkpoint_seconds < math.inf:  # nor NaN
         raise KerazooError(f"checkpoint_seconds is {checkpoint_seconds}; give seconds from 0 up.")
     if not resume:
-        run.refuse_used(folder)  # before the data is loaded
+        run.reject_used(directory)  # before the data is loaded
     if validate and recipe.train_on != "train":
         raise KerazooError(
             f"the recipe of {entry.name} trains on {recipe.train_on}, so nothing is left to "
@@ -164,7 +164,7 @@ def train(
     )
     return train_job(
         job,
-        folder,
+        directory,
         resume=resume,
         callbacks=callbacks,
         show=progress,
@@ -174,7 +174,7 @@ def train(
 
 def train_job(
     job: Job,
-    folder: Path,
+    directory: Path,
     *,
     resume: run.Resume = False,
     callbacks: Collection[keras.callbacks.Callback] = (),
@@ -183,32 +183,32 @@ def train_job(
 ) -> Run:
     """Train a job in a run directory and evaluate it; see :func:`train`."""
     try:
-        with run.held(folder):
-            run.prepare(folder, _config(job), resume=resume)
-            if run.is_finished(folder):
-                (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)  # killed before it was
-                return run.load(folder)
+        with run.held(directory):
+            run.prepare(directory, _config(job), resume=resume)
+            if run.is_finished(directory):
+                (directory / checkpoint.FILE_NAME).unlink(missing_ok=True)  # killed before it was
+                return run.load(directory)
             if job.left_out:  # before hours of training: they may matter
-                write_text(folder / run.LEFT_OUT, "\n".join(job.left_out) + "\n")
+                write_text(directory / run.LEFT_OUT, "\n".join(job.left_out) + "\n")
             state = loop.fit(
                 job,
-                folder,
+                directory,
                 callbacks=callbacks,
                 show=show,
                 checkpoint_seconds=checkpoint_seconds,
             )
-            _finish(job, state, folder)
-            return run.load(folder, job.delivered(job.model))
+            _finish(job, state, directory)
+            return run.load(directory, job.delivered(job.model))
     except KeyboardInterrupt:
-        kept = checkpoint.read(folder)
+        kept = checkpoint.read(directory)
         raise Interrupted(
             f"stopped after {kept.epochs if kept else 0} of {job.recipe.epochs} finished epochs, "
-            f"kept in {folder}. Continue with the same command, --out and --resume: "
-            f"--out {shlex.quote(str(folder))} --resume"
+            f"kept in {directory}. Continue with the same command, --out and --resume: "
+            f"--out {shlex.quote(str(directory))} --resume"
         ) from None
 
 
-def _finish(job: Job, state: Checkpoint, folder: Path) -> None:
+def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     """Evaluate the trained model on the test split and write the rest of the run directory."""
     task, info = registry.task_of(job.entry), job.data.info
     outcome = task.evaluate(job.model, job.data)
@@ -217,19 +217,19 @@ def _finish(job: Job, state: Checkpoint, folder: Path) -> None:
     validated = job.about.get("split") == "validation"
     if validated:
         metrics["split"] = "validation"
-    run.write_history(folder, state.history)
-    run.save_model(model, folder)
+    run.write_history(directory, state.history)
+    run.save_model(model, directory)
     if info.labels:
-        write_json(folder / "labels.json", list(info.labels))
+        write_json(directory / "labels.json", list(info.labels))
     if info.vocabulary is not None:
-        write_bytes(folder / run.VOCABULARY, info.vocabulary.read_bytes())
+        write_bytes(directory / run.VOCABULARY, info.vocabulary.read_bytes())
     each = [round(s, 3) for s in state.epoch_seconds]
-    write_json(folder / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
+    write_json(directory / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
     if job.plots and not validated:  # their titles name the test split
-        write_plots(task, Finished(folder, job.entry.name, state.history, outcome, job.data))
-    write_json(folder / "metrics.json", metrics)
-    (folder / checkpoint.FILE_NAME).unlink(missing_ok=True)
-    for leftover in filter(is_leftover, folder.iterdir()):
+        write_plots(task, Finished(directory, job.entry.name, state.history, outcome, job.data))
+    write_json(directory / "metrics.json", metrics)
+    (directory / checkpoint.FILE_NAME).unlink(missing_ok=True)
+    for leftover in filter(is_leftover, directory.iterdir()):
         if leftover.name != run.LOCK:
             leftover.unlink(missing_ok=True)
 
@@ -258,9 +258,9 @@ def _config(job: Job) -> dict[str, Any]:
     }
 
 
-def _tensorboard(folder: Path) -> keras.callbacks.Callback:
+def _tensorboard(directory: Path) -> keras.callbacks.Callback:
     try:
         import tensorboard  # noqa: F401
     except ImportError:
         raise KerazooError(f"TensorBoard is not installed: {install_hint('tensorboard')}") from None
-    return keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
+    return keras.callbacks.TensorBoard(directory / "tensorboard", write_graph=False)

@@ -410,7 +410,8 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     name = str(name)  # a DataFrame's may be numbers
     if name not in names:
         numbers = any(_is_number(n) for n in names)
-        raise unknown(what, name, names, "Does the first line hold the names?" if numbers else "")
+        hint = " Does the first line hold the names?" if numbers else ""
+        raise unknown("column", name, names, f"It was given as {what}.{hint}")
     return name
 
 

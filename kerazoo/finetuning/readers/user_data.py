@@ -97,9 +97,10 @@ def data_reader(function: Callable[P, UserData]) -> Callable[P, UserData]:
     def read(*args: P.args, **options: P.kwargs) -> UserData:
         unknown = [k for k in options if k not in {*options_of(function), *signature.parameters}]
         if unknown:
-            others = [name for name, r in READERS.items() if unknown[0] in options_of(r)]
-            belongs = f" It is an option of {', '.join(others)}." if others else ""
-            raise KerazooError(f"{function.__name__} has no option {unknown[0]!r}.{belongs}")
+            name, kind = unknown[0], function.__name__.removeprefix("from_")
+            others = [k.removeprefix("from_") for k, r in READERS.items() if name in options_of(r)]
+            belongs = f"; it is one for {', '.join(others)}" if others else ""
+            raise KerazooError(f"{name!r} is no option for {kind}{belongs}.")
         try:
             given = signature.bind(*args, **options)
         except TypeError as error:
