@@ -36,42 +36,38 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Where each public name lives. Imported at first use, so that `import kerazoo` costs nothing.
-_HOME = {
-    "Entry": "kerazoo.spec",
-    "KerazooError": "kerazoo.errors",
-    "Published": "kerazoo.spec",
-    "Recipe": "kerazoo.spec",
-    "build": "kerazoo.building",
-    "evaluate": "kerazoo.evidence.evaluate",
-    "export": "kerazoo.exporting.export",
-    "finetune": "kerazoo.finetuning.finetune",
-    "from_arrays": "kerazoo.finetuning.readers.arrays",
-    "from_images": "kerazoo.finetuning.readers.images",
-    "from_series": "kerazoo.finetuning.readers.series",
-    "from_table": "kerazoo.finetuning.readers.table",
-    "from_texts": "kerazoo.finetuning.readers.texts",
-    "list_datasets": "kerazoo.registry",
-    "list_entries": "kerazoo.registry",
-    "list_models": "kerazoo.registry",
-    "load_data": "kerazoo.datasets._cache",
-    "predict": "kerazoo.predicting.predict",
-    "predictor": "kerazoo.predicting.predict",
-    "register_dataset": "kerazoo.registry",
-    "register_model": "kerazoo.registry",
-    "register_task": "kerazoo.registry",
-    "Task": "kerazoo.tasks.base",
-    "residual_block": "kerazoo.models.resnet",
-    "sample": "kerazoo.predicting.sample",
-    "train": "kerazoo.training.train",
-    "verify": "kerazoo.evidence.verify",
+# Imported at first use, so that `import kerazoo` costs nothing.
+_NAMES = {
+    "building": ["build"],
+    "datasets._cache": ["load_data"],
+    "errors": ["KerazooError"],
+    "evidence.evaluate": ["evaluate"],
+    "evidence.verify": ["verify"],
+    "exporting.export": ["export"],
+    "finetuning.finetune": ["finetune"],
+    "finetuning.readers.arrays": ["from_arrays"],
+    "finetuning.readers.images": ["from_images"],
+    "finetuning.readers.series": ["from_series"],
+    "finetuning.readers.table": ["from_table"],
+    "finetuning.readers.texts": ["from_texts"],
+    "models.resnet": ["residual_block"],
+    "predicting.predict": ["predict", "predictor"],
+    "predicting.sample": ["sample"],
+    "registry": [
+        *("list_datasets", "list_entries", "list_models"),
+        *("register_dataset", "register_model", "register_task"),
+    ],
+    "spec": ["Entry", "Published", "Recipe"],
+    "tasks.base": ["Task"],
+    "training.train": ["train"],
 }
-__all__ = sorted(_HOME)  # noqa: PLE0605
+_MODULES = {name: f"kerazoo.{module}" for module, names in _NAMES.items() for name in names}
+__all__ = sorted(_MODULES)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'kerazoo' has no attribute {name!r}")
 
 

@@ -18,29 +18,8 @@ from kerazoo.errors import KerazooError
 Result = TypeVar("Result")
 
 
-def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
-    """Let ``save`` write a temporary file next to ``path``, flush it, then rename it.
-
-    Raises:
-        KerazooError: the directory cannot be written or the disk is full; ``path`` is unchanged.
-    """
-    aside = _temporary(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save(aside)
-            _flush(aside)
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
-        if os.name == "posix":  # the rename itself must outlive a power cut
-            _flush(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
-    """Let ``fill`` write a temporary directory next to ``path``, flush it, then rename it.
+def save_atomic(path: Path, save: Callable[[Path], Result]) -> Result:
+    """Let ``save`` write a temporary file or directory next to ``path``, flush it, then rename it.
 
     It replaces what is at ``path``: the caller has made sure that it may.
 
@@ -51,23 +30,31 @@ def save_folder_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         try:
-            aside.mkdir(parents=True)
-            result = fill(aside)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result = save(aside)
             for file in (aside, *aside.rglob("*")):
-                if os.name == "posix" or file.is_file():  # Windows opens no directory
-                    _flush(file)
-            _exchange(aside, path)
+                _flush(file)
+            _replace(aside, path)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            _remove(aside)
             if not path.exists():
                 for parent in made:
                     with contextlib.suppress(OSError):
                         parent.rmdir()
-        if os.name == "posix":
-            _flush(path.parent)
+        _flush(path.parent)  # the rename itself must outlive a power cut
     except OSError as error:
         raise cannot_write(path, error) from error
     return result
+
+
+def save_directory_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
+    """Like :func:`save_atomic`; ``fill`` gets a new directory."""
+
+    def save(aside: Path) -> Result:
+        aside.mkdir()
+        return fill(aside)
+
+    return save_atomic(path, save)
 
 
 def _temporary(path: Path) -> Path:
@@ -85,9 +72,9 @@ def cannot_write(path: Path, error: OSError) -> KerazooError:
     )
 
 
-def _exchange(new: Path, path: Path) -> None:
-    """Replace a directory by another; the old one stays if that fails."""
-    if not path.exists():
+def _replace(new: Path, path: Path) -> None:
+    """Rename to ``path``; a directory there is moved away first, and back if that fails."""
+    if not path.is_dir():
         os.replace(new, path)
         return
     old = _temporary(path)
@@ -97,7 +84,14 @@ def _exchange(new: Path, path: Path) -> None:
     except OSError:
         os.replace(old, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_leftover(path: Path) -> bool:
@@ -106,6 +100,8 @@ def is_leftover(path: Path) -> bool:
 
 
 def _flush(path: Path) -> None:
+    if os.name != "posix" and path.is_dir():  # Windows opens no directory
+        return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)

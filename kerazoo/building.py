@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 import os
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
 from kerazoo._files import sha256_of_file
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError, first_line, require_positive, require_sizes, unknown
+from kerazoo.errors import KerazooError, first_line, require_sizes, require_whole, unknown
 from kerazoo.evidence import reference as evidence
 from kerazoo.spec import Entry, Model, Recipe
 
+CANNOT_BUILD = (ValueError, TypeError, MemoryError)
 OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")  # by backend
 
 
@@ -45,9 +45,8 @@ def build(
     text = os.fspath(weights)
     if text in model.entries:
         entry = model.entries[text]
-        fitting = factory_options(entry, entry.recipe)
-        net = call_factory(model, {**fitting, **options})
-        load_bundled_weights(net, entry, _differences(model, entry, options, fitting))
+        net = call_factory(model, {**factory_options(entry, entry.recipe), **options})
+        load_bundled_weights(net, entry, options)
         return net
     if not (text.endswith(".h5") or os.sep in text or Path(text).exists()):
         hint = "Or give a .weights.h5 file."
@@ -55,26 +54,6 @@ def build(
     net = call_factory(model, options)
     load_weights_file(net, Path(text))
     return net
-
-
-def _differences(model: Model, entry: Entry, given: dict[str, Any], fitting: dict[str, Any]) -> str:
-    """The given options that an entry's weights do not fit, as a sentence; empty if all fit."""
-    parameters = inspect.signature(model.factory).parameters
-    wanted = {name: fitting.get(name, parameters[name].default) for name in given}
-
-    def plain(value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
-
-    def shown(options: dict[str, Any]) -> str:
-        return ", ".join(f"{name}={options[name]!r}" for name in other)
-
-    other = [name for name in given if plain(given[name]) != plain(wanted[name])]
-    if not other:
-        return ""
-    return (
-        f"the model has {shown(given)}, and the trained weights of {entry.name} are for "
-        f"{shown(wanted)}. Build with weights=None for others."
-    )
 
 
 def factory_options(entry: Entry, recipe: Recipe) -> dict[str, Any]:
@@ -119,40 +98,26 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
     except KerazooError:
         raise
     except Exception as error:
-        if isinstance(error, MemoryError) or type(error).__name__ in OUT_OF_MEMORY:
-            raise KerazooError(
-                f"{_called(model, options)} is too large for this machine's memory."
-            ) from error
-        if not isinstance(error, (ValueError, TypeError)):
+        if not isinstance(error, CANNOT_BUILD) and type(error).__name__ not in OUT_OF_MEMORY:
             raise
-        small = " The input shape is too small for the architecture, or of another kind."
-        why = small if _builds_else(model, options) else ""
+        hint = " Is input_shape too small for the architecture?" if "input_shape" in options else ""
         raise KerazooError(
-            f"{_called(model, options)} cannot be built: {first_line(error)}{why}"
+            f"{model.name}({_shown(options)}) cannot be built: {first_line(error)}{hint}"
         ) from error
 
 
-def _called(model: Model, options: dict[str, Any]) -> str:
-    return f"{model.name}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
+def _shown(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
 def of_python(value: Any) -> Any:
     """NumPy's numbers and arrays as Python's, also in a shape: they go into saved models."""
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        value = value.tolist()
+    if hasattr(value, "tolist"):
+        return value.tolist()
     if isinstance(value, (tuple, list)):
         parts = map(of_python, value)
         return tuple(parts) if isinstance(value, tuple) else list(parts)
-    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
-
-
-def _builds_else(model: Model, options: dict[str, Any]) -> bool:
-    """True if options that cannot be built can with the factory's default input shape."""
-    rest = {k: v for k, v in options.items() if k != "input_shape"}
-    try:
-        return len(rest) < len(options) and bool(model.factory(**rest))
-    except (ValueError, TypeError):
-        return False
+    return value
 
 
 def _check_common_options(name: str, options: dict[str, Any], given: dict[str, Any]) -> None:
@@ -160,7 +125,7 @@ def _check_common_options(name: str, options: dict[str, Any], given: dict[str, A
     for option in ("classes", "outputs", "horizon", "targets", "vocabulary"):
         value = given.get(option, 1)
         if value is not None or option != "outputs":  # None makes a classifier
-            require_positive(name, option, value)
+            require_whole(f"{name}: {option}", value)
     if given.get("classes") == 1 and options.get("classifier_activation") == "softmax":
         raise KerazooError(
             f"{name}: classes=1 with softmax, which is 1 for every example. Give 2 classes or "
@@ -170,13 +135,15 @@ def _check_common_options(name: str, options: dict[str, Any], given: dict[str, A
         require_sizes(name, "input_shape", given["input_shape"])
 
 
-def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> None:
+def load_bundled_weights(
+    net: keras.Model, entry: Entry, options: dict[str, Any] | None = None
+) -> None:
     """Load the trained weights of an entry into a model built for it.
 
     Args:
         net: the model.
         entry: the entry.
-        differs: reason to give if the weights do not fit.
+        options: of the factory, if they differ from those of the entry.
 
     Raises:
         KerazooError: there are none, they were altered, or they do not fit the model.
@@ -198,7 +165,8 @@ def load_bundled_weights(net: keras.Model, entry: Entry, differs: str = "") -> N
             f"the trained weights of {entry.name} were altered or truncated: the checksum of "
             f"{path} differs. {remedy}"
         )
-    _load_weights(net, path, f"They are the trained weights of {entry.name}.", differs)
+    hint = f"The weights are for {_shown(factory_options(entry, entry.recipe))}"
+    _load_weights(net, path, f"{hint}; the model has {_shown(options)}." if options else hint)
 
 
 def load_weights_file(net: keras.Model, path: Path) -> None:
@@ -216,7 +184,7 @@ def load_weights_file(net: keras.Model, path: Path) -> None:
     )
 
 
-def _load_weights(net: keras.Model, path: Path, hint: str, differs: str = "") -> None:
+def _load_weights(net: keras.Model, path: Path, hint: str) -> None:
     import warnings
 
     try:
@@ -225,5 +193,6 @@ def _load_weights(net: keras.Model, path: Path, hint: str, differs: str = "") ->
             warnings.simplefilter("error", UserWarning)
             net.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
-        why = differs or f"{first_line(error)} {hint}"
-        raise KerazooError(f"weights file {path} does not fit: {why}") from error
+        raise KerazooError(
+            f"weights file {path} does not fit: {first_line(error)} {hint}"
+        ) from error

@@ -63,17 +63,12 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
         raise KerazooError(f"{name} is {value!r}; choose {' or '.join(map(repr, choices))}.")
 
 
-def require_positive(whose: str, name: str, value: Any) -> int:
-    """A model option as a Python int of at least 1; raises KerazooError for anything else."""
-    return require_whole(f"{whose}: {name}", value)
-
-
 def require_sizes(whose: str, name: str, values: Any) -> None:
     """Raise KerazooError unless an option is a list of positive integers."""
     if not isinstance(values, (tuple, list)):
         raise KerazooError(f"{whose}: {name}={values!r}; give a list of integers: [{values}].")
     for value in values:
-        require_positive(whose, name, value)
+        require_whole(f"{whose}: {name}", value)
 
 
 def require_flags(whose: str, **flags: Any) -> None:
@@ -81,12 +76,6 @@ def require_flags(whose: str, **flags: Any) -> None:
     for name, value in flags.items():
         if not isinstance(value, bool):
             raise KerazooError(f"{whose}: {name}={value!r}; give True or False.")
-
-
-def require_name(kind: str, name: Any) -> None:
-    """Raise KerazooError unless a name is a string."""
-    if not isinstance(name, str):
-        raise KerazooError(f"{name!r} is not the name of {kind}; give a string.")
 
 
 def require_rank(whose: str, shape: Sequence[int], *ranks: int) -> None:

@@ -28,7 +28,7 @@ class Metric:
 
     name: str
     title: str
-    higher_is_better: bool
+    higher_is_better: bool = False
     digits: int = 4
     percent: bool = False
     short: str = ""
@@ -77,32 +77,19 @@ class Metric:
 _ALL = (
     Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True),
     Metric("r2", "R²", higher_is_better=True),
-    Metric("mse", "MSE (standardized)", higher_is_better=False, short="MSE"),
-    Metric("mae", "MAE (standardized)", higher_is_better=False, short="MAE"),
-    Metric(
-        "mse_natural",
-        "MSE (natural units)",
-        higher_is_better=False,
-        digits=3,
-        natural_units=True,
-    ),
-    Metric(
-        "mae_natural",
-        "MAE (natural units)",
-        higher_is_better=False,
-        digits=3,
-        natural_units=True,
-    ),
-    Metric("nrmse", "NRMSE", higher_is_better=False),
+    Metric("mse", "MSE (standardized)", short="MSE"),
+    Metric("mae", "MAE (standardized)", short="MAE"),
+    Metric("mse_natural", "MSE (natural units)", digits=3, natural_units=True),
+    Metric("mae_natural", "MAE (natural units)", digits=3, natural_units=True),
+    Metric("nrmse", "NRMSE"),
     Metric(
         "fd_pixels_pca64",
         "Fréchet distance in 64 principal components of the pixels",
-        higher_is_better=False,
         digits=2,
         short="FD (pixels)",
     ),
     Metric("smallest_class", "smallest class", higher_is_better=True, digits=1, percent=True),
-    Metric("largest_class", "largest class", higher_is_better=False, digits=1, percent=True),
+    Metric("largest_class", "largest class", digits=1, percent=True),
     Metric("diversity", "diversity (real: 1)", higher_is_better=True, digits=3),
 )
 METRICS = {m.name: m for m in _ALL}
@@ -114,7 +101,7 @@ def metric(name: str) -> Metric:
         return METRICS[name]
     if judged := re.fullmatch(r"fd_(\w+)_10k", name):
         title = f"Fréchet distance in {judged[1]} features, 10,000 samples"
-        return Metric(name, title, higher_is_better=False, digits=2, short="FD")
+        return Metric(name, title, digits=2, short="FD")
     return Metric(name, name.replace("_", " "), higher_is_better=True)
 
 

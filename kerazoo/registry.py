@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from kerazoo.errors import KerazooError, require_name, unknown
+from kerazoo.errors import KerazooError, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
 from kerazoo.spec import Dataset, Entry, Loader, Model
@@ -24,7 +24,10 @@ from kerazoo.spec import Dataset, Entry, Loader, Model
 if TYPE_CHECKING:
     from kerazoo.tasks.base import Task
 
-PRIVATE = "A model or dataset of a user's module needs --import MODULE before the command."
+PRIVATE = (
+    "`kerazoo list` shows all. A model or dataset of a user's module needs --import MODULE before "
+    "the command."
+)
 _PACKAGE = Path(__file__).parent
 _models: dict[str, Model] = {}
 _datasets: dict[str, Dataset] = {}
@@ -34,6 +37,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 LoaderFunction = TypeVar("LoaderFunction", bound=Loader)
+Thing = TypeVar("Thing")
 
 
 @overload
@@ -78,7 +82,7 @@ def register_model(
         summary=_summary(factory),
         citation=inspect.cleandoc(citation),
         entries={e.dataset: dataclasses.replace(e, model=name) for e in entries},
-        evidence=_evidence_folder(factory),
+        evidence=_evidence_directory(factory),
     )
     return factory
 
@@ -149,7 +153,7 @@ def _summary(function: Any) -> str:
     return (inspect.getdoc(function) or "").splitlines()[0].strip()
 
 
-def _evidence_folder(factory: Callable[..., Any]) -> Path:
+def _evidence_directory(factory: Callable[..., Any]) -> Path:
     """Directory of a model's evidence: in the package for kerazoo's, else next to the file."""
     if factory.__module__.split(".")[0] == "kerazoo":
         return _PACKAGE / "evidence"
@@ -162,19 +166,19 @@ def _load_built_in() -> None:
     global _built_in_loaded
     if _built_in_loaded:
         return
-    _load_folder("datasets")
-    _load_folder("models")
+    _import_all("datasets")
+    _import_all("models")
     for name in filter(None, os.environ.get("KERAZOO_IMPORT", "").split(os.pathsep)):
         import_module(name)
     _built_in_loaded = True
 
 
-def _load_folder(folder: str) -> None:
-    """Import every public module of a folder of kerazoo; they register what they hold."""
-    package = importlib.import_module(f"kerazoo.{folder}")
+def _import_all(package_name: str) -> None:
+    """Import every public module of a package of kerazoo; they register what they hold."""
+    package = importlib.import_module(f"kerazoo.{package_name}")
     for module in pkgutil.iter_modules(package.__path__):
         if not module.name.startswith("_"):
-            importlib.import_module(f"kerazoo.{folder}.{module.name}")
+            importlib.import_module(f"{package.__name__}.{module.name}")
 
 
 def import_module(name: str) -> None:
@@ -187,9 +191,9 @@ def import_module(name: str) -> None:
     path = Path(name).resolve() if name.endswith(".py") else None
     if path and not path.is_file():
         raise KerazooError(f"cannot import {name!r}: there is no such file.")
-    folder = str(path.parent if path else Path.cwd())
+    directory = str(path.parent if path else Path.cwd())
     importlib.invalidate_caches()  # the file may be new
-    sys.path.insert(0, folder)
+    sys.path.insert(0, directory)
     try:
         module = importlib.import_module(path.stem if path else name)
     except KerazooError:
@@ -201,7 +205,7 @@ def import_module(name: str) -> None:
             f"({last.filename}, line {last.lineno})."
         ) from error
     finally:
-        sys.path.remove(folder)
+        sys.path.remove(directory)
     if path and Path(module.__file__ or "").resolve() != path:
         raise KerazooError(
             f"cannot import {name!r}: a module named {path.stem!r} is already loaded; rename the "
@@ -238,25 +242,25 @@ def list_entries(pattern: str = "*") -> list[str]:
     ]
 
 
+def _registered(kind: str, name: str, known: Mapping[str, Thing], hint: str = "") -> Thing:
+    if not isinstance(name, str) or name not in known:
+        raise unknown(kind, str(name), known, hint)
+    return known[name]
+
+
 def get_model(name: str) -> Model:
     """The registered model; raises KerazooError, with names that there are, if there is none."""
-    require_name("a model", name)
     _load_built_in()
-    if name in _datasets and name not in _models:
+    if isinstance(name, str) and name in _datasets and name not in _models:
         on_it = ", ".join(list_entries(f"*@{name}")) or "there is none on it"
         raise KerazooError(f"{name!r} is a dataset; name a model, or an entry: {on_it}.")
-    if name not in _models:
-        raise unknown("model", name, _models, f"`kerazoo list` shows all. {PRIVATE}")
-    return _models[name]
+    return _registered("model", name, _models, PRIVATE)
 
 
 def get_dataset(name: str) -> Dataset:
     """The registered dataset; raises KerazooError, with the nearest names, if there is none."""
-    require_name("a dataset", name)
     _load_built_in()
-    if name not in _datasets:
-        raise unknown("dataset", name, _datasets, f"`kerazoo list` shows all. {PRIVATE}")
-    return _datasets[name]
+    return _registered("dataset", name, _datasets, PRIVATE)
 
 
 def get_entry(name: str) -> Entry:
@@ -265,8 +269,7 @@ def get_entry(name: str) -> Entry:
     Raises:
         KerazooError: no such model, or the model has no recipe for that dataset.
     """
-    require_name("an entry", name)
-    model_name, at, dataset_name = name.partition("@")
+    model_name, at, dataset_name = str(name).partition("@")
     model = get_model(model_name)
     if not at:
         return model.main
@@ -277,14 +280,12 @@ def get_entry(name: str) -> Entry:
 
 def get_task(name: str) -> Task:
     """The registered task; raises KerazooError, with the nearest names, if there is none."""
-    _load_folder("tasks")
-    if name not in _tasks:
-        raise unknown("task", name, _tasks)
-    return _tasks[name]
+    _import_all("tasks")
+    return _registered("task", name, _tasks)
 
 
 def task_of(entry: Entry) -> Task:
-    """Task of an entry: its own if it names one, else that of its dataset."""
+    """Task of an entry: the one it names, else that of its dataset."""
     return get_task(entry.task or get_dataset(entry.dataset).task)
 
 

@@ -290,12 +290,12 @@ def test_recorded_baselines_are_those_of_the_data(name):
     data = load_for(entry, entry.recipe)
     recorded = evidence.read(entry)
     measured = registry.task_of(entry).baselines(data.training_split(entry.recipe), data)
-    naive, limits = measured.main(recorded.measure.name)
+    simple, limits = measured.main(recorded.measure.name)
     reference = recorded.tiers["full"]
     # Other versions' linear algebra changes the class of some images; a linear model of CIFAR-10,
     # which stops before it has converged, came out 0.2 points lower with them.
     near = {"abs": 5e-3} if recorded.measure.name == "accuracy" else {"rel": 2e-3}
-    assert naive == pytest.approx(reference.baselines, **near)
+    assert simple == pytest.approx(reference.baselines, **near)
     assert limits == pytest.approx(reference.limits, **near)
     assert measured.others(recorded.measure.name).keys() == reference.beside.keys()
 

@@ -21,6 +21,6 @@ def test_a_file_is_old_or_new_never_half(in_tmp):
     with pytest.raises(kerazoo.KerazooError, match="No space left"):
         _files.save_atomic(path, breaks)
     assert path.read_text() == "old" and list(in_tmp.iterdir()) == [path]
-    for save in (_files.save_atomic, _files.save_folder_atomic):
+    for save in (_files.save_atomic, _files.save_directory_atomic):
         with pytest.raises(kerazoo.KerazooError):
             save(Path("."), breaks)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kerazoo import fingerprint, registry
-from kerazoo._files import save_folder_atomic, write_json
+from kerazoo._files import save_directory_atomic, write_json
 from kerazoo._lazy import np
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError
@@ -155,13 +155,13 @@ def _warn_of_another_copy(info: Dataset, found: str) -> None:
 def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     """Write the cache; a cache that cannot be written costs time, not the result."""
 
-    def fill(folder: Path) -> None:
+    def fill(directory: Path) -> None:
         for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        write_json(folder / "about.json", {"sha256": sha256, "crc32": _checksums(arrays)})
+            np.save(directory / f"{name}.npy", array, allow_pickle=False)
+        write_json(directory / "about.json", {"sha256": sha256, "crc32": _checksums(arrays)})
 
     try:
-        save_folder_atomic(path, fill)
+        save_directory_atomic(path, fill)
     except KerazooError as error:
         if not path.exists():  # else another process was faster
             print(f"kerazoo: not cached: {error} (KERAZOO_HOME chooses another.)", file=sys.stderr)

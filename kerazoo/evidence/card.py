@@ -35,7 +35,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 MOST_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
 LONG_TABLE = 30  # rows; a longer table is folded away until it is asked for
 KEPT_WIDTH, KEPT_COLORS = 1_000, 48  # of the plots that come with the package
-NOT_FOR_SHARING = "worst_mistakes.png"  # shows test images, which not every license lets us share
+NOT_FOR_SHARING = "worst_errors.png"  # shows test images, which not every license lets us share
 
 
 @dataclass(frozen=True)
@@ -538,7 +538,7 @@ def _png(path: Path) -> Image:
 
 def kept_directory(entry: Entry) -> Path:
     """Directory of the plots that come with an entry, whether there are any or not."""
-    return registry.get_model(entry.model).evidence / "references" / "pictures" / entry.name
+    return registry.get_model(entry.model).evidence / "references" / "plots" / entry.name
 
 
 def kept_files(entry: Entry) -> list[Path]:

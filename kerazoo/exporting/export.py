@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerazoo._files import save_folder_atomic, sha256_of_file, write_json, write_text
+from kerazoo._files import save_directory_atomic, sha256_of_file, write_json, write_text
 from kerazoo.errors import KerazooError, first_line, require_whole
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
@@ -88,7 +88,7 @@ def export(
     reason = chosen.refusal(plan.model)
     if reason:
         raise KerazooError(f"{trained.source} cannot be exported to {format}: {reason}.")
-    return save_folder_atomic(
+    return save_directory_atomic(
         directory, lambda aside: _fill(aside, directory, trained, plan, chosen, rows)
     )
 

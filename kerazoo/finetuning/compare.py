@@ -73,7 +73,7 @@ class FineTuned(Run):
 def compare(measure: Metric, runs: Mapping[str, Run], baselines: Baselines) -> tuple[Compared, ...]:
     """Baselines first, then the runs, the fine-tuned one last."""
     rows = []
-    for name, values in {**baselines.naive, **baselines.limits}.items():
+    for name, values in {**baselines.simple, **baselines.limits}.items():
         also = {k: v for k, v in values.items() if k != measure.name}
         limit = name in baselines.limits
         rows.append(Compared(name.replace("_", " "), values[measure.name], None, also, limit))

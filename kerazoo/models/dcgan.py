@@ -7,7 +7,7 @@ kerazoo sample dcgan@mnist --n 64 --out grid.png   generates with the trained we
 from __future__ import annotations
 
 from kerazoo._lazy import KerasTensor, keras, layers
-from kerazoo.errors import require_positive, require_rank
+from kerazoo.errors import require_rank, require_whole
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
 
@@ -137,7 +137,7 @@ def dcgan(
     require_rank("dcgan", input_shape, 3)
     sizes = {"latent": latent, "filters": filters, "kernel": kernel, "depth": depth}
     for name, value in sizes.items():
-        require_positive("dcgan", name, value)
+        require_whole(f"dcgan: {name}", value)
     return DCGAN(
         generator(input_shape, latent, filters, kernel, depth),
         discriminator(input_shape, filters, kernel, depth),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerazoo._lazy import KerasTensor, keras, layers
-from kerazoo.errors import KerazooError, require_choice, require_positive
+from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
 
@@ -103,8 +103,8 @@ def _checked_block(x: KerasTensor, filters: int, stride: int, option: str) -> tu
         raise KerazooError(
             "residual_block: Keras is set to channels_first; it takes channels last."
         )
-    filters = require_positive("residual_block", "filters", filters)
-    stride = require_positive("residual_block", "stride", stride)
+    filters = require_whole("residual_block: filters", filters)
+    stride = require_whole("residual_block: stride", stride)
     require_choice("residual_block: option", option, ("A", "B"))
     if option == "A" and filters < shape[-1]:
         raise KerazooError(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import KerasTensor, keras, layers
-from kerazoo.errors import KerazooError, require_flags, require_positive, require_sizes
+from kerazoo.errors import KerazooError, require_flags, require_sizes, require_whole
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
 
@@ -44,7 +44,7 @@ def plain(window: KerasTensor, units: Sequence[int], dropout: float, steps: int)
 
 def segments(window: KerasTensor, segment: int) -> KerasTensor:
     """``segment`` rows as one: ``(n, lookback, c)`` to ``(n, lookback / segment, segment * c)``."""
-    require_positive("stacked_lstm", "segment", segment)
+    require_whole("stacked_lstm: segment", segment)
     _, lookback, columns = window.shape
     if lookback % segment:
         raise KerazooError(f"stacked_lstm: segment={segment} must divide the lookback, {lookback}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerazoo._lazy import np
 from kerazoo.plots.figure import literal, new_figure
@@ -28,15 +28,9 @@ def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Fig
     if n <= MOST_COUNTS:
         size = 8 if counts.max() < 1000 else 7
         for row, column in zip(*counts.nonzero(), strict=True):
-            axes.text(
-                column,
-                row,
-                str(counts[row, column]),
-                ha="center",
-                va="center",
-                fontsize=size,
-                fontweight="bold" if row == column else "normal",
-            )
+            style: dict[str, Any] = {"weight": "bold"} if row == column else {}
+            text = str(counts[row, column])
+            axes.text(column, row, text, ha="center", va="center", size=size, **style)
     if n <= MOST_NAMED:
         names = tuple(map(literal, labels))
         axes.set_xticks(range(n), names, rotation=0 if max(map(len, labels)) < 3 else 90)

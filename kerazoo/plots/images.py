@@ -25,7 +25,7 @@ SIDE = 84  # a small image is enlarged to about this many pixels
 LARGEST = 2_400  # pixels of a grid that is enlarged
 
 
-def worst_mistakes(title: str, scores: Scores, data: Data) -> Figure:
+def worst_errors(title: str, scores: Scores, data: Data) -> Figure:
     """The wrong test images whose true class got the least probability.
 
     Where none is wrong, a row of those that the model was least sure of.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kerazoo._lazy import np
 from kerazoo.metrics import Metric
 from kerazoo.plots.figure import BLUE, GREEN, ORANGE, PURPLE, literal, new_figure
 
@@ -54,12 +55,8 @@ def seeds_plot(measure: Metric, seeds: Sequence[float], marks: Sequence[Mark]) -
     figure = new_figure(7.5, 0.7 + (0.14 * lines + 0.16) * len(labels))
     axes = figure.add_subplot()
     axes.axvline(mean, color=BLUE, lw=1, alpha=0.5, zorder=0)
-    spread = [
-        0.5 * (i / (len(seeds) - 1) - 0.5) if len(seeds) > 1 else 0 for i in range(len(seeds))
-    ]
-    axes.plot(
-        seeds, spread, "o", ms=5, color=BLUE, alpha=0.8
-    )  # equal values do not hide each other
+    heights = np.linspace(-0.25, 0.25, len(seeds)) if len(seeds) > 1 else [0]  # show equal values
+    axes.plot(seeds, heights, "o", ms=5, color=BLUE, alpha=0.8)
     for row, mark in enumerate(marks, start=1):
         symbol, color = STYLES[mark.kind]
         if not low <= mark.value <= high:

@@ -25,16 +25,15 @@ def logistic(train: Split, test: Split) -> float:
     scikit-learn's defaults (L2, C = 1) with up to 200 iterations of L-BFGS, on the same training
     examples as the model.
     """
+    middle: Any = 0.0
+    spread: Any = float(train.x.max()) or 1.0
     if train.x.ndim == 2:
         middle, spread = train.x.mean(axis=0), train.x.std(axis=0)
         spread[np.ptp(train.x, axis=0) == 0] = 1.0  # rounding may leave a deviation that is not 0
-        return _logistic((train.x - middle) / spread, train.y, (test.x - middle) / spread, test.y)
-    scale = float(train.x.max()) or 1.0
-
-    def flat(x: np.ndarray) -> np.ndarray:
-        return x.reshape(len(x), -1).astype("float32") / scale
-
-    return _logistic(flat(train.x), train.y, flat(test.x), test.y)
+    x, test_x = (
+        (s.x.reshape(len(s.x), -1).astype("float32") - middle) / spread for s in (train, test)
+    )
+    return _logistic(x, train.y, test_x, test.y)
 
 
 def bag_of_words(train: Split, data: Data) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from kerazoo import building, registry
 from kerazoo._lazy import keras, np
@@ -25,34 +25,16 @@ CHUNK = 1_000  # images that are converted to floats at a time
 
 
 @dataclass(frozen=True)
-class Seen:
+class Features:
     """Features of images.
 
     Attributes:
-        features: float64 ``(n, d)``.
+        values: float64 ``(n, d)``.
         balance: the fraction of each class; empty if the judge knows no classes.
     """
 
-    features: np.ndarray
+    values: np.ndarray
     balance: tuple[float, ...] = ()
-
-
-class Judge(Protocol):
-    """Extractor of features."""
-
-    @property
-    def metric(self) -> str:
-        """Name of the metric."""
-
-    @property
-    def samples(self) -> int:
-        """Number of generated images."""
-
-    def look(self, images: np.ndarray) -> Seen:
-        """Features of images, uint8 ``(n, height, width, channels)``."""
-
-    def about(self) -> dict[str, Any]:
-        """Entry of the judge in ``metrics.json``."""
 
 
 def metric_of(judge: str) -> str:
@@ -68,7 +50,7 @@ def metric_of(judge: str) -> str:
     return f"fd_{entry.model}{suffix}_10k"
 
 
-def judge_of(data: Data) -> Judge:
+def judge_of(data: Data) -> Classifier | Components:
     """The judge of a dataset's images."""
     metric = metric_of(data.judge)
     if data.judge:
@@ -76,20 +58,17 @@ def judge_of(data: Data) -> Judge:
     return Components(metric, min(SAMPLES, max(1_000, 10 * len(data.test))), data)
 
 
-def compare(seen: Seen, real: Seen) -> dict[str, float]:
+def compare(generated: Features, real: Features) -> dict[str, float]:
     """Distance to real images, diversity, and smallest and largest class if there are any.
 
     The diversity is the mean distance between the features of two images over that of two real
     images.
     """
-    spread = _frechet.mean_distance(real.features)
-    classes = {}
-    if seen.balance:
-        classes = {"smallest_class": min(seen.balance), "largest_class": max(seen.balance)}
+    spread, balance = _frechet.mean_distance(real.values), generated.balance
     return {
-        "distance": _frechet.frechet_distance(seen.features, real.features),
-        **classes,
-        "diversity": _frechet.mean_distance(seen.features) / spread if spread else 0.0,
+        "distance": _frechet.frechet_distance(generated.values, real.values),
+        **({"smallest_class": min(balance), "largest_class": max(balance)} if balance else {}),
+        "diversity": _frechet.mean_distance(generated.values) / spread if spread else 0.0,
     }
 
 
@@ -107,7 +86,7 @@ class Classifier:
     samples: int
     by: str
 
-    def look(self, images: np.ndarray) -> Seen:
+    def extract(self, images: np.ndarray) -> Features:
         """Features and classes of images, uint8 ``(n, 28, 28, 1)``."""
         entry = registry.get_entry(self.by)
         net = building.build_for(entry)
@@ -115,7 +94,7 @@ class Classifier:
         both = keras.Model(net.input, [net.get_layer(FEATURES).output, net.output])
         features, probabilities = engine.predict(both, images)
         counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
-        return Seen(features.astype(np.float64), tuple((counts / len(images)).tolist()))
+        return Features(features.astype(np.float64), tuple((counts / len(images)).tolist()))
 
     def about(self) -> dict[str, Any]:
         """Entry and checksum of its weights."""
@@ -151,18 +130,15 @@ class Components:
         with np.errstate(invalid="ignore"):  # identical images have no variance
             return PCA(n_components=max(1, number), random_state=0).fit(rows)
 
-    def look(self, images: np.ndarray) -> Seen:
+    def extract(self, images: np.ndarray) -> Features:
         """Principal components of images, uint8 ``(n, height, width, channels)``."""
         parts = (images[i : i + CHUNK] for i in range(0, len(images), CHUNK))
         found = [self.fitted.transform(_rows(part)) for part in parts]
-        return Seen(np.concatenate(found).astype(np.float64))
+        return Features(np.concatenate(found).astype(np.float64))
 
     def about(self) -> dict[str, Any]:
         """Number of components and the share of variance that they explain."""
-        import math
-
-        held = float(self.fitted.explained_variance_ratio_.sum())
-        held = held if math.isfinite(held) else 1.0
+        held = float(np.nan_to_num(self.fitted.explained_variance_ratio_.sum(), nan=1.0))
         return {"components": int(self.fitted.n_components_), "variance_held": held}
 
 

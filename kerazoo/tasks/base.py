@@ -5,7 +5,7 @@ A new kind of task is one file: a subclass of :class:`Task` and ``register_task(
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -85,21 +85,21 @@ class Baselines:
     """Metrics of simple models, by name and metric.
 
     Attributes:
-        naive: baselines that a useful model has to beat.
+        simple: baselines that a useful model has to beat.
         limits: the best values one can expect, such as real against real images.
     """
 
-    naive: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    simple: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def main(self, metric: str) -> tuple[dict[str, float], dict[str, float]]:
         """Values of one metric: (baselines, limits)."""
-        naive = {name: values[metric] for name, values in self.naive.items()}
-        return naive, {name: values[metric] for name, values in self.limits.items()}
+        simple = {name: values[metric] for name, values in self.simple.items()}
+        return simple, {name: values[metric] for name, values in self.limits.items()}
 
     def others(self, metric: str) -> dict[str, dict[str, float]]:
         """Values of all metrics but one, by name."""
-        rows = {**self.naive, **self.limits}
+        rows = {**self.simple, **self.limits}
         kept = {n: {m: v for m, v in f.items() if m != metric} for n, f in rows.items()}
         return {n: f for n, f in kept.items() if f}
 
@@ -257,18 +257,34 @@ def write_plots(task: Task, run: Finished) -> None:
 def check_inputs(info: Dataset, split: str, x: np.ndarray) -> str:
     """Raise KerazooError unless ``x`` has the dataset's input shape; returns the place in words."""
     where = f"dataset {info.name!r}, split {split!r}"
-    if x.shape[1:] != info.input_shape or len(x) == 0:
-        raise KerazooError(
-            f"{where}: x has shape {x.shape}; expected (n, *{info.input_shape}) with n above 0."
-        )
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise KerazooError(f"{where}: x holds values that are NaN or infinite.")
+    require_array(x, (None, *info.input_shape), "biuf", f"{where}: x")
     if split == "train" and x.dtype.kind == "f" and x.ndim == 2:
         reject_tiny_spread(x, info.columns, where)
     return where
 
 
-def reject_tiny_spread(values: np.ndarray, names: tuple[str, ...] | list[str], where: str) -> None:
+def require_array(array: np.ndarray, shape: tuple[int | None, ...], kinds: str, name: str) -> None:
+    """Raise KerazooError unless an array has a shape, a kind of type, and finite values.
+
+    Args:
+        array: one row for each example.
+        shape: with None for any size above 0.
+        kinds: NumPy's letters for kinds of types.
+        name: place and name of the array, for messages.
+    """
+    fits = len(shape) == array.ndim and array.size > 0
+    if not (fits and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))):
+        wanted = str(shape).replace("None", "n")
+        raise KerazooError(f"{name} has shape {array.shape}; expected {wanted} with n above 0.")
+    if array.dtype.kind not in kinds:
+        wanted = {"iu": "integers", "f": "floating-point numbers"}.get(kinds, "numbers")
+        raise KerazooError(f"{name} has type {array.dtype}; expected {wanted}.")
+    wrong = ~np.isfinite(array).reshape(len(array), -1).all(axis=1) if "f" in kinds else ()
+    if any(wrong):
+        raise KerazooError(f"{name} holds a NaN or infinite value in row {np.argmax(wrong)}.")
+
+
+def reject_tiny_spread(values: np.ndarray, names: Sequence[str], where: str) -> None:
     """Raise KerazooError for a column of ``values`` ``(n, columns)`` that varies by too little.
 
     Args:

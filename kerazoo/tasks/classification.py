@@ -10,13 +10,13 @@ from kerazoo._lazy import keras, np
 from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
 from kerazoo.plots.confusion_matrix import confusion_matrix
-from kerazoo.plots.images import worst_mistakes
+from kerazoo.plots.images import worst_errors
 from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split, is_image
 from kerazoo.tasks import _baselines
 from kerazoo.tasks._scores import Scores, binomial_standard_error
-from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs
+from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, require_array
 from kerazoo.training.optimizer import last_activation
 
 if TYPE_CHECKING:
@@ -41,11 +41,7 @@ class Classification(Task):
     def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
         """Raise KerazooError unless the arrays of a split match the dataset's description."""
         where = check_inputs(info, split, x)
-        if y.shape != (len(x),) or y.dtype.kind not in "iu":
-            raise KerazooError(
-                f"{where}: y has shape {y.shape} and type {y.dtype}; expected integers of shape "
-                f"({len(x)},)."
-            )
+        require_array(y, (len(x),), "iu", f"{where}: y")
         if y.min() < 0 or y.max() >= info.classes:
             raise KerazooError(
                 f"{where}: labels range from {y.min()} to {y.max()}; with {info.classes} class "
@@ -96,9 +92,8 @@ class Classification(Task):
             linear = _baselines.bag_of_words(train, data)
         else:
             linear = _baselines.logistic(train, data.test)
-        return Baselines(
-            naive={"majority_class": {"accuracy": majority}, "linear": {"accuracy": linear}}
-        )
+        values = {"majority_class": majority, "linear": linear}
+        return Baselines(simple={name: {"accuracy": value} for name, value in values.items()})
 
     def example(self, dataset: Dataset, source: str) -> list[str]:
         """Names of predicted classes."""
@@ -124,12 +119,12 @@ class Classification(Task):
         ]
 
     def plots(self, run: Finished) -> dict[str, Figure]:
-        """Confusion matrix and, for images, the worst mistakes."""
+        """Confusion matrix and, for images, the worst errors."""
         scores: Scores = run.outcome.raw
         info = run.data.info
         plots = {"confusion_matrix": confusion_matrix(run.name, scores, info.labels)}
         if is_image(info.input_shape):
-            plots["worst_mistakes"] = worst_mistakes(run.name, scores, run.data)
+            plots["worst_errors"] = worst_errors(run.name, scores, run.data)
         return plots
 
 

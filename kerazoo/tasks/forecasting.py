@@ -13,7 +13,7 @@ from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 from kerazoo.tasks import _baselines
-from kerazoo.tasks.base import Baselines, Finished, Outcome, Task
+from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, require_array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,14 +45,7 @@ class Forecasting(Task):
     def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
         """Raise KerazooError unless the values of a split match the dataset's description."""
         where = f"dataset {info.name!r}, split {split!r}"
-        if x.ndim != 2 or x.shape[1] != len(info.columns) or x.dtype.kind != "f":
-            raise KerazooError(
-                f"{where}: the values have shape {x.shape} and type {x.dtype}; expected "
-                f"floating-point numbers of shape (n, {len(info.columns)})."
-            )
-        if not np.isfinite(x).all():
-            row = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
-            raise KerazooError(f"{where}: row {row} holds a value that is NaN or infinite.")
+        require_array(x, (None, len(info.columns)), "f", f"{where}: the series")
         if split == "test" and info.metric == "nrmse" and x.min() == x.max():
             raise KerazooError(
                 f"{where}: all values are {x.min():g}, so NRMSE is undefined. Use another metric."
@@ -82,7 +75,7 @@ class Forecasting(Task):
     def baselines(self, train: Split, data: Data) -> Baselines:
         """Errors of the baseline forecasts."""
         found = baseline_forecasts(train, data)
-        return Baselines(naive={name: errors(forecast, data) for name, forecast in found.items()})
+        return Baselines(simple={name: errors(forecast, data) for name, forecast in found.items()})
 
     def example(self, dataset: Dataset, source: str) -> list[str]:
         """Forecast in natural units."""
@@ -145,7 +138,7 @@ def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
     targets = data.info.targets
     if len(targets) < 2:
         return {}
-    wrong = predicted.astype("float64") - data.test.y
+    wrong = predicted.astype(np.float64) - data.test.y
     natural = wrong * target_scale(data)
     return {
         "by_target": {
@@ -217,7 +210,7 @@ def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
 
     ``repeat_last``: the last value. ``seasonal_repeat``: the last whole season. ``linear``:
     ridge regression on the same training windows, one map shared by all target columns, each
-    forecast from its own past. ``linear_from_last``: the same for the window minus its last value
+    forecast from its past. ``linear_from_last``: the same for the window minus its last value
     and the change from that value, which follows a level that drifts.
     """
     assert data.series is not None

@@ -1,7 +1,7 @@
 """Generation: images from noise, by a generator and its discriminator (a GAN).
 
 A model of this task has ``networks`` named ``generator`` (latents to images, 0 to 255) and
-``discriminator``, computes its own loss, and reports ``d_loss`` and ``g_loss``.
+``discriminator``, computes its loss itself, and reports ``d_loss`` and ``g_loss``.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Generation(Task):
             raise KerazooError(f"{where}: there is one image; two or more are needed.")
         if x.ndim != 4 or x.dtype != "uint8":
             raise KerazooError(
-                f"{where}: x has shape {x.shape} and type {x.dtype}; expected images, uint8 (n, "
-                "height, width, channels)."
+                f"{where}: x has shape {x.shape} and type {x.dtype}; expected uint8 (n, height, "
+                "width, channels)."
             )
 
     def training_network(self, model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -63,7 +63,7 @@ class Generation(Task):
         return model
 
     def compile_arguments(self, model: keras.Model) -> dict[str, Any]:
-        """Nothing: the model computes its own loss."""
+        """No loss: the model computes it."""
         return {}
 
     def fit_arguments(self, split: Split) -> tuple[Any, ...]:
@@ -106,14 +106,14 @@ class Generation(Task):
         classifier, the smallest and largest share of a class among them.
         """
         judge = _judges.judge_of(data)
-        samples = judge.look(as_images(outputs))
-        real = judge.look(data.test.x)
+        samples = judge.extract(as_images(outputs))
+        real = judge.extract(data.test.x)
         values = _judges.compare(samples, real)
         balance = {"class_balance": list(samples.balance)} if samples.balance else {}
         return Outcome(
             metric=judge.metric,
             value=values.pop("distance"),
-            standard_error=_frechet.bootstrap_error(samples.features, real.features),
+            standard_error=_frechet.bootstrap_error(samples.values, real.values),
             examples=len(data.test),
             also=values,
             extra={**balance, "samples": judge.samples, **judge.about()},
@@ -122,16 +122,16 @@ class Generation(Task):
     def baselines(self, train: Split, data: Data) -> Baselines:
         """Images of independent pixels; and as a limit real against real images."""
         judge = _judges.judge_of(data)
-        real = judge.look(data.test.x)
-        seen = {
-            "independent_pixels": judge.look(independent_pixels(train.x, judge.samples)),
-            "real_against_real": judge.look(train.x[: judge.samples]),
+        real = judge.extract(data.test.x)
+        features = {
+            "independent_pixels": judge.extract(independent_pixels(train.x, judge.samples)),
+            "real_against_real": judge.extract(train.x[: judge.samples]),
         }
-        values = {name: _judges.compare(found, real) for name, found in seen.items()}
+        values = {name: _judges.compare(found, real) for name, found in features.items()}
         for row in values.values():
             row[judge.metric] = row.pop("distance")
         return Baselines(
-            naive={"independent_pixels": values["independent_pixels"]},
+            simple={"independent_pixels": values["independent_pixels"]},
             limits={"real_against_real": values["real_against_real"]},
         )
 

@@ -12,7 +12,15 @@ from kerazoo.plots.predictions import predicted_against_true
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split
 from kerazoo.tasks import _baselines
-from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, reject_tiny_spread
+from kerazoo.tasks.base import (
+    Baselines,
+    Finished,
+    Outcome,
+    Task,
+    check_inputs,
+    reject_tiny_spread,
+    require_array,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,13 +42,7 @@ class Regression(Task):
     def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
         """Raise KerazooError unless the arrays of a split match the dataset's description."""
         where = check_inputs(info, split, x)
-        if y.shape != (len(x), len(info.targets)) or y.dtype.kind != "f":
-            raise KerazooError(
-                f"{where}: y has shape {y.shape} and type {y.dtype}; expected floating-point "
-                f"numbers of shape ({len(x)}, {len(info.targets)})."
-            )
-        if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            raise KerazooError(f"{where}: there are values that are NaN or infinite.")
+        require_array(y, (len(x), len(info.targets)), "f", f"{where}: y")
         if split == "train":
             reject_tiny_spread(y, info.targets, where)
         if split == "test":
@@ -95,7 +97,7 @@ class Regression(Task):
             for predicted in (mean, linear)
         )
         return Baselines(
-            naive={"training_mean": mean_values}, limits={"least_squares": linear_values}
+            simple={"training_mean": mean_values}, limits={"least_squares": linear_values}
         )
 
     def curves(self, run: Finished) -> tuple[str, list[Curve]]:

@@ -360,7 +360,7 @@ def test_plots_are_made_again_from_the_bundled_weights(tmp_path, monkeypatch):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "learning_curves.png").write_bytes(before["learning_curves.png"])
     made = recording.plot_again(entry, tmp_path / "whole")
-    assert [p.name for p in made] == ["confusion_matrix.png", "worst_mistakes.png"]
+    assert [p.name for p in made] == ["confusion_matrix.png", "worst_errors.png"]
     after = {p.name: p.read_bytes() for p in card.kept_files(entry)}
     assert after.keys() == before.keys()
     assert after["learning_curves.png"] == before["learning_curves.png"]

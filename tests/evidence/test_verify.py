@@ -117,11 +117,11 @@ def test_a_run_that_beats_no_baseline_fails_if_the_reference_does(metric):
 
 
 def test_a_reference_that_scatters_down_to_a_baseline_is_noted():
-    naive = {"majority_class": 0.4, "linear": 0.5}
+    simple = {"majority_class": 0.4, "linear": 0.5}
     scattered, close = ([0.54, 0.80, 0.83], [0.80, 0.81, 0.82])
-    (note,) = verifying.too_scattered(reference(scattered, baselines=naive), 1, ACCURACY)
+    (note,) = verifying.too_scattered(reference(scattered, baselines=simple), 1, ACCURACY)
     assert "linear" in note
-    assert not verifying.too_scattered(reference(close, baselines=naive), 1, ACCURACY)
+    assert not verifying.too_scattered(reference(close, baselines=simple), 1, ACCURACY)
 
 
 def test_metrics_show_their_unit_and_know_the_better():

@@ -90,7 +90,7 @@ def test_a_directory_becomes_a_model_with_a_comparison_plots_and_a_card(tuned):
     assert values["majority class"] == pytest.approx(1 / 3)
     assert {p.name for p in tuned.path.iterdir()} >= {
         "model.keras", "labels.json", "card.md", "comparison.json", "confusion_matrix.png",
-        "worst_mistakes.png", "learning_curves.png", "scratch",
+        "worst_errors.png", "learning_curves.png", "scratch",
     }  # fmt: skip
     assert json.loads((tuned.path / "labels.json").read_text()) == ["one", "seven", "zero"]
     card = (tuned.path / "card.md").read_text()

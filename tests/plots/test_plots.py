@@ -12,7 +12,7 @@ from kerazoo.metrics import metric
 from kerazoo.plots import figure as figures
 from kerazoo.plots.confusion_matrix import confusion_matrix
 from kerazoo.plots.forecasts import forecasts
-from kerazoo.plots.images import grid, worst_mistakes, write_grid
+from kerazoo.plots.images import grid, worst_errors, write_grid
 from kerazoo.plots.seeds import Mark, axis_limits, seeds_plot
 from kerazoo.tasks._scores import Scores
 
@@ -48,7 +48,7 @@ def test_where_no_image_is_wrong_the_least_sure_are_shown():
     right[5] = np.where(np.arange(10) == data.test.y[5], 0.55, 0.05)
     labels = tuple(f"a class called {i}" for i in range(10))
     data = dataclasses.replace(data, info=dataclasses.replace(data.info, labels=labels))
-    shown = worst_mistakes("", Scores(right, data.test.y), data).axes
+    shown = worst_errors("", Scores(right, data.test.y), data).axes
     assert len(shown) == 8
     title = shown[0].get_title().replace("\n", " ")
     assert title == f"a class called {data.test.y[5]} (55%)"

@@ -121,19 +121,19 @@ def test_etth1_baselines_are_the_known_figures():
         pytest.skip(real_data_missing("etth1"))
     data = load_data("etth1")
     assert len(data.test) == 2_857
-    naive = forecasting.Forecasting().baselines(data.train, data).naive
+    simple = forecasting.Forecasting().baselines(data.train, data).simple
     known = {
         "repeat_last": (0.0343, 0.139),
         "seasonal_repeat": (0.0458, 0.166),
         "linear": (0.0276, 0.1241),
     }
     for name, (mse, mae) in known.items():
-        assert naive[name]["mse"] == pytest.approx(mse, abs=1e-4), name
-        assert naive[name]["mae"] == pytest.approx(mae, abs=5e-4), name
+        assert simple[name]["mse"] == pytest.approx(mse, abs=1e-4), name
+        assert simple[name]["mae"] == pytest.approx(mae, abs=5e-4), name
     several = load_data("etth1_multivariate")
-    naive = forecasting.Forecasting().baselines(several.train, several).naive
-    assert naive["seasonal_repeat"]["mse"] == pytest.approx(0.424, abs=1e-3)
-    assert naive["seasonal_repeat"]["mae"] == pytest.approx(0.389, abs=1e-3)
+    simple = forecasting.Forecasting().baselines(several.train, several).simple
+    assert simple["seasonal_repeat"]["mse"] == pytest.approx(0.424, abs=1e-3)
+    assert simple["seasonal_repeat"]["mae"] == pytest.approx(0.389, abs=1e-3)
 
 
 def test_forecaster_trains_and_draws(in_tmp):
@@ -169,7 +169,7 @@ def test_the_standard_error_knows_that_neighbouring_windows_err_alike():
     random = np.random.RandomState(0)
     data = kerazoo.load_data("sine")
     n, horizon = 2_000, data.test.y.shape[1]
-    means, said, naive = [], [], []
+    means, said, simple = [], [], []
     for _ in range(60):
         noise = random.normal(size=n + 400)
         slow = np.convolve(noise, np.ones(20) / 20**0.5, mode="same")[200 : 200 + n]
@@ -178,10 +178,10 @@ def test_the_standard_error_knows_that_neighbouring_windows_err_alike():
         own = dataclasses.replace(data, test=split)
         means.append(float((wrong**2).mean()))
         said.append(forecasting.standard_error("mse", wrong.astype("float32"), own))
-        naive.append(float((slow**2).std() / n**0.5))
+        simple.append(float((slow**2).std() / n**0.5))
     true = np.std(means)
     assert np.mean(said) == pytest.approx(true, rel=0.3)
-    assert np.mean(naive) < true / 2
+    assert np.mean(simple) < true / 2
 
 
 def test_the_standard_error_of_few_stretches_is_no_smaller_for_being_few():

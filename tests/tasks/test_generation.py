@@ -170,7 +170,7 @@ def test_baseline_and_limit_of_a_judge_lie_in_order(monkeypatch):
     data = load_for(entry, entry.recipe)
     found = TASK.baselines(data.train, data)
     limit, metric = found.limits["real_against_real"], "fd_mnist_cnn_digits_10k"
-    assert limit[metric] < 0.2 * found.naive["independent_pixels"][metric]
+    assert limit[metric] < 0.2 * found.simple["independent_pixels"][metric]
     assert limit["diversity"] == pytest.approx(1, abs=0.1)
 
 
@@ -219,7 +219,7 @@ def test_a_generator_without_a_judge_is_evaluated_by_pixels(discs, in_tmp):
     assert "class_balance" not in run.metrics and "judge" not in run.metrics
     assert kerazoo.evaluate("run").same
     found = TASK.baselines(discs.train, discs)
-    limit, pixels = found.limits["real_against_real"], found.naive["independent_pixels"]
+    limit, pixels = found.limits["real_against_real"], found.simple["independent_pixels"]
     assert limit["fd_pixels_pca64"] < 0.3 * pixels["fd_pixels_pca64"]
     assert limit["fd_pixels_pca64"] < run.metrics["value"], "two epochs generate no discs"
     assert limit["diversity"] == pytest.approx(1, abs=0.15) and pixels["diversity"] < 0.9
@@ -235,10 +235,10 @@ def test_a_collapsed_discriminator_stops_the_training(discs, in_tmp, monkeypatch
 
 def test_components_come_from_the_training_split_alone(discs):
     other = dataclasses.replace(discs, test=Split(255 - discs.test.x, discs.test.y))
-    ours, same = (_judges.judge_of(d).look(d.validation.x).features for d in (discs, other))
+    ours, same = (_judges.judge_of(d).extract(d.validation.x).values for d in (discs, other))
     np.testing.assert_array_equal(ours, same)
     few = dataclasses.replace(discs, train=Split(discs.train.x[:10], discs.train.y[:10]))
-    assert _judges.judge_of(few).look(discs.test.x).features.shape == (60, 9)
+    assert _judges.judge_of(few).extract(discs.test.x).values.shape == (60, 9)
 
 
 @pytest.mark.parametrize(("n", "dtype"), [(1, "uint8"), (9, "float32")])

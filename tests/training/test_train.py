@@ -27,7 +27,7 @@ FEW = {"epochs": 2, **QUIET}
 def test_a_run_directory_holds_everything_and_opens_in_plain_keras(bar_run):
     assert {p.name for p in bar_run.iterdir()} == {
         *("config.json", "history.csv", "labels.json", "metrics.json", "model.keras"),
-        *("timing.json", "confusion_matrix.png", "learning_curves.png", "worst_mistakes.png"),
+        *("timing.json", "confusion_matrix.png", "learning_curves.png", "worst_errors.png"),
     }
     done, data = run_directory.load(bar_run), kerazoo.load_data("bars")
     assert [p.suffix for p in done.plots] == [".png"] * 3
