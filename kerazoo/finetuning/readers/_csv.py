@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,6 @@ OTHER_MARK = {".": ",", ",": "."}
 MINUS = "\u2212"
 _BLANKS = " \u00a0\u2009\u202f"
 _UNIT = "(?:%|[$€£¥₹]|EUR|USD|GBP|CHF)"
-_DIGITS = r"[-+]?\d+"
 
 
 @dataclass(frozen=True)
@@ -183,22 +182,24 @@ def _decoded(path: Path, encoding: str) -> str:
 
 def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame, list[str]]:
     """The rows of a CSV file as text, by their lines, names may be empty; and notes."""
-    rows: dict[int, list[str]] = {}
-    line = 1
-    file = io.StringIO(text, newline="")
-    reader = csv.reader(file, delimiter=sep, skipinitialspace=True, strict=True)
+    rows: list[list[str]] = []
+    lines, line = [], 1
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True, strict=True
+    )
     try:
         for row in reader:
-            if any(row) or (rows and len(row) > 1):
-                rows[line] = row
+            if (len(row) > 1 and rows) or any(row):
+                rows.append(row)
+                lines.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
         raise KerazooError(
             f"{where}, line {line}: {error}. Is a quotation mark never closed, or not doubled?"
         ) from None
-    while rows and not any(rows[last := next(reversed(rows))]):
-        del rows[last]
-    header = [name.strip() for name in rows.pop(next(iter(rows), 0), [""])]
+    while rows and not any(rows[-1]):
+        rows.pop()
+    header = [name.strip() for name in rows[0]] if rows else [""]
     if len(header) < columns:
         raise KerazooError(
             f"{where} has one column only ({header[0][:40]!r}); --sep says what separates columns."
@@ -209,8 +210,9 @@ def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame,
             "a first line with the names of the columns."
         )
     width, short = len(header), []
-    for line, row in rows.items():
-        if any(row[width:]):
+    rows, lines = rows[1:], lines[1 : len(rows)]
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) > width and any(row[width:]):
             raise KerazooError(
                 f"{where}, line {line}: {len(row)} fields, but the header names {width}. A value "
                 f"that holds {sep!r}, such as a decimal comma, must stand in quotation marks; or "
@@ -218,10 +220,9 @@ def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame,
             )
         if len(row) < width:
             short.append(line)
-        rows[line] = row[:width] + [""] * (width - len(row))
+        row[width:] = [""] * (width - len(row))
     notes = [f"{len(short):,} lines end early (line {short[0]})"] if short else []
-    frame = pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=object)
-    return frame, notes
+    return pd.DataFrame(rows, columns=header, index=lines, dtype=object), notes
 
 
 def _delimiter(head: str) -> str:
@@ -317,22 +318,19 @@ def _with_plain_numbers(
         KerazooError: numbers can be read in two ways, need another decimal mark than others, or
             have different units.
     """
-    texts = {}
-    for name in frame.columns:
-        if is_text(frame[name]):
-            known = frame[name][~is_missing(frame[name])].astype(str).str.strip()
-            if not known.str.fullmatch(_DIGITS).all():
-                texts[name] = known
-    told = decimal or _decimal_mark(texts, point_is_decimal, where)
+    texts = {name: frame[name] for name in frame.columns if is_text(frame[name])}
+    told = decimal or _decimal_mark(texts.values(), point_is_decimal, where)
     mark, notes = told or ".", []
-    for name, text in texts.items():
+    for name, values in texts.items():
+        if mark == "." and _plain_numbers(values) is not None:
+            continue
+        text = _known(values)
         plain = text.str.replace(",", ".", regex=False) if mark == "," else text
         odd = pd.to_numeric(plain, errors="coerce").isna()
         odd |= (mark == ",") & text.str.contains(".", regex=False)
-        plain = plain.astype(object)
-        plain[odd] = text[odd].map(READ[mark])
+        plain = plain.mask(odd, _read(text[odd], mark))
         unread = text[plain.isna()]
-        other = unread[unread.map(READ[OTHER_MARK[mark]]).notna()]
+        other = unread[_read(unread, OTHER_MARK[mark]).notna()]
         if len(unread) - len(other) > (1 - MOSTLY) * len(text):
             continue  # words
         if len(other):
@@ -340,7 +338,8 @@ def _with_plain_numbers(
                 f"{_at(where, other)} is no number with the decimal mark {mark!r}, which "
                 f"{'--decimal says' if decimal else 'other numbers have; write all alike'}."
             )
-        units = text.str.extract(f"({_UNIT})", expand=False).fillna("")[plain.notna()]
+        units = text[odd].str.extract(f"({_UNIT})", expand=False).reindex(text.index).fillna("")
+        units = units[plain.notna()]
         if units.nunique() > 1:
             raise KerazooError(
                 f"{_at(where, text[units.index][units != units.iloc[0]])} has another unit than "
@@ -348,8 +347,9 @@ def _with_plain_numbers(
             )
         changed = text[plain.notna() & (plain != text)]
         if len(changed):
-            frame = frame.assign(**{name: frame[name].astype(object)})
-            frame.loc[changed.index, name] = plain[changed.index]
+            frame = frame.assign(
+                **{name: plain.astype(object)[changed.index].combine_first(values)}
+            )
             raw = changed.iloc[0]
             how = f" (--decimal {mark})" if re.search("[.,]", raw) else ""
             notes.append(f"{name}: {raw!r} read as {plain[changed.index[0]]}{how}")
@@ -357,23 +357,24 @@ def _with_plain_numbers(
     return frame, told, [*notes[:SHOWN], *more]
 
 
-def _decimal_mark(texts: Mapping[str, pd.Series], point_is_decimal: bool, where: str) -> str | None:
+def _decimal_mark(columns: Collection[pd.Series], point_is_decimal: bool, where: str) -> str | None:
     """The decimal mark with which alone some number can be read; None where it does not matter."""
     for most in (1000, None):  # values of a column; all of them only where the first do not tell
         doubt = None
-        for text in texts.values():
-            read = {d: text[:most].map(READ[d]) for d in READ}
+        for values in columns:
+            text = _known(values[:most])
+            read = {d: _read(text, d) for d in READ}
             known = {d: read[d].notna() for d in READ}
-            if (known["."] | known[","]).mean() < MOSTLY:
+            if not (known["."] | known[","]).mean() >= MOSTLY:
                 continue
             for d, other in OTHER_MARK.items():
                 if (known[d] & ~known[other]).any():
                     return d
             two = known["."] & known[","] & (read["."] != read[","])
             if point_is_decimal:
-                two &= text[:most].str.contains(",", regex=False)
+                two &= text.str.contains(",", regex=False)
             if doubt is None and two.any():
-                doubt = text[:most][two]
+                doubt = text[two]
     if doubt is not None:
         raw = doubt.iloc[0]
         mark = "," if "," in raw else "."
@@ -382,6 +383,30 @@ def _decimal_mark(texts: Mapping[str, pd.Series], point_is_decimal: bool, where:
             f"{READ[mark](raw)} (--decimal {mark}). Say which."
         )
     return None
+
+
+def _read(text: pd.Series, mark: str) -> pd.Series:
+    """Numbers as Python writes them, None for other texts; each different text is read once."""
+    different = text.unique()
+    plain = dict(zip(different, map(READ[mark], different), strict=True))
+    return text.map(plain).astype(object)
+
+
+def _known(values: pd.Series) -> pd.Series:
+    """The values that are not missing, as texts."""
+    return values[~is_missing(values)].astype(str).str.strip()
+
+
+def _plain_numbers(values: pd.Series) -> np.ndarray | None:
+    """A column as float64 ``(n,)`` if pandas reads all of it as numbers: the fast path."""
+    numeric = pd.api.types.is_numeric_dtype(values.dtype)
+    if not numeric and not is_text(values):
+        return None
+    try:
+        numbers = pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError):
+        return None
+    return numbers if numeric or not np.isnan(numbers).any() else None
 
 
 def _at(where: str, values: pd.Series) -> str:
@@ -439,17 +464,13 @@ def as_numbers(
     Raises:
         KerazooError: a value is infinite, or too large for float32; or no number, if ``strict``.
     """
-    missing = is_missing(values)
-    if is_text(values):
+    numbers = _plain_numbers(values)
+    missing = np.isnan(numbers) if numbers is not None else is_missing(values)
+    if numbers is None:
         text = values.astype(str).str.strip()
-        truth = text.str.lower()
-        if truth[~missing].isin(["true", "false"]).all():
-            text = truth.replace({"true": "1", "false": "0"})
-        read = pd.to_numeric(text.mask(missing), errors="coerce")
-    else:
-        numeric = pd.api.types.is_numeric_dtype(values.dtype)
-        read = values if numeric else pd.Series(np.nan, values.index)
-    numbers = read.to_numpy(dtype=np.float64, na_value=np.nan)
+        if text[~missing].str.lower().isin(["true", "false"]).all():
+            text = text.str.lower().replace({"true": "1", "false": "0"})
+        numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(np.float64)
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     if strict and len(wrong):
         raise KerazooError(
