@@ -26,17 +26,17 @@ def save_atomic(path: Path, save: Callable[[Path], Result]) -> Result:
     Raises:
         KerazooError: the directory cannot be written or the disk is full; ``path`` is unchanged.
     """
-    aside = _temporary(path)
+    temporary = _temporary(path)
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            result = save(aside)
-            for file in (aside, *aside.rglob("*")):
+            result = save(temporary)
+            for file in (temporary, *temporary.rglob("*")):
                 _flush(file)
-            _replace(aside, path)
+            _replace(temporary, path)
         finally:
-            _remove(aside)
+            _remove(temporary)
             if not path.exists():
                 for parent in made:
                     with contextlib.suppress(OSError):
@@ -50,9 +50,9 @@ def save_atomic(path: Path, save: Callable[[Path], Result]) -> Result:
 def save_directory_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
     """Like :func:`save_atomic`; ``fill`` gets a new directory."""
 
-    def save(aside: Path) -> Result:
-        aside.mkdir()
-        return fill(aside)
+    def save(temporary: Path) -> Result:
+        temporary.mkdir()
+        return fill(temporary)
 
     return save_atomic(path, save)
 
@@ -111,7 +111,7 @@ def _flush(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically."""
-    save_atomic(path, lambda aside: aside.write_bytes(content))
+    save_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -154,37 +154,26 @@ def load_bundled_weights(
         raise KerazooError(
             f"{entry.name} has no trained weights. Train it with `kerazoo train {entry.name}`."
         )
-    remedy = (
-        "Reinstall kerazoo (or `git checkout` the file); for a user's model, record again with "
-        f" `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
-    )
-    if not path.exists():
-        raise KerazooError(f"the trained weights of {entry.name} are missing: {path}. {remedy}")
-    if sha256_of_file(path) != recorded.sha256:
+    if not path.exists() or sha256_of_file(path) != recorded.sha256:
         raise KerazooError(
-            f"the trained weights of {entry.name} were altered or truncated: the checksum of "
-            f"{path} differs. {remedy}"
+            f"the trained weights of {entry.name} are missing, truncated or altered: {path}. "
+            "Reinstall kerazoo (or `git checkout` the file); for a user's model, record again with "
+            f"`kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
         )
-    hint = f"The weights are for {_shown(factory_options(entry, entry.recipe))}"
-    _load_weights(net, path, f"{hint}; the model has {_shown(options)}." if options else hint)
+    hint = f"The weights are for {_shown(factory_options(entry, entry.recipe))}."
+    if options:
+        hint += f" The model has {_shown(options)}."
+    load_weights_file(net, path, hint)
 
 
-def load_weights_file(net: keras.Model, path: Path) -> None:
-    """Load a user's ``.weights.h5`` file.
+def load_weights_file(
+    net: keras.Model, path: Path, hint: str = "Is it for the same classes and input shape?"
+) -> None:
+    """Load a ``.weights.h5`` file.
 
     Raises:
         KerazooError: it does not exist, is not such a file, or does not fit the model.
     """
-    if not path.is_file():
-        raise KerazooError(f"there is no weights file {path}.")
-    if not path.name.endswith(".weights.h5"):
-        raise KerazooError(f"weights file {path} must end in .weights.h5 (Keras's own format).")
-    _load_weights(
-        net, path, f"Is it a weights file of {net.name!r} with the same classes and shape?"
-    )
-
-
-def _load_weights(net: keras.Model, path: Path, hint: str) -> None:
     import warnings
 
     try:
@@ -194,5 +183,5 @@ def _load_weights(net: keras.Model, path: Path, hint: str) -> None:
             net.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for one cause: it does not fit
         raise KerazooError(
-            f"weights file {path} does not fit: {first_line(error)} {hint}"
+            f"weights file {path} cannot be loaded: {first_line(error)} {hint}"
         ) from error

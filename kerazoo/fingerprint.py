@@ -58,7 +58,7 @@ def _settings(config: dict[str, Any], kind: Any) -> dict[str, Any]:
     kept = {}
     for name, value in config.items():
         if name in parameters:
-            known = _is(value, parameters[name].default)
+            known = _is_default(value, parameters[name].default)
         else:
             known = value is None or value is False
         if (name == "trainable" and value is False) or not (known or name in _NOT_STRUCTURE):
@@ -66,7 +66,7 @@ def _settings(config: dict[str, Any], kind: Any) -> dict[str, Any]:
     return kept
 
 
-def _is(value: Any, default: Any) -> bool:
+def _is_default(value: Any, default: Any) -> bool:
     """True if a setting equals the default of its parameter: True is not 1, a list is a tuple.
 
     If the default is None, False equals it too: Keras writes it for an input that is not sparse.

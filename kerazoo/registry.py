@@ -37,7 +37,7 @@ _DIGITS = re.compile(r"(\d+)")
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 LoaderFunction = TypeVar("LoaderFunction", bound=Loader)
-Thing = TypeVar("Thing")
+Registered = TypeVar("Registered")
 
 
 @overload
@@ -242,7 +242,9 @@ def list_entries(pattern: str = "*") -> list[str]:
     ]
 
 
-def _registered(kind: str, name: str, known: Mapping[str, Thing], hint: str = "") -> Thing:
+def _registered(
+    kind: str, name: str, known: Mapping[str, Registered], hint: str = ""
+) -> Registered:
     if not isinstance(name, str) or name not in known:
         raise unknown(kind, str(name), known, hint)
     return known[name]

@@ -5,6 +5,7 @@ Standard library only, so that ``kerazoo list`` starts at once.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from kerazoo._lazy import np
@@ -97,8 +99,8 @@ class Recipe:
         for f in dataclasses.fields(self):
             value = _checked(f.name, getattr(self, f.name), _hints()[f.name])
             object.__setattr__(self, f.name, value)
-            low, high = f.metadata.get("range", (-math.inf, math.inf))
-            if f.metadata.get("range") and value is not None and not low <= value <= high:
+            low, high = f.metadata.get("range", (None, None))
+            if None not in (low, value) and not low <= value <= high:
                 bounds = f"between {low:g} and {high:g}" if high < math.inf else f"at least {low:g}"
                 raise KerazooError(f"recipe field {f.name} is {value!r}; it must be {bounds}.")
         for f in dataclasses.fields(self):
@@ -153,19 +155,15 @@ class Recipe:
 
 def _checked(name: str, value: Any, hint: Any) -> Any:
     """The value as the type of its recipe field; raises KerazooError if it is another."""
-    kind, optional = _kind_of(hint)
-    if optional and value is None:
-        return None
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is int and isinstance(value, Integral) and not isinstance(value, bool):
+    kinds = get_args(hint) or (hint,)  # types, or the choices of a Literal
+    if isinstance(value, (str, bool, NoneType)):
+        if type(value) in kinds or (isinstance(value, str) and value in kinds):
+            return value
+    elif int in kinds and isinstance(value, Integral):
         return int(value)
-    if kind is float and isinstance(value, Real) and not isinstance(value, bool):
-        if math.isfinite(value):
-            return float(value)
-    elif kind not in _KINDS and value in get_args(hint):
-        return value
-    wanted = _KINDS.get(kind) or "one of " + ", ".join(map(repr, get_args(hint)))
+    elif float in kinds and isinstance(value, Real) and math.isfinite(value):
+        return float(value)
+    wanted = _KINDS.get(kinds[0]) or "one of " + ", ".join(map(repr, kinds))
     raise KerazooError(f"recipe field {name} is {value!r}; it must be {wanted}.")
 
 
@@ -177,27 +175,16 @@ def _hints() -> dict[str, Any]:
     return get_type_hints(Recipe)
 
 
-def _kind_of(hint: Any) -> tuple[Any, bool]:
-    """Type of a field, and if it may be None."""
+def parse_recipe_value(text: str) -> Any:
+    """A value of a recipe as text (for ``--set NAME=TEXT``): None, a bool, a number or the text."""
+    words: dict[str, bool | None] = {"none": None, "null": None, "": None}
+    words |= {"true": True, "yes": True, "false": False, "no": False}
+    if text.lower() in words:
+        return words[text.lower()]
     for kind in (int, float):
-        if hint == (kind | None):
-            return kind, True
-    return hint, False
-
-
-def parse_recipe_value(name: str, text: str) -> Any:
-    """Read ``text`` as the type of the recipe field ``name`` (for ``--set NAME=TEXT``)."""
-    if name not in _hints():
-        raise unknown("recipe field", name, _hints(), FIXED)
-    kind, optional = _kind_of(_hints()[name])
-    if optional and text.lower() in ("none", "null", ""):
-        return None
-    if kind is bool and text.lower() in ("true", "yes", "1", "false", "no", "0"):
-        return text.lower() in ("true", "yes", "1")
-    try:
-        return kind(text) if kind in (int, float) else text
-    except ValueError:
-        raise KerazooError(f"recipe field {name} is {text!r}; it must be {_KINDS[kind]}.") from None
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 Tier = Literal["full", "smoke"]
@@ -325,7 +312,7 @@ class Windows:
     """Windows of a series: lookback, horizon and the step between them.
 
     Attributes:
-        lookback: past values that the model sees, unless the recipe has its own.
+        lookback: past values that the model sees, unless the recipe says otherwise.
         horizon: number of values to forecast.
         lead: steps from the last value of the lookback to the first forecast.
         season: period of the seasonal-repeat baseline, in steps; None if there is none.

@@ -55,7 +55,7 @@ def real_data_missing(dataset: str) -> str:
     if registry.get_dataset(dataset).offline:
         return ""
     if dataset.startswith("etth1"):
-        places = [*sources.folders(), SHARED / "datasets"]
+        places = [*sources.directories(), SHARED / "datasets"]
         there = any((place / "ETTh1.csv").is_file() for place in places)
         return "" if there else "ETTh1.csv is not here: set KERAZOO_DATA_DIR"
     name = PREPARED.get(dataset)

@@ -117,7 +117,7 @@ def _setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise KerazooError(f"--set {text!r}: write FIELD=VALUE, such as learning_rate=0.01.")
-    return name, parse_recipe_value(name, value)
+    return name, parse_recipe_value(value)
 
 
 def _list(show: Output, pattern: str = "*") -> int:

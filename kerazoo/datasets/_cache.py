@@ -62,18 +62,22 @@ def load_data(name: str, *, lookback: int | None = None, horizon: int | None = N
         raise KerazooError(f"dataset {name!r} is no series; it has no lookback and no horizon.")
     # Without a pinned fingerprint nothing tells whether a copy is still what the loader gives.
     path = home() / "datasets" / name if info.sha256 else None
-    kept = _read(path, info) if path else None
-    if kept is None:
-        kept = _from_source(info)
-        if path:
-            _keep(path, *kept)
-    _warn_of_another_copy(info, kept[1])
-    return _as_data(info, *kept, lookback, horizon)
+    cached = _read(path, info) if path else None
+    arrays, sha256 = cached or _from_source(info)
+    if path and cached is None:
+        _keep(path, arrays, sha256)
+    _warn_of_another_copy(info, sha256)
+    if info.windows is not None:
+        values = {s: arrays[f"{s}_values"] for s in SPLITS}
+        splits, series = windows_of(info, values, lookback, horizon)
+    else:
+        splits, series = {s: Split(arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in SPLITS}, None
+    train, validation, test = (splits[s] for s in SPLITS)
+    return Data(train, validation, test, info, sha256, series)
 
 
-def _names(info: Dataset) -> list[str]:
-    parts = ("values",) if info.windows is not None else ("x", "y")
-    return [f"{s}_{part}" for s in SPLITS for part in parts]
+def _parts(info: Dataset) -> tuple[str, ...]:
+    return ("values",) if info.windows is not None else ("x", "y")
 
 
 def load_for(entry: Entry, recipe: Recipe) -> Data:
@@ -89,7 +93,8 @@ def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None
     try:
         about = json.loads((path / "about.json").read_text(encoding="utf-8"))
         # Copy on write: the caller may change the arrays, and the files stay.
-        arrays = {n: np.load(path / f"{n}.npy", mmap_mode="c") for n in _names(info)}
+        names = [f"{s}_{part}" for s in SPLITS for part in _parts(info)]
+        arrays = {n: np.load(path / f"{n}.npy", mmap_mode="c") for n in names}
         if about["crc32"] != _checksums(arrays):
             raise ValueError("its checksum differs")
         if about["sha256"] != info.sha256 and not info.measured_on:
@@ -110,26 +115,25 @@ def _checksums(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 def _from_source(info: Dataset) -> tuple[dict[str, np.ndarray], str]:
     """The arrays that the loader gives, by ``split_part``, checked, and their fingerprint."""
+    parts = _parts(info)
+    arrays: dict[str, np.ndarray] = {}
     try:
         splits = info.load()
-        arrays: dict[str, np.ndarray] = {}
         for s in SPLITS:
-            parts = (splits[s],) if info.windows is not None else tuple(splits[s])
-            names = [n for n in _names(info) if n.startswith(f"{s}_")]
-            arrays.update(zip(names, (np.asarray(p, order="C") for p in parts), strict=True))
+            given = (splits[s],) if len(parts) == 1 else splits[s]
+            for part, array in zip(parts, given, strict=True):
+                arrays[f"{s}_{part}"] = np.asarray(array, order="C")
     except KerazooError:
         raise
     except Exception as error:  # a user's loader may raise anything
-        wanted = "values" if info.windows is not None else "(x, y)"
-        wanted = ", ".join(f'"{s}": {wanted}' for s in SPLITS)
+        wanted = ", ".join(f'"{s}": ({", ".join(parts)})' for s in SPLITS)
         raise KerazooError(
             f"the loader of dataset {info.name!r} failed: {type(error).__name__}: {error}. It must "
             f"return {{{wanted}}}."
         ) from error
     check = registry.get_task(info.task).check_split
     for s in SPLITS:
-        x = arrays[f"{s}_values" if info.windows is not None else f"{s}_x"]
-        check(info, s, x, arrays.get(f"{s}_y", x))
+        check(info, s, arrays[f"{s}_{parts[0]}"], arrays[f"{s}_{parts[-1]}"])
     found = fingerprint.of_arrays(arrays)
     if info.sha256 and found != info.sha256 and not info.measured_on:
         raise KerazooError(
@@ -165,19 +169,3 @@ def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     except KerazooError as error:
         if not path.exists():  # else another process was faster
             print(f"kerazoo: not cached: {error} (KERAZOO_HOME chooses another.)", file=sys.stderr)
-
-
-def _as_data(
-    info: Dataset,
-    arrays: Mapping[str, np.ndarray],
-    sha256: str,
-    lookback: int | None,
-    horizon: int | None,
-) -> Data:
-    if info.windows is not None:
-        values = {s: arrays[f"{s}_values"] for s in SPLITS}
-        splits, series = windows_of(info, values, lookback, horizon)
-    else:
-        splits, series = {s: Split(arrays[f"{s}_x"], arrays[f"{s}_y"]) for s in SPLITS}, None
-    train, validation, test = (splits[s] for s in SPLITS)
-    return Data(train, validation, test, info, sha256, series)

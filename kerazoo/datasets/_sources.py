@@ -19,15 +19,15 @@ PROBE_SECONDS = 5  # tensorflow-datasets itself retries a dead network for over 
 _offline = False
 
 
-def folders() -> list[Path]:
+def directories() -> list[Path]:
     """The directories of ``KERAZOO_DATA_DIR`` (separated as in ``PATH``), in order."""
     named = os.environ.get(VARIABLE, "").split(os.pathsep)
     return [Path(name).expanduser() for name in named if name]
 
 
 def find(name: str) -> Path | None:
-    """The first file of this name in :func:`folders`, or None."""
-    return next((f / name for f in folders() if (f / name).is_file()), None)
+    """The first file of this name in :func:`directories`, or None."""
+    return next((d / name for d in directories() if (d / name).is_file()), None)
 
 
 @contextlib.contextmanager
@@ -78,15 +78,11 @@ def download(url: str, what: str, remedy: str) -> bytes:
 
 
 def tfds_splits(
-    name: str,
-    *,
-    host: str,
-    validation: int,
-    feature: str = "image",
+    name: str, *, host: str, validation: int, feature: str = "image"
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Train, validation and test ``(x, labels)`` of a dataset of tensorflow-datasets.
 
-    A prepared copy is looked for in :func:`folders`, then where tensorflow-datasets looks:
+    A prepared copy is looked for in :func:`directories`, then where tensorflow-datasets looks:
     ``TFDS_DATA_DIR``, else ``~/tensorflow_datasets``. If there is none it is downloaded.
 
     Args:
@@ -98,7 +94,6 @@ def tfds_splits(
     Raises:
         KerazooError: there is no copy and it cannot be downloaded, or the copy cannot be read.
     """
-    bare = name.split(":", maxsplit=1)[0]
     remedy = (
         f"Set TFDS_DATA_DIR to a directory in which tensorflow-datasets has prepared {name}, "
         f"connect to the network once, or use {EMBEDDED}, whose data is embedded."
@@ -111,7 +106,7 @@ def tfds_splits(
         raise
     except Exception as error:  # tensorflow-datasets raises whatever its parts raise
         raise KerazooError(
-            f"{bare} could not be loaded through tensorflow-datasets: "
+            f"{name} could not be loaded through tensorflow-datasets: "
             f"{type(error).__name__}: {first_line(error)[:200]}. {remedy}"
         ) from error
     train, carved = carve(*train, validation, seed=0)
@@ -122,14 +117,14 @@ def _through_tfds(
     name: str, host: str, remedy: str, feature: str
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     tfds: Any = load("tensorflow_datasets")
-    folder = _tfds_folder(name)
-    builder = tfds.builder(name, data_dir=folder, try_gcs=False)
+    directory = _tfds_directory(name)
+    builder = tfds.builder(name, data_dir=directory, try_gcs=False)
     if not builder.data_path.exists():
         require_host(host, name, remedy)
         try:
             builder.download_and_prepare()
         except Exception:
-            builder = tfds.builder(name, data_dir=folder, try_gcs=False)
+            builder = tfds.builder(name, data_dir=directory, try_gcs=False)
             if not builder.data_path.exists():
                 raise
             # else another process has prepared it meanwhile
@@ -142,11 +137,10 @@ def _through_tfds(
     return found
 
 
-def _tfds_folder(name: str) -> str | None:
-    """The first of :func:`folders` that holds a prepared copy; None is the default place."""
-    bare, _, version = name.partition(":")
-    for folder in folders():
-        if (folder / bare / version).is_dir():
-            return str(folder)
+def _tfds_directory(name: str) -> str | None:
+    """The first of :func:`directories` with a prepared copy; None is the default place."""
+    for directory in directories():
+        if (directory / name.replace(":", os.sep)).is_dir():
+            return str(directory)
     # tensorflow-datasets itself reads the variable only once, when it is imported.
     return os.environ.get("TFDS_DATA_DIR") or None

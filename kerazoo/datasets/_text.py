@@ -24,7 +24,7 @@ PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary'
 PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
 
 TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
-# What NFKC leaves as it is, or joins words with: quotes, dashes, the ellipsis.
+# Quotes, dashes and the ellipsis: NFKC leaves them as they are, or joins words with them.
 QUOTES, DOUBLE_QUOTES, BLANKS = "‘’‚‛′", "“”„«»", "–—―…"
 PLAIN = str.maketrans(
     dict.fromkeys(QUOTES, "'") | dict.fromkeys(DOUBLE_QUOTES, '"') | dict.fromkeys(BLANKS, " ")

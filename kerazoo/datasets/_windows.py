@@ -40,7 +40,14 @@ def windows_of(
         lookback=info.windows.lookback if lookback is None else require_whole("lookback", lookback),
         horizon=info.windows.horizon if horizon is None else require_whole("horizon", horizon),
     )
-    _check(info, asked, {name: len(v) for name, v in values.items()})
+    past = asked.lookback + asked.lead - 1  # validation and test have it before them
+    for name, split in values.items():
+        if len(split) < asked.horizon + past * (name == "train"):
+            raise KerazooError(
+                f"dataset {info.name!r}: split {name!r} has {len(split)} values, too few for a "
+                f"lookback of {asked.lookback}, a lead of {asked.lead} and a horizon of "
+                f"{asked.horizon}. Choose a smaller lookback or horizon."
+            )
     train = np.asarray(values["train"], np.float64)
     mean, std = train.mean(axis=0), train.std(axis=0)
     std = np.where(std > 0, std, 1.0)  # a constant column stays constant
@@ -68,19 +75,3 @@ def _split(series: np.ndarray, starts: np.ndarray, asked: Windows) -> Split:
     )
     x, y = x.swapaxes(1, 2), y.swapaxes(1, 2)
     return Split(x, y if asked.targets is None else y[:, :, list(asked.targets)])
-
-
-def _check(info: Dataset, asked: Windows, lengths: Mapping[str, int]) -> None:
-    needed = asked.lookback + asked.lead - 1 + asked.horizon
-    if needed > lengths["train"]:
-        raise KerazooError(
-            f"dataset {info.name!r}: a lookback of {asked.lookback}, a lead of {asked.lead} and a "
-            f"horizon of {asked.horizon} need {needed} values, but the training split has "
-            f"{lengths['train']}. Choose a smaller lookback or horizon."
-        )
-    for name in ("validation", "test"):
-        if asked.horizon > lengths[name]:
-            raise KerazooError(
-                f"dataset {info.name!r}: a horizon of {asked.horizon} is longer than the {name} "
-                f"split, which has {lengths[name]} values."
-            )

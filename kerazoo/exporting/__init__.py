@@ -1,1 +1,1 @@
-"""Export to other formats, each certified by its own runtime."""
+"""Export to other formats, each certified by its runtime."""

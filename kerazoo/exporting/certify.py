@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OUTPUT_TOLERANCE = 1e-4  # times the largest output in absolute value, or 1 if that is less
 METRIC_TOLERANCE = 1e-5  # times the metric; one that counts right answers must be equal
 FIRST_BATCHES = (1, 3, 2, 5, 5, 5)
-WARM_UP, MOST_CALLS, LEAST_CALLS, MOST_SECONDS = 5, 50, 5, 2.0  # for timing
+WARM_UP, MAX_CALLS, MIN_CALLS, MAX_SECONDS = 5, 50, 5, 2.0  # for timing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +246,7 @@ def milliseconds(runner: Runner, example: Any) -> tuple[float, int]:
     for _ in range(WARM_UP):
         runner(example)
     taken: list[float] = []
-    while len(taken) < LEAST_CALLS or (len(taken) < MOST_CALLS and sum(taken) < MOST_SECONDS):
+    while len(taken) < MIN_CALLS or (len(taken) < MAX_CALLS and sum(taken) < MAX_SECONDS):
         start = time.perf_counter()
         runner(example)
         taken.append(time.perf_counter() - start)

@@ -89,7 +89,7 @@ def export(
     if reason:
         raise KerazooError(f"{trained.source} cannot be exported to {format}: {reason}.")
     return save_directory_atomic(
-        directory, lambda aside: _fill(aside, directory, trained, plan, chosen, rows)
+        directory, lambda temporary: _fill(temporary, directory, trained, plan, chosen, rows)
     )
 
 
@@ -128,21 +128,21 @@ def _files_of_export(directory: Path) -> set[str] | None:
 
 
 def _fill(
-    aside: Path,
+    temporary: Path,
     directory: Path,
     trained: Trained,
     plan: ExportPlan,
     format: formats.Format,
     rows: int,
 ) -> Certificate:
-    """Write an export to ``aside``, which becomes ``directory``; returns its certificate."""
+    """Write an export to ``temporary``, which becomes ``directory``; returns its certificate."""
     name, vocabulary = trained.entry.name, trained.vocabulary
     data = trained.task.limit_test_rows(trained.data, rows)
-    file = aside / f"{name}{format.suffix}"
+    file = temporary / f"{name}{format.suffix}"
     with _explained(trained, format, "cannot be written"):
         notes = format.write(plan.model, file, vocabulary)
-    exported = _files_in(aside)
-    _write_side_files(aside, trained, plan)
+    exported = _files_in(temporary)
+    _write_side_files(temporary, trained, plan)
     with _explained(trained, format, "was written but does not run"):
         runner = format.load(file)
         on_texts = None
@@ -162,19 +162,19 @@ def _fill(
         runtime=format.title,
         path=directory / file.name,
         test_examples=len(trained.data.test),
-        bytes=sum((aside / path).stat().st_size for path in exported),
+        bytes=sum((temporary / path).stat().st_size for path in exported),
         milliseconds=taken,
         keras_milliseconds=milliseconds(runner_of(plan.model), plan.example())[0],
         calls=calls,
         notes=(*notes, *plan.notes),
-        files={path: sha256_of_file(aside / path) for path in sorted(_files_in(aside))},
+        files={path: sha256_of_file(temporary / path) for path in sorted(_files_in(temporary))},
         environment={
             **environment(),
             **{p: importlib.metadata.version(p) for p in format.packages},
         },
     )
     # The file's name alone: the directory may be moved.
-    write_json(aside / f"{name}{CERTIFICATE}", {**certificate.as_json(), "path": file.name})
+    write_json(temporary / f"{name}{CERTIFICATE}", {**certificate.as_json(), "path": file.name})
     return certificate
 
 
@@ -190,14 +190,14 @@ def _explained(trained: Trained, format: formats.Format, problem: str) -> Iterat
         raise KerazooError(f"{trained.source} as {format.title} {problem}: {reason}") from error
 
 
-def _write_side_files(aside: Path, trained: Trained, plan: ExportPlan) -> None:
+def _write_side_files(temporary: Path, trained: Trained, plan: ExportPlan) -> None:
     """Write what a user of the export needs to know of its inputs and outputs."""
     natural = plan.model is not plan.network
     side_files = trained.task.side_files(trained.data, natural_units=natural)
     if plan.columns is not None:
         side_files["columns.json"] = plan.columns
     for name, content in side_files.items():
-        write_json(aside / name, content)
+        write_json(temporary / name, content)
     if trained.vocabulary is not None:
         lines = ("", "[UNK]", *trained.vocabulary)  # the ids of padding and of an unknown token
-        write_text(aside / "vocabulary.txt", "\n".join(lines) + "\n")
+        write_text(temporary / "vocabulary.txt", "\n".join(lines) + "\n")

@@ -94,14 +94,12 @@ def residual_block(
 def _checked_block(x: KerasTensor, filters: int, stride: int, option: str) -> tuple[int, int]:
     """Filters and stride as Python's integers; KerazooError where no block can be built."""
     shape = tuple(getattr(x, "shape", ()))
-    if len(shape) != 4 or shape[-1] is None:
+    channels_last = keras.config.image_data_format() == "channels_last"
+    if len(shape) != 4 or shape[-1] is None or not channels_last:
         raise KerazooError(
-            f"residual_block: x has shape {shape}; it takes a Keras tensor (n, height, width, "
-            "channels) whose channels are known."
-        )
-    if keras.config.image_data_format() != "channels_last":
-        raise KerazooError(
-            "residual_block: Keras is set to channels_first; it takes channels last."
+            f"residual_block: x has shape {shape} in Keras's format "
+            f"{keras.config.image_data_format()}; it takes a Keras tensor (n, height, width, "
+            "channels) whose channels are known and come last."
         )
     filters = require_whole("residual_block: filters", filters)
     stride = require_whole("residual_block: stride", stride)

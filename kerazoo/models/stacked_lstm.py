@@ -101,7 +101,7 @@ def stacked_lstm(
         units: units of each LSTM, bottom to top.
         segment: rows of the window that the first LSTM takes in one step. 1 reads row by row;
             24 reads hourly data day by day, which is both faster and better on long windows.
-        per_column: forecast each column from its own past, all through the same weights.
+        per_column: forecast each column from its past, all through the same weights.
         subtract_last: subtract the last value of each column from the window, and add it back to
             the forecast, so that a drifting level does not matter.
         dropout: fraction of the last LSTM's features dropped in training.

@@ -96,9 +96,8 @@ def text_cnn(
     x, real = embed(ids, vocabulary, width, word_dropout)
     pooled = []
     for window in windows:
-        y = layers.Conv1D(filters, window, padding="same", activation="relu", name=f"conv{window}")(
-            x
-        )
+        name = f"conv{window}"
+        y = layers.Conv1D(filters, window, padding="same", activation="relu", name=name)(x)
         # After a ReLU nothing is below zero: padding, put to zero, is never the maximum.
         pooled.append(layers.GlobalMaxPooling1D(name=f"max{window}")(y * real))
         pooled.append(mean_over(y, real))

@@ -16,14 +16,8 @@ if TYPE_CHECKING:
 
 # Chinese, Japanese and Korean on Linux, macOS and Windows; then the widest that systems have.
 OTHER_FONTS = (
-    "Noto Sans CJK JP",
-    "Hiragino Sans",
-    "PingFang HK",
-    "Yu Gothic",
-    "Microsoft YaHei",
-    "Malgun Gothic",
-    "Arial Unicode MS",
-    "Noto Sans",
+    *("Noto Sans CJK JP", "Hiragino Sans", "PingFang HK", "Yu Gothic", "Microsoft YaHei"),
+    *("Malgun Gothic", "Arial Unicode MS", "Noto Sans"),
 )
 BLUE, ORANGE, GRAY, GREEN = "#2f6fab", "#d9822b", "#6b6b6b", "#3c8d5a"
 PURPLE = "#8c3a86"

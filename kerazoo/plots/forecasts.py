@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXAMPLES = 3
-MOST_TARGETS = 3
+MAX_TARGETS = 3
 STYLES = {  # line and color of the baselines
     "repeat_last": (":", GREEN),
     "seasonal_repeat": ("-.", GREEN),
@@ -36,7 +36,7 @@ def forecasts(
     chosen = np.linspace(0, len(predicted) - 1, EXAMPLES + 2).astype(int)[1:-1]
     targets = range(len(data.info.targets))
     # The last target is the one that the others are recorded for, in ETT the oil temperature.
-    shown = list(targets)[-MOST_TARGETS:]
+    shown = list(targets)[-MAX_TARGETS:]
     columns = windows.targets or tuple(range(len(data.info.columns)))
     lookback = data.test.x.shape[1]
     context = min(lookback, 4 * horizon)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerazoo._files import write_bytes
+from kerazoo._files import save_atomic
 from kerazoo._lazy import np
 from kerazoo.plots.figure import literal, new_figure, show_image
 from kerazoo.spec import Data
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from kerazoo.tasks._scores import Scores
 
-MOST_IMAGES = 24
+MAX_IMAGES = 24
 COLUMNS = 8  # of images
 LABEL_WIDTH = 16  # characters of a line above an image
 GAP = 2  # pixels between images
@@ -32,7 +31,7 @@ def worst_errors(title: str, scores: Scores, data: Data) -> Figure:
     """
     true = scores.probabilities[np.arange(len(scores.labels)), scores.labels]
     wrong = np.flatnonzero(scores.predicted != scores.labels)
-    candidates, most = (wrong, MOST_IMAGES) if len(wrong) else (np.arange(len(true)), COLUMNS)
+    candidates, most = (wrong, MAX_IMAGES) if len(wrong) else (np.arange(len(true)), COLUMNS)
     worst = candidates[np.argsort(true[candidates], kind="stable")][:most]
     columns = min(COLUMNS, len(worst))
     rows = -(-len(worst) // columns)
@@ -80,9 +79,7 @@ def write_grid(images: np.ndarray, path: Path, columns: int | None = None) -> No
     image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
     factor = max(1, min(SIDE // images.shape[1], LARGEST // max(image.size)))
     image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    content = io.BytesIO()
-    image.save(content, format="PNG")
-    write_bytes(path, content.getvalue())
+    save_atomic(path, lambda temporary: image.save(temporary, format="PNG"))
 
 
 def over_training(title: str, grids: dict[int, Path]) -> Figure:

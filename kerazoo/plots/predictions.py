@@ -11,14 +11,14 @@ from kerazoo.plots.figure import BLUE, GRAY, literal, new_figure, tidy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_PANELS = 4
+MAX_PANELS = 4
 
 
 def predicted_against_true(
     title: str, true: np.ndarray, predicted: np.ndarray, targets: Sequence[str]
 ) -> Figure:
     """One panel per target, ``true`` and ``predicted`` being ``(n, outputs)``."""
-    shown = list(targets)[:MOST_PANELS]
+    shown = list(targets)[:MAX_PANELS]
     figure = new_figure(4.4 * len(shown), 4.2)
     for index, name in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), index + 1)

@@ -46,7 +46,7 @@ def with_classes(
 
 
 def is_table(inputs: Any) -> bool:
-    """Whether inputs are a DataFrame or one file of a table, by its name."""
+    """True for a DataFrame or one file of a table, by its name."""
     if hasattr(inputs, "columns"):
         return True
     if isinstance(inputs, (list, tuple)) and len(inputs) == 1:

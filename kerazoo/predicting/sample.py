@@ -12,7 +12,7 @@ from kerazoo.spec import networks_of
 from kerazoo.tasks import generation
 from kerazoo.training.run_directory import require_seed
 
-MOST = 10_000
+MAX_IMAGES = 10_000
 
 
 def sample(
@@ -34,7 +34,7 @@ def sample(
             out of range; latents of another shape, or not finite.
     """
     if latents is None:
-        n = require_whole("n", n, most=MOST)
+        n = require_whole("n", n, most=MAX_IMAGES)
     seed = require_seed(seed)
     model = open_trained(source).model
     if "generator" not in networks_of(model):
@@ -43,10 +43,12 @@ def sample(
         return generation.generate(model, generation.latents(model, n, seed))
     size = networks_of(model)["generator"].input_shape[-1]
     given = np.asarray(latents)
-    fits = given.dtype.kind in "iuf" and given.shape[1:] == (size,) and 1 <= len(given) <= MOST
+    fits = (
+        given.dtype.kind in "iuf" and given.shape[1:] == (size,) and 1 <= len(given) <= MAX_IMAGES
+    )
     if not fits or not np.isfinite(given := given.astype(np.float32)).all():
         raise KerazooError(
             f"latents have shape {given.shape} and type {given.dtype}; {os.fspath(source)} takes "
-            f"finite numbers (n, {size}), n from 1 to {MOST:,}."
+            f"finite numbers (n, {size}), n from 1 to {MAX_IMAGES:,}."
         )
     return generation.generate(model, given)

@@ -119,7 +119,7 @@ class Trained:
 
 
 def is_run(source: str | os.PathLike[str]) -> bool:
-    """Whether a run directory is meant rather than an entry, which goes first if both exist."""
+    """True if a run directory is meant and not an entry, which goes first if both exist."""
     if not isinstance(source, (str, os.PathLike)):
         raise KerazooError(f"{source!r} is neither an entry nor a run directory.")
     text = os.fspath(source)

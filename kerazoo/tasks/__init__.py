@@ -1,1 +1,1 @@
-"""The kinds of task, one file each; a new one is a subclass of ``Task`` in a file of its own."""
+"""The kinds of task, one file each; a new one is one file with a subclass of ``Task``."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Keras's Normalization divides by no less than its epsilon: smaller variation is lost.
-LEAST_SPREAD = 1e-7
+MIN_SPREAD = 1e-7
 SAME = 1e-6  # times the largest value: float32 resolves no smaller differences
 
 
@@ -294,9 +294,9 @@ def reject_tiny_spread(values: np.ndarray, names: Sequence[str], where: str) -> 
     """
     spread = values.std(axis=0, dtype=np.float64)
     varies = spread > SAME * np.abs(values).max(axis=0)
-    for place in map(int, np.flatnonzero(varies & (spread < LEAST_SPREAD))):
+    for place in map(int, np.flatnonzero(varies & (spread < MIN_SPREAD))):
         name = repr(names[place]) if names else f"number {place + 1}"
         raise KerazooError(
             f"{where}: column {name} has a standard deviation of {spread[place]:.1g}; "
-            f"normalization ignores less than {LEAST_SPREAD:g}. Use other units."
+            f"normalization ignores less than {MIN_SPREAD:g}. Use other units."
         )

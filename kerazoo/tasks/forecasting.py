@@ -11,7 +11,7 @@ from kerazoo.metrics import metric
 from kerazoo.plots.forecasts import forecasts
 from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
-from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
+from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, Windows
 from kerazoo.tasks import _baselines
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, require_array
 
@@ -138,8 +138,7 @@ def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
     targets = data.info.targets
     if len(targets) < 2:
         return {}
-    wrong = predicted.astype(np.float64) - data.test.y
-    natural = wrong * target_scale(data)
+    wrong, natural = _differences(predicted, data)
     return {
         "by_target": {
             name: {
@@ -160,10 +159,8 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
     natural units; ``nrmse`` is the root mean squared error over the standard deviation of the
     true test values, and left out where these are all the same.
     """
-    assert data.series is not None
     true = data.test.y.astype(np.float64)
-    wrong = predicted.astype(np.float64) - true
-    natural = wrong * target_scale(data)
+    wrong, natural = _differences(predicted, data)
     mse = float((wrong**2).mean())
     found = {
         "mse": mse,
@@ -182,9 +179,7 @@ def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
     Neighboring windows overlap, and a series errs for a while where it errs at all. So it is that
     of batch means: of stretches of about √n windows, and of the horizon at least.
     """
-    wrong = predicted.astype(np.float64) - data.test.y
-    if name.endswith("_natural"):
-        wrong = wrong * target_scale(data)
+    wrong = _differences(predicted, data)[name.endswith("_natural")]
     each = np.abs(wrong) if name.startswith("mae") else wrong**2
     each = each.mean(axis=(1, 2))
     length = max(round(len(each) ** 0.5), predicted.shape[1])
@@ -198,11 +193,16 @@ def standard_error(name: str, predicted: np.ndarray, data: Data) -> float:
     return error
 
 
-def target_scale(data: Data) -> np.ndarray:
-    """Standard deviation of each target in natural units: float64 ``(targets,)``."""
+def _differences(predicted: np.ndarray, data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Forecasts minus truth, float64 ``(n, horizon, targets)``: standardized, in natural units."""
     assert data.series is not None
-    chosen = data.series.windows.targets
-    return data.series.std if chosen is None else data.series.std[list(chosen)]
+    wrong = predicted.astype(np.float64) - data.test.y
+    return wrong, wrong * data.series.std[_targets(data.series.windows)]
+
+
+def _targets(windows: Windows) -> Any:
+    """Index of the target columns."""
+    return slice(None) if windows.targets is None else list(windows.targets)
 
 
 def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
@@ -216,7 +216,7 @@ def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
     assert data.series is not None
     windows = data.series.windows
     x, shape = data.test.x, data.test.y.shape
-    columns = slice(None) if windows.targets is None else list(windows.targets)
+    columns = _targets(windows)
     last = x[:, -1:, columns]
     found = {"repeat_last": last.repeat(shape[1], axis=1)}
     season = windows.season
@@ -228,9 +228,8 @@ def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
 
 
 def _seasonal(x: np.ndarray, season: int, lead: int, horizon: int) -> np.ndarray:
-    """The value one or more whole seasons before each forecast step, the latest one seen."""
-    steps = [(lead - 1 + h) % season - season for h in range(horizon)]
-    return x[:, steps]
+    """The value one or more whole seasons before each forecast step, the latest one known."""
+    return x[:, [(lead - 1 + h) % season - season for h in range(horizon)]]
 
 
 def _linear(train: Split, test: Split, columns: Any, *, from_last: bool) -> np.ndarray:

@@ -89,13 +89,13 @@ def test_a_preparation_that_another_process_finished_first_goes_on(monkeypatch, 
     }
 
 
-def test_prepared_copies_are_found_in_the_users_folders(monkeypatch, tmp_path):
+def test_prepared_copies_are_found_in_the_users_directories(monkeypatch, tmp_path):
     (tmp_path / "b" / "mnist" / "3.0.1").mkdir(parents=True)
     both = os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")])
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "default"))
     monkeypatch.setenv("KERAZOO_DATA_DIR", both)
-    assert sources._tfds_folder("mnist:3.0.1") == str(tmp_path / "b")
-    assert sources._tfds_folder("cifar10:3.0.2") == str(tmp_path / "default")
+    assert sources._tfds_directory("mnist:3.0.1") == str(tmp_path / "b")
+    assert sources._tfds_directory("cifar10:3.0.2") == str(tmp_path / "default")
 
 
 @pytest.mark.parametrize(

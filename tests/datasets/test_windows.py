@@ -67,7 +67,7 @@ def test_lead_and_targets_pick_what_is_forecast():
     assert y[0] == 1028 and x[0, -1, 1] == 1028 - 5
 
 
-def test_standardised_with_the_training_split_alone():
+def test_standardized_with_the_training_split_alone():
     data = values()
     splits, series = windows.windows_of(counting(), data, None, None)
     np.testing.assert_allclose(series.mean, data["train"].mean(axis=0))

@@ -14,7 +14,7 @@ collect_ignore_glob = [] if keras.config.backend() == "tensorflow" else ["test_*
 
 @pytest.fixture(autouse=True)
 def few_timed_calls(monkeypatch):
-    monkeypatch.setattr(certify, "MOST_CALLS", 5)
+    monkeypatch.setattr(certify, "MAX_CALLS", 5)
 
 
 class Changed(KerasArchive):

@@ -16,7 +16,7 @@ from kerazoo.tasks import forecasting
 from tests.conftest import real_data_missing
 
 
-def test_the_errors_of_several_targets_are_said_of_each():
+def test_the_errors_of_several_targets_are_reported_for_each():
     data = load_data("sine")
     both = dataclasses.replace(
         data,
@@ -35,12 +35,12 @@ def test_the_errors_of_several_targets_are_said_of_each():
 
 def test_baseline_forecasts_are_what_their_names_say():
     data = load_data("sine")
-    said = forecasting.baseline_forecasts(data.train, data)
+    reported = forecasting.baseline_forecasts(data.train, data)
     x, y = data.test.x, data.test.y
-    assert set(said) == {"repeat_last", "seasonal_repeat", "linear", "linear_from_last"}
-    np.testing.assert_array_equal(said["repeat_last"], np.repeat(x[:, -1:], 24, axis=1))
-    np.testing.assert_array_equal(said["seasonal_repeat"], x[:, -24:])
-    for name, forecast in said.items():
+    assert set(reported) == {"repeat_last", "seasonal_repeat", "linear", "linear_from_last"}
+    np.testing.assert_array_equal(reported["repeat_last"], np.repeat(x[:, -1:], 24, axis=1))
+    np.testing.assert_array_equal(reported["seasonal_repeat"], x[:, -24:])
+    for name, forecast in reported.items():
         assert forecast.shape == y.shape, name
 
 
@@ -99,12 +99,12 @@ def test_value_and_standard_error_are_of_the_metric_that_was_asked_for(metric):
     random = np.random.RandomState(0)
     predicted = data.test.y + random.normal(0, 0.3, data.test.y.shape).astype("float32") ** 2
     outcome = forecasting.Forecasting().score(predicted, data)
-    figures = forecasting.errors(predicted, data)
-    assert outcome.metric == metric and outcome.value == figures[metric]
+    values = forecasting.errors(predicted, data)
+    assert outcome.metric == metric and outcome.value == values[metric]
     assert metric not in outcome.also and len(outcome.also) == len(FORECAST_METRICS) - 1
 
     wrong = predicted.astype("float64") - data.test.y
-    wrong *= forecasting.target_scale(data) if metric.endswith("natural") else 1
+    wrong *= data.series.std if metric.endswith("natural") else 1
     each = np.abs(wrong) if "mae" in metric else wrong**2
     draws = random.randint(0, len(each), (4_000, len(each)))
     again = each.mean(axis=(1, 2))[draws].mean(axis=1)
@@ -160,8 +160,8 @@ def test_linear_forecasts_do_not_depend_on_how_many_windows_are_held(monkeypatch
     data = load_data("sine")
     whole = forecasting.baseline_forecasts(data.train, data)
     monkeypatch.setattr(forecasting, "NUMBERS", 1_000)
-    for name, said in forecasting.baseline_forecasts(data.train, data).items():
-        np.testing.assert_allclose(said, whole[name], rtol=1e-6, atol=1e-8)
+    for name, reported in forecasting.baseline_forecasts(data.train, data).items():
+        np.testing.assert_allclose(reported, whole[name], rtol=1e-6, atol=1e-8)
 
 
 def test_the_standard_error_knows_that_neighbouring_windows_err_alike():
@@ -169,7 +169,7 @@ def test_the_standard_error_knows_that_neighbouring_windows_err_alike():
     random = np.random.RandomState(0)
     data = kerazoo.load_data("sine")
     n, horizon = 2_000, data.test.y.shape[1]
-    means, said, simple = [], [], []
+    means, reported, simple = [], [], []
     for _ in range(60):
         noise = random.normal(size=n + 400)
         slow = np.convolve(noise, np.ones(20) / 20**0.5, mode="same")[200 : 200 + n]
@@ -177,10 +177,10 @@ def test_the_standard_error_knows_that_neighbouring_windows_err_alike():
         split = Split(np.zeros((n, 1, 1), "float32"), np.zeros((n, horizon, 1), "float32"))
         own = dataclasses.replace(data, test=split)
         means.append(float((wrong**2).mean()))
-        said.append(forecasting.standard_error("mse", wrong.astype("float32"), own))
+        reported.append(forecasting.standard_error("mse", wrong.astype("float32"), own))
         simple.append(float((slow**2).std() / n**0.5))
     true = np.std(means)
-    assert np.mean(said) == pytest.approx(true, rel=0.3)
+    assert np.mean(reported) == pytest.approx(true, rel=0.3)
     assert np.mean(simple) < true / 2
 
 
@@ -190,5 +190,5 @@ def test_the_standard_error_of_few_stretches_is_no_smaller_for_being_few():
     wrong = np.repeat(np.sqrt([1.0, 2.0, 3.0]), horizon)  # three stretches, each as long as it
     wrong = np.repeat(wrong[:, None, None], horizon, axis=1)
     split = Split(np.zeros((len(wrong), 1, 1), "float32"), np.zeros(wrong.shape, "float32"))
-    said = forecasting.standard_error("mse", wrong, dataclasses.replace(data, test=split))
-    assert said == pytest.approx(1 / 3**0.5)  # their standard deviation, n - 1 in it, is 1
+    reported = forecasting.standard_error("mse", wrong, dataclasses.replace(data, test=split))
+    assert reported == pytest.approx(1 / 3**0.5)  # their standard deviation, n - 1 in it, is 1

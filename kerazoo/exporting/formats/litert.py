@@ -16,7 +16,7 @@ from kerazoo.exporting.formats._copies import (
     unroll,
 )
 
-MOST_STEPS = 512  # of an unrolled layer; 400 in two directions take a minute to convert, and 6 MB
+MAX_STEPS = 512  # of an unrolled layer; 400 in two directions take a minute to convert, and 6 MB
 
 
 class LiteRT(Format):
@@ -31,11 +31,11 @@ class LiteRT(Format):
         """A loop over more steps than can be unrolled."""
         for layer in recurrent_layers(network):
             steps = steps_of(layer)
-            if steps is None or steps > MOST_STEPS:
+            if steps is None or steps > MAX_STEPS:
                 many = "a variable number of steps" if steps is None else f"{steps:,} steps"
                 return (
                     f"layer {layer.name!r} loops over {many}; LiteRT's builtin operations have no "
-                    f"such loop, and unrolled it may have {MOST_STEPS} at most"
+                    f"such loop, and unrolled it may have {MAX_STEPS} at most"
                 )
         return None
 
@@ -43,7 +43,7 @@ class LiteRT(Format):
         """Write the network with its recurrent layers unrolled.
 
         Keras turns their loop into operations on lists, which LiteRT knows only with the help of
-        TensorFlow's own (Flex), and those are in no LiteRT package.
+        TensorFlow's operations (Flex), and those are in no LiteRT package.
         """
         import tensorflow as tf
 
