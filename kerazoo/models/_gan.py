@@ -18,7 +18,7 @@ class DCGAN(keras.Model):
     two that share no gradient: the discriminator's sees fakes that take none, the generator's (the
     non-saturating one of Goodfellow et al. 2014, section 3) goes through discriminator weights
     that take none. Adam works element by element, so one Adam on the sum is two Adams of equal
-    settings, one per network. No backend needs its own train step.
+    settings, one per network. No backend needs a separate train step.
 
     Metrics: ``d_loss``, the mean cross-entropy over real and generated images (ln 2 for a coin),
     and ``g_loss``, minus the log of the belief in the generated ones, in nats.
