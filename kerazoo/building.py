@@ -87,7 +87,7 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
             raise unknown(f"option of model {model.name!r}", option, parameters)
     options = {name: of_python(value) for name, value in options.items()}
     defaults = {name: p.default for name, p in parameters.items()}
-    _check_common_options(model.name, {**defaults, **options}, options)
+    _check_options(model.name, defaults, options)
     if keras.config.image_data_format() != "channels_last":
         raise KerazooError(
             "Keras is set to channels_first, and the models of the zoo have channels last: "
@@ -120,19 +120,23 @@ def of_python(value: Any) -> Any:
     return value
 
 
-def _check_common_options(name: str, options: dict[str, Any], given: dict[str, Any]) -> None:
-    """Check the options that follow from the data, which mean the same in every factory."""
+def _check_options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -> None:
+    """Check flags, and the options that follow from the data and are the same in all factories."""
     for option in ("classes", "outputs", "horizon", "targets", "vocabulary"):
         value = given.get(option, 1)
         if value is not None or option != "outputs":  # None makes a classifier
             require_whole(f"{name}: {option}", value)
-    if given.get("classes") == 1 and options.get("classifier_activation") == "softmax":
+    activation = {**defaults, **given}.get("classifier_activation")
+    if given.get("classes") == 1 and activation == "softmax":
         raise KerazooError(
             f"{name}: classes=1 with softmax, which is 1 for every example. Give 2 classes or "
             "more; or classifier_activation='sigmoid'."
         )
     if "input_shape" in given:
         require_sizes(name, "input_shape", given["input_shape"])
+    for option in set(given) & set(defaults):  # "no" would count as True
+        if isinstance(defaults[option], bool) and not isinstance(given[option], bool):
+            raise KerazooError(f"{name}: {option}={given[option]!r}; give True or False.")
 
 
 def load_bundled_weights(

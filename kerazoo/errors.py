@@ -71,13 +71,6 @@ def require_sizes(whose: str, name: str, values: Any) -> None:
         require_whole(f"{whose}: {name}", value)
 
 
-def require_flags(whose: str, **flags: Any) -> None:
-    """Raise KerazooError unless each option is a bool: ``"no"`` would count as True."""
-    for name, value in flags.items():
-        if not isinstance(value, bool):
-            raise KerazooError(f"{whose}: {name}={value!r}; give True or False.")
-
-
 def require_rank(whose: str, shape: Sequence[int], *ranks: int) -> None:
     """Raise KerazooError unless an ``input_shape`` has a rank that the model takes."""
     if len(shape) not in ranks:

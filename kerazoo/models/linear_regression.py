@@ -10,7 +10,7 @@ Its reference names the closed-form least squares as a limit; gradient descent h
 from __future__ import annotations
 
 from kerazoo._lazy import keras, layers
-from kerazoo.errors import require_flags, require_rank
+from kerazoo.errors import require_rank
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
 
@@ -39,13 +39,12 @@ def linear_regression(
             columns of unlike size.
 
     Raises:
-        KerazooError: ``input_shape`` is not ``(columns,)``, or ``standardize`` no boolean.
+        KerazooError: ``input_shape`` is not ``(columns,)``.
 
     Source: Hastie, Tibshirani & Friedman 2009, section 3.2 (the model and its closed form);
     stochastic gradient descent: Robbins & Monro 1951.
     """
     require_rank("linear_regression", input_shape, 1)
-    require_flags("linear_regression", standardize=standardize)
     inputs = keras.Input(input_shape, name="columns")
     x = layers.Normalization(name="normalization")(inputs) if standardize else inputs
     x = layers.Dense(outputs, name="linear")(x)

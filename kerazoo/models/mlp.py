@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import keras, layers
-from kerazoo.errors import KerazooError, require_flags, require_rank, require_sizes
+from kerazoo.errors import KerazooError, require_rank, require_sizes
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
 
@@ -64,7 +64,6 @@ def mlp(
     Source: Rumelhart, Hinton & Williams 1986; sizes: Keras 1 and 2, ``examples/mnist_mlp.py``.
     """
     require_sizes("mlp", "hidden", hidden)
-    require_flags("mlp", natural_outputs=natural_outputs)
     if natural_outputs and outputs is None:
         raise KerazooError("mlp: natural_outputs is for a regressor; give outputs too.")
     require_rank("mlp", input_shape, 1, 3)

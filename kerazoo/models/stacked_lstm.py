@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import KerasTensor, keras, layers
-from kerazoo.errors import KerazooError, require_flags, require_sizes, require_whole
+from kerazoo.errors import KerazooError, require_sizes, require_whole
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
 
@@ -116,8 +116,6 @@ def stacked_lstm(
     segments: Lin et al. 2023, section 3.2; last value: Zeng et al. 2023, NLinear; linear path:
     Lai et al. 2018, the autoregressive component.
     """
-    flags = {"per_column": per_column, "subtract_last": subtract_last, "linear_path": linear_path}
-    require_flags("stacked_lstm", **flags)
     if (per_column or subtract_last) and targets != input_shape[1]:
         raise KerazooError(
             f"stacked_lstm: per_column and subtract_last need as many targets ({targets}) as "
