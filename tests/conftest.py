@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import fcntl
 import os
 import shutil
 import sys
@@ -18,8 +21,12 @@ import pytest
 
 import kerazoo
 from kerazoo import registry
+from kerazoo.cli import main as cli
 from kerazoo.datasets import _sources as sources
+from kerazoo.training import checkpoint
+from kerazoo.training import train as training
 
+LOCK = shutil.ignore_patterns(".part.lock")
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 PREPARED = {
@@ -120,44 +127,134 @@ def in_tmp(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def private_registry(monkeypatch):
-    """Whatever a test registers is forgotten after it."""
+@contextlib.contextmanager
+def registry_put_back():
+    """Whatever is registered here is forgotten afterwards."""
     registry.list_models()
-    monkeypatch.setattr(registry, "_models", dict(registry._models))
-    monkeypatch.setattr(registry, "_datasets", dict(registry._datasets))
-    monkeypatch.setattr(registry, "_tasks", dict(registry._tasks))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_models", "_datasets", "_tasks"):
+            patch.setattr(registry, name, dict(getattr(registry, name)))
+        yield
+
+
+@contextlib.contextmanager
+def imported_zoo(folder: Path):
+    """The user's module of private_zoo.py, copied to a folder and imported; gives its path."""
+    path = folder / "private_zoo.py"
+    shutil.copy(Path(__file__).with_name("private_zoo.py"), path)
+    with registry_put_back():
+        sys.modules.pop("private_zoo", None)
+        registry.import_module(str(path))
+        yield path
+        sys.modules.pop("private_zoo", None)
 
 
 @pytest.fixture
-def private_zoo(private_registry, tmp_path_factory, monkeypatch, cache_home):
+def private_registry():
+    """Whatever a test registers is forgotten after it."""
+    with registry_put_back():
+        yield
+
+
+@pytest.fixture
+def private_zoo(tmp_path_factory, cache_home):
     """The user's module of private_zoo.py, imported from a folder of its own; gives its path."""
-    path = tmp_path_factory.mktemp("user") / "private_zoo.py"
-    shutil.copy(Path(__file__).parent / "private_zoo.py", path)
-    monkeypatch.delitem(sys.modules, "private_zoo", raising=False)
-    registry.import_module(str(path))
-    yield path
-    sys.modules.pop("private_zoo", None)
+    with imported_zoo(tmp_path_factory.mktemp("user")) as path:
+        yield path
 
 
 @pytest.fixture(scope="session")
-def bars_run(tmp_path_factory, cache_home):
-    """Directory of a run of private_zoo.py, evaluated on its validation split."""
-    with pytest.MonkeyPatch.context() as patch:
-        registry.list_models()
-        patch.setattr(registry, "_models", dict(registry._models))
-        patch.setattr(registry, "_datasets", dict(registry._datasets))
-        patch.delitem(sys.modules, "private_zoo", raising=False)
-        registry.import_module(str(Path(__file__).parent / "private_zoo.py"))
-        out = tmp_path_factory.mktemp("runs") / "bars"
-        kerazoo.train("bar_net", epochs=2, validate=True, out=out, progress=False)
-    return out
+def once(shared_folder, cache_home):
+    """Fill a directory with runs of private_zoo.py, once for all workers; gives its path."""
+
+    def made(name: str, fill) -> Path:
+        done, aside = shared_folder / name, shared_folder / f"{name}.part"
+        with (shared_folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+                aside.mkdir()
+                with imported_zoo(aside):
+                    fill(aside)
+                aside.rename(done)
+        return done
+
+    return made
+
+
+def copy_after_each_checkpoint(monkeypatch):
+    """Each checkpoint is followed by a copy of the directory, as a kill would leave it then."""
+    write = checkpoint.write
+
+    def writes(folder, state):
+        write(folder, state)
+        copy = folder.with_name(f"{folder.name}-{state.epochs}")
+        shutil.copytree(folder, copy, ignore=LOCK, dirs_exist_ok=True)
+
+    monkeypatch.setattr(checkpoint, "write", writes)
+
+
+@pytest.fixture(scope="session")
+def whole(once):
+    """A finished run of ``bar_net`` with plots; its copies after each epoch lie next to it."""
+
+    def fill(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            copy_after_each_checkpoint(patch)
+            kerazoo.train("bar_net", out=folder / "run", progress=False, checkpoint_seconds=0.0)
+
+    return once("whole", fill) / "run"
+
+
+class Unread:
+    """A test split that nothing may look at."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"the test split was read: {name}")
+
+
+@pytest.fixture(scope="session")
+def bars_run(once):
+    """A run of ``bar_net``, evaluated on its validation split without a look at the test split."""
+    load_for = training.load_for
+
+    def fill(folder):
+        (folder / "run").mkdir()
+        (folder / "run" / ".ab12.part.config.json").write_text("{")  # a killed process left it
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                training, "load_for", lambda *a: dataclasses.replace(load_for(*a), test=Unread())
+            )
+            options = {"epochs": 2, "validate": True, "progress": False}
+            kerazoo.train("bar_net", out=folder / "run", **options)
+
+    return once("validated", fill) / "run"
+
+
+@pytest.fixture
+def recorded_runs(private_zoo, in_tmp, once, whole):
+    """The run directories of seeds 0 to 2, recorded next to the user's module."""
+
+    def fill(folder):
+        shutil.copytree(whole, folder / "runs" / "seed-0")
+        options = {"progress": False, "plots": False, "resume": True}
+        kerazoo.verify("bar_net", seeds=3, record=True, out=folder / "runs", **options)
+
+    kept = once("recorded", fill)
+    for name in ("references", "weights"):
+        shutil.copytree(kept / name, private_zoo.parent / name)
+    return [kept / "runs" / f"seed-{seed}" for seed in range(3)]
+
+
+@pytest.fixture
+def recorded(recorded_runs):
+    """The entry ``bar_net@bars`` with evidence of three seeds."""
+    return registry.get_entry("bar_net")
 
 
 @pytest.fixture
 def command(capsys, in_tmp):
     """Run ``kerazoo ARGUMENTS`` in this process: (exit status, stdout, stderr)."""
-    from kerazoo.cli import main as cli
 
     def run(*arguments: str):
         try:

@@ -18,7 +18,7 @@ def test_a_file_is_old_or_new_never_half(in_tmp):
         aside.write_bytes(b"ne")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(kerazoo.KerazooError, match="No space left"):
+    with pytest.raises(kerazoo.KerazooError):
         _files.save_atomic(path, breaks)
     assert path.read_text() == "old" and list(in_tmp.iterdir()) == [path]
     for save in (_files.save_atomic, _files.save_directory_atomic):

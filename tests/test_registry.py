@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 
 import pytest
@@ -164,23 +161,6 @@ def test_a_wrong_smoke_field_and_a_missing_dataset_are_named(private_registry):
     kerazoo.register_model(lost, entries=[entry], citation="")
     with pytest.raises(kerazoo.KerazooError, match=r"lost@digitz.*'digits'"):
         card.entry_row(registry.get_entry("lost"))
-
-
-@pytest.mark.slow
-def test_a_users_module_from_the_command_line_and_the_environment(private_zoo):
-    for environment, arguments in (
-        ({}, ["--import", "private_zoo"]),
-        ({"KERAZOO_IMPORT": str(private_zoo)}, []),
-    ):
-        listed = subprocess.run(
-            [sys.executable, "-m", "kerazoo", *arguments, "list", "bar*", "--json"],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=private_zoo.parent,
-            env={**os.environ, **environment},
-        )
-        assert [row["entry"] for row in json.loads(listed.stdout)] == ["bar_net@bars"]
 
 
 def test_every_public_name_exists_and_is_documented():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 import kerazoo
@@ -37,21 +39,24 @@ def test_finetuning_md_is_the_report_of_the_recorded_runs():
     assert results["weights"] == {group: finetuning.start_of(group) for group in finetuning.STARTS}
 
 
-def test_reproduce_trains_only_what_is_missing(private_zoo, in_tmp):
-    entry = registry.get_entry("bar_net@bars")
+def test_reproduce_trains_only_what_is_missing(recorded, recorded_runs, in_tmp, monkeypatch):
+    asked = []
 
-    def record(seeds, work, **options):
-        return list(reproduce.recorded(entry, "smoke", seeds, in_tmp / work, **options))
+    def verify(name, *, tier, first_seed, seeds, **options):
+        asked.append((first_seed, seeds))
+        return kerazoo.verify(
+            name, tier=tier, first_seed=first_seed, seeds=seeds, plots=False, **options
+        )
 
-    assert len(record(1, "work")) == 1
-    (run,) = (in_tmp / "work").rglob("model.keras")
-    written = run.stat().st_mtime_ns
-    record(1, "work")
-    assert run.stat().st_mtime_ns == written
-    assert not record(1, "other", missing=True)
-    (report,) = record(2, "other", missing=True)
-    assert [run.seed for run in report.runs] == [1]
-    assert [run.seed for run in evidence.read(entry).tiers["smoke"].runs] == [0, 1]
+    monkeypatch.setattr(reproduce, "verify", verify)
+    work = shutil.copytree(recorded_runs[0].parent, in_tmp / "work")
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("model.keras")}
+    assert not list(reproduce.recorded(recorded, "full", 3, work, missing=True)) and not asked
+    assert list(reproduce.recorded(recorded, "full", 3, work)) and asked == [(0, 3)]
+    assert before == {path: path.stat().st_mtime_ns for path in work.rglob("model.keras")}
+    (report,) = reproduce.recorded(recorded, "full", 4, in_tmp / "other", missing=True)
+    assert [run.seed for run in report.runs] == [3]
+    assert [run.seed for run in evidence.read(recorded).tiers["full"].runs] == [0, 1, 2, 3]
 
 
 @pytest.mark.slow

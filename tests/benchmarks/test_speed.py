@@ -29,7 +29,10 @@ def test_an_accuracy_that_was_never_reached_is_no_success():
     assert [speed.seconds_to_accuracy(run) for run in (never, late)] == [np.inf, 2.0]
 
 
-@pytest.mark.parametrize("worker", [plain_keras, bare_loop, kerazoo_train])
+@pytest.mark.parametrize(
+    "worker",
+    [plain_keras, *(pytest.param(w, marks=pytest.mark.slow) for w in (bare_loop, kerazoo_train))],
+)
 def test_workers_train_the_job(worker, monkeypatch, capsys):
     with speed.job_file("mlp@digits", 64, 2) as path:
         monkeypatch.setattr(sys, "argv", ["worker", path])

@@ -6,35 +6,31 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import kerazoo
 from kerazoo import _lazy, registry
 from kerazoo.cli import main as cli
 from kerazoo.cli import tables
 from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import METRICS
-from kerazoo.training import checkpoint
+from kerazoo.training import checkpoint, run_directory
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy", "argcomplete")
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import kerazoo; kerazoo.list_models()",
-        "from kerazoo.cli.main import main; main(['list'])",
-        "from kerazoo.cli.main import main; main(['list', '--json'])",
-        "from kerazoo.cli.main import main; main(['show', 'mnist_cnn@digits'])",
-    ],
-)
-def test_what_only_looks_imports_nothing_heavy(code):
-    code += f"; import sys; assert not set({HEAVY!r}) & set(sys.modules), sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+def test_what_only_looks_imports_nothing_heavy():
+    code = (
+        "import kerazoo, sys; kerazoo.list_models(); from kerazoo.cli.main import main; "
+        "main(['list']); main(['list', '--json']); main(['show', 'mnist_cnn@digits']); "
+        "main(['export', 'mlp@digits', '--format', 'onx']); "
+        f"assert not set({HEAVY!r}) & set(sys.modules), sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 # The wrong arguments, and the name, option or suggestion that the error has to show.
@@ -98,12 +94,6 @@ def test_reading_options_reach_the_reader(options, command, in_tmp):
     assert status == 2 and not out and options[-2].removeprefix("--") in err
 
 
-def test_a_module_that_fails_is_an_error_with_its_place(command, in_tmp):
-    (in_tmp / "broken.py").write_text("x = 1\ny = undefined_name\n")
-    status, _, err = command("--import", "broken.py", "list")
-    assert status == 2 and "undefined_name" in err and "line 2" in err
-
-
 def test_an_internal_error_has_its_own_status(command, monkeypatch):
     def breaks(*_):
         raise RuntimeError("a bug")
@@ -139,30 +129,28 @@ def test_read_only_directory_is_an_error(command, in_tmp):
     assert command("train", "mnist_cnn_small@digits", "--out", "locked/run")[0] == 2
 
 
-def test_resume_refuses_the_run_of_another_entry_recipe_or_version(private_zoo, command, in_tmp):
-    run = in_tmp / "run[red]x[bold]:cat:"  # markup in a path is left alone
-    run.mkdir()
-    (run / ".ab12.part.config.json").write_text("{")  # what a killed process left is no run
-    train = ("train", "bar_net", "--out", run.name, "--epochs")
-    status, out, _ = command(*train, "1")
-    assert status == 0 and f"{run.name}/model.keras" in out and not list(run.glob(".*"))
+def test_resume_refuses_the_run_of_another_entry_recipe_or_version(
+    private_zoo, command, in_tmp, whole
+):
+    run = shutil.copytree(whole, in_tmp / "run[red]x[bold]:cat:")  # the markup is left alone
     before = {p.name: p.read_bytes() for p in run.iterdir()}
+    train = ("train", "bar_net", "--out", run.name, "--resume")
     for arguments, difference in (
-        (("train", "mlp@digits", "--epochs", "1", "--out", run.name), "'bar_net@bars'"),
-        ((*train, "2"), "epochs was 1, is 2"),
-        ((*train, "1", "--seed", "1"), "seed was 0, is 1"),
+        (("train", "mlp@digits", *train[2:]), "'bar_net@bars'"),
+        ((*train, "--epochs", "2"), "epochs was 6, is 2"),
+        ((*train, "--seed", "1"), "seed was 0, is 1"),
     ):
-        status, _, err = command(*arguments, "--resume")
+        status, _, err = command(*arguments)
         assert status == 2 and difference in err
-    assert command(*train, "1", "--resume")[0] == 0, "a finished run stays as it is"
-    path = run / "config.json"
-    config = json.loads(path.read_text())
+    status, out, _ = command(*train)
+    assert status == 0 and f"{run.name}/model.keras" in out, "a finished run stays as it is"
+    config = json.loads(before["config.json"])
     config["environment"]["keras"] = "3.0.0"
     for content, difference in ((json.dumps(config), "'3.0.0'"), ("{", "config.json")):
-        path.write_text(content)
-        status, _, err = command(*train, "1", "--resume")
+        (run / "config.json").write_text(content)
+        status, _, err = command(*train)
         assert status == 2 and difference in err
-    path.write_bytes(before["config.json"])
+    (run / "config.json").write_bytes(before["config.json"])
     assert before == {p.name: p.read_bytes() for p in run.iterdir()}
 
 
@@ -197,12 +185,10 @@ def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, comm
         assert Path("run", name).read_text() == Path("straight", name).read_text()
 
 
-def test_json_is_one_document_whatever_libraries_print(private_zoo, command, monkeypatch):
-    honest = kerazoo.train
-
-    def chatty(*args, **options):
+def test_json_is_one_document_whatever_libraries_print(bars_run, command, monkeypatch):
+    def chatty(*_, **__):
         print("downloading")
-        return honest(*args, **options)
+        return run_directory.load(bars_run)
 
     monkeypatch.setattr("kerazoo.training.train.train", chatty)
     for arguments in (
@@ -210,21 +196,14 @@ def test_json_is_one_document_whatever_libraries_print(private_zoo, command, mon
         ("list", "*deep*"),
         ("list", "nothing*"),
         ("show", "mnist_cnn"),
-        ("train", "bar_net", "--epochs", "1", "--out", "run"),
-        ("evaluate", "run"),
-        ("evaluate", "mnist_cnn_small@digits"),
-        ("verify", "linear_regression@make_regression", "--tier", "smoke"),
+        ("train", "mlp@digits"),
     ):
         status, out, err = command(*arguments, "--json")
-        content = json.loads(out)
-        assert status == 0 and ("downloading" in err) == (arguments[0] == "train")
-        if arguments[0] == "evaluate":
-            assert content["value"] == content["recorded"] and content["metric"] == "accuracy"
-        if arguments[0] == "verify":
-            assert content["passed"] is True
+        assert status == 0 and json.loads(out) is not None
+        assert ("downloading" in err) == (arguments[0] == "train")
 
 
-@pytest.mark.parametrize("width", [63, 80, 90, 100, 140])
+@pytest.mark.parametrize("width", [63, 90, 140])
 def test_list_shows_whole_values_at_any_width(command, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     entries = command("list")[1].partition("datasets")[0]
@@ -279,7 +258,6 @@ def test_completion_script(shell, command):
     [
         ("kerazoo sh", ["show"]),
         ("kerazoo show mnist_cnn@di", ["mnist_cnn@digits"]),
-        ("kerazoo finetune mnist_cnn_s", ["mnist_cnn_small"]),
         ("kerazoo evaluate ru", ["runs/"]),
         ("kerazoo train mlp --check", ["--checkpoint-seconds"]),
     ],

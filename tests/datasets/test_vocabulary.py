@@ -53,14 +53,6 @@ def test_vocabulary_is_by_frequency_then_alphabet(tmp_path):
     assert text.vocabulary_size(path) == 5
 
 
-def test_a_vocabulary_is_read_anew_since_a_run_may_be_made_again_in_its_folder(tmp_path):
-    path = tmp_path / "v.txt.xz"
-    for tokens in (("good", "bad"), ("bad", "good")):
-        path.write_bytes(text.vocabulary_bytes(tokens))
-        assert text.read_vocabulary(path) == tokens
-        assert text.encode(["bad"], tokens, 1).item() == text.FIRST + tokens.index("bad")
-
-
 def test_a_damaged_vocabulary_is_named(tmp_path):
     path = tmp_path / "v.txt.xz"
     path.write_bytes(b"no xz")

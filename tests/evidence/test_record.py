@@ -14,15 +14,17 @@ from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import card, caveats, record
 from kerazoo.evidence import reference as evidence
+from kerazoo.training import run_directory
 
 
 @pytest.fixture
-def add(recorded, finished, in_tmp):
+def add(recorded, recorded_runs, in_tmp):
     """Record the first finished run as one of another seed, of an entry's data."""
+    first = run_directory.load(recorded_runs[0])
 
     def recording(*seeds, entry=recorded, tier="full", **changes):
-        metrics = {**finished[0].metrics, **changes}
-        runs = [dataclasses.replace(finished[0], seed=seed, metrics=metrics) for seed in seeds]
+        metrics = {**first.metrics, **changes}
+        runs = [dataclasses.replace(first, seed=seed, metrics=metrics) for seed in seeds]
         data = kerazoo.load_data("bars")
         return record.record_reference(entry, tier, runs, in_tmp, data).tiers[tier]
 

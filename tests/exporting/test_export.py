@@ -118,14 +118,6 @@ def test_an_export_with_wrong_weights_fails_and_is_kept(changed, command, in_tmp
     assert (in_tmp / "out" / written["path"]).exists()
 
 
-def test_outputs_that_are_not_finite_fail(changed, command, in_tmp):
-    format = changed(weight=lambda w: w * np.nan)
-    status, out, _ = command("export", SMALLEST, "--format", format, "--json")
-    written = json.loads(out)
-    assert status == 1 and not written["passed"] and len(written["problems"]) == 1
-    assert written["after"] is None and written["difference"] is None
-
-
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -26,7 +26,15 @@ def uniform(*shape):
 
 # He et al. 2015, table 6: millions of parameters.
 @pytest.mark.parametrize(
-    ("depth", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)]
+    ("depth", "millions"),
+    [
+        (20, 0.27),
+        (32, 0.46),
+        *(
+            pytest.param(*row, marks=pytest.mark.slow)
+            for row in ((44, 0.66), (56, 0.85), (110, 1.7))
+        ),
+    ],
 )
 def test_cifar_resnets_have_the_published_size(depth, millions):
     model = kerazoo.build(f"resnet{depth}")

@@ -8,7 +8,7 @@ import pytest
 
 import kerazoo
 
-FAST = {"epochs": 2, "scratch": False, "progress": False}
+FAST = {"epochs": 2, "scratch": False, "progress": False, "plots": False, "engine": "plain"}
 
 
 @pytest.fixture(scope="session")

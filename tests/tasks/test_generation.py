@@ -59,7 +59,7 @@ def test_diversity_falls_when_all_samples_are_alike():
 def game():
     """A small dcgan, trained by plain ``fit`` for one step, and its weights before."""
     keras.utils.set_random_seed(0)
-    model = kerazoo.build("dcgan", input_shape=SHAPE)
+    model = kerazoo.build("dcgan", input_shape=SHAPE, latent=16, filters=8)
     before = {name: fingerprint.of_weights(net) for name, net in networks_of(model).items()}
     model.compile(keras.optimizers.Adam(2e-4, beta_1=0.5), run_eagerly=True)
     images = np.random.RandomState(0).randint(0, 256, (8, *SHAPE)).astype("uint8")
@@ -122,7 +122,7 @@ def test_no_weight_is_updated_before_all_its_readings():
     With SGD, whose update is computed from the gradient alone; Adam reads its averages again.
     """
     tf = pytest.importorskip("tensorflow")
-    model = kerazoo.build("dcgan", input_shape=SHAPE)
+    model = kerazoo.build("dcgan", input_shape=SHAPE, latent=16, filters=8)
     model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     graph = tf.function(model.train_step).get_concrete_function((tf.zeros((2, *SHAPE)),)).graph
@@ -166,6 +166,8 @@ def test_a_collapsed_discriminator_is_a_problem():
 def test_baseline_and_limit_of_a_judge_lie_in_order(monkeypatch):
     """Real images are nearer to real ones than independent pixels."""
     monkeypatch.setattr(_judges, "SAMPLES", 500)
+    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
+    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
     entry = registry.get_entry("dcgan@digits")
     data = load_for(entry, entry.recipe)
     found = TASK.baselines(data.train, data)

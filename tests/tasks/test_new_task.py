@@ -19,7 +19,7 @@ def test_a_task_of_one_file_is_trained_verified_evaluated_and_exported(
     (in_tmp / "tagging.py").write_text(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
     monkeypatch.delitem(sys.modules, "tagging", raising=False)
     registry.import_module("tagging.py")
-    options = {"tier": "smoke", "progress": False}
+    options = {"tier": "smoke", "progress": False, "plots": False}
     recorded = kerazoo.verify("tagger", seeds=2, record=True, out="recorded", **options)
     report = kerazoo.verify("tagger", out="fresh", **options)
     assert report.passed and report.metric == "tag_accuracy"

@@ -1,4 +1,4 @@
-"""One finished run of ``bar_net``, and ways to stop a training."""
+"""Copies of the finished run of ``bar_net``, and ways to stop a training."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import shutil
 
 import pytest
 
-import kerazoo
 from kerazoo.training import checkpoint
+from tests.conftest import copy_after_each_checkpoint
 
-LOCK = shutil.ignore_patterns(".part.lock")
 QUIET = {"progress": False, "plots": False}
 
 
@@ -21,14 +20,7 @@ def results(folder) -> dict[str, str]:
 @pytest.fixture
 def copies(monkeypatch):
     """Each checkpoint is followed by a copy of the directory, as a kill would leave it then."""
-    write = checkpoint.write
-
-    def writes(folder, state):
-        write(folder, state)
-        copy = folder.with_name(f"{folder.name}-{state.epochs}")
-        shutil.copytree(folder, copy, ignore=LOCK, dirs_exist_ok=True)
-
-    monkeypatch.setattr(checkpoint, "write", writes)
+    copy_after_each_checkpoint(monkeypatch)
 
 
 @pytest.fixture
@@ -47,28 +39,13 @@ def stops_at(monkeypatch):
     return stop
 
 
-@pytest.fixture(scope="session")
-def whole(shared_folder):
-    """Where the one finished run is, with the copies that a kill after each epoch would leave."""
-    return shared_folder / "whole"
-
-
 @pytest.fixture
-def bar_run(private_zoo, in_tmp, whole, copies):
+def bar_run(private_zoo, in_tmp, whole):
     """A copy of the finished run of ``bar_net``, with plots."""
-    if not whole.exists():
-        kerazoo.train("bar_net", out="whole", progress=False, checkpoint_seconds=0.0)
-        for path in in_tmp.glob("whole*"):
-            if path.name != "whole":
-                shutil.copytree(path, whole.with_name(path.name), dirs_exist_ok=True)
-        shutil.copytree("whole", whole)
-        shutil.rmtree("whole")
-    shutil.copytree(whole, "run")
-    return in_tmp / "run"
+    return shutil.copytree(whole, in_tmp / "run")
 
 
 @pytest.fixture
 def killed_run(bar_run, whole):
     """A copy of the same run as a kill after its second epoch would leave it."""
-    shutil.copytree(whole.with_name("whole-2"), "killed")
-    return bar_run.with_name("killed")
+    return shutil.copytree(whole.with_name("run-2"), bar_run.with_name("killed"))

@@ -22,7 +22,7 @@ from kerazoo import Entry, fingerprint, registry
 from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.models.dcgan import dcgan
 from kerazoo.spec import Recipe
-from kerazoo.tasks import _judges
+from kerazoo.tasks import _frechet, _judges
 from kerazoo.training import checkpoint, engine, loop, run_directory
 from kerazoo.training.train import Job, train_job
 from tests.training.conftest import QUIET, results
@@ -42,15 +42,17 @@ def tiny_gan(private_registry, monkeypatch):
     entry = Entry(dataset="digits", task="generation", recipe=recipe)
     kerazoo.register_model(tiny, citation="", entries=[entry])
     monkeypatch.setattr(_judges, "SAMPLES", 200)  # enough to see a difference
+    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
+    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
         ("linear_regression@diabetes", {}),  # momentum, and adapted normalization
-        ("mnist_cnn_small@digits", {}),
-        ("stacked_lstm@sine", {"lookback": 8}),
         ("tiny", {}),
+        pytest.param("mnist_cnn_small@digits", {}, marks=pytest.mark.slow),
+        pytest.param("stacked_lstm@sine", {"lookback": 8}, marks=pytest.mark.slow),
         pytest.param("dcgan@digits", {}, marks=pytest.mark.slow),
         pytest.param("mlp@digits", {}, marks=pytest.mark.slow),
         pytest.param("resnet_block@digits", {}, marks=pytest.mark.slow),
@@ -72,7 +74,7 @@ def test_same_seed_same_bits_also_after_a_kill(name, settings, in_tmp):
 
 
 def test_a_kill_after_the_last_epoch_resumes_to_the_trained_model(bar_run, whole):
-    shutil.copytree(whole.with_name("whole-6"), "ended")
+    shutil.copytree(whole.with_name("run-6"), "ended")
     ended = kerazoo.train("bar_net", out="ended", resume=True, **QUIET)
     assert results(ended.path) == results(bar_run)
 

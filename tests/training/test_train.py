@@ -104,22 +104,12 @@ def test_the_test_split_does_not_influence_the_training(
     assert other.metrics["value"] != honest.metrics["value"], "it is evaluated on it"
 
 
-def test_validate_leaves_the_test_split_unread(private_zoo, in_tmp, monkeypatch):
-    class Unread:
-        def __getattr__(self, name):
-            raise AssertionError(f"the test split was read: {name}")
-
-    load_for = training.load_for
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            training, "load_for", lambda *a: dataclasses.replace(load_for(*a), test=Unread())
-        )
-        done = kerazoo.train("bar_net", validate=True, epochs=2, out="run", progress=False)
-    data = kerazoo.load_data("bars")
-    assert done.metrics["split"] == "validation" and not done.plots
+def test_validate_leaves_the_test_split_unread(bars_run, private_zoo):
+    done, data = run_directory.load(bars_run), kerazoo.load_data("bars")
+    assert done.metrics["split"] == "validation" and not done.plots and not [*bars_run.glob(".*")]
     assert done.metrics["examples"] == len(data.validation) != len(data.test)
     assert done.metrics["value"] == pytest.approx(done.history[-1]["val_accuracy"])
-    seen = kerazoo.evaluate("run")
+    seen = kerazoo.evaluate(bars_run)
     assert seen.same and seen.split == "validation" == seen.as_json()["split"]
     with pytest.raises(KerazooError) as error:
         kerazoo.train("stacked_lstm@sine", settings={"train_on": "train+validation"}, validate=True)
