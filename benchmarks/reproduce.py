@@ -23,14 +23,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import _tools
-from kerazoo import registry
+from kerazoo import building, registry
 from kerazoo._files import write_text
+from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import card, record
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.verify import Report, verify
 from kerazoo.metrics import best_baseline, duration, metric, plain
 from kerazoo.spec import TIERS, Entry
+from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training.run_directory import Resume
 
 README_PLOTS = {  # of the first recorded run
@@ -114,10 +116,18 @@ def draw_plots(entries: Iterable[Entry]) -> None:
     """Draw the plots that follow from bundled weights again."""
     for entry in entries:
         if evidence.read(entry).weights is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                made = record.plot_again(entry, Path(folder))
-                keep_plots(Path(folder), entry.name)
-            print(f"{entry.name}: {', '.join(p.name for p in made) or 'nothing'}", flush=True)
+            with tempfile.TemporaryDirectory() as directory:
+                plot_again(entry, Path(directory))
+                keep_plots(Path(directory), entry.name)
+
+
+def plot_again(entry: Entry, directory: Path) -> None:
+    """Plot what the bundled weights suffice for: not the learning curves and early samples."""
+    model = building.build_for(entry)
+    building.load_bundled_weights(model, entry)
+    data, task = load_for(entry, entry.recipe), registry.task_of(entry)
+    write_plots(task, Finished(directory, entry.name, [], task.evaluate(model, data), data))
+    card.keep_plots(entry, directory, all_there=False)
 
 
 def keep_plots(run: Path, name: str) -> None:

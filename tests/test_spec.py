@@ -48,7 +48,8 @@ def test_fields_of_head_epochs_in_play():
 @pytest.mark.parametrize("name", registry.list_entries())
 def test_rows_of_both_tiers_name_every_field_once(name):
     entry = registry.get_entry(name)
-    rows, others = card.recipe_rows(entry)
+    table = card.recipe_table(entry)
+    rows, others = list(table.rows), table.note.partition(": ")[2].split(", ")
     named = [*vars(entry.recipe), *(f"model: {option}" for option in entry.options)]
     assert sorted([row[0] for row in rows] + others) == sorted(named)
     built = [(f"model: {option}", str(v), str(v)) for option, v in entry.options.items()]

@@ -10,11 +10,11 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import _lazy, registry
+from kerazoo import _lazy, building, registry
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
 from kerazoo.errors import Interrupted, KerazooError
@@ -24,7 +24,10 @@ from kerazoo.spec import parse_recipe_value
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
+    from kerazoo.evidence.verify import Report
+    from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import TablePredictions
 
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
@@ -121,16 +124,14 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _list(show: Output, pattern: str = "*") -> int:
-    names = registry.list_entries(pattern)
-    rows = [card.entry_row(registry.get_entry(name)) for name in names]
-    datasets = sorted({row["dataset"] for row in rows})
-    if pattern == "*":
-        datasets = registry.list_datasets()
+    rows = [card.entry_row(registry.get_entry(name)) for name in registry.list_entries(pattern)]
     if not rows:
         print_error(f"no entry matches {pattern!r}.")
-    width = show.console().width
-    found = [tables.entries_table(rows, width), tables.datasets_table(datasets)] if rows else []
-    show(rows, *found)
+        show(rows)
+        return OK
+    of_rows = sorted({row["dataset"] for row in rows})
+    datasets = tables.datasets_table(registry.list_datasets() if pattern == "*" else of_rows)
+    show(rows, tables.entries_table(rows, show.console().width), datasets)
     return OK
 
 
@@ -146,7 +147,7 @@ def _show(
         card.write_card(found, Path(html), None if run is None else Path(run))
         show({"entry": found.name, "path": html}, f"card of {found.name}: {html}")
     elif layers:
-        show(None, *map(tables.card_table, card.layers(found)[1]))
+        show(None, *map(tables.card_table, card.layers(building.build_for(found))))
     elif show.json:
         show(card.card(found))
     else:
@@ -160,17 +161,9 @@ def _train(show: Output, entry: str, **options: Any) -> int:
 
     done = train(entry, **options)
     metrics, measure = done.metrics, metric(done.metrics["metric"])
-    content = {
-        "entry": done.entry,
-        "tier": done.tier,
-        "seed": done.seed,
-        "path": str(done.path),
-        "seconds": done.seconds,
-        "metrics": metrics,
-        "plots": [str(path) for path in done.plots],
-    }
+    content = {k: getattr(done, k) for k in ("entry", "tier", "seed", "seconds", "metrics")}
     show(
-        content,
+        {**content, "path": str(done.path), "plots": [str(path) for path in done.plots]},
         f"{done.entry} seed {done.seed}: {measure.title} {measure.show(metrics['value'])} on "
         f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
         f"{duration(done.seconds)} of training",
@@ -244,24 +237,30 @@ def _verify(show: Output, all: bool, **options: Any) -> int:
     from kerazoo.evidence.verify import verify
 
     report = verify(options.pop("entry"), **options)
+    return _judge(show, report, tables.report_table(report), "plot", report.plots)
+
+
+def _judge(
+    show: Output, result: Report | Certificate, table: Table, kind: str, paths: Iterable[Path]
+) -> int:
+    """Show a table with notes, problems, paths and the verdict, which is the exit status."""
     show(
-        report.as_json(),
-        tables.report_table(report),
-        *(f"note: {note}" for note in report.notes),
-        *(f"problem: {problem}" for problem in report.problems),
-        *(f"plot: {path}" for path in report.plots),
-        tables.verdict(report.passed),
+        result.as_json(),
+        table,
+        *(f"note: {note}" for note in result.notes),
+        *(f"problem: {problem}" for problem in result.problems),
+        *(f"{kind}: {path}" for path in paths),
+        tables.verdict(result.passed),
     )
-    return OK if report.passed else FAILED
+    return OK if result.passed else FAILED
 
 
 def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
     from kerazoo.evidence.verify import verify_all
 
-    for option in ("record", "settings", "first_seed"):
-        if option in options:
-            name = {"settings": "set"}.get(option, option).replace("_", "-")
-            raise KerazooError(f"--{name} does not go with --all; name one ENTRY.")
+    for option in ("--record", "--set", "--first-seed"):
+        if {"--set": "settings"}.get(option, option[2:].replace("-", "_")) in options:
+            raise KerazooError(f"{option} does not go with --all; name one ENTRY.")
     verdicts = []
     try:
         for verdict in verify_all(entry, **options):
@@ -300,15 +299,7 @@ def _export(show: Output, source: str, format: str, **options: Any) -> int:
     from kerazoo.exporting.export import export
 
     done = export(source, format, **options)
-    show(
-        done.as_json(),
-        tables.certificate_table(done),
-        *(f"note: {note}" for note in done.notes),
-        *(f"problem: {problem}" for problem in done.problems),
-        f"export: {done.path}",
-        tables.verdict(done.passed),
-    )
-    return OK if done.passed else FAILED
+    return _judge(show, done, tables.certificate_table(done), "export", [done.path])
 
 
 def _predict(

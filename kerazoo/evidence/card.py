@@ -13,13 +13,14 @@ import io
 import math
 import re
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import __version__, building, registry
 from kerazoo._files import write_bytes, write_text
+from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import caveats
 from kerazoo.evidence import reference as evidence
@@ -28,7 +29,6 @@ from kerazoo.metrics import Metric, best_baseline, duration, metric, plain
 from kerazoo.spec import TIERS, Dataset, Entry, networks_of
 
 if TYPE_CHECKING:
-    import keras
     from markupsafe import Markup
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -178,18 +178,22 @@ def card(entry: Entry) -> dict[str, Any]:
     }
 
 
-def sections(entry: Entry) -> list[Section]:
-    """Sections of a card for which no model is built, so that no Keras is imported."""
+def sections(
+    entry: Entry, plots: Sequence[Part] | None = None, network: keras.Model | None = None
+) -> list[Section]:
+    """Sections of a card; without ``plots`` and ``network`` no Keras and Matplotlib is imported."""
     model, recorded = registry.get_model(entry.model), evidence.read(entry)
     dataset = registry.get_dataset(entry.dataset)
     found = [
         Section("How to use it", usage(entry, recorded)),
         Section("What it is", [Text(_doc(model.factory))]),
-        Section("Results", _results(entry, recorded, dataset)),
+        Section("Results", _results(entry, recorded, dataset, with_plots=plots is not None)),
         Section("Published elsewhere", _published(entry, recorded)),
         Section("Data", [Text(_doc(dataset.load)), _facts(dataset)]),
-        Section("Recipe", [_recipe(entry)]),
-        Section("Limits", [Bullets(caveats.caveats(entry, recorded))]),
+        Section("Plots", plots or []),
+        Section("Architecture", [] if network is None else layers(network)),
+        Section("Recipe", [recipe_table(entry)]),
+        Section("Limits", [Bullets(caveats.caveats(entry, recorded, network))]),
         Section("Citation", [Code(model.citation, language="bibtex")]),
     ]
     return [section for section in found if section.parts]
@@ -226,35 +230,29 @@ def usage(entry: Entry, recorded: Evidence) -> list[Code]:
         opening.append(f"import {module}  # registers {entry.model}")
         program += f" --import {module}"
     opening.append("")
-    tier = next((tier for tier in ("smoke", "full") if tier in recorded.tiers), None)
     if recorded.weights is not None:
         title, name, source = "use the trained weights", entry.name, f'"{entry.name}"'
         lines = [f'model = kerazoo.build("{entry.model}", weights="{entry.dataset}")']
-        checks, commands = [f"print(kerazoo.evaluate({source}))"], []
+        commands = []
     else:
         title, name, source = "train it and use it", "runs/mine", "run.path"
         lines = [f'run = kerazoo.train("{entry.name}", seed=0)', "model = run.model"]
-        checks, commands = [], [f"train {entry.name} --out {name}"]
+        commands = [f"train {entry.name} --out {name}"]
     example = task.example(dataset, source)
     if any("data." in line for line in example):
         lookback = entry.recipe.lookback
         options = "" if dataset.windows is None or not lookback else f", lookback={lookback}"
         lines.append(f'data = kerazoo.load_data("{dataset.name}"{options})')
-    parts = [Code("\n".join([*opening, *lines, *example]), title, "python")]
-    if tier:
-        checks.append(f'report = kerazoo.verify("{entry.name}", tier="{tier}")')
-        checks.append("print(report.table, report.passed)")
-    if checks:
-        parts.append(Code("\n".join([*opening, *checks]), "check the results", "python"))
     commands += [f"evaluate {name}", task.example_command(dataset, name)]
     commands += [f"verify {entry.name} --tier {tier}" for tier in recorded.tiers]
     if not recorded.tiers:
         commands.append(f"verify {entry.name} --seeds {entry.seeds} --record")
     text = "\n".join(f"{program} {command}" for command in commands if command)
-    return [*parts, Code(text, "on the command line", "shell")]
+    python = Code("\n".join([*opening, *lines, *example]), title, "python")
+    return [python, Code(text, "on the command line", "shell")]
 
 
-def _results(entry: Entry, recorded: Evidence, dataset: Dataset) -> list[Part]:
+def _results(entry: Entry, recorded: Evidence, dataset: Dataset, with_plots: bool) -> list[Part]:
     if not recorded.tiers:
         why = entry.unmeasured or "no reference has been recorded"
         command = f"kerazoo verify {entry.name} --seeds {entry.seeds} --record"
@@ -270,7 +268,24 @@ def _results(entry: Entry, recorded: Evidence, dataset: Dataset) -> list[Part]:
                 note=f"measured with {measured_with(reference)}{copy}",
             )
         )
+        parts += [_seeds_plot(entry, tier, reference, recorded.measure)] * with_plots
     return parts
+
+
+def _seeds_plot(entry: Entry, tier: str, reference: Reference, measure: Metric) -> Image:
+    """Plot of the seeds of a tier, with baselines, limits and published results."""
+    from kerazoo.plots.figure import to_bytes
+    from kerazoo.plots.seeds import Mark, seeds_plot
+
+    marks = [Mark("baseline", plain(n), v) for n, v in reference.baselines.items()]
+    marks += [Mark("limit", plain(n), v) for n, v in reference.limits.items()]
+    if tier == "full":  # nobody else publishes what the short recipe should give
+        same = [p for p in entry.published if p.metric == measure.name]
+        marks += [Mark("published", p.source, p.value) for p in same]
+    plot = seeds_plot(measure, [run.value for run in reference.runs], marks)
+    return Image(
+        f"{measure.title} of every seed, tier {tier}", f"{tier}.svg", to_bytes(plot, "svg")
+    )
 
 
 def reference_table(reference: Reference, measure: Metric) -> Table:
@@ -344,60 +359,47 @@ def _facts(dataset: Dataset) -> Table:
     return Table(("fact", "value"), [fact for fact in facts.items() if fact[1]])
 
 
-def recipe_rows(entry: Entry) -> tuple[list[tuple[str, ...]], list[str]]:
+def recipe_table(entry: Entry) -> Table:
     """Recipes of all tiers next to each other, after the options that the model is built with.
 
-    Returns:
-        One row per field that some tier uses, its name and its value in each, ``–`` where a tier
-        does not use it; and the names of the fields that no tier uses.
+    One row per field that some tier uses, ``–`` where a tier does not use it.
     """
     recipes = [entry.recipe_for(tier) for tier in TIERS]
-    used = [recipe.in_use() for recipe in recipes]
-    rows: list[tuple[str, ...]] = [
-        (f"model: {name}", *(str(value) for _ in TIERS)) for name, value in entry.options.items()
+    used, fields = [recipe.in_use() for recipe in recipes], vars(recipes[0])
+    names = [name for name in fields if any(name in recipe for recipe in used)]
+    rows = [
+        *((f"model: {name}", *[str(value)] * len(TIERS)) for name, value in entry.options.items()),
+        *((name, *(str(recipe.get(name, "–")) for recipe in used)) for name in names),
     ]
-    names = [name for name in vars(recipes[0]) if any(name in fields for fields in used)]
-    rows += [(name, *(str(fields.get(name, "–")) for fields in used)) for name in names]
-    return rows, [name for name in vars(recipes[0]) if name not in names]
-
-
-def _recipe(entry: Entry) -> Table:
-    rows, unused = recipe_rows(entry)
-    note = f"unused fields: {', '.join(unused)}" if unused else ""
+    note = f"unused fields: {', '.join(name for name in fields if name not in names)}"
     return Table(("field", *TIERS), rows, range(1, len(TIERS) + 1), note=note)
 
 
-def layers(entry: Entry) -> tuple[keras.Model, list[Table]]:
-    """Model of an entry, and the layers of each of its networks: name, type, output shape, size."""
-    model = building.build_for(entry)
+def layers(model: keras.Model) -> list[Table]:
+    """Layers of each network of a model: name, type, output shape, parameters."""
     columns = ("layer", "type", "output shape", "parameters")
     tables = []
     for network in networks_of(model).values():
-        total, trainable = (
-            sum(math.prod(w.shape) for w in weights)
-            for weights in (network.weights, network.trainable_weights)
+        trainable = sum(math.prod(w.shape) for w in network.trainable_weights)
+        title = (
+            f"{network.name}: {len(network.layers)} layers, {network.count_params():,} parameters, "
+            f"{trainable:,} of them trainable"
         )
-        title = f"{network.name}: {len(network.layers)} layers, {total:,} parameters"
-        if trainable != total:
-            title += f", {trainable:,} of them trainable"
         rows = [
             (layer.name, type(layer).__name__, _output_shape(layer), f"{layer.count_params():,}")
             for layer in network.layers
         ]
         tables.append(Table(columns, rows, [3], title=title))
-    return model, tables
+    return tables
 
 
 def _output_shape(layer: keras.Layer) -> str:
     """Output shape without the batch; ``–`` where a layer is called twice and has no single one."""
     try:
-        output = layer.output
+        shapes = [tensor.shape[1:] for tensor in keras.tree.flatten(layer.output)]
     except (AttributeError, ValueError):
         return "–"
-    tensors = output if isinstance(output, (list, tuple)) else [output]
-    return ", ".join(
-        " × ".join("?" if n is None else str(n) for n in t.shape[1:]) or "scalar" for t in tensors
-    )
+    return ", ".join(" × ".join(str(n or "?") for n in shape) or "scalar" for shape in shapes)
 
 
 def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
@@ -415,21 +417,11 @@ def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
     """
     if path.suffix.lower() not in (".html", ".htm"):
         raise KerazooError(f"--html {path}: give a file name that ends in .html or .htm.")
-    if path.is_dir():
-        raise KerazooError(f"--html {path}: there is a directory of this name.")
     write_text(path, page(entry, kept_plots(entry) if run is None else run_plots(run, entry)))
 
 
 def page(entry: Entry, plots: Sequence[Part] = ()) -> str:
     """The whole card as HTML; every text is escaped by the template."""
-    recorded = evidence.read(entry)
-    model, tables = layers(entry)
-    shown = {section.title: section.parts for section in sections(entry)}
-    shown["Results"] = _with_plots(entry, recorded, shown["Results"])
-    limits = [*caveats.caveats(entry, recorded), *caveats.changed_model(recorded, model)]
-    shown["Limits"] = [Bullets(limits)]
-    last = ("Recipe", "Limits", "Citation")
-    shown |= {"Plots": plots, "Architecture": tables, **{title: shown.pop(title) for title in last}}
     result, facts = headline(entry)
     return render(
         "card.html.jinja",
@@ -437,8 +429,8 @@ def page(entry: Entry, plots: Sequence[Part] = ()) -> str:
         summary=registry.get_model(entry.model).summary,
         result=result,
         facts=facts,
-        measured=bool(recorded.tiers),
-        sections=[Section(title, parts) for title, parts in shown.items() if parts],
+        measured=bool(evidence.read(entry).tiers),
+        sections=sections(entry, plots, building.build_for(entry)),
         long_table=LONG_TABLE,
         version=__version__,
     )
@@ -469,25 +461,6 @@ def _inline(text: str) -> Markup:
     )
 
 
-def _with_plots(entry: Entry, recorded: Evidence, tables: Iterable[Part]) -> list[Part]:
-    """Each tier's table below a plot of its seeds, baselines, limits and published results."""
-    from kerazoo.plots.figure import to_bytes
-    from kerazoo.plots.seeds import Mark, seeds_plot
-
-    parts: list[Part] = []
-    for table, (tier, reference) in zip(tables, recorded.tiers.items(), strict=False):
-        marks = [Mark("baseline", plain(n), v) for n, v in reference.baselines.items()]
-        marks += [Mark("limit", plain(n), v) for n, v in reference.limits.items()]
-        if tier == "full":  # nobody else publishes what the short recipe should give
-            same = [p for p in entry.published if p.metric == recorded.metric]
-            marks += [Mark("published", p.source, p.value) for p in same]
-        values = [run.value for run in reference.runs]
-        content = to_bytes(seeds_plot(recorded.measure, values, marks), "svg")
-        caption = f"{recorded.measure.title} of every seed, tier {tier}"
-        parts += [table, Image(caption, f"{tier}.svg", content)]
-    return parts or list(tables)
-
-
 def run_plots(directory: Path, entry: Entry) -> list[Part]:
     """Plots of a finished run of an entry, after one sentence about the run.
 
@@ -506,11 +479,8 @@ def run_plots(directory: Path, entry: Entry) -> list[Part]:
     if not files:
         raise KerazooError(f"the run in {directory} has no plots (*.png).")
     measure, recipe = metric(run.metrics["metric"]), vars(entry.recipe_for(run.tier))
-    changed = ", ".join(
-        f"{name} {value!r} instead of {recipe[name]!r}"
-        for name, value in vars(run.recipe).items()
-        if value != recipe[name]
-    )
+    changes = [(k, v) for k, v in vars(run.recipe).items() if v != recipe[k]]
+    changed = ", ".join(f"{k} {v!r} instead of {recipe[k]!r}" for k, v in changes)
     about = (
         f"One run: seed {run.seed}, tier {run.tier}, {measure.title} "
         f"{measure.show(run.metrics['value'])} on {run.metrics['examples']:,} "

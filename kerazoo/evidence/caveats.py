@@ -5,6 +5,7 @@ All sentences are derived from recorded data. Standard library only.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -22,8 +23,9 @@ UNEVEN = 3.0  # ratio of the largest to the smallest class among generated image
 ALIKE = 0.7  # diversity below which generated images show too few kinds
 
 
-def caveats(entry: Entry, recorded: Evidence) -> list[str]:
-    """Sentences that a reader of an entry's results should know."""
+def caveats(entry: Entry, recorded: Evidence, model: keras.Model | None = None) -> list[str]:
+    """Sentences that a reader of an entry's results should know; ``model`` is checked if given."""
+    structure = None if model is None else fingerprint.of_model(model)
     dataset, measure = registry.get_dataset(entry.dataset), recorded.measure
     full, smoke = recorded.tiers.get("full"), recorded.tiers.get("smoke")
     lines = []
@@ -36,10 +38,9 @@ def caveats(entry: Entry, recorded: Evidence) -> list[str]:
         lines += _below_published(entry, full, measure)
         lines += uneven([run.also for run in full.runs])
     for tier, reference in recorded.tiers.items():
-        reasons = stale_reasons(
-            reference, entry.recipe_for(tier), None, dataset.sha256, judge_sha256(entry)
-        )
-        lines += _out_of_date(tier, reasons)
+        recipe, judge = entry.recipe_for(tier), judge_sha256(entry)
+        if reasons := stale_reasons(reference, recipe, structure, dataset.sha256, judge):
+            lines.append(f"The reference of tier {tier} is out of date: {'; '.join(reasons)}.")
     if smoke is not None:
         lines += _loses(smoke, measure, "In tier smoke, a short recipe, it does not beat")
     if dataset.measured_on:
@@ -75,14 +76,12 @@ def loses_to(published: Published, recorded: Evidence) -> dict[str, float]:
     measure = metric(published.metric)
     half = 10.0 ** int(Decimal(repr(published.value)).as_tuple().exponent) / 2
     best_case = published.value + (half if measure.higher_is_better else -half)
-    values = dict(reference.baselines)
-    if published.metric != recorded.metric:
-        values = {
-            name: reference.beside[name][published.metric]
-            for name in reference.baselines
-            if published.metric in reference.beside.get(name, {})
-        }
-    return {name: v for name, v in values.items() if measure.is_better(v, best_case)}
+    found = {}
+    for name, value in reference.baselines.items():
+        values = {**reference.beside.get(name, {}), recorded.metric: value}
+        if measure.is_better(values.get(published.metric, math.nan), best_case):
+            found[name] = values[published.metric]
+    return found
 
 
 def loses_sentence(published_metric: str, better: dict[str, float]) -> str:
@@ -113,21 +112,6 @@ def uneven(runs: Sequence[Mapping[str, float]]) -> list[str]:
             "(real images: 1), which is a sign of mode collapse."
         )
     return lines
-
-
-def changed_model(recorded: Evidence, model: keras.Model) -> list[str]:
-    """One caveat for each tier whose model changed since; ``caveats`` has the other changes."""
-    structure = fingerprint.of_model(model)
-    changed = [tier for tier, r in recorded.tiers.items() if r.model != structure]
-    return [
-        line for tier in changed for line in _out_of_date(tier, ["the model's structure changed"])
-    ]
-
-
-def _out_of_date(tier: str, reasons: list[str]) -> list[str]:
-    return (
-        [f"The reference of tier {tier} is out of date: {'; '.join(reasons)}."] if reasons else []
-    )
 
 
 def _loses(reference: Reference, measure: Metric, opening: str) -> list[str]:

@@ -20,7 +20,6 @@ from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.spec import Data, Entry
-from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import run_directory as run
 from kerazoo.training.run_directory import Run
 
@@ -109,17 +108,13 @@ def record_reference(
     compact = _compact_weights(entry, first, data) if tier == "full" else None
 
     recorded = evidence.read(entry)
-    seeds = {r.seed for r in fresh}
-    kept = []
-    if tier in recorded.tiers:
-        before = recorded.tiers[tier]
+    by_seed = {}
+    if before := recorded.tiers.get(tier):
         stale = evidence.stale_reasons(before, recipe, model, data.sha256, judge)
-        kept = [
-            replace(r, fingerprint=stamp)
-            for r in _still_valid(before, stale, config)
-            if r.seed not in seeds
-        ]
-    together = sorted([*fresh, *kept], key=lambda r: r.seed)
+        kept = _still_valid(before, stale, config)
+        by_seed = {r.seed: replace(r, fingerprint=stamp) for r in kept}
+    by_seed |= {r.seed: r for r in fresh}
+    together = [by_seed[seed] for seed in sorted(by_seed)]
     reference = Reference(
         recipe=asdict(recipe),
         model=model,
@@ -132,9 +127,8 @@ def record_reference(
         judge_sha256=judge,
         engine=config["engine"],
     )
-    weights = recorded.weights
-    is_first = first.seed == together[0].seed
-    if compact is not None and is_first:
+    weights, takes_over = recorded.weights, compact and first.seed == together[0].seed
+    if compact and takes_over:
         content, value = compact
         sha256 = hashlib.sha256(content).hexdigest()
         weights = BundledWeights(sha256=sha256, seed=first.seed, value=value)
@@ -147,31 +141,10 @@ def record_reference(
         weights=weights,
     )
     path = evidence.write(entry, written)  # at once: it holds the checksum of the weights
-    if compact is not None and is_first and first.plots:
+    if takes_over and first.plots:
         keep_plots(entry, first.path)
     print(f"kerazoo: recorded {path} from the runs in {directory}", file=sys.stderr)
     return written
-
-
-def plot_again(entry: Entry, directory: Path) -> list[Path]:
-    """Draw the recorded plots of an entry again as far as its bundled weights suffice.
-
-    The learning curves and the samples over training stay as they are.
-
-    Args:
-        entry: an entry with bundled weights.
-        directory: directory for the plots in full color.
-
-    Returns:
-        The plots that were drawn.
-    """
-    model = building.build_for(entry)
-    building.load_bundled_weights(model, entry)
-    data, task = load_for(entry, entry.recipe), registry.task_of(entry)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_plots(task, Finished(directory, entry.name, [], task.evaluate(model, data), data))
-    keep_plots(entry, directory, all_there=False)
-    return sorted(directory.glob("*.png"))
 
 
 def _still_valid(

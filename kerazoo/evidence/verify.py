@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shlex
 import statistics
 import sys
 import time
@@ -102,7 +101,8 @@ class Report:
         Truly: by more than so many runs scatter. The floor may be wider than that, and must not
         let a model pass that is no better than a baseline.
         """
-        return _beaten(self.reference, max(1, len(self.runs)), self.measure)[0]
+        best, truly = _beaten(self.reference, max(1, len(self.runs)), self.measure)
+        return best if truly else None
 
     @property
     def measure(self) -> Metric:
@@ -229,7 +229,7 @@ def verify(
     entry = registry.get_entry(name)
     recipe = entry.recipe_for(tier)
     seeds = require_whole("seeds", seeds)
-    _require_out(resume, out)
+    run.require_out(out, resume)
     if record:
         if settings:
             raise KerazooError("a changed recipe cannot be recorded; change it in the model file.")
@@ -248,27 +248,33 @@ def verify(
     trained = recipe.replace(**dict(settings or {}))
     data = load_for(entry, trained)
     problems: list[str] = []
-    notes = []
-    if settings:
-        notes.append(
-            f"the recipe was changed: {', '.join(f'{k}={v}' for k, v in settings.items())}"
-        )
+    notes: list[str] = []
     if not record:
-        problems, stale_notes = _staleness(entry, recipe, recorded.tiers[tier], data)
-        notes += stale_notes
+        problems, notes = _staleness(entry, recipe, recorded.tiers[tier], data)
+    if settings:
+        changes = ", ".join(f"{name}={value}" for name, value in settings.items())
+        notes.append(f"the recipe was changed: {changes}")
     runs: dict[int, Run | None] = {}
+    options: dict[str, Any] = {"tier": tier, "engine": engine, "plots": plots}
     for seed in () if problems else range(first_seed, first_seed + seeds):
-        options = {"tier": tier, "engine": engine, "plots": plots}
-        runs[seed] = _run(entry, trained, data, seed, directory, resume, progress, options)
+        try:
+            job = Job.of_entry(entry, trained, data, seed, **options)
+            path = directory / f"seed-{seed}"
+            runs[seed] = train_job(job, path, resume=resume, show=progress)
+        except Diverged as error:
+            print(f"kerazoo: seed {seed}: {error}", file=sys.stderr)
+            runs[seed] = None
+        except Interrupted:
+            where = f"stopped in the run of seed {seed}"
+            raise run.interrupted(where, directory) from None
     known = {} if record else {r.seed: r.value for r in recorded.tiers[tier].runs}
     if record:
         recorded = record_reference(entry, tier, list(runs.values()), directory, data)
     reference, measure = recorded.tiers[tier], recorded.measure
+    values = {seed: r.metrics["value"] if r else math.nan for seed, r in runs.items()}
     fresh = tuple(
-        FreshRun(
-            seed, r.metrics["value"] if r else math.nan, known.get(seed), directory / f"seed-{seed}"
-        )
-        for seed, r in runs.items()
+        FreshRun(seed, value, known.get(seed), directory / f"seed-{seed}")
+        for seed, value in values.items()
     )
     return Report(
         entry=entry.name,
@@ -287,11 +293,6 @@ def verify(
     )
 
 
-def _require_out(resume: run.Resume, out: str | Path | None) -> None:
-    if resume and out is None:
-        raise KerazooError("resume needs the directory of the runs: give --out DIR (out=...).")
-
-
 def worst_allowed(
     reference: Reference, k: int, metric: Metric, tolerance: float | None = None
 ) -> Bound:
@@ -307,8 +308,7 @@ def worst_allowed(
     reason = "floor: sampling noise of the test split, 99 %"
     if tolerance is not None:
         margin, reason = tolerance, f"tolerance of the entry: {metric.show(tolerance)}"
-    interval = prediction_margin(reference, k)
-    if interval > margin:
+    if (interval := prediction_margin(reference, k)) > margin:
         margin, reason = interval, "99 % prediction interval"
     sign = -1 if metric.higher_is_better else 1
     return Bound(reference.mean + sign * margin, reason)
@@ -322,58 +322,23 @@ def prediction_margin(reference: Reference, k: int) -> float:
     return t * reference.std * math.sqrt(1 / k + 1 / reference.n)
 
 
-def _beaten(
-    reference: Reference, k: int, metric: Metric
-) -> tuple[tuple[str, float] | None, tuple[str, float] | None]:
-    """The best baseline that a reference beats: (by more than k runs scatter, by less)."""
+def _beaten(reference: Reference, k: int, metric: Metric) -> tuple[tuple[str, float] | None, bool]:
+    """The best baseline, if a reference beats it; and if by more than k runs scatter."""
     best = best_baseline(reference.baselines, metric)
     if best is None or not metric.is_better(reference.mean, best[1]):
-        return None, None
-    truly = abs(reference.mean - best[1]) > prediction_margin(reference, k)
-    return (best, None) if truly else (None, best)
+        return None, False
+    return best, abs(reference.mean - best[1]) > prediction_margin(reference, k)
 
 
 def too_scattered(reference: Reference, k: int, metric: Metric) -> list[str]:
     """A note if the reference scatters too much for a reliable verdict on k runs."""
-    barely = _beaten(reference, k, metric)[1]
-    if barely is None:
+    best, truly = _beaten(reference, k, metric)
+    if best is None or truly:
         return []
     return [
         f"the {reference.n} recorded runs scatter so much that the bound is no better than "
-        f"{plain(barely[0])}: a PASS says little, more recorded seeds (--seeds N --record) or more "
-        "fresh ones say more"
+        f"{plain(best[0])}: a PASS says little; record more seeds or verify with more --seeds"
     ]
-
-
-def _run(
-    entry: Entry,
-    recipe: Recipe,
-    data: Data,
-    seed: int,
-    directory: Path,
-    resume: run.Resume,
-    show: bool,
-    options: Mapping[str, Any],
-) -> Run | None:
-    """A finished run, or None if it diverged."""
-    path = directory / f"seed-{seed}"
-    try:
-        if not resume:
-            run.reject_used(path)
-        job = Job.of_entry(entry, recipe, data, seed, **options)
-        return train_job(job, path, resume=resume, show=show)
-    except Diverged as error:
-        print(f"kerazoo: seed {seed}: {error}", file=sys.stderr)
-        return None
-    except Interrupted:
-        raise _interrupted(f"stopped in the run of seed {seed}", directory) from None
-
-
-def _interrupted(where: str, directory: Path) -> Interrupted:
-    return Interrupted(
-        f"{where}; what is finished is kept. Continue with the same command, --out and --resume: "
-        f"--out {shlex.quote(str(directory))} --resume"
-    )
 
 
 def _staleness(
@@ -471,7 +436,7 @@ def verify_all(
         KerazooError: no entry matches, an unknown tier, or ``resume`` without ``out``.
         Interrupted: Ctrl-C; finished runs are kept.
     """
-    _require_out(options.get("resume", False), out)
+    run.require_out(out, options.get("resume", False))
     directory = Path(out or Path(run.RUNS) / f"{run.stamp()}-verify-all-{tier}")
     names = registry.list_entries(pattern)
     if not names:
@@ -484,11 +449,10 @@ def verify_all(
             entry.recipe_for(tier)  # an unknown tier is an error of the call
             start = time.monotonic()
             skipped, error, report = "", "", None
+            options |= {"tier": tier, "out": directory / name, "progress": progress}
             try:
                 if tier in evidence.read(entry).tiers:
-                    report = verify(
-                        name, tier=tier, out=directory / name, progress=progress, **options
-                    )
+                    report = verify(name, **options)
                 else:
                     skipped = f"not measured yet{entry.unmeasured and f': {entry.unmeasured}'}"
             except NotAvailable as problem:
@@ -496,7 +460,6 @@ def verify_all(
             except KerazooError as problem:
                 error = str(problem)
             except Interrupted:
-                raise _interrupted(
-                    f"stopped at {name}, {number} of {len(names)}", directory
-                ) from None
+                where = f"stopped at {name}, {number} of {len(names)}"
+                raise run.interrupted(where, directory) from None
             yield Verdict(name, report, skipped, time.monotonic() - start, error)

@@ -190,8 +190,7 @@ def _reject_head_settings(source: Entry | None, freeze: bool, settings: Mapping[
 
 def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> None:
     """Raise KerazooError for a run directory that is in use, or lies among the user's images."""
-    if resume and out is None:
-        raise KerazooError("resume needs the run directory: give --out DIR (out=...).")
+    run.require_out(out, resume)
     if out is not None and not resume:
         run.reject_used(Path(out))
     out = out if out is not None else run.RUNS

@@ -75,15 +75,10 @@ def take(
     return Checkpoint(epochs, list(epoch_seconds), list(history), values)
 
 
-def restore(model: keras.Model, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's values into a compiled model of the same structure."""
-    for variable, value in zip(_variables(model), checkpoint.variables, strict=True):
-        variable.assign(value)
-
-
-def restore_model(model: keras.Model, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's weights, not its optimizer's state, into a compiled model."""
-    for variable, value in zip(model.variables, checkpoint.variables, strict=False):
+def restore(model: keras.Model, checkpoint: Checkpoint, *, optimizer: bool = True) -> None:
+    """Put a checkpoint's weights, and its optimizer's state, into a model of the same structure."""
+    variables = _variables(model) if optimizer else model.variables
+    for variable, value in zip(variables, checkpoint.variables, strict=optimizer):
         variable.assign(value)
 
 
@@ -95,11 +90,7 @@ def _variables(model: keras.Model) -> list[Any]:
 def write(directory: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically, durable against a power cut."""
     arrays = {f"{i:05d}": v for i, v in enumerate(checkpoint.variables)}
-    about = {
-        "epochs": checkpoint.epochs,
-        "epoch_seconds": checkpoint.epoch_seconds,
-        "history": checkpoint.history,
-    }
+    about = {name: value for name, value in vars(checkpoint).items() if name != "variables"}
     text = json.dumps(about)
     sha256 = sha256_of_json([text, fingerprint.of_arrays(arrays)])
     write_arrays(directory / FILE_NAME, arrays, {"about": text, "sha256": sha256})
@@ -124,5 +115,4 @@ def read(directory: Path) -> Checkpoint | None:
             f"checkpoint {path} was altered or truncated ({error}). "
             "Delete the run directory and train again."
         ) from error
-    variables = [arrays[name] for name in sorted(arrays)]
-    return Checkpoint(state["epochs"], state["epoch_seconds"], state["history"], variables)
+    return Checkpoint(**state, variables=[arrays[name] for name in sorted(arrays)])

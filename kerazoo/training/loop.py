@@ -23,6 +23,7 @@ from kerazoo.training.progress import Progress
 if TYPE_CHECKING:
     from kerazoo.training.train import Job
 
+CHECKPOINT_SECONDS = 5.0
 MOST_WRITING = 0.02  # share of the time that checkpoints may take
 LOOK_SECONDS = 0.2  # between two readings of the loss, each of which waits for its step
 
@@ -125,10 +126,12 @@ def fit(
     directory: Path,
     *,
     callbacks: Collection[keras.callbacks.Callback] = (),
-    show: bool,
-    checkpoint_seconds: float,
+    show: bool = True,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Checkpoint:
     """Train to the recipe's last epoch, from the directory's checkpoint if it has one.
+
+    ``checkpoint_seconds`` and ``show``, the progress, are those of :func:`kerazoo.train`.
 
     Raises:
         Diverged: the training failed; the last good state is kept.
@@ -169,12 +172,9 @@ def _fit_phase(
     with _frozen_but(job.model, job.head if phase.head_only else None), engine.traced(way):
         net = _compiled(job, phase, epochs.batches.steps, way)
         before = epochs.state or checkpoint.take(net, 0, [], [])
-        if before.epochs > phase.start:
-            checkpoint.restore(net, before)
-        else:
-            checkpoint.restore_model(net, before)
-            before = checkpoint.take(net, before.epochs, before.epoch_seconds, before.history)
-        epochs.state = before
+        checkpoint.restore(net, before, optimizer=before.epochs > phase.start)
+        done = before.epochs, before.epoch_seconds, before.history
+        epochs.state = checkpoint.take(net, *done)
         if epochs.done < phase.end:
             epochs.callback = keras.callbacks.LambdaCallback(
                 on_epoch_begin=epochs.on_epoch_begin,
@@ -294,7 +294,7 @@ def _keep_last_good(epochs: Epochs) -> str:
     if epochs.state is None or epochs.done == 0:
         return "No epoch had finished before."
     epochs.write()
-    checkpoint.restore_model(epochs.model, epochs.state)
+    checkpoint.restore(epochs.model, epochs.state, optimizer=False)
     model = epochs.job.delivered(epochs.job.model)
     paths = run.save_model(model, epochs.directory, prefix="last_good_")
     return f"The model after epoch {epochs.done} is kept in {' and '.join(map(str, paths))}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-from types import TracebackType
 
 from kerazoo.metrics import duration
 
@@ -38,12 +37,7 @@ class Progress:
         if self.show and self.is_terminal:
             self.bar.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
     def update(self, done: int, description: str) -> None:

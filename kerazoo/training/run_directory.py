@@ -46,7 +46,7 @@ from filelock import FileLock, Timeout
 from kerazoo import building, fingerprint, registry
 from kerazoo._files import cannot_write, is_leftover, save_atomic, write_json, write_text
 from kerazoo._lazy import keras
-from kerazoo.errors import KerazooError, first_line, require_whole
+from kerazoo.errors import Interrupted, KerazooError, first_line, require_whole
 from kerazoo.evidence.reference import THEN
 from kerazoo.spec import Entry, Recipe, networks_of
 from kerazoo.training import engine
@@ -97,6 +97,16 @@ class Run:
     def plots(self) -> list[Path]:
         """Plots of the run, by name."""
         return sorted(self.path.glob("*.png"))
+
+
+def interrupted(what: str, directory: Path) -> Interrupted:
+    """The error for Ctrl-C, with how to go on."""
+    options = _options_to_resume(directory)
+    return Interrupted(f"{what}; what is finished is kept. Continue: the same command, {options}")
+
+
+def _options_to_resume(directory: Path) -> str:
+    return f"--out {shlex.quote(str(directory))} --resume"
 
 
 def default_directory(entry: Entry, tier: str, seed: int) -> Path:
@@ -231,6 +241,12 @@ def is_used(directory: Path) -> bool:
     return directory.is_dir() and not all(is_leftover(p) for p in directory.iterdir())
 
 
+def require_out(out: str | Path | None, resume: Resume) -> None:
+    """Raise KerazooError if there is no directory to resume in."""
+    if resume and out is None:
+        raise KerazooError("resume needs the run directory: give --out DIR (out=...).")
+
+
 def reject_used(directory: Path) -> None:
     """Raise KerazooError if a directory is in use."""
     if is_used(directory):
@@ -321,7 +337,7 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
     if not is_finished(directory):
         raise KerazooError(
             f"the run in {directory} is not finished. Repeat its command with --resume: "
-            f"{_command_of(config)} --out {shlex.quote(str(directory))} --resume"
+            f"{_command_of(config)} {_options_to_resume(directory)}"
         )
     metrics = read_json(directory / "metrics.json")
     timing, history = directory / "timing.json", directory / "history.csv"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from kerazoo import building, fingerprint, registry
 from kerazoo._files import is_leftover, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
-from kerazoo.errors import Interrupted, KerazooError, install_hint, require_choice
+from kerazoo.errors import KerazooError, install_hint, require_choice
 from kerazoo.spec import Data, Entry, Recipe, networks_of
 from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import checkpoint, loop
@@ -21,8 +20,6 @@ from kerazoo.training import run_directory as run
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.engine import ENGINES
 from kerazoo.training.run_directory import Run
-
-CHECKPOINT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +88,7 @@ def train(
     tensorboard: bool = False,
     progress: bool = True,
     plots: bool = True,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    checkpoint_seconds: float = loop.CHECKPOINT_SECONDS,
     engine: str = "auto",
     validate: bool = False,
 ) -> Run:
@@ -137,51 +134,29 @@ def train(
     if epochs is not None:
         recipe = recipe.replace(epochs=epochs)
     seed = run.require_seed(seed)
-    if resume and out is None:
-        raise KerazooError("resume needs the run directory: give --out DIR (out=...).")
+    run.require_out(out, resume)
+    if out is not None and not resume:
+        run.reject_used(Path(out))  # before the data is loaded
     directory = Path(out) if out is not None else run.default_directory(entry, tier, seed)
     callbacks = [_tensorboard(directory)] if tensorboard else []
     if not 0 <= checkpoint_seconds < math.inf:  # nor NaN
         raise KerazooError(f"checkpoint_seconds is {checkpoint_seconds}; give seconds from 0 up.")
-    if not resume:
-        run.reject_used(directory)  # before the data is loaded
     if validate and recipe.train_on != "train":
         raise KerazooError(
             f"the recipe of {entry.name} trains on {recipe.train_on}, so nothing is left to "
             "validate on; add --set train_on=train."
         )
-    data = load_for(entry, recipe)
-    about = {"split": "validation"} if validate else {}
-    job = Job.of_entry(
-        entry,
-        recipe,
-        data.on_validation() if validate else data,
-        seed,
-        tier=tier,
-        engine=engine,
-        about=about,
-        plots=plots,
-    )
-    return train_job(
-        job,
-        directory,
-        resume=resume,
-        callbacks=callbacks,
-        show=progress,
-        checkpoint_seconds=checkpoint_seconds,
-    )
+    data, about = load_for(entry, recipe), {}
+    if validate:
+        data, about = data.on_validation(), {"split": "validation"}
+    options: dict[str, Any] = {"tier": tier, "engine": engine, "about": about, "plots": plots}
+    job = Job.of_entry(entry, recipe, data, seed, **options)
+    options = {"callbacks": callbacks, "checkpoint_seconds": checkpoint_seconds}
+    return train_job(job, directory, resume=resume, show=progress, **options)
 
 
-def train_job(
-    job: Job,
-    directory: Path,
-    *,
-    resume: run.Resume = False,
-    callbacks: Collection[keras.callbacks.Callback] = (),
-    show: bool = True,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> Run:
-    """Train a job in a run directory and evaluate it; see :func:`train`."""
+def train_job(job: Job, directory: Path, *, resume: run.Resume = False, **options: Any) -> Run:
+    """Train a job in a run directory and evaluate it; ``options`` are those of ``loop.fit``."""
     try:
         with run.held(directory):
             run.prepare(directory, _config(job), resume=resume)
@@ -190,22 +165,12 @@ def train_job(
                 return run.load(directory)
             if job.left_out:  # before hours of training: they may matter
                 write_text(directory / run.LEFT_OUT, "\n".join(job.left_out) + "\n")
-            state = loop.fit(
-                job,
-                directory,
-                callbacks=callbacks,
-                show=show,
-                checkpoint_seconds=checkpoint_seconds,
-            )
-            _finish(job, state, directory)
+            _finish(job, loop.fit(job, directory, **options), directory)
             return run.load(directory, job.delivered(job.model))
     except KeyboardInterrupt:
         kept = checkpoint.read(directory)
-        raise Interrupted(
-            f"stopped after {kept.epochs if kept else 0} of {job.recipe.epochs} finished epochs, "
-            f"kept in {directory}. Continue with the same command, --out and --resume: "
-            f"--out {shlex.quote(str(directory))} --resume"
-        ) from None
+        done = f"stopped after {kept.epochs if kept else 0} of {job.recipe.epochs} epochs"
+        raise run.interrupted(done, directory) from None
 
 
 def _finish(job: Job, state: Checkpoint, directory: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 import kerazoo
+from benchmarks import reproduce
 from kerazoo import building, registry
 from kerazoo.cli.arguments import parser
 from kerazoo.evidence import card, caveats, evaluate
-from kerazoo.evidence import record as recording
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.reference import Evidence, RecordedRun, Reference
 from kerazoo.metrics import metric
@@ -226,7 +226,7 @@ def test_card_tells_that_a_reference_is_out_of_date(command, private_registry):
 
 def test_card_of_data_with_several_targets_and_of_generated_images():
     entry = registry.get_entry("stacked_lstm@etth1_multivariate")
-    assert ("model: linear_path", "True", "True") in card.recipe_rows(entry)[0]
+    assert ("model: linear_path", "True", "True") in card.recipe_table(entry).rows
     said = " ".join(caveats.caveats(entry, evidence.read(entry)))
     assert "7 columns" in said and "0.309" in said
     entry = registry.get_entry("dcgan@digits")
@@ -336,8 +336,10 @@ def test_plots_are_made_again_from_the_bundled_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(card, "kept_directory", lambda entry: tmp_path / "kept")
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "learning_curves.png").write_bytes(before["learning_curves.png"])
-    made = recording.plot_again(entry, tmp_path / "whole")
-    assert [p.name for p in made] == ["confusion_matrix.png", "worst_errors.png"]
+    (tmp_path / "whole").mkdir()
+    reproduce.plot_again(entry, tmp_path / "whole")
+    made = sorted(p.name for p in (tmp_path / "whole").glob("*.png"))
+    assert made == ["confusion_matrix.png", "worst_errors.png"]
     after = {p.name: p.read_bytes() for p in card.kept_files(entry)}
     assert after.keys() == before.keys()
     assert after["learning_curves.png"] == before["learning_curves.png"]
@@ -364,12 +366,9 @@ def test_code_on_the_card_is_valid(name):
         pytest.param("dcgan@digits", marks=pytest.mark.slow),
     ],
 )
-def test_python_on_the_card_runs(name, in_tmp, monkeypatch, capsys):
+def test_python_on_the_card_runs(name, in_tmp, capsys):
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(in_tmp / "image.png")
-    verified = []
-    report = type("Report", (), {"table": "", "passed": True})
-    monkeypatch.setattr(kerazoo, "verify", lambda *a, **o: verified.append((a, o)) or report)
     for snippet in card.card(registry.get_entry(name))["usage"]:
         if snippet["language"] == "python":
             exec(compile(snippet["code"], name, "exec"), {})
-    assert capsys.readouterr().out and verified == [((name,), {"tier": "smoke"})]
+    assert capsys.readouterr().out
