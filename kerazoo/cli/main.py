@@ -97,9 +97,7 @@ class Output:
     def __call__(self, content: Any, *parts: Any) -> None:
         """Print ``content`` as JSON if that was asked for, else ``parts`` as text."""
         if self.json:
-            plain = (self.stream.encoding or "").lower().replace("-", "") != "utf8"
-            text = json.dumps(content, indent=2, ensure_ascii=plain, allow_nan=False)
-            print(text, file=self.stream)
+            print(json.dumps(content, indent=2, allow_nan=False), file=self.stream)
             return
         console = self.console()
         for part in parts:
@@ -147,7 +145,7 @@ def _show(
         card.write_card(found, Path(html), None if run is None else Path(run))
         show({"entry": found.name, "path": html}, f"card of {found.name}: {html}")
     elif layers:
-        show(None, *map(tables.card_table, card.layers(building.build_for(found))))
+        show(None, *map(tables.table, card.layers(building.build_for(found))))
     elif show.json:
         show(card.card(found))
     else:
@@ -199,7 +197,7 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     done = finetune(model, data, **options)
     show(
         done.as_json(),
-        tables.card_table(run_card.comparison(done)),
+        tables.table(run_card.comparison(done)),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in caveats.uneven([done.metrics["also"]])),
         *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kerazoo import registry
 from kerazoo._lazy import pd
@@ -42,36 +42,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str | Text]],
-    *,
-    right: Iterable[int] = (),
-    title: str = "",
-    caption: str = "",
-    plain: bool = False,
-    no_wrap: Iterable[int] = (),
-) -> Table:
-    """A table of texts, without a frame if ``plain``; ``right`` and ``no_wrap`` index columns."""
+def table(part: card.Table, *, plain: bool = False, whole: Sequence[int] = (0,)) -> Table:
+    """A table for rich, without a frame if ``plain``; columns in ``whole`` do not wrap."""
     from rich import box
     from rich.table import Table
 
-    right, no_wrap = set(right), set(no_wrap)
     made = Table(
-        title=title or None,
+        title=part.title,
         title_justify="left",
-        caption=caption or None,
+        caption=part.note,
         caption_justify="left",
         box=box.SIMPLE_HEAD if plain else box.HEAVY_HEAD,
     )
-    for i, name in enumerate(columns):
-        made.add_column(
-            printable(name),
-            justify="right" if i in right else "left",
-            no_wrap=i in no_wrap,
-            overflow="fold",
-        )
-    for row in rows:
+    for i, name in enumerate(part.columns):
+        side: Literal["left", "right"] = "right" if i in part.numbers else "left"
+        made.add_column(printable(name), justify=side, no_wrap=i in whole, overflow="fold")
+    for row in part.rows:
         made.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
     return made
 
@@ -91,15 +77,14 @@ def entries_table(rows: Sequence[dict[str, Any]], width: int) -> Table:
     for name in LESS_NEEDED:
         if sum(widths.values()) > width:
             del widths[name]
-    made = table(
+    part = card.Table(
         list(widths),
         [[row[name] for name in widths] for row in cells],
-        right=[i for i, n in enumerate(widths) if n not in ("entry", "metric", "offline")],
-        no_wrap=range(len(widths)),
+        [i for i, name in enumerate(widths) if name not in ("entry", "metric", "offline")],
         title="entries (kerazoo show ENTRY for the card)",
-        caption="; ".join(CAPTIONS[name] for name in widths if CAPTIONS[name]),
-        plain=True,
+        note="; ".join(CAPTIONS[name] for name in widths if CAPTIONS[name]),
     )
+    made = table(part, plain=True, whole=range(len(widths)))
     made.padding = (0, 1, 0, 0)
     return made
 
@@ -123,7 +108,7 @@ def datasets_table(names: Sequence[str]) -> Table:
     """One row per dataset."""
     found = [registry.get_dataset(name) for name in names]
     rows = [(d.name, d.summary, d.license) for d in found]
-    return table(("dataset", "content", "license"), rows, title="datasets")
+    return table(card.Table(("dataset", "content", "license"), rows, title="datasets"), whole=())
 
 
 def card_parts(entry: Entry) -> Iterable[Any]:
@@ -140,7 +125,7 @@ def card_parts(entry: Entry) -> Iterable[Any]:
         for part in section.parts:
             match part:
                 case card.Table():
-                    yield card_table(part)
+                    yield table(part)
                 case card.Bullets():
                     yield from (Text(printable(f"– {line}")) for line in part.lines)
                 case card.Code():
@@ -152,16 +137,10 @@ def card_parts(entry: Entry) -> Iterable[Any]:
     yield f"Layers: kerazoo show {entry.name} --layers. As a page: --html card.html"
 
 
-def card_table(part: card.Table) -> Table:
-    """A table of a card."""
-    right, title, note = part.numbers, part.title, part.note
-    return table(part.columns, part.rows, right=right, title=title, caption=note, no_wrap=[0])
-
-
 def report_table(report: Report) -> Table:
     """Verdict of ``verify`` with the numbers behind it."""
     title = f"{report.entry}, tier {report.tier}: {report.measure.title} on the test split"
-    return table(("", "value", ""), report.rows, right=[1], title=title)
+    return table(card.Table(("", "value", ""), report.rows, [1], title), whole=())
 
 
 def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
@@ -185,7 +164,7 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
                 verdict(r.passed),
             )
         )
-    return table(columns, rows, right=range(2, 6), no_wrap=range(7), title="verify --all")
+    return table(card.Table(columns, rows, range(2, 6), "verify --all"), whole=range(7))
 
 
 def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:
@@ -209,11 +188,11 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
             rows.append((given, "–", "–", p.error or ""))
         else:
             rows.append((given, p.label or "", f"{p.probability:.1%}", p.note or ""))
-    return table(("input", "class", "probability", "note"), rows, right=[2])
+    return table(card.Table(("input", "class", "probability", "note"), rows, [2]), whole=())
 
 
 def certificate_table(c: Certificate) -> Table:
-    """Outputs, metric, time and size of an export in its own runtime, and in Keras."""
+    """Outputs, metric, time and size of an export in its runtime, and in Keras."""
     show, allowed = c.measure.show, f"{c.tolerance:.2g}"
     bound = f"{c.metric_tolerance:.2g}"
 
@@ -230,14 +209,10 @@ def certificate_table(c: Certificate) -> Table:
         rows.append(metric_row("accuracy on raw texts", c.texts.value))
     rows.append(("time", f"{c.keras_milliseconds:.3f} ms", f"{c.milliseconds:.3f} ms", "", ""))
     rows.append(("size", "", size(c.bytes), "", ""))
-    return table(
-        ("", "Keras", "export", "largest difference", "allowed"),
-        rows,
-        right=range(1, 5),
-        title=f"{c.entry} as {c.format}, read back by {c.runtime}",
-        caption=f"{c.measure.title} {measured_on(c)}; time: one example, median of {c.calls} warm "
-        "calls",
-    )
+    title = f"{c.entry} as {c.format}, read back by {c.runtime}"
+    note = f"{c.measure.title} {measured_on(c)}; time: one example, median of {c.calls} warm calls"
+    columns = ("", "Keras", "export", "largest difference", "allowed")
+    return table(card.Table(columns, rows, range(1, 5), title, note), whole=())
 
 
 def size(count: int) -> str:
@@ -262,4 +237,5 @@ def frame_table(frame: pd.DataFrame) -> Table:
         for row in frame.head(MOST_ROWS).itertuples(index=False)
     ]
     rows += [["…"]] * (len(frame) > MOST_ROWS)
-    return table([str(name) for name in frame.columns], rows, right=right, plain=True)
+    part = card.Table([str(name) for name in frame.columns], rows, right)
+    return table(part, plain=True, whole=())

@@ -68,7 +68,7 @@ class Table:
 
     Attributes:
         columns: titles.
-        rows: one cell per column.
+        rows: one cell per column: text, on the terminal also rich's.
         numbers: indices of the columns that are aligned to the right.
         title: above the table.
         note: below the table.
@@ -76,7 +76,7 @@ class Table:
     """
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Any]]
     numbers: Sequence[int] = ()
     title: str = ""
     note: str = ""

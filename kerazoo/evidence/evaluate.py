@@ -40,7 +40,7 @@ class Evaluation:
 
     @property
     def same(self) -> bool:
-        """Whether both values are equal."""
+        """True if both values are equal."""
         return self.value == self.recorded
 
     def as_json(self) -> dict[str, Any]:

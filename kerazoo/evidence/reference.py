@@ -94,8 +94,8 @@ class Reference:
     @property
     def machines(self) -> list[str]:
         """Machines of the runs, each once."""
-        own = self.environment.get("machine", "unknown")
-        each = [r.environment.get("machine", own).split(THEN) for r in self.runs]
+        main = self.environment.get("machine", "unknown")
+        each = [r.environment.get("machine", main).split(THEN) for r in self.runs]
         return list(dict.fromkeys(machine for machines in each for machine in machines))
 
     @property

@@ -214,7 +214,7 @@ def verify(
             ``runs/``.
         resume: continue the runs in ``out``; ``"elsewhere"`` also those of another machine.
         progress: show progress on standard error.
-        plots: draw the plots of each run.
+        plots: write the plots of each run.
         engine: ``"auto"`` or ``"plain"``, see :func:`kerazoo.train`.
 
     Returns:

@@ -48,7 +48,7 @@ class Checkpoint:
 
     @property
     def is_finite(self) -> bool:
-        """Whether no variable holds NaN or infinity."""
+        """True if no variable holds NaN or infinity."""
         return all(np.isfinite(v).all() for v in self.variables if v.dtype.kind == "f")
 
 
@@ -57,8 +57,8 @@ def set_random_state(model: keras.Model, seed: int, epoch: int) -> None:
     generators = [v for v in model.variables if v.name == "seed_generator_state"]
     for index, state in enumerate(generators):
         # RandomState's stream is frozen, so the numbers are the same with every NumPy version.
-        draw = np.random.RandomState([seed, epoch, 1, index]).randint(0, 2**31 - 1, size=2)
-        state.assign(draw.astype(keras.backend.standardize_dtype(state.dtype)))
+        values = np.random.RandomState([seed, epoch, 1, index]).randint(0, 2**31 - 1, size=2)
+        state.assign(values.astype(keras.backend.standardize_dtype(state.dtype)))
     engine.seed_backend(int(np.random.RandomState([seed, epoch, 2]).randint(0, 2**31 - 1)))
 
 

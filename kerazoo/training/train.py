@@ -39,7 +39,7 @@ class Job:
         engine: ``auto`` or ``plain``, see :mod:`kerazoo.training.engine`.
         about: further content of ``config.json``.
         left_out: unreadable files that the data lacks, with reasons.
-        plots: draw the plots of the finished run.
+        plots: write the plots of the finished run.
 
     Raises:
         KerazooError: unknown engine; ``head_epochs`` without a head; ``balance`` without classes.
@@ -111,13 +111,13 @@ def train(
             same bits, and notes it in ``config.json``.
         tensorboard: write TensorBoard events to the run directory.
         progress: show progress and time left on standard error.
-        plots: draw the plots of the finished run.
+        plots: write the plots of the finished run.
         checkpoint_seconds: least time between two checkpoints; more if writing them would take
             more than a fiftieth of the time; 0 writes one after every epoch.
         engine: ``"auto"``, the fastest settings we measured with TensorFlow on a CPU (Keras's
             elsewhere), or ``"plain"``, Keras's settings.
         validate: evaluate on the validation split, which the recipe then must not train on, and
-            leave the test split unread: for choosing between recipes. Draws no plots.
+            leave the test split unread: for choosing between recipes. Writes no plots.
 
     Returns:
         The finished run: ``.model``, ``.history``, ``.metrics``, ``.path``.

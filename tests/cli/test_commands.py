@@ -16,6 +16,7 @@ import pytest
 from kerazoo import _lazy, registry
 from kerazoo.cli import main as cli
 from kerazoo.cli import tables
+from kerazoo.evidence import card
 from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import METRICS
 from kerazoo.training import checkpoint, run_directory
@@ -107,7 +108,7 @@ def test_foreign_text_cannot_control_the_terminal(command, capsys):
     status, _, err = command("show", "a\x1b[31m\nname")
     assert status == 2 and "\x1b" not in err and err.count("\n") == 1
     assert "\x1b" not in command("list", "a", "b\x1b[31m")[2]
-    shown = tables.table(["a\x1b[2J"], [["b\x07\nc"]])
+    shown = tables.table(card.Table(["a\x1b[2J"], [["b\x07\nc"]]))
     cli.Output(json=False)(None, shown, "d\x1be")
     out = capsys.readouterr().out
     assert not any(c in out for c in "\x1b\x07") and "d\\x1be" in out and "b\\x07\\nc" in out
