@@ -154,7 +154,6 @@ def _show(
 
 
 def _train(show: Output, entry: str, **options: Any) -> int:
-    registry.get_entry(entry)  # an unknown one is an error before Keras is imported
     from kerazoo.training.train import train
 
     done = train(entry, **options)
@@ -188,7 +187,6 @@ def _other_metrics(
 
 
 def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
-    registry.get_model(model)
     from kerazoo.finetuning import run_card
     from kerazoo.finetuning.finetune import finetune
 
@@ -231,7 +229,6 @@ def _verify(show: Output, all: bool, **options: Any) -> int:
         raise KerazooError("verify needs an ENTRY, or --all.")
     if "offline" in options:
         raise KerazooError("--offline goes with --all.")
-    registry.get_entry(options["entry"])
     from kerazoo.evidence.verify import verify
 
     report = verify(options.pop("entry"), **options)

@@ -210,7 +210,11 @@ def certificate_table(c: Certificate) -> Table:
     rows.append(("time", f"{c.keras_milliseconds:.3f} ms", f"{c.milliseconds:.3f} ms", "", ""))
     rows.append(("size", "", size(c.bytes), "", ""))
     title = f"{c.entry} as {c.format}, read back by {c.runtime}"
-    note = f"{c.measure.title} {measured_on(c)}; time: one example, median of {c.calls} warm calls"
+    some = "" if c.examples == c.test_examples else f"{c.examples:,} of "
+    note = (
+        f"{c.measure.title} on {some}{c.test_examples:,} test examples; time: one example, median "
+        f"of {c.calls} warm calls"
+    )
     columns = ("", "Keras", "export", "largest difference", "allowed")
     return table(card.Table(columns, rows, range(1, 5), title, note), whole=())
 
@@ -218,13 +222,6 @@ def certificate_table(c: Certificate) -> Table:
 def size(count: int) -> str:
     """A number of bytes as ``12 kB`` or ``3.4 MB``."""
     return f"{count / 1e3:,.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
-
-
-def measured_on(certificate: Certificate) -> str:
-    """``on 10,000 of 25,000 test examples``."""
-    c = certificate
-    some = "" if c.examples == c.test_examples else f"{c.examples:,} of "
-    return f"on {some}{c.test_examples:,} test examples"
 
 
 def frame_table(frame: pd.DataFrame) -> Table:

@@ -74,17 +74,12 @@ def record_reference(
     if len(finished) < len(runs):
         raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
     metric, judge = registry.metric_of(entry), evidence.judge_sha256(entry)
-    for r in finished:
-        if r.metrics["metric"] != metric.name:
-            raise KerazooError(
-                f"the runs of {entry.name} are scored by {r.metrics['metric']!r}, but its "
-                f"references hold {metric.name!r}; nothing was recorded."
-            )
-        if r.metrics.get("judge_sha256", "") != judge:
-            raise KerazooError(
-                f"the images of {entry.name} were judged by other weights than the judge has now; "
-                "nothing was recorded. Train again."
-            )
+    scored = {(r.metrics["metric"], r.metrics.get("judge_sha256", "")) for r in finished}
+    if scored != {(metric.name, judge)}:
+        raise KerazooError(
+            f"the runs of {entry.name} were evaluated by another metric or judge than the entry "
+            "has now; nothing was recorded. Train again."
+        )
     recipe = entry.recipe_for(tier)
     config = run.read_config(finished[0].path)
     model, environment = config["fingerprints"]["model"], config["environment"]

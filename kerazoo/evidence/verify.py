@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
-
 from kerazoo import building, fingerprint, registry
 from kerazoo._lazy import keras
 from kerazoo.datasets import _sources
@@ -304,7 +302,7 @@ def worst_allowed(
     error of one run; or ``tolerance`` instead of it, if one is given.
     """
     noise = statistics.fmean(r.standard_error for r in reference.runs)
-    margin = float(stats.norm.ppf(CONFIDENCE)) * noise
+    margin = statistics.NormalDist().inv_cdf(CONFIDENCE) * noise
     reason = "floor: sampling noise of the test split, 99 %"
     if tolerance is not None:
         margin, reason = tolerance, f"tolerance of the entry: {metric.show(tolerance)}"
@@ -318,6 +316,8 @@ def prediction_margin(reference: Reference, k: int) -> float:
     """Half width of the one-sided 99 % interval for the mean of k fresh runs; 0 for one run."""
     if reference.std is None:
         return 0.0
+    from scipy import stats  # which takes a second to import
+
     t = float(stats.t.ppf(CONFIDENCE, reference.n - 1))
     return t * reference.std * math.sqrt(1 / k + 1 / reference.n)
 

@@ -154,13 +154,9 @@ def instruction_sets() -> str:
 
 def _cpuinfo(field: str) -> str:
     """First value of a field of /proc/cpuinfo; empty where there is none."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith(field):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return ""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
 
 
 def require_seed(seed: Any) -> int:
@@ -236,8 +232,6 @@ def prepare(directory: Path, config: dict[str, Any], *, resume: Resume) -> None:
 
 def is_used(directory: Path) -> bool:
     """True if a directory holds anything but partly written files of a killed process."""
-    if directory.exists() and not directory.is_dir():
-        raise KerazooError(f"{directory} is a file; --out needs a directory.")
     return directory.is_dir() and not all(is_leftover(p) for p in directory.iterdir())
 
 
@@ -355,17 +349,8 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
             raise KerazooError(
                 f"the model in {directory} was altered: its weights are not the run's."
             )
-    return Run(
-        path=directory,
-        model=model,
-        history=rows,
-        metrics=metrics,
-        entry=config["entry"],
-        tier=config["tier"],
-        seed=config["seed"],
-        recipe=recipe,
-        seconds=seconds,
-    )
+    about = {name: config[name] for name in ("entry", "tier", "seed")}
+    return Run(directory, model, rows, metrics, recipe=recipe, seconds=seconds, **about)
 
 
 def load_model(directory: Path, config: dict[str, Any]) -> keras.Model:
