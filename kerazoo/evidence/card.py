@@ -268,7 +268,8 @@ def _results(entry: Entry, recorded: Evidence, dataset: Dataset, with_plots: boo
                 note=f"measured with {measured_with(reference)}{copy}",
             )
         )
-        parts += [_seeds_plot(entry, tier, reference, recorded.measure)] * with_plots
+        if with_plots:
+            parts.append(_seeds_plot(entry, tier, reference, recorded.measure))
     return parts
 
 
