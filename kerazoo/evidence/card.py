@@ -418,6 +418,8 @@ def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
     """
     if path.suffix.lower() not in (".html", ".htm"):
         raise KerazooError(f"--html {path}: give a file name that ends in .html or .htm.")
+    if path.is_dir():
+        raise KerazooError(f"--html {path}: there is a directory of this name.")
     write_text(path, page(entry, kept_plots(entry) if run is None else run_plots(run, entry)))
 
 
