@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import kerazoo
 from benchmarks import reproduce
 from kerazoo import building, registry
 from kerazoo.cli.arguments import parser
