@@ -115,9 +115,5 @@ def verdict(rows: Sequence[Compared], measure: Metric) -> str:
 
 def write_comparison(directory: Path, rows: Sequence[Compared], done: Run) -> None:
     """Write the rows to the run directory."""
-    content = {
-        "metric": done.metrics["metric"],
-        "examples": done.metrics["examples"],
-        "rows": [asdict(row) for row in rows],
-    }
-    write_json(directory / FILE_NAME, content)
+    content = {name: done.metrics[name] for name in ("metric", "examples")}
+    write_json(directory / FILE_NAME, {**content, "rows": [asdict(row) for row in rows]})

@@ -17,7 +17,7 @@ from kerazoo.finetuning.compare import FineTuned, compare, verdict, write_compar
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
 from kerazoo.finetuning.readers.reading import as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
-from kerazoo.finetuning.transfer import Transfer, last_layer, same_labels, source_of, transfer
+from kerazoo.finetuning.transfer import Transfer, last_layer, source_of, transfer
 from kerazoo.metrics import metric
 from kerazoo.spec import Entry, Model, Recipe, is_image
 from kerazoo.training import run_directory as run
@@ -25,19 +25,12 @@ from kerazoo.training.train import Job, train_job
 
 # By kind of data: the examples, counted in every epoch, that a training goes through, and the most
 # epochs. A series of the length of ETTh1 gets the epochs of that entry's recipe.
-SEEN: dict[Kind, int] = {
-    "images": 40_000,
-    "table": 100_000,
-    "series": 66_000,
-    "texts": 60_000,
-    "unlabeled_images": 300_000,
-}
-MOST: dict[Kind, int] = {
-    "images": 60,
-    "table": 200,
-    "series": 60,
-    "texts": 20,
-    "unlabeled_images": 200,
+SEEN_AND_MOST: dict[Kind, tuple[int, int]] = {
+    "images": (40_000, 60),
+    "table": (100_000, 200),
+    "series": (66_000, 60),
+    "texts": (60_000, 20),
+    "unlabeled_images": (300_000, 200),
 }
 FEWEST = 3  # epochs
 SMALL = 5_000  # training examples, up to which batches are small
@@ -119,7 +112,9 @@ def finetune(
     if weights == "auto" and user.kind in ("table", "series"):
         source = None
     _reject_head_settings(source, freeze, settings or {})
-    base = source or nearest_entry(known, user)
+    # Without weights, recipe and options come from the first entry of the same task.
+    same = (e for e in known.entries.values() if registry.task_of(e).name == user.data.info.task)
+    base = source or next(same, known.main)
     given = {"epochs": epochs, "learning_rate": learning_rate}
     changes = {k: v for k, v in given.items() if v is not None} | dict(settings or {})
     if "optimizer" in changes and user.kind == "table":
@@ -133,8 +128,7 @@ def finetune(
     first, transferred = job(source)
     if transferred is not None and not transferred.taken and weights != "auto":
         raise KerazooError(
-            f"no layer of {transferred.source} fits this data, so its weights are no start; train "
-            "from scratch (--weights none)."
+            f"no layer of {transferred.source} fits this data; train from scratch (--weights none)."
         )
     directory = Path(out) if out is not None else run.default_directory(first.entry, "full", seed)
 
@@ -142,7 +136,7 @@ def finetune(
         if progress:
             print(text, file=sys.stderr, flush=True)
 
-    tell(f"{user}\n{_start_line(transferred, first)}")
+    tell(f"{user}\n{card.start_line(transferred, first.recipe)}")
     warnings = list(user.warnings)
     try:
         done = train_job(first, directory, resume=resume, show=progress)
@@ -179,12 +173,10 @@ def finetune(
 
 def _reject_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:
     """Raise KerazooError for options of the new last layer where there is none."""
-    heads = [*(["freeze"] if freeze else []), *(k for k in settings if k.startswith("head_"))]
-    if not heads:
-        return
-    if source is None:
+    heads = ["freeze"] * freeze + [k for k in settings if k.startswith("head_")]
+    if heads and source is None:
         raise KerazooError(f"{heads[0]} needs trained weights to start from; there are none.")
-    if not registry.task_of(source).has_targets:
+    if heads and source and not registry.task_of(source).has_targets:
         raise KerazooError(f"{heads[0]}: {source.model} has no last layer to train alone.")
 
 
@@ -204,21 +196,15 @@ def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> 
         )
 
 
-def nearest_entry(model: Model, user: UserData) -> Entry:
-    """The entry whose recipe and options suit the data, where no weights are taken over."""
-    same = [e for e in model.entries.values() if registry.task_of(e).name == user.data.info.task]
-    return (same or [model.main])[0]
-
-
 def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool) -> Recipe:
     """The recipe of a training from scratch: the entry's own, sized to the data."""
     info, n, kind = user.data.info, len(user.data.train), user.kind
-    batch = min(base.recipe.batch_size, SMALL_BATCH) if n <= SMALL else base.recipe.batch_size
+    seen, most = SEEN_AND_MOST[kind]
     recipe = base.recipe.replace(
         train_on="train",
         train_examples=None,
-        batch_size=batch,
-        epochs=min(MOST[kind], max(FEWEST, round(SEEN[kind] / n))),
+        batch_size=min(base.recipe.batch_size, SMALL_BATCH if n <= SMALL else sys.maxsize),
+        epochs=min(most, max(FEWEST, round(seen / n))),
         balance=balance,
         lookback=getattr(user.reading, "lookback", None),
     )
@@ -265,22 +251,19 @@ def prepare_job(
     recipe = plain.replace(**{k: v for k, v in changes.items() if not k.startswith("head_")})
     keras.utils.set_random_seed(seed)
     task = registry.task_of(entry)
-    options = {
-        **task.factory_options(info, recipe),
-        **base.options,
-        **user.factory_options,  # what the data says goes before what the entry has
-    }
+    # What the data says goes before what the entry has.
+    options = {**task.factory_options(info, recipe), **base.options, **user.factory_options}
     options = {k: v for k, v in options.items() if k in building.options_of(model)}
     if task.has_classes and "classes" not in building.options_of(model):
-        raise KerazooError(
-            f"{model.name} predicts numbers, but {info.name} holds classes. Take a model of "
-            "classes, such as mlp; or --task regression, if they are numbers."
-        )
+        what = f"{model.name} predicts numbers, but {info.name} holds classes"
+        raise KerazooError(f"{what}. Take another model, such as mlp, or give --task regression.")
     net = building.call_factory(model, options)
     head: tuple[str, ...] = ()
     transferred = None
     if source is not None:
-        new_classes = task.has_classes and not same_labels(source, info.labels)
+        new_classes = (
+            task.has_classes and registry.get_dataset(source.dataset).labels != info.labels
+        )
         transferred = transfer(net, source, but=last_layer(net) if new_classes else ())
         recipe = finetuning_recipe(plain, changes, freeze=freeze, head=task.has_targets)
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
@@ -316,19 +299,3 @@ def _about(user: UserData) -> dict[str, Any]:
 def _absolute(data: Any) -> str | None:
     """The absolute path, which is found again from any directory; None of other data."""
     return os.path.abspath(data) if isinstance(data, (str, os.PathLike)) else None
-
-
-def _start_line(transferred: Transfer | None, job: Job) -> str:
-    """Where the training starts, and which layers train when."""
-    if transferred is None:
-        return "starts from fresh weights"
-    recipe, fresh = job.recipe, ", ".join(transferred.fresh) or "none"
-    line = f"starts from the weights of {transferred.source}; fresh layers: {fresh}"
-    if recipe.head_epochs:
-        line += (
-            f"\ntrains {', '.join(job.head)} alone in {recipe.head_epochs:,} of {recipe.epochs:,} "
-            f"epochs at a rate of {recipe.head_learning_rate:g}"
-        )
-    if 0 < recipe.head_epochs < recipe.epochs:
-        line += f", then all layers at {recipe.learning_rate:g}"
-    return line

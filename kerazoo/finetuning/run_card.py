@@ -12,6 +12,7 @@ from kerazoo.finetuning.compare import FineTuned, shown_name
 from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.finetuning.transfer import Transfer
 from kerazoo.metrics import duration, metric
+from kerazoo.spec import Recipe
 from kerazoo.training.run_directory import Run
 
 FILE_NAME = "card.md"
@@ -26,7 +27,7 @@ def write(done: FineTuned, transferred: Transfer | None) -> None:
     sections = [
         Section("Result", [comparison(done), Text(verdict)]),
         Section("Data", [Bullets([*done.data.report, *done.warnings])]),
-        Section("Training", [Text(_start(done, transferred)), Text(_recipe(done))]),
+        Section("Training", [Text(start_line(transferred, done.recipe)), Text(_recipe(done))]),
         Section("Plots", plots),
         Section("Use", [Code(done.use, language="bash"), Text(_takes(done.data))]),
         Section("Limits", [Bullets(_limits(done))]),
@@ -62,14 +63,14 @@ def use(data: UserData, done: Run) -> str:
     }[data.kind]
 
 
-def _start(done: FineTuned, transferred: Transfer | None) -> str:
+def start_line(transferred: Transfer | None, recipe: Recipe) -> str:
+    """Where the training starts, and which layers train when."""
     if transferred is None:
-        return "Started from fresh weights."
-    fresh = ", ".join(f"`{name}`" for name in transferred.fresh) or "none"
+        return "Starts from fresh weights."
+    fresh = ", ".join(transferred.fresh) or "none"
     return (
-        f"Started from the weights of `{transferred.source}`; layers that started fresh: {fresh}. "
-        f"The last layers trained alone for {done.recipe.head_epochs} of {done.recipe.epochs} "
-        "epochs."
+        f"Starts from the weights of {transferred.source}; fresh layers: {fresh}. The last layers "
+        f"train alone for {recipe.head_epochs:,} of {recipe.epochs:,} epochs."
     )
 
 
@@ -91,20 +92,15 @@ def _takes(data: UserData) -> str:
     }[data.kind]
     name = "generator.keras" if data.kind == "unlabeled_images" else "model.keras"
     labels = " `labels.json` names its outputs in order." if data.data.info.labels else ""
-    return (
-        f"`{name}` opens in plain Keras, in safe mode, without kerazoo: it takes {takes}.{labels}"
-    )
+    return f"`{name}` opens in plain Keras, in safe mode; it takes {takes}.{labels}"
 
 
 def _limits(done: FineTuned) -> list[str]:
     lines = [f"One run, seed {done.seed}: another seed gives another result."]
     if done.data.test is None:
         lines.append("The test examples are from the same source as the training examples.")
-    if done.metrics["examples"] < FEW:
-        lines.append(
-            f"The test split has only {done.metrics['examples']} examples, so the standard error "
-            "is large."
-        )
+    if (n := done.metrics["examples"]) < FEW:
+        lines.append(f"The test split has only {n} examples, so the standard error is large.")
     if done.data.data.info.labels:
         lines.append("It always answers with one of its classes, also for something else.")
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerazoo import building, registry
+from kerazoo import building
 from kerazoo.errors import KerazooError, unknown
 from kerazoo.evidence import reference as evidence
 from kerazoo.spec import Entry, Model, networks_of
@@ -48,9 +48,7 @@ def source_of(model: Model, weights: str | None) -> Entry | None:
         raise unknown(f"weights of model {model.name!r}", weights, model.entries, "Or none.")
     entry = model.entries[weights]
     if evidence.read(entry).weights is None:
-        raise KerazooError(
-            f"{entry.name} has no trained weights; start from scratch (--weights none)."
-        )
+        raise KerazooError(f"{entry.name} has no weights; start from scratch (--weights none).")
     return entry
 
 
@@ -71,25 +69,17 @@ def transfer(target: keras.Model, entry: Entry, *, but: tuple[str, ...] = ()) ->
         for layer in network.layers:
             if not layer.weights:
                 continue
-            own = known.get(layer.name)
-            if own is not None and layer.name not in but and _same_shapes(own, layer):
-                layer.set_weights(own.get_weights())
+            trained = known[layer.name].get_weights() if layer.name in known else []
+            fits = [w.shape for w in trained] == [tuple(w.shape) for w in layer.weights]
+            if fits and layer.name not in but:
+                layer.set_weights(trained)
                 taken.append(layer.name)
             else:
                 fresh.append(layer.name)
     return Transfer(entry.name, tuple(taken), tuple(fresh))
 
 
-def _same_shapes(a: keras.Layer, b: keras.Layer) -> bool:
-    return [w.shape for w in a.weights] == [w.shape for w in b.weights]
-
-
 def last_layer(model: keras.Model) -> tuple[str, ...]:
     """The name of the last layer with weights: the head, where every layer was taken over."""
     network = list(networks_of(model).values())[-1]
     return tuple([layer.name for layer in network.layers if layer.weights][-1:])
-
-
-def same_labels(entry: Entry, labels: tuple[str, ...]) -> bool:
-    """Whether the classes are those that the entry was trained on, in the same order."""
-    return registry.get_dataset(entry.dataset).labels == labels

@@ -68,10 +68,8 @@ class CsvOptions:
         try:
             "".encode(self.encoding)
         except LookupError:
-            raise KerazooError(
-                f"--encoding is {self.encoding!r}, which Python does not know; such as utf-8, "
-                "latin-1, cp1252 or utf-16."
-            ) from None
+            known = ("utf-8", "latin-1", "cp1252", "utf-16")
+            raise unknown("--encoding", self.encoding, known) from None
 
 
 def options_from(treatment: Mapping[str, Any]) -> CsvOptions:
@@ -140,10 +138,8 @@ def read_table(
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
     frame, unnamed = _with_names_only(frame, where)
     if len(frame) < least or not len(frame.columns):
-        raise KerazooError(
-            f"{where} has {len(frame)} rows and {len(frame.columns)} columns with names; it takes "
-            "more."
-        )
+        size = f"{len(frame)} rows and {len(frame.columns)} columns with names"
+        raise KerazooError(f"{where} has {size}; it takes more.")
     if options.na_values:
         numbers = [float(word) for word in options.na_values if _is_number(word)]
         frame = frame.mask(frame.isin([*options.na_values, *numbers]))
@@ -194,29 +190,22 @@ def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame,
                 lines.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise KerazooError(
-            f"{where}, line {line}: {error}. Is a quotation mark never closed, or not doubled?"
-        ) from None
+        raise KerazooError(f"{where}, line {line}: {error}; look at quotation marks.") from None
     while rows and not any(rows[-1]):
         rows.pop()
     header = [name.strip() for name in rows[0]] if rows else [""]
     if len(header) < columns:
-        raise KerazooError(
-            f"{where} has one column only ({header[0][:40]!r}); --sep says what separates columns."
-        )
+        raise KerazooError(f"{where} has one column, {header[0][:30]!r}; give another --sep.")
     if all(_is_number(name) for name in header if name):
-        raise KerazooError(
-            f"{where} has no header: its first line, {', '.join(header[:4])} …, holds numbers. Add "
-            "a first line with the names of the columns."
-        )
+        first = ", ".join(header[:4])
+        raise KerazooError(f"{where}: the first line must name the columns; it is {first} …")
     width, short = len(header), []
     rows, lines = rows[1:], lines[1 : len(rows)]
     for line, row in zip(lines, rows, strict=True):
         if len(row) > width and any(row[width:]):
             raise KerazooError(
-                f"{where}, line {line}: {len(row)} fields, but the header names {width}. A value "
-                f"that holds {sep!r}, such as a decimal comma, must stand in quotation marks; or "
-                "give another --sep."
+                f"{where}, line {line}: {len(row)} fields, but the header names {width}. Quote "
+                f"values that hold {sep!r}, or give another --sep."
             )
         if len(row) < width:
             short.append(line)
@@ -260,10 +249,8 @@ def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, lis
     for place in (i for i, name in enumerate(names) if i and not name):
         held = frame.iloc[:, place].replace("", None).dropna()
         if len(held):
-            notes.append(
-                f"column {place + 1} has no name and is left out (line {held.index[0]}: "
-                f"{held.iloc[0]!r})"
-            )
+            first = f"line {held.index[0]}: {held.iloc[0]!r}"
+            notes.append(f"column {place + 1} has no name and is left out ({first})")
     twice = [name for name, n in Counter(filter(None, names)).items() if n > 1]
     if twice:
         raise KerazooError(f"{where} has more than one column named {twice[0]!r}; rename one.")
@@ -434,9 +421,7 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
         raise KerazooError(f"{what} is missing; choose one of the columns {', '.join(names)}.")
     name = str(name)  # a DataFrame's may be numbers
     if name not in names:
-        numbers = any(_is_number(n) for n in names)
-        hint = " Does the first line hold the names?" if numbers else ""
-        raise unknown("column", name, names, f"It was given as {what}.{hint}")
+        raise unknown("column", name, names, f"It was given as {what}.")
     return name
 
 
@@ -473,18 +458,14 @@ def as_numbers(
         numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(np.float64)
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     if strict and len(wrong):
-        raise KerazooError(
-            f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is no number. "
-            "Correct it, or name it with --na if it stands for a missing value."
-        )
+        at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r}"
+        raise KerazooError(f"{at} is no number. Correct it, or give --na if it is a missing value.")
     if not strict and (missing.all() or len(wrong) > (1 - MOSTLY) * (~missing).sum()):
         return None
     huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
     if len(huge):  # only now: "inf" may be a word among others
-        raise KerazooError(
-            f"{where}, line {values.index[huge[0]]}: {numbers[huge[0]]:g} is infinite or too large "
-            "for float32."
-        )
+        at = f"{where}, line {values.index[huge[0]]}: {numbers[huge[0]]:g}"
+        raise KerazooError(f"{at} is infinite or too large for float32.")
     return numbers, wrong.tolist()
 
 

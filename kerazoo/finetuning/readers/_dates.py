@@ -105,11 +105,8 @@ def times_of(
         options = replace(options, day_first=day_first)
     if dates.isna().any():
         row = int(dates.isna().to_numpy().argmax())
-        raise KerazooError(
-            f"{at}, line {values.index[row]}: {values.iloc[row]!r} is no date"
-            f"{f' like {options.date_format}' if options.date_format else ''}. Correct it, or "
-            "give --date-format or another --time."
-        )
+        at = f"{at}, line {values.index[row]}: {values.iloc[row]!r}"
+        raise KerazooError(f"{at} is no date. Correct it, or give --date-format or another --time.")
     _require_order(dates, frame, name, where)
     index = pd.DatetimeIndex(dates)
     found = _grid(index, step)
@@ -117,10 +114,9 @@ def times_of(
         steps = dates.diff()
         usual = step or steps.mode()[0]
         odd = 0 if len(dates) == 1 else int((steps != steps.mode()[0])[1:].to_numpy().argmax()) + 1
+        at = f"{at}, line {values.index[odd]}: {index[odd]}"
         raise KerazooError(
-            f"{at}, line {values.index[odd]}: the dates are not one {usual} apart"
-            f"{', as in training' if step else ''}, up to {index[odd]}. Bring the series to "
-            "regular times first."
+            f"{at} is not one {usual} after the date before; make the times regular."
         )
     first, read, notes = str(values.iloc[0]), str(index[0]), []
     if read[:10] not in first or re.search(OFFSET, first):
@@ -139,16 +135,12 @@ def _require_order(dates: pd.Series, frame: pd.DataFrame, name: str, where: str)
         if 1 < series.ngroups <= len(dates) / 5 and all(
             rows.is_monotonic_increasing and rows.is_unique for _, rows in series
         ):
-            raise KerazooError(
-                f"{where} holds {series.ngroups:,} series, one for each value of {other!r} "
-                f"({', '.join(list(series.groups)[:3])}). Give the rows of one, or a column for "
-                "each."
-            )
+            some = f"{series.ngroups:,} series in {other!r}: {', '.join(list(series.groups)[:3])}"
+            raise KerazooError(f"{where} holds {some}. Give the rows of one, or a column for each.")
     row = int(late.argmax())
     raise KerazooError(
         f"{where}, line {frame.index[row]}, column {name!r}: {dates.iloc[row]} comes after "
-        f"{dates.iloc[row - 1]}. Sort the rows by time and keep one of each date; where clocks are "
-        "set back, dates need their offset."
+        f"{dates.iloc[row - 1]}. Sort the dates, one of each; add the offset where clocks change."
     )
 
 
@@ -179,10 +171,8 @@ def _are_dates(numbers: pd.Series) -> bool:
 def _numeric_format(values: pd.Series, patterns: dict[str, dict[str, str]]) -> dict[str, str]:
     """How pandas reads whole numbers as dates; empty if most of the values are no such numbers."""
     text = _digits(values[~is_missing(values)])
-    return next(
-        (how for pattern, how in patterns.items() if text.str.fullmatch(pattern).mean() >= MOSTLY),
-        {},
-    )
+    found = (how for p, how in patterns.items() if text.str.fullmatch(p).mean() >= MOSTLY)
+    return next(found, {})
 
 
 def _digits(values: pd.Series) -> pd.Series:
@@ -218,10 +208,8 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
     differ = numbers[0] != numbers[1]
     if first is None and at and differ.any():
         one, other = (_parsed(text[differ][:1], dayfirst=d).iloc[0] for d in (False, True))
-        raise KerazooError(
-            f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r} may be {one} or "
-            f"{other}. Say which with --day-first yes or no, or give --date-format."
-        )
+        at = f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r}"
+        raise KerazooError(f"{at} may be {one} or {other}. Give --day-first or --date-format.")
     dates = _parsed(text, dayfirst=bool(first))
     return dates.mask(numbers[1 if first else 0] > 12), first
 

@@ -91,16 +91,12 @@ def class_target(values: pd.Series, where: str, why: str = "") -> Target:
         only = repr(next(iter(counts))) if counts else "missing"
         raise KerazooError(f"{at}: the target is {only} in every row.")
     if len(counts) > max(MOST_CLASSES, known.sum() // LEAST):
-        raise KerazooError(
-            f"{at}: the target has {len(counts):,} different values in {known.sum():,} rows; "
-            "classes must occur more often. Is it the right column?"
-        )
+        rows = f"{len(counts):,} different values in {known.sum():,} rows"
+        raise KerazooError(f"{at}: {rows} are no classes. Is it the right column?")
     rare = [f"{label!r} ({n})" for label, n in counts.items() if n < LEAST]
     if rare:
-        raise KerazooError(
-            f"{at}: the class {listed(rare)} occurs in fewer than {LEAST} rows, one for each "
-            f"split. Leave these rows out, or join classes{because}."
-        )
+        few = f"fewer than {LEAST} rows. Leave these rows out, or join classes{because}."
+        raise KerazooError(f"{at}: the class {listed(rare)} occurs in {few}")
     labels = tuple(sorted(counts, key=_number_first))
     each = listed([f"{label} {counts[label]:,}" for label in labels], 12)
     reading = f"{len(labels)} classes{because}: {each}"
@@ -139,21 +135,17 @@ def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:
     y = _codes(text, target.labels)
     new = (known & (y < 0)).nonzero()[0]
     if len(new):
-        raise KerazooError(
-            f"{where}, line {frame.index[new[0]]}, column {target.names[0]!r}: {text[new[0]]!r} is "
-            f"no class of the training data: {listed(list(target.labels), 12)}."
-        )
+        at = f"{where}, line {frame.index[new[0]]}, column {target.names[0]!r}: {text[new[0]]!r}"
+        raise KerazooError(f"{at} is no class of training: {listed(list(target.labels), 12)}.")
     return replace(target, y=y, known=known)
 
 
 def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:
     """A note on the rows that have no target; none if all have."""
-    n = int((~target.known).sum())
-    if not n:
-        return []
-    words = sorted({str(t) for t in frame[target.names[0]][~target.known]} - {"", "nan", "None"})
-    held = f" (they hold {listed([repr(w) for w in words])})" if words else ""
-    return [f"{n:,} rows have no {listed(list(target.names))}{held} and are left out"]
+    missing = frame[target.names[0]][~target.known]
+    held = listed([repr(value) for value in missing.unique()])
+    names = listed(list(target.names))
+    return [f"{len(missing):,} rows have no {names} ({held}) and are left out"] if held else []
 
 
 def _number_first(text: str) -> tuple[int, float, str]:

@@ -16,14 +16,11 @@ from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import (
     UserData,
-    as_data,
     data_reader,
     describe,
     digest,
     shuffled_split,
-    split_line,
-    take,
-    warnings_on,
+    user_data_of,
 )
 from kerazoo.spec import Split
 
@@ -93,10 +90,7 @@ def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
         raise KerazooError(f"data is {type(source).__name__}; as arrays give a pair (x, y).")
     x, y = _array(source[0], "x"), _array(source[1], "y")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or not len(x):
-        raise KerazooError(
-            f"x has shape {x.shape} and y {y.shape}; they need one row per example, as many in "
-            "both."
-        )
+        raise KerazooError(f"x has shape {x.shape}, y {y.shape}; give one row per example in both.")
     return x, y
 
 
@@ -106,9 +100,7 @@ def _array(values: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(values)
     except ValueError:
-        raise KerazooError(
-            f"{name} is a list of parts of different shapes; all examples need the same."
-        ) from None
+        raise KerazooError(f"{name} has parts of different shapes; give one shape.") from None
     if array.dtype.kind in "SO" and any(isinstance(v, bytes) for v in array.flat):
         texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in array.flat]
         array = np.array(texts, dtype=object).reshape(array.shape)
@@ -163,10 +155,8 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     elif x.ndim == 1 and x.dtype.kind == "O":
         columns = {TEXT: x}
     else:
-        raise KerazooError(
-            f"x has shape {x.shape} and type {x.dtype}; rows of a table have shape (n, columns), "
-            "texts are strings (n,)."
-        )
+        given = f"shape {x.shape} and type {x.dtype}"
+        raise KerazooError(f"x has {given}; give rows (n, columns) or strings (n,).")
     return pd.DataFrame({**columns, **_targets(y)})
 
 
@@ -192,37 +182,33 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
     if list(labels) != [TARGET]:
         raise KerazooError(f"y has shape {y.shape}; give one label per image, (n,).")
     target = class_target(labels[TARGET], "y")
-    splits = take(x, target.y, shuffled_split(target.y, stratify=True, test_given=test is not None))
+    indices = shuffled_split(target.y, stratify=True, test_given=test is not None)
+    splits = {name: Split(x[i], target.y[i]) for name, i in indices.items()}
     targets = [target]
     if test is not None:
         more = _pixels(test[0])
         if more.shape[1:] != x.shape[1:]:
-            raise KerazooError(
-                f"the test images have shape {more.shape[1:]}, the others {x.shape[1:]}."
-            )
+            raise KerazooError(f"test images have shape {more.shape[1:]}, others {x.shape[1:]}.")
         targets.append(target_like(target, pd.DataFrame(_targets(test[1])), "the test labels"))
         splits["test"] = Split(more, targets[1].y)
     for each in targets:
         if not each.known.all():
             raise KerazooError(f"y holds no label at place {each.known.argmin()}; leave it out.")
     info = describe(
+        None,
         "arrays",
         "classification",
         f"{len(x):,} images of {len(target.labels)} classes given as arrays",
         input_shape=x.shape[1:],
         labels=target.labels,
     )
-    data = as_data(info, splits)
-    height, width, channels = info.input_shape
-    return UserData(
-        kind="images",
-        data=data,
-        report=(
-            f"{len(x):,} images of {width} × {height} pixels, {channels} channel(s)",
-            target.why,
-            split_line(data, test_given=test is not None),
-        ),
-        warnings=tuple(warnings_on(data, "image")),
+    found = f"{len(x):,} images of {x.shape[2]} × {x.shape[1]} pixels, {x.shape[3]} channel(s)"
+    return user_data_of(
+        "images",
+        info,
+        splits,
+        report=(found, target.why),
+        test_given=test is not None,
         reading=ImageReading(invert="no"),
     )
 
@@ -231,10 +217,7 @@ def _pixels(x: np.ndarray) -> np.ndarray:
     """uint8 ``(n, height, width, channels)``."""
     x = x[..., None] if x.ndim == 3 else x
     if x.ndim != 4 or x.shape[-1] not in (1, 3):
-        raise KerazooError(
-            f"x has shape {x.shape}; images have shape (n, height, width) or (n, height, width, "
-            "1 or 3)."
-        )
+        raise KerazooError(f"x has shape {x.shape}; images are (n, height, width[, 1 or 3]).")
     if x.dtype != np.uint8:
         require_raw_pixels(x, "x")
     return np.round(x).astype(np.uint8)

@@ -77,9 +77,9 @@ def read(
     more = _options_for(model, start) | {"progress": progress}
     if isinstance(source, UserData):
         if options:
+            name = source.reader.__name__
             raise KerazooError(
-                f"{next(iter(options))} is an option of the reader; give it to "
-                f"{source.reader.__name__}."
+                f"{next(iter(options))} is an option of the reader; give it to {name}."
             )
         data = source.read_for(more)
     else:
@@ -150,14 +150,10 @@ def reread(
     """
     about = config["own"]
     if data is None and (about["path"] is None or (about.get("test") == IN_CODE and test is None)):
-        raise KerazooError(
-            f"the data of the run in {directory} was given in code; give it again, as data= (and "
-            "test= if there was one)."
-        )
+        what = "the data of the run in"
+        raise KerazooError(f"{what} {directory} was given in code; give data= (and test=) again.")
     if data is not None and about.get("test") is not None and test is None:
-        raise KerazooError(
-            f"the run in {directory} was evaluated on test data of its own; give it too, as test=."
-        )
+        raise KerazooError(f"the run in {directory} had separate test data; give it as test=.")
     if isinstance(data, UserData):
         return data
     source = about["path"] if data is None else data

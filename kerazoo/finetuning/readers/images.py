@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +16,13 @@ from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
-    as_data,
     data_reader,
     describe,
     listed,
-    name_of,
     shuffled_split,
-    sizes_line,
-    take,
-    warnings_on,
+    user_data_of,
 )
+from kerazoo.spec import Split
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -103,40 +100,34 @@ def from_images(
     _reject_few(directory, y, of, names, split_of, line)
     indices, how = _indices(y, of, split_of, labels)
     info = describe(
-        name_of(directory, "images"),
+        directory,
+        "images",
         "classification" if labels else "generation",
         f"{len(x):,} images from {directory}",
         input_shape=shape,
         labels=tuple(names) if labels else (),
-        source=str(directory),
         light_on_dark=light_on_dark,
     )
-    data = as_data(info, take(x, y, indices))
     each = [f"{name} {n:,}" for name, n in zip(names, np.bincount(y), strict=True)]
     inverted = sum(image.inverted for image in read)
-    return UserData(
-        kind="images" if labels else "unlabeled_images",
-        data=data,
+    wide, high = zip(*(image.size for image in read), strict=True)
+    return user_data_of(
+        "images" if labels else "unlabeled_images",
+        info,
+        {name: Split(x[i], y[i]) for name, i in indices.items()},
+        how=how,
         report=(
             f"{directory}: {len(x):,} images"
             + (f" of {len(names)} classes: {listed(each, 200)}" if labels else ""),
             layout,
-            f"sizes: {_range(image.size[0] for image in read)} wide, "
-            f"{_range(image.size[1] for image in read)} high; modes: "
+            f"sizes: {min(wide)} to {max(wide)} wide, {min(high)} to {max(high)} high; modes: "
             + ", ".join(f"{m} {n:,}" for m, n in sorted(Counter(i.mode for i in read).items())),
             f"each is resized to {shape[1]} × {shape[0]} pixels, "
             f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
-            *(
-                [
-                    f"{inverted:,} are inverted, as the model expects light strokes on a dark "
-                    "background (--invert no leaves them as they are)"
-                ]
-                if inverted
-                else []
-            ),
-            f"split: {sizes_line(data)} ({how})",
+            *[f"{inverted:,} are inverted: light strokes on a dark background (--invert)"]
+            * bool(inverted),
         ),
-        warnings=(*([f"skipped: {line}"] if line else []), *warnings_on(data, "image")),
+        warnings=[f"skipped: {line}"] if line else [],
         skipped=tuple(problems.values()),
         reading=ImageReading(invert=invert if labels else "no"),
     )
@@ -188,10 +179,8 @@ def _layout(
         elif trains and not others and set(of) <= nested - flat:
             splits = "yes"
         else:
-            raise KerazooError(
-                f"{directory}: {listing} may be splits or classes. Give --splits yes (splits=) if "
-                "each holds a directory per class, or --splits no if they are classes."
-            )
+            what = f"{directory}: {listing} may be splits or classes"
+            raise KerazooError(f"{what}; say which with --splits yes or no (splits=).")
     if splits == "no":
         also = f", also {listing}" * bool(of)
         return {}, f"each directory is a class{also}" if labels else "all images, without classes"
@@ -203,16 +192,11 @@ def _layout(
 
 
 def _check_classes(directory: Path, names: list[str], skipped: Mapping[str, int]) -> None:
-    """Raise KerazooError for fewer than two classes, or a name that is no text."""
+    """Raise KerazooError for fewer than two classes."""
     if len(names) < 2:
         hint = " Is the data one level deeper?" * any(skipped.values())
-        raise KerazooError(
-            f"{directory} has {len(names)} directories of images; a class is such a directory, and "
-            f"it takes two or more: {directory}/cat/…, {directory}/dog/….{hint}"
-        )
-    for name in names:
-        if not name.isprintable():
-            raise KerazooError(f"{directory}: rename the directory {name!r}, which is no text.")
+        found = f"{directory} has {len(names)} directories of images"
+        raise KerazooError(f"{found}; give two or more, one for each class.{hint}")
 
 
 def _shape(
@@ -254,8 +238,6 @@ def _read(
             return read_image(path, shape, light_on_dark=light_on_dark, invert=invert)
         except KerazooError as error:
             return str(error).removesuffix(".")  # they are listed
-        except MemoryError:
-            return f"{path} is too large for this machine's memory"
 
     x = np.empty((len(files), *shape), np.uint8)
     images: list[LoadedImage] = []
@@ -309,9 +291,3 @@ def _indices(
         name = next(name for name, known in split_of.items() if known == split)
         how = f"test is {name}/, validation a tenth of the rest {how}"
     return indices, how
-
-
-def _range(values: Iterable[int]) -> str:
-    values = list(values)
-    low, high = min(values), max(values)
-    return f"{low}" if low == high else f"{low} to {high}"

@@ -11,12 +11,7 @@ from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
-from kerazoo.finetuning.readers._csv import (
-    CsvOptions,
-    numbers_of,
-    read_table,
-    target_columns,
-)
+from kerazoo.finetuning.readers._csv import CsvOptions, numbers_of, read_table, target_columns
 from kerazoo.finetuning.readers._dates import Times, times_of
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
@@ -25,7 +20,6 @@ from kerazoo.finetuning.readers.user_data import (
     describe,
     inner_model,
     listed,
-    name_of,
 )
 from kerazoo.spec import Data, Dataset, Windows
 
@@ -86,7 +80,8 @@ def from_series(
     lookback = require_whole("the lookback", lookback)
     season = times.season if times else None
     info = describe(
-        name_of(source, "series"),
+        source,
+        "series",
         "forecasting",
         f"{len(regular):,} steps of {listed(targets)} from {table.where}",
         input_shape=(lookback, len(targets)),
@@ -98,7 +93,6 @@ def from_series(
             season=season if season and season <= lookback else None,
             step=times.step if times else "step",
         ),
-        source=table.where,
     )
     data = _data(info, in_order(filled(regular, sizes).to_numpy(), sizes), table.where)
     assert data.series is not None
@@ -158,10 +152,8 @@ def regular_values(
         late = times.grid.difference(times.dates)
         if len(late):
             line = frame.index[times.dates.searchsorted(late[0])]
-            notes.append(
-                f"{len(late):,} steps are missing (line {line}: {late[0]} is not there; a step is "
-                f"one {times.step})"
-            )
+            first = f"line {line}: {late[0]} is not there; a step is one {times.step}"
+            notes.append(f"{len(late):,} steps are missing ({first})")
     if notes and gaps == "refuse":
         raise KerazooError(f"{where}: {notes[0]}. {FILL}.")
     return table, [f"{note} and are filled by straight lines within each split" for note in notes]
@@ -186,10 +178,8 @@ def _sizes(n: int, split: tuple[int, int, int] | None, horizon: int, where: str)
     if split is None:
         shares = [max(round(SHARES[s] * n), horizon) for s in ("test", "validation")]
         if 2 * sum(shares) > n:
-            raise KerazooError(
-                f"{where} has {n:,} steps, too few to train and test forecasts of {horizon:,}; "
-                "choose a smaller horizon, or the sizes of the splits (--split N,N,N)."
-            )
+            few = f"{n:,} steps, too few to train and test forecasts of {horizon:,}"
+            raise KerazooError(f"{where} has {few}; give a smaller --horizon, or --split N,N,N.")
         test, validation = shares
         return {"train": n - validation - test, "validation": validation, "test": test}
     if not isinstance(split, tuple) or len(split) != 3:
@@ -222,10 +212,8 @@ def _data(info: Dataset, stretches: Mapping[str, np.ndarray], where: str) -> Dat
     """Windows of each split; raises KerazooError for a target that is constant in training."""
     for name, values in zip(info.targets, stretches["train"].T, strict=True):
         if values.min() == values.max():
-            raise KerazooError(
-                f"{where}: the target {name!r} is {values[0]:g} in the whole training split; there "
-                "is nothing to learn."
-            )
+            at = f"{where}: the target {name!r}"
+            raise KerazooError(f"{at} is {values[0]:g} in the whole training split.")
     splits, series = windows_of(info, stretches, None, None)
     sha256 = fingerprint.of_arrays(stretches)
     return Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
@@ -247,10 +235,8 @@ def _warnings(data: Data, regular: pd.DataFrame, sizes: Mapping[str, int]) -> li
     ]
     lost = in_deviations(data.series.mean, data.series.std)
     if lost > MOST_ROUNDING:
-        notes.append(
-            f"the values are so large beside their changes that float32 rounds them by up to "
-            f"{lost:.1g} standard deviations; take a constant off them first"
-        )
+        size = f"{lost:.1g} standard deviations; subtract a constant first"
+        notes.append(f"float32 rounds the values by up to {size}")
     return notes
 
 
@@ -260,11 +246,10 @@ def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> 
     The mean is taken off before anything is scaled, since float32 has seven digits. Keras's
     Normalization would take 1e-7 for a standard deviation that is smaller.
     """
-    less, more = [-m for m in mean], mean
     inputs = keras.Input(core.input_shape[1:], name="window_in_natural_units")
-    x = keras.layers.Rescaling(1.0, less, name="less_mean")(inputs)
+    x = keras.layers.Rescaling(1.0, [-m for m in mean], name="less_mean")(inputs)
     x = core(keras.layers.Rescaling([1 / s for s in std], name="standardised")(x))
-    x = keras.layers.Rescaling(std, more, name="natural")(x)
+    x = keras.layers.Rescaling(std, mean, name="natural")(x)
     return keras.Model(inputs, x, name="in_natural_units")
 
 

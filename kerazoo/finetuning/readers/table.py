@@ -18,16 +18,12 @@ from kerazoo.finetuning.readers._target import Target, rows_without_target, targ
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
-    as_data,
     data_reader,
     describe,
     inner_model,
     listed,
-    name_of,
     shuffled_split,
-    split_line,
-    take,
-    warnings_on,
+    user_data_of,
 )
 from kerazoo.spec import Split
 from kerazoo.tasks import regression
@@ -72,9 +68,7 @@ def from_table(
     learnt = target_of(frame, target, task, where)
     rows, y = frame[learnt.known], learnt.y[learnt.known]
     if len(rows) < FEWEST_ROWS:
-        raise KerazooError(
-            f"{where} has {len(rows)} rows with a target; it takes {FEWEST_ROWS} or more."
-        )
+        raise KerazooError(f"{where} has {len(rows)} rows with a target; give {FEWEST_ROWS}.")
     classes, names = bool(learnt.labels), list(learnt.names)
     indices = shuffled_split(
         y if classes else y[:, 0], stratify=classes, test_given=test is not None
@@ -84,7 +78,8 @@ def from_table(
     if not columns:
         but = f" but {listed(left_out)}" if left_out else ": it has the target only"
         raise KerazooError(f"{where} has no column to learn from{but}.")
-    splits = take(encode(inputs, columns, where), y, indices)
+    x = encode(inputs, columns, where)
+    splits = {name: Split(x[i], y[i]) for name, i in indices.items()}
     warnings = [*rows_without_target(frame, learnt), *warnings]
     found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}", *table.notes]
     if test is not None:
@@ -98,24 +93,21 @@ def from_table(
         reject_tiny_spread(splits["train"].y, learnt.names, where)
         regression.reject_constant(splits["test"].y, learnt.names, where)
     info = describe(
-        name_of(source, "table"),
+        source,
+        "table",
         "classification" if classes else "regression",
         f"{len(rows):,} rows from {where}",
         input_shape=splits["train"].x.shape[1:],
         labels=learnt.labels,
         targets=() if classes else learnt.names,
-        source=where,
     )
-    data = as_data(info, splits)
-    return UserData(
-        kind="table",
-        data=data,
-        report=(
-            *found,
-            f"target {listed(names)}: {learnt.why}",
-            split_line(data, test_given=test is not None),
-        ),
-        warnings=(*warnings, *warnings_on(data, "row")),
+    return user_data_of(
+        "table",
+        info,
+        splits,
+        report=(*found, f"target {listed(names)}: {learnt.why}"),
+        warnings=warnings,
+        test_given=test is not None,
         reading=TableReading(targets=learnt.names, columns=tuple(columns), csv=table.options),
         factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         serving_model=lambda core: takes_rows(core, columns),

@@ -12,25 +12,15 @@ from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import home
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._csv import (
-    CsvOptions,
-    column,
-    is_missing,
-    read_table,
-    read_test,
-)
+from kerazoo.finetuning.readers._csv import CsvOptions, column, is_missing, read_table, read_test
 from kerazoo.finetuning.readers._target import class_target, target_like
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
-    as_data,
     data_reader,
     describe,
-    name_of,
     shuffled_split,
-    split_line,
-    take,
-    warnings_on,
+    user_data_of,
 )
 from kerazoo.spec import Split
 
@@ -88,57 +78,51 @@ def from_texts(
         raise KerazooError(f"dataset {vocabulary} has no vocabulary, as it holds no texts.")
     tokens = _text.read_vocabulary(path)
     x = _text.encode(texts, tokens, LENGTH)
-    splits, left = take(x, y, indices), len(frame) - len(y)
-    found = [
-        f"{where}: {len(y):,} texts in {name!r}, {_lengths(texts)}; {classes.why}",
-        *table.notes,
-    ]
+    splits, left = {s: Split(x[i], y[i]) for s, i in indices.items()}, len(frame) - len(y)
+    lengths = [len(_text.tokens_of(t)) for t in texts]
+    size = f"{min(lengths):,} to {max(lengths):,} words (median {np.median(lengths):,.0f})"
+    found = [f"{where}: {len(y):,} texts in {name!r} of {size}; {classes.why}", *table.notes]
     if test is not None:
         more = read_test(test, table)
         column(more.frame, name, f"the column of texts in {more.where}")
-        given, words = _texts(more.frame[name])
-        theirs = target_like(classes, more.frame[words], more.where)
+        given, there = _texts(more.frame[name])
+        theirs = target_like(classes, more.frame[there], more.where)
         if not theirs.known.any():
             raise KerazooError(f"{more.where}: no text of the test data has words and a class.")
-        ids = _text.encode(given[words][theirs.known], tokens, LENGTH)
+        ids = _text.encode(given[there][theirs.known], tokens, LENGTH)
         splits["test"] = Split(ids, theirs.y[theirs.known])
         left += len(more.frame) - len(ids)
         found.append(f"{more.where}: {len(ids):,} texts to test on")
     info = describe(
-        name_of(source, "texts"),
+        source,
+        "texts",
         "classification",
         f"{len(y):,} texts from {where}",
         input_shape=(LENGTH,),
         labels=classes.labels,
         vocabulary=path,
         fewest_words=int(_text.known_words(splits["train"].x).min()),
-        source=where,
     )
-    data = as_data(info, splits)
     known = float((x > _text.UNKNOWN).sum() / max(1, (x != _text.PADDING).sum()))
-    return UserData(
-        kind="texts",
-        data=data,
-        report=(
-            *found,
-            f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
-            f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read",
-            split_line(data, test_given=test is not None),
-        ),
-        warnings=(
-            *([f"{left:,} rows have no text or no class and are left out"] if left else []),
-            *([_unknown_words(vocabulary, known)] if vocabulary and known < LEAST_KNOWN else []),
-            *warnings_on(data, "text"),
-        ),
+    found.append(
+        f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
+        f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read"
+    )
+    warnings = [f"{left:,} rows have no text or no class and are left out"] if left else []
+    if vocabulary and known < LEAST_KNOWN:
+        warnings.append(
+            f"the vocabulary of {vocabulary} knows only {known:.0%} of the words; another "
+            "language? --weights none makes one of your texts"
+        )
+    return user_data_of(
+        "texts",
+        info,
+        splits,
+        report=found,
+        warnings=warnings,
+        test_given=test is not None,
         reading=TextReading(text=name, targets=(label,), csv=table.options),
         extras=lambda directory, model: write_strings(directory, model, tokens),
-    )
-
-
-def _unknown_words(vocabulary: str, known: float) -> str:
-    return (
-        f"the vocabulary of {vocabulary} knows only {known:.0%} of the words; another language? "
-        "--weights none makes one of your texts"
     )
 
 
@@ -163,13 +147,6 @@ def _vocabulary_of(texts: np.ndarray) -> Path:
     if not path.exists():
         write_bytes(path, content)
     return path
-
-
-def _lengths(texts: np.ndarray) -> str:
-    words = [len(_text.tokens_of(t)) for t in texts]
-    return (
-        f"{min(words):,} to {max(words):,} words long, half of them up to {np.median(words):,.0f}"
-    )
 
 
 def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> None:

@@ -6,8 +6,9 @@ import dataclasses
 import functools
 import hashlib
 import inspect
+import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
@@ -31,6 +32,8 @@ SPLIT_SEED = 0  # one split for every training seed, so that their results compa
 IMBALANCED = 3  # ratio of class sizes from which on a warning is given
 TEST, VALIDATION = 0.2, 0.1  # shares of the examples, where the data is not split already
 LEAST = 3  # examples of a class: one for each split
+# An example in the singular.
+EXAMPLE = {"images": "image", "unlabeled_images": "image", "table": "row", "texts": "text"}
 NOT_KEPT = ("test", "progress")  # arguments of readers that say nothing about how to read
 
 
@@ -125,16 +128,13 @@ def options_of(read: Callable[..., Any]) -> list[str]:
     return names
 
 
-def name_of(source: Any, default: str) -> str:
-    """Name of a dataset from a file or directory, or the default for data in memory."""
-    if not isinstance(source, (str, Path)):
-        return default
-    stem = Path(source).resolve().stem
-    return "".join(c if c.isalnum() else "_" for c in stem).strip("_") or default
+def describe(source: Any, default: str, task: str, summary: str, **facts: Any) -> Dataset:
+    """The description of a dataset that is in no registry.
 
-
-def describe(name: str, task: str, summary: str, **facts: Any) -> Dataset:
-    """The description of a dataset that is in no registry."""
+    Its name is that of the file or directory, or the default for data in memory.
+    """
+    stem = Path(source).resolve().stem if isinstance(source, (str, os.PathLike)) else default
+    name = "".join(c if c.isalnum() else "_" for c in stem).strip("_") or default
 
     def load() -> Mapping[str, Any]:
         raise KerazooError(f"dataset {name!r} is user data; it is not in the registry.")
@@ -142,18 +142,48 @@ def describe(name: str, task: str, summary: str, **facts: Any) -> Dataset:
     usual = {
         "labels": (),
         "metric": registry.get_task(task).metrics[0],
-        "license": "the user's own",
-        "source": "the user's own",
+        "license": "of the user",
+        "source": os.fspath(source) if isinstance(source, (str, os.PathLike)) else "user data",
         "offline": True,
     }
     return Dataset(name=name, load=load, task=task, summary=summary, **{**usual, **facts})
 
 
-def as_data(info: Dataset, splits: Mapping[str, Split]) -> Data:
-    """The three splits with their description and fingerprint."""
+def user_data_of(
+    kind: Kind,
+    info: Dataset,
+    splits: Mapping[str, Split],
+    *,
+    report: Iterable[str],
+    warnings: Iterable[str] = (),
+    how: str | None = None,
+    test_given: bool = False,
+    **more: Any,
+) -> UserData:
+    """Data of separate examples in three splits, with its fingerprint.
+
+    Args:
+        kind: kind of data.
+        info: its description.
+        splits: by name.
+        report: how it was read; a line on the splits is added.
+        warnings: notes; those on the classes and on copies in the test split are added.
+        how: the way the splits were made; by default by the fixed seed.
+        test_given: the test split was given apart.
+        **more: other fields of the result.
+    """
     arrays = {f"{name}_{k}": v for name, s in splits.items() for k, v in (("x", s.x), ("y", s.y))}
     whole = fingerprint.of_arrays(arrays)
-    return Data(splits["train"], splits["validation"], splits["test"], info, whole)
+    data = Data(splits["train"], splits["validation"], splits["test"], info, whole)
+    seed = f"by a fixed seed{', each class alike' * bool(info.labels)}"
+    how = how or f"{'test as given, the others ' * test_given}{seed}"
+    return UserData(
+        kind=kind,
+        data=data,
+        report=(*report, f"split: {sizes_line(data)} ({how})"),
+        warnings=(*warnings, *_warnings(data, EXAMPLE[kind])),
+        **more,
+    )
 
 
 def shuffled_split(
@@ -178,12 +208,7 @@ def shuffled_split(
     return {name: np.sort(np.concatenate(p)) for name, p in parts.items() if p}
 
 
-def take(x: np.ndarray, y: np.ndarray, indices: Mapping[str, np.ndarray]) -> dict[str, Split]:
-    """The splits that indices choose."""
-    return {name: Split(x[i], y[i]) for name, i in indices.items()}
-
-
-def warnings_on(data: Data, what: str) -> list[str]:
+def _warnings(data: Data, what: str) -> list[str]:
     """Notes where the classes differ much in size, or test examples occur in training too.
 
     Args:
@@ -218,12 +243,6 @@ def sizes_line(data: Data) -> str:
     """Number of examples of each split."""
     parts = (("train", data.train), ("validation", data.validation), ("test", data.test))
     return ", ".join(f"{len(split):,} {name}" for name, split in parts)
-
-
-def split_line(data: Data, *, test_given: bool) -> str:
-    """The sizes of the splits, and where they come from."""
-    seed = f"by a fixed seed{', each class alike' * bool(data.info.labels)}"
-    return f"split: {sizes_line(data)} ({'test as given, the others ' * test_given}{seed})"
 
 
 def inner_model(model: keras.Model) -> keras.Model:
