@@ -197,7 +197,7 @@ def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> 
 
 
 def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool) -> Recipe:
-    """The recipe of a training from scratch: the entry's own, sized to the data."""
+    """The recipe of a training run from scratch: that of the entry, sized to the data."""
     info, n, kind = user.data.info, len(user.data.train), user.kind
     seen, most = SEEN_AND_MOST[kind]
     recipe = base.recipe.replace(

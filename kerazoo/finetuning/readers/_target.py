@@ -142,10 +142,11 @@ def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:
 
 def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:
     """A note on the rows that have no target; none if all have."""
-    missing = frame[target.names[0]][~target.known]
-    held = listed([repr(value) for value in missing.unique()])
-    names = listed(list(target.names))
-    return [f"{len(missing):,} rows have no {names} ({held}) and are left out"] if held else []
+    names, n = listed(list(target.names)), int((~target.known).sum())
+    values = frame[list(target.names)][~target.known].to_numpy(dtype=object).ravel()
+    missing = values[is_missing(pd.Series(values), but=NO_VALUE_OR_A_CLASS)]
+    held = listed([repr(value) for value in dict.fromkeys(missing)])
+    return [f"{n:,} rows have no {names} ({held}) and are left out"] if n else []
 
 
 def _number_first(text: str) -> tuple[int, float, str]:

@@ -50,7 +50,7 @@ def kinds_of(model: Model) -> list[Kind]:
 
 
 def is_frame(source: Any) -> bool:
-    """Whether something is a pandas DataFrame, without importing pandas to find out."""
+    """True for a pandas DataFrame, without importing pandas to find out."""
     return type(source).__name__ == "DataFrame" and hasattr(source, "columns")
 
 

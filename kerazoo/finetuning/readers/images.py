@@ -157,7 +157,7 @@ def _walk(directory: Path) -> tuple[list[Path], set[Path], Counter[str]]:
 
 
 def _leads_up(root: str, name: str) -> bool:
-    """Whether a directory is a link to one that it lies in, where a walk would not end."""
+    """True for a link to a directory that it lies in, where a walk would not end."""
     path = Path(root, name)
     return path.is_symlink() and Path(root).resolve().is_relative_to(path.resolve())
 
