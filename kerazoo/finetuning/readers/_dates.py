@@ -106,7 +106,8 @@ def times_of(
     if dates.isna().any():
         row = int(dates.isna().to_numpy().argmax())
         at = f"{at}, line {values.index[row]}: {values.iloc[row]!r}"
-        raise KerazooError(f"{at} is no date. Correct it, or give --date-format or another --time.")
+        like = f" like {options.date_format}" if options.date_format else ""
+        raise KerazooError(f"{at} is no date{like}. Correct it, or give --date-format or --time.")
     _require_order(dates, frame, name, where)
     index = pd.DatetimeIndex(dates)
     found = _grid(index, step)
