@@ -23,13 +23,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kerazoo import registry
 from kerazoo._files import save_directory_atomic, sha256_of_file, write_json, write_text
 from kerazoo.errors import KerazooError, first_line, require_whole
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
 from kerazoo.exporting.formats.keras_archive import runner_of
 from kerazoo.exporting.plan import ExportPlan, plan_export
-from kerazoo.predicting.trained import Trained, open_trained
+from kerazoo.predicting.trained import Trained, is_run, open_trained
 from kerazoo.spec import networks_of
 from kerazoo.training.run_directory import environment
 
@@ -74,6 +75,8 @@ def export(
             model; a package or the dataset is missing; ``out`` is in use or cannot be written. No
             file is left behind then.
     """
+    if not is_run(source):
+        registry.get_entry(os.fspath(source))  # an unknown name is an error before Keras loads
     chosen = formats.get(format)
     rows = require_whole("rows", rows)
     trained = open_trained(source, data=data, test=test)
