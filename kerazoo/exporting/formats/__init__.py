@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ Notes = tuple[str, ...]  # for the users of an export
 _formats: dict[str, Format] = {}
 
 
-class Format:
+class Format(ABC):
     """A format and the runtime that reads it back. Subclasses override what differs.
 
     Attributes:
@@ -46,6 +47,7 @@ class Format:
         """Names that the inputs of a model of raw rows may have in this format."""
         return list(names)
 
+    @abstractmethod
     def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Write a functional model, which stays as it is, to the new ``path``.
 
@@ -57,11 +59,10 @@ class Format:
         Raises:
             Exception: of any type, if the converter cannot take the network.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self, path: Path) -> Runner:
         """Open an export with the format's runtime, which may raise any exception."""
-        raise NotImplementedError
 
     def load_texts(self, path: Path) -> Callable[[Sequence[bytes]], np.ndarray] | None:
         """Open the export of a text model for UTF-8 texts; None if the format takes token ids."""

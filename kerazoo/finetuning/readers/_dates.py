@@ -160,7 +160,7 @@ def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
 def _are_dates(numbers: pd.Series) -> bool:
     """True for whole numbers that are dates beyond doubt.
 
-    Years that come again stand beside months, and are no dates by themselves.
+    Repeated years belong to a column of months, and are no dates alone.
     """
     if _numeric_format(numbers, NUMERIC):
         return _dates(numbers, "", CsvOptions())[0].notna().mean() >= MOSTLY

@@ -111,8 +111,8 @@ def _codes(text: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
 def class_names(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """The name of each row's class, and where there is one: object and bool ``(n,)``.
 
-    ``2.0`` is written ``2`` where all are whole numbers, as pandas makes of them beside a missing
-    value.
+    ``2.0`` is written ``2`` where all are integers, which pandas turns into floats where a value is
+    missing.
     """
     known = ~is_missing(values, but=NO_VALUE_OR_A_CLASS)
     text = values.astype(str).str.strip().astype(object)

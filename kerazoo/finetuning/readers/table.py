@@ -33,7 +33,7 @@ MOST_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
 FEWEST_ROWS = 10
 SAME = 1e-12  # of the largest number: what varies less is a constant that was rounded
-# Names of layers and operations beside the inputs, counted by Keras; it wants all to differ.
+# Names of the other layers and operations, numbered by Keras, which an input must not have.
 TAKEN = re.compile(
     r"(features|mlp|linear_regression|where|isnan|cast|string_lookup|subtract|true_divide)(_\d+)?",
     re.I,
