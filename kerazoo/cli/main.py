@@ -122,7 +122,8 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _list(show: Output, pattern: str = "*") -> int:
-    rows = [card.entry_row(registry.get_entry(name)) for name in registry.list_entries(pattern)]
+    entries = [registry.get_entry(name) for name in registry.list_entries(pattern)]
+    rows = [card.entry_row(entry, survive=True) for entry in entries]
     if not rows:
         print_error(f"no entry matches {pattern!r}.")
         show(rows)
@@ -130,7 +131,15 @@ def _list(show: Output, pattern: str = "*") -> int:
     of_rows = sorted({row["dataset"] for row in rows})
     datasets = tables.datasets_table(registry.list_datasets() if pattern == "*" else of_rows)
     show(rows, tables.entries_table(rows, show.console().width), datasets)
-    return OK
+    return _errors(row["error"] for row in rows if row["error"])
+
+
+def _errors(errors: Iterable[str]) -> int:
+    """Print errors of single items, whose others were shown; returns the exit status."""
+    found = list(errors)
+    for error in found:
+        print_error(f"error: {error}")
+    return USAGE_ERROR if found else OK
 
 
 def _show(
@@ -309,10 +318,7 @@ def _predict(
     if out is not None:
         raise KerazooError("--out goes with a CSV file; other predictions are printed.")
     show([p.as_json() for p in predictions], tables.predictions_table(predictions))
-    errors = [p.error for p in predictions if p.error is not None]
-    for error in errors:
-        print_error(f"error: {error}")
-    return USAGE_ERROR if errors else OK
+    return _errors(p.error for p in predictions if p.error is not None)
 
 
 def _write_predictions(

@@ -91,11 +91,11 @@ def entries_table(rows: Sequence[dict[str, Any]], width: int) -> Table:
 
 def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
     measure, measured = metric(row["metric"]), row["mean"] is not None
-    best = best_baseline(row["baselines"], measure)
+    best, none = best_baseline(row["baselines"], measure), "damaged" if row["error"] else "–"
     return {
         "entry": row["entry"],
         "metric": f"{measure.short or measure.title} {measure.arrow}",
-        "test": measure.with_spread(row["mean"], row["std"]) if measured else "–",
+        "test": measure.with_spread(row["mean"], row["std"]) if measured else none,
         "n": str(row["n"]) if measured else "",
         "baseline": "" if best is None else measure.show(best[1]),
         "parameters": f"{row['parameters']:,}" if row["parameters"] else "",

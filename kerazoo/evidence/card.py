@@ -109,13 +109,18 @@ class Section:
     parts: Sequence[Part]
 
 
-def entry_row(entry: Entry) -> dict[str, Any]:
-    """One entry of ``kerazoo list --json``."""
+def entry_row(entry: Entry, survive: bool = False) -> dict[str, Any]:
+    """One entry of ``kerazoo list --json``; with ``survive`` a damaged reference is its error."""
     try:
         dataset = registry.get_dataset(entry.dataset)
     except KerazooError as error:
         raise KerazooError(f"entry {entry.name}: {error}") from None
-    recorded = evidence.read(entry)
+    try:
+        recorded, damage = evidence.read(entry), ""
+    except KerazooError as error:  # the others can be listed all the same
+        if not survive:
+            raise
+        recorded, damage = evidence.empty(entry), str(error)
     full = recorded.tiers.get("full")
     return {
         "entry": entry.name,
@@ -136,6 +141,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "train_seconds": statistics.median(r.seconds for r in full.runs) if full else None,
         "offline": dataset.offline,
         "summary": registry.get_model(entry.model).summary,
+        "error": damage,
     }
 
 

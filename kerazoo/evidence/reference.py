@@ -15,6 +15,7 @@ from typing import Any
 from kerazoo import registry
 from kerazoo._files import sha256_of_json, write_json
 from kerazoo.errors import KerazooError
+from kerazoo.evidence import consistency
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import Entry, Recipe
 
@@ -150,15 +151,20 @@ def weights_path(entry: Entry) -> Path:
     return registry.get_model(entry.model).evidence / "weights" / f"{entry.name}.weights.h5"
 
 
+def empty(entry: Entry) -> Evidence:
+    """Evidence of an entry of which nothing is recorded."""
+    return Evidence(entry=entry.name, metric=registry.metric_of(entry).name)
+
+
 def read(entry: Entry) -> Evidence:
     """Read the evidence of an entry; empty if nothing is recorded.
 
     Raises:
-        KerazooError: the file is damaged or was altered.
+        KerazooError: the file is damaged, was altered, or contradicts itself.
     """
     path = reference_path(entry)
     if not path.exists():
-        return Evidence(entry=entry.name, metric=registry.metric_of(entry).name)
+        return empty(entry)
     remedy = (
         "Restore it (reinstall kerazoo, or `git checkout` it), or delete it and record again "
         f"with `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
@@ -170,7 +176,7 @@ def read(entry: Entry) -> Evidence:
             raise ValueError(f"it has format {content['format']}, this kerazoo reads {FORMAT}")
         if checksum != sha256_of_json(content):
             raise ValueError("it was altered: its checksum differs")
-        return Evidence(
+        recorded = Evidence(
             entry=content["entry"],
             metric=content["metric"],
             parameters=content["parameters"],
@@ -180,6 +186,10 @@ def read(entry: Entry) -> Evidence:
             },
             weights=BundledWeights(**content["weights"]) if content["weights"] else None,
         )
+        if recorded.entry != entry.name:
+            raise ValueError(f"entry: it is the reference of {recorded.entry!r}")
+        consistency.check(recorded, entry)
+        return recorded
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise KerazooError(f"reference file {path} cannot be read ({error}). {remedy}") from error
 

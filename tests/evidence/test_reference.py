@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -10,7 +11,18 @@ import kerazoo
 from kerazoo import registry
 from kerazoo._files import sha256_of_json, write_json
 from kerazoo.errors import KerazooError
+from kerazoo.evidence import consistency
 from kerazoo.evidence import reference as evidence
+from kerazoo.evidence.consistency import Inconsistent
+
+
+def rewrite(entry, change):
+    """Change the content of a reference file, as a forger would: the checksum fits."""
+    path = evidence.reference_path(entry)
+    content = json.loads(path.read_text())
+    del content["checksum"]
+    change(content)
+    write_json(path, {**content, "checksum": sha256_of_json(content)})
 
 
 @pytest.mark.parametrize("damage", ["alter", "truncate", "empty", "older"])
@@ -44,13 +56,61 @@ def test_damaged_weights_are_noticed_and_named(recorded, damage):
 
 
 def test_a_reference_from_before_the_judge_was_recorded_stays_readable(recorded):
-    path = evidence.reference_path(recorded)
-    content = json.loads(path.read_text())
-    del content["checksum"]
-    for tier in content["tiers"].values():
-        del tier["judge_sha256"]
-    write_json(path, {**content, "checksum": sha256_of_json(content)})
+    rewrite(recorded, lambda content: content["tiers"]["full"].pop("judge_sha256"))
     assert evidence.read(recorded).tiers["full"].judge_sha256 == ""
+
+
+def full(content):
+    return content["tiers"]["full"]
+
+
+FORGED = {
+    "tiers.full.runs[1].value": lambda c: full(c)["runs"][1].update(value=0.9972),
+    "tiers.full.runs[1].standard_error": lambda c: full(c)["runs"][1].update(standard_error=0.001),
+    "tiers.full.runs[2].weights_sha256": lambda c: full(c)["runs"][2].update(weights_sha256="abc"),
+    "tiers.full.runs": lambda c: full(c)["runs"][1].update(seed=0),
+    "tiers.full.baselines.linear": lambda c: full(c)["baselines"].update(linear=0.1234),
+    "weights.value": lambda c: c["weights"].update(value=0.9999),
+    "weights.seed": lambda c: c["weights"].update(seed=9),
+}
+
+
+@pytest.mark.parametrize("field", FORGED)
+def test_values_that_contradict_each_other_are_named(recorded, field):
+    rewrite(recorded, FORGED[field])
+    with pytest.raises(KerazooError) as error:
+        evidence.read(recorded)
+    cause = error.value.__cause__
+    assert isinstance(cause, Inconsistent) and cause.field.startswith(field.removesuffix(".value"))
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "change"),
+    [
+        ("linear_regression@diabetes", "runs[3]", {"value": 0.34}),
+        ("stacked_lstm@sine", "runs[1]", {"value": 0.001}),
+        ("stacked_lstm@etth1_multivariate", "runs[0]", {"also": {"nrmse": 0.1}}),
+    ],
+)
+def test_metrics_of_the_same_errors_must_agree(name, place, change):
+    entry, index = registry.get_entry(name), int(place[5:-1])
+    recorded = evidence.read(entry)
+    reference = recorded.tiers["full"]
+    runs = list(reference.runs)
+    change = {**change, "also": {**runs[index].also, **change.get("also", {})}}
+    runs[index] = dataclasses.replace(runs[index], **change)
+    forged = dataclasses.replace(reference, runs=tuple(runs))
+    with pytest.raises(Inconsistent):
+        consistency.check(dataclasses.replace(recorded, tiers={"full": forged}), entry)
+
+
+def test_the_list_survives_a_damaged_reference(recorded, command):
+    rewrite(recorded, FORGED["weights.value"])
+    status, out, err = command("list", "--json")
+    rows = {row["entry"]: row for row in json.loads(out)}
+    assert status == 2 and "bar_net@bars.json" in err
+    assert rows["bar_net@bars"]["error"] and rows["bar_net@bars"]["mean"] is None
+    assert rows["mlp@digits"]["mean"] > 0.9 and not rows["mlp@digits"]["error"]
 
 
 def test_the_judge_of_a_generator_is_recorded():

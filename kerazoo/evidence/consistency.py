@@ -1,0 +1,129 @@
+"""Consistency of recorded results: numbers that were not computed together rarely fit together.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kerazoo import registry
+from kerazoo.spec import Entry
+
+if TYPE_CHECKING:
+    from kerazoo.evidence.reference import Evidence, Reference
+
+PRECISION = 1e-6  # relative; the numbers were computed in float64
+
+
+class Inconsistent(ValueError):
+    """Recorded values that contradict each other; ``field`` names the one, as in the file."""
+
+    def __init__(self, field: str, reason: str):
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+
+
+def check(recorded: Evidence, entry: Entry) -> None:
+    """Raise Inconsistent for the first recorded value that contradicts the others.
+
+    - Seeds are distinct, fingerprints are hexadecimal, the bundled weights are of a recorded run.
+    - An accuracy is a whole number of test examples, the same number for all runs, baselines and
+      limits of a tier: their standard errors tell how many. So is that of the bundled weights.
+    - Metrics of the same errors differ by a factor that all rows of a tier share.
+    """
+    targets = len(registry.get_dataset(entry.dataset).targets)
+    counts = registry.task_of(entry).has_classes and recorded.metric == "accuracy"
+    for tier, reference in recorded.tiers.items():
+        where = f"tiers.{tier}"
+        seeds = [run.seed for run in reference.runs]
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise Inconsistent(f"{where}.runs", f"the seeds are {seeds}, not some distinct ones")
+        _require_sha256(f"{where}.model", reference.model)
+        _require_sha256(f"{where}.data", reference.data)
+        for i, run in enumerate(reference.runs):
+            _require_sha256(f"{where}.runs[{i}].weights_sha256", run.weights_sha256)
+            _require_sha256(f"{where}.runs[{i}].fingerprint", run.fingerprint)
+        if counts:
+            test_examples(reference, where)
+        _require_common_factors(reference, recorded.metric, where, targets)
+    if weights := recorded.weights:
+        _require_sha256("weights.sha256", weights.sha256)
+        full = recorded.tiers.get("full")
+        if full is None or weights.seed not in {run.seed for run in full.runs}:
+            raise Inconsistent("weights.seed", f"{weights.seed} is not the seed of a recorded run")
+        if counts:
+            _require_count("weights.value", weights.value, test_examples(full, "tiers.full"))
+
+
+def test_examples(reference: Reference, where: str = "") -> int:
+    """Size of the test split that follows from a recorded accuracy and its standard error.
+
+    Raises:
+        Inconsistent: a value is not a whole number of so many examples, or the runs differ.
+    """
+    first = None
+    for i, run in enumerate(reference.runs):
+        field, n = f"{where}.runs[{i}]", 1_000.0
+        if not (0 <= run.value <= 1 and 0 < run.standard_error < 1):
+            raise Inconsistent(field, f"{run.value!r} ± {run.standard_error!r} is no accuracy")
+        for _ in range(100):  # of (value · n + 1) / (n + 2) = p and p · (1 - p) / n = its square
+            p = (run.value * n + 1) / (n + 2)
+            n = math.sqrt(n * p * (1 - p)) / run.standard_error
+        first = first or round(n)
+        if not math.isclose(n, first, rel_tol=PRECISION):
+            reason = f"{run.standard_error!r} fits {n:.2f} test examples, not {first:,}"
+            raise Inconsistent(f"{field}.standard_error", reason)
+        _require_count(f"{field}.value", run.value, first)
+    assert first is not None  # there are runs
+    for kind, values in (("baselines", reference.baselines), ("limits", reference.limits)):
+        for name, value in values.items():
+            _require_count(f"{where}.{kind}.{name}", value, first)
+    return first
+
+
+def _require_count(field: str, value: float, n: int) -> None:
+    count = value * n
+    if not (0 <= value <= 1) or abs(count - round(count)) > PRECISION * n:
+        raise Inconsistent(field, f"{value!r} of {n:,} test examples is no whole number of them")
+
+
+def _require_sha256(field: str, value: str) -> None:
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise Inconsistent(field, f"{value!r} is no SHA-256 in hexadecimal")
+
+
+def _require_common_factors(reference: Reference, name: str, where: str, targets: int) -> None:
+    """Compare every row of a tier with the first run."""
+    rows = [(f"runs[{i}]", {name: run.value, **run.also}) for i, run in enumerate(reference.runs)]
+    for kind, values in (("baselines", reference.baselines), ("limits", reference.limits)):
+        rows += [
+            (f"{kind}.{k}", {name: v, **reference.beside.get(k, {})}) for k, v in values.items()
+        ]
+    first = dict(_proportional(rows[0][1], targets))
+    for place, row in rows:
+        for pair, (a, b) in _proportional(row, targets):
+            c, d = first.get(pair, (a, b))
+            rounding = 1e-12 * max(abs(b), abs(d))  # of 1 - R² where it is tiny
+            if not math.isclose(a * d, b * c, rel_tol=PRECISION, abs_tol=rounding):
+                reason = f"{pair} do not fit each other as in runs[0]"
+                raise Inconsistent(f"{where}.{place}", reason)
+
+
+def _proportional(row: dict[str, float], targets: int) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Values of metrics whose ratio depends on the test split alone, by the metrics' names."""
+    known = {
+        **row,
+        "nrmse²": row.get("nrmse", math.nan) ** 2,
+        "1 - r2": 1 - row.get("r2", math.nan),
+    }
+    pairs = [("nrmse²", "mse")]
+    if targets == 1:  # several have different units
+        pairs += [("1 - r2", "mse_natural"), ("mse", "mse_natural"), ("mae", "mae_natural")]
+    for a, b in pairs:
+        values = known.get(a, math.nan), known.get(b, math.nan)
+        if not math.isnan(sum(values)):
+            yield f"{a} and {b}", values
