@@ -96,7 +96,7 @@ def test_reading_options_reach_the_reader(options, command, in_tmp):
 
 
 def test_an_internal_error_has_its_own_status(command, monkeypatch):
-    def breaks(*_):
+    def breaks(*_, **__):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(cli.card, "entry_row", breaks)
