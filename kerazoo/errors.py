@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any
+
+MOST = 300  # characters of a foreign text in an error
 
 
 class KerazooError(ValueError):
@@ -13,6 +16,20 @@ class KerazooError(ValueError):
 
     The command line prints it without a traceback and ends with exit status 2.
     """
+
+
+class DamagedFile(KerazooError):
+    """A file of kerazoo that is damaged, was altered, or is of another version.
+
+    Attributes:
+        path: the file.
+        field: such as ``runs[2].value``; empty for the file as a whole.
+    """
+
+    def __init__(self, path: Path, problem: str, remedy: str, field: str = ""):
+        where = f"{path}: field {field}" if field else f"{path}"
+        super().__init__(f"{where} cannot be used: {problem.rstrip('.')}. {remedy}")
+        self.path, self.field = path, field
 
 
 class NotAvailable(KerazooError):
@@ -27,10 +44,25 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during training; the last finished epoch was saved and can be resumed."""
 
 
+def cut(text: str, most: int = MOST) -> str:
+    """A foreign text, of which only the beginning is shown if it is long."""
+    return text if len(text) <= most else f"{text[:most]} …"
+
+
+def shown(value: Any) -> str:
+    """A foreign value in a message."""
+    return cut(repr(value), 60)
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its type if it has none."""
+    """The first line of an error's message, cut, or its type if it has none."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return cut(lines[0]) if lines else type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Foreign text for a terminal: control characters and escape codes become visible."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def install_hint(extra: str) -> str:

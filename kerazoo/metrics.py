@@ -24,6 +24,8 @@ class Metric:
         percent: the value is a fraction, shown as a percentage.
         short: title for narrow columns; the title itself if empty.
         natural_units: the unit may be of any size.
+        low: least possible value.
+        high: largest possible value.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Metric:
     percent: bool = False
     short: str = ""
     natural_units: bool = False
+    low: float = 0.0
+    high: float = math.inf
 
     @property
     def arrow(self) -> str:
@@ -75,8 +79,8 @@ class Metric:
 
 
 _ALL = (
-    Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True),
-    Metric("r2", "R²", higher_is_better=True),
+    Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True, high=1.0),
+    Metric("r2", "R²", higher_is_better=True, low=-math.inf, high=1.0),
     Metric("mse", "MSE (standardized)", short="MSE"),
     Metric("mae", "MAE (standardized)", short="MAE"),
     Metric("mse_natural", "MSE (natural units)", digits=3, natural_units=True),
@@ -88,8 +92,8 @@ _ALL = (
         digits=2,
         short="FD (pixels)",
     ),
-    Metric("smallest_class", "smallest class", higher_is_better=True, digits=1, percent=True),
-    Metric("largest_class", "largest class", digits=1, percent=True),
+    Metric("smallest_class", "smallest class", True, digits=1, percent=True, high=1.0),
+    Metric("largest_class", "largest class", digits=1, percent=True, high=1.0),
     Metric("diversity", "diversity (real: 1)", higher_is_better=True, digits=3),
 )
 METRICS = {m.name: m for m in _ALL}
@@ -102,7 +106,12 @@ def metric(name: str) -> Metric:
     if judged := re.fullmatch(r"fd_(\w+)_10k", name):
         title = f"Fréchet distance in {judged[1]} features, 10,000 samples"
         return Metric(name, title, digits=2, short="FD")
-    return Metric(name, name.replace("_", " "), higher_is_better=True)
+    return Metric(name, name.replace("_", " "), higher_is_better=True, low=-math.inf)
+
+
+def first_impossible(values: Mapping[str, float]) -> str | None:
+    """The first metric whose value it cannot have; None if there is none."""
+    return next((m for m, v in values.items() if not metric(m).low <= v <= metric(m).high), None)
 
 
 def best_baseline(baselines: Mapping[str, float], measure: Metric) -> tuple[str, float] | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from kerazoo import __version__, registry
-from kerazoo.cli.tables import printable
+from kerazoo.errors import printable
 
 SHELLS = ("bash", "zsh", "fish")
 GAPS = ("refuse", "interpolate")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import _lazy, building, registry
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
-from kerazoo.errors import Interrupted, KerazooError
+from kerazoo.errors import Interrupted, KerazooError, printable
 from kerazoo.evidence import card, caveats
 from kerazoo.metrics import duration, metric
 from kerazoo.spec import parse_recipe_value
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def print_error(message: str) -> None:
     """Print a message for the user on standard error, on one line whatever it quotes."""
-    print(f"kerazoo: {tables.printable(message)}", file=sys.stderr)
+    print(f"kerazoo: {printable(message)}", file=sys.stderr)
 
 
 class Output:
@@ -102,7 +102,7 @@ class Output:
         console = self.console()
         for part in parts:
             if isinstance(part, str):  # a path must stay in one piece
-                console.print(tables.printable(part), soft_wrap=True)
+                console.print(printable(part), soft_wrap=True)
             else:
                 console.print(part)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kerazoo import registry
 from kerazoo._lazy import pd
+from kerazoo.errors import printable
 from kerazoo.evidence import card
 from kerazoo.metrics import best_baseline, duration, metric
 from kerazoo.spec import Entry
@@ -35,11 +36,6 @@ CAPTIONS = {
     "offline": "",
 }
 LESS_NEEDED = ("offline", "parameters", "time", "baseline", "metric")
-
-
-def printable(text: str) -> str:
-    """Foreign text for a terminal: control characters and escape codes become visible."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def table(part: card.Table, *, plain: bool = False, whole: Sequence[int] = (0,)) -> Table:

@@ -6,20 +6,19 @@ A reference is written by a program and read by everything that shows a result.
 from __future__ import annotations
 
 import dataclasses
-import json
 import statistics
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from kerazoo import registry
-from kerazoo._files import sha256_of_json, write_json
-from kerazoo.errors import KerazooError
+from kerazoo import _schema, registry
+from kerazoo._schema import SHA256, limited
+from kerazoo.errors import DamagedFile, shown
 from kerazoo.evidence import consistency
-from kerazoo.metrics import Metric, metric
+from kerazoo.metrics import Metric, first_impossible, metric
 from kerazoo.spec import Entry, Recipe
 
-FORMAT = 1
 THEN = ", then "  # between environments of a run that was resumed elsewhere
 
 
@@ -38,12 +37,12 @@ class RecordedRun:
         environment: differences from the reference's environment.
     """
 
-    seed: int
+    seed: int = limited(0, 2**32 - 1)
     value: float
-    standard_error: float
-    seconds: float
-    weights_sha256: str
-    fingerprint: str
+    standard_error: float = limited(0)
+    seconds: float = limited(0)
+    weights_sha256: str = limited(pattern=SHA256)
+    fingerprint: str = limited(pattern=SHA256)
     also: dict[str, float] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -67,15 +66,15 @@ class Reference:
     """
 
     recipe: dict[str, Any]
-    model: str
-    data: str
-    runs: tuple[RecordedRun, ...]
+    model: str = limited(pattern=SHA256)
+    data: str = limited(pattern=SHA256)
+    runs: tuple[RecordedRun, ...] = limited(filled=True)
     baselines: dict[str, float]
     environment: dict[str, str]
     limits: dict[str, float] = field(default_factory=dict)
     beside: dict[str, dict[str, float]] = field(default_factory=dict)
-    judge_sha256: str = ""
-    engine: str = "plain"
+    judge_sha256: str = limited(default="", pattern=f"({SHA256})?")
+    engine: Literal["auto", "plain"] = "plain"
 
     @property
     def n(self) -> int:
@@ -120,8 +119,8 @@ class BundledWeights:
         value: main metric of exactly these weights on the test split.
     """
 
-    sha256: str
-    seed: int
+    sha256: str = limited(pattern=SHA256)
+    seed: int = limited(0, 2**32 - 1)
     value: float
 
 
@@ -129,9 +128,10 @@ class BundledWeights:
 class Evidence:
     """Everything recorded of an entry: references by tier, bundled weights, size."""
 
+    format: Literal[1] = 1
     entry: str
     metric: str
-    parameters: int | None = None
+    parameters: int | None = limited(0, 2**63, default=None)
     tiers: dict[str, Reference] = field(default_factory=dict)
     weights: BundledWeights | None = None
 
@@ -160,7 +160,7 @@ def read(entry: Entry) -> Evidence:
     """Read the evidence of an entry; empty if nothing is recorded.
 
     Raises:
-        KerazooError: the file is damaged, was altered, or contradicts itself.
+        DamagedFile: the file is damaged, was altered, or contradicts itself.
     """
     path = reference_path(entry)
     if not path.exists():
@@ -169,38 +169,37 @@ def read(entry: Entry) -> Evidence:
         "Restore it (reinstall kerazoo, or `git checkout` it), or delete it and record again "
         f"with `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
     )
+    found = _schema.read(path, Evidence, remedy, sealed=True)
+    if found.entry != entry.name:
+        raise DamagedFile(path, f"it is {shown(found.entry)}", remedy, "entry")
+    for at, values in _metrics_in(found):
+        if (name := first_impossible(values)) is not None:
+            raise DamagedFile(path, f"{name} cannot be {values[name]!r}", remedy, at)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        checksum = content.pop("checksum")
-        if content["format"] != FORMAT:
-            raise ValueError(f"it has format {content['format']}, this kerazoo reads {FORMAT}")
-        if checksum != sha256_of_json(content):
-            raise ValueError("it was altered: its checksum differs")
-        recorded = Evidence(
-            entry=content["entry"],
-            metric=content["metric"],
-            parameters=content["parameters"],
-            tiers={
-                tier: Reference(**{**r, "runs": tuple(RecordedRun(**run) for run in r["runs"])})
-                for tier, r in content["tiers"].items()
-            },
-            weights=BundledWeights(**content["weights"]) if content["weights"] else None,
-        )
-        if recorded.entry != entry.name:
-            raise ValueError(f"entry: it is the reference of {recorded.entry!r}")
-        consistency.check(recorded, entry)
-        return recorded
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise KerazooError(f"reference file {path} cannot be read ({error}). {remedy}") from error
+        consistency.check(found, entry)
+    except consistency.Inconsistent as error:
+        raise DamagedFile(path, error.reason, remedy, error.field) from error
+    return found
+
+
+def _metrics_in(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Every place of metrics in a reference, and their values by name."""
+    for tier, reference in evidence.tiers.items():
+        for i, run in enumerate(reference.runs):
+            yield f"tiers.{tier}.runs[{i}]", {evidence.metric: run.value, **run.also}
+        for kind in ("baselines", "limits"):
+            for name, value in getattr(reference, kind).items():
+                yield f"tiers.{tier}.{kind}.{name}", {evidence.metric: value}
+        for name, values in reference.beside.items():
+            yield f"tiers.{tier}.beside.{name}", values
+    if evidence.weights is not None:
+        yield "weights.value", {evidence.metric: evidence.weights.value}
 
 
 def write(entry: Entry, evidence: Evidence) -> Path:
     """Write the reference of an entry with its checksum; returns the file's path."""
-    content = {"format": FORMAT, **dataclasses.asdict(evidence)}
-    # Through JSON and back, so that the checksum is of what a reader gets (lists, not tuples).
-    content = json.loads(json.dumps(content))
     path = reference_path(entry)
-    write_json(path, {**content, "checksum": sha256_of_json(content)})
+    _schema.write(path, evidence)
     return path
 
 
