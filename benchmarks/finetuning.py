@@ -29,7 +29,7 @@ from benchmarks import _tools
 from kerazoo import registry
 from kerazoo._files import write_json, write_text
 from kerazoo.evidence import reference as evidence
-from kerazoo.training.run_directory import environment
+from kerazoo.training.machine import environment
 
 RESULTS, REPORT = _tools.HERE / "finetuning.json", _tools.HERE / "FINETUNING.md"
 PLOT = _tools.PLOTS / "finetuning-digits.png"

@@ -39,7 +39,7 @@ from kerazoo import registry
 from kerazoo._files import write_json, write_text
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
-from kerazoo.training.run_directory import environment
+from kerazoo.training.machine import environment
 
 RESULTS, REPORT = _tools.HERE / "speed.json", _tools.HERE / "SPEED.md"
 HAS_TORCH = importlib.util.find_spec("torch") is not None

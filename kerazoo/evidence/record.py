@@ -21,6 +21,7 @@ from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.spec import Data, Entry
 from kerazoo.training import run_directory as run
+from kerazoo.training.machine import MAY_MOVE, environment
 from kerazoo.training.run_directory import Run
 
 
@@ -47,7 +48,7 @@ def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
         return list(range(seeds))
     there = {r.seed for r in recorded.runs}
     missing = [seed for seed in range(seeds) if seed not in there]
-    others = _other_versions(recorded, run.environment())
+    others = _other_versions(recorded, environment())
     if missing and others:
         raise KerazooError(f"its recorded runs cannot be joined: {'; '.join(others)}. Record all.")
     return missing
@@ -57,7 +58,7 @@ def _other_versions(before: Reference, now: Mapping[str, str]) -> list[str]:
     """Differences between two environments that runs of one reference must not have."""
     return [
         f"{name} was {before.environment.get(name)!r}, is {now[name]!r}"
-        for name in sorted(now.keys() - set(run.MAY_MOVE))
+        for name in sorted(now.keys() - set(MAY_MOVE))
         if before.environment.get(name) != now[name]
     ]
 

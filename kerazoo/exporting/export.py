@@ -32,7 +32,7 @@ from kerazoo.exporting.formats.keras_archive import runner_of
 from kerazoo.exporting.plan import ExportPlan, plan_export
 from kerazoo.predicting.trained import Trained, is_run, open_trained
 from kerazoo.spec import networks_of
-from kerazoo.training.run_directory import environment
+from kerazoo.training.machine import environment
 
 ROWS = 10_000
 CERTIFICATE = ".certificate.json"

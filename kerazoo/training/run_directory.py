@@ -29,7 +29,6 @@ import csv
 import dataclasses
 import io
 import json
-import platform
 import secrets
 import shlex
 import time
@@ -37,7 +36,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,18 +47,13 @@ from kerazoo._lazy import keras
 from kerazoo.errors import Interrupted, KerazooError, first_line, require_whole
 from kerazoo.evidence.reference import THEN
 from kerazoo.spec import Entry, Recipe, networks_of
-from kerazoo.training import engine
+from kerazoo.training.machine import MAY_MOVE
 
 FORMAT = 1
 RUNS = "runs"  # parent of run directories, below the current directory
 LEFT_OUT = "left_out.txt"
 VOCABULARY = "vocabulary.txt.xz"
 LOCK = ".part.lock"  # exists while a process trains in the directory
-
-# Parts of the environment that may differ if a run is resumed with "elsewhere".
-MAY_MOVE = ("kerazoo", "python", "numpy", "machine", "instruction_sets", "threads")
-# Instruction sets that numerical libraries choose their kernels by, as /proc/cpuinfo names them.
-INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile")
 
 # Resume: never; only to the same bits; or "elsewhere", where the bits may differ.
 Resume = bool | Literal["elsewhere"]
@@ -117,46 +110,6 @@ def default_directory(entry: Entry, tier: str, seed: int) -> Path:
 def stamp() -> str:
     """Time stamp, unique also among processes of the same second."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-
-
-def environment() -> dict[str, str]:
-    """Versions, backend and machine, as recorded with every result."""
-    backend = keras.config.backend()
-    versions = {"kerazoo": metadata.version("kerazoo"), "keras": keras.__version__}
-    if backend in ("tensorflow", "jax", "torch"):
-        versions[backend] = metadata.version(backend)
-    return {
-        **versions,
-        "backend": backend,
-        "dtype_policy": keras.config.dtype_policy().name,
-        "python": platform.python_version(),
-        "numpy": metadata.version("numpy"),
-        "machine": f"{platform.system()} {platform.machine()}, {processor()}",
-        "instruction_sets": instruction_sets(),
-        "threads": str(engine.threads()),
-    }
-
-
-def processor() -> str:
-    """Brand name of the processor."""
-    return _cpuinfo("model name") or platform.processor() or "unknown processor"
-
-
-def instruction_sets() -> str:
-    """Instruction sets of the processor that decide how results round; "unknown" off Linux.
-
-    One brand name covers processors with and without AVX-512, whose results differ in the last
-    bits.
-    """
-    flags = _cpuinfo("flags").split()
-    return " ".join(name for name in INSTRUCTION_SETS if name in flags) or "unknown"
-
-
-def _cpuinfo(field: str) -> str:
-    """First value of a field of /proc/cpuinfo; empty where there is none."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
 
 
 def require_seed(seed: Any) -> int:

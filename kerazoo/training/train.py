@@ -19,6 +19,7 @@ from kerazoo.training import checkpoint, loop
 from kerazoo.training import run_directory as run
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.engine import ENGINES
+from kerazoo.training.machine import environment
 from kerazoo.training.run_directory import Run
 
 
@@ -211,7 +212,7 @@ def _config(job: Job) -> dict[str, Any]:
         "recipe": asdict(job.recipe),
         "networks": list(networks_of(job.model)),
         "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},
-        "environment": run.environment(),
+        "environment": environment(),
         "data": {
             "task": registry.task_of(job.entry).name,
             "labels": list(dataset.labels),

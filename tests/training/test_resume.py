@@ -23,7 +23,8 @@ from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.models.dcgan import dcgan
 from kerazoo.spec import Recipe
 from kerazoo.tasks import _frechet, _judges
-from kerazoo.training import checkpoint, engine, loop, run_directory
+from kerazoo.training import checkpoint, engine, loop, machine, run_directory
+from kerazoo.training.machine import Machine
 from kerazoo.training.train import Job, train_job
 from tests.training.conftest import QUIET, results
 
@@ -180,10 +181,10 @@ def test_a_finished_run_is_not_trained_again_also_of_an_older_kerazoo(bar_run, m
 
 
 def test_another_machine_is_refused_or_noted(killed_run, monkeypatch, command):
-    started = run_directory.environment()
-    monkeypatch.setattr(run_directory, "processor", lambda: "an abacus")
+    started = machine.environment()
+    monkeypatch.setattr(machine, "brand", lambda: "an abacus")
     monkeypatch.setattr(engine, "threads", lambda: 77)
-    there = run_directory.environment()
+    there = machine.environment()
     words = ("train", "bar_net", "--out", "killed", "--resume")
     status, _, said = command(*words)
     assert status == 2 and "environment.machine" in said and "--elsewhere" in said
@@ -259,3 +260,14 @@ def test_head_epochs_train_the_head_alone_and_resume_exactly(private_zoo, in_tmp
     for stopped in ("whole-1", "whole-2", "whole-3"):  # in the head's epochs, between, and after
         train_job(job(), in_tmp / stopped, resume=True, **options)
         assert results(in_tmp / stopped) == results(in_tmp / "whole")
+
+
+def test_bits_are_promised_to_an_equal_identity_that_is_known(monkeypatch):
+    environment = machine.environment()
+    recorded = Machine.of(environment)
+    assert not machine.here().why_not(recorded)
+    older = {k: v for k, v in environment.items() if k not in ("instruction_sets", "blas")}
+    assert machine.here().why_not(Machine.of(older)).endswith("instruction_sets, blas")
+    assert "9.9" in machine.here().why_not(Machine.of({**older, "numpy": "9.9"}))
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
+    assert "instruction_sets" in machine.here().why_not(recorded)
