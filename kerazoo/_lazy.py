@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import logging
 import os
 import sys
-import tempfile
 import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,13 +24,15 @@ def silence_import_logs() -> None:
     """
     global _quiet
     _quiet = True
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def load(name: str) -> types.ModuleType:
     """Import a module by name, without its native logs if the command line asked for that."""
     if name in sys.modules or not _quiet:
         return importlib.import_module(name)
+    import logging
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with _standard_error_aside():
         return importlib.import_module(name)
 
@@ -40,6 +40,8 @@ def load(name: str) -> types.ModuleType:
 @contextlib.contextmanager
 def _standard_error_aside() -> Iterator[None]:
     """Hold back output on file descriptor 2; it is shown if an error occurs."""
+    import tempfile
+
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:

@@ -12,7 +12,7 @@ from kerazoo._files import sha256_of_file
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, first_line, require_sizes, require_whole, unknown
 from kerazoo.evidence import reference as evidence
-from kerazoo.spec import Entry, Model, Recipe
+from kerazoo.spec import Entry, Model, Recipe, networks_of
 
 CANNOT_BUILD = (ValueError, TypeError, MemoryError)
 OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")  # by backend
@@ -94,7 +94,9 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
             'keras.config.set_image_data_format("channels_last").'
         )
     try:
-        return model.factory(**options)
+        net = model.factory(**options)
+        _reject_empty_tensors(net)
+        return net
     except KerazooError:
         raise
     except Exception as error:
@@ -104,6 +106,15 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
         raise KerazooError(
             f"{model.name}({_shown(options)}) cannot be built: {first_line(error)}{hint}"
         ) from error
+
+
+def _reject_empty_tensors(net: keras.Model) -> None:
+    """Raise ValueError for a layer whose output is empty; Keras 3.12 builds such a network."""
+    for network in networks_of(net).values():
+        for operation in getattr(network, "operations", ()):
+            for tensor in keras.tree.flatten(operation.output):
+                if any(size is not None and size < 1 for size in tensor.shape[1:]):
+                    raise ValueError(f"{operation.name} has an output of shape {tensor.shape}.")
 
 
 def _shown(options: dict[str, Any]) -> str:

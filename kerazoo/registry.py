@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kerazoo.errors import KerazooError, unknown
 from kerazoo.metrics import Metric
@@ -33,17 +33,11 @@ _models: dict[str, Model] = {}
 _datasets: dict[str, Dataset] = {}
 _tasks: dict[str, Task] = {}
 _built_in_loaded = False
-_DIGITS = re.compile(r"(\d+)")
 
-Factory = TypeVar("Factory", bound=Callable[..., Any])
 LoaderFunction = TypeVar("LoaderFunction", bound=Loader)
 Registered = TypeVar("Registered")
 
 
-@overload
-def register_model(factory: Factory, *, citation: str, entries: Sequence[Entry]) -> Factory: ...
-@overload
-def register_model(*, citation: str, entries: Sequence[Entry]) -> Callable[[Factory], Factory]: ...
 def register_model(
     factory: Callable[..., Any] | None = None, *, citation: str, entries: Sequence[Entry]
 ) -> Any:
@@ -219,11 +213,9 @@ def list_models(pattern: str = "*") -> list[str]:
     return sorted((n for n in _models if fnmatch.fnmatchcase(n, pattern)), key=_natural)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts ``resnet8`` before ``resnet110``."""
-    return [
-        (int(part or 0), "") if i % 2 else (0, part) for i, part in enumerate(_DIGITS.split(name))
-    ]
+def _natural(name: str) -> list[str | int]:
+    """Sorts ``resnet8`` before ``resnet110``: texts and numbers in turn."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def list_datasets(pattern: str = "*") -> list[str]:

@@ -97,15 +97,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for f in dataclasses.fields(self):
-            value = _checked(f.name, getattr(self, f.name), _hints()[f.name])
+            value = _checked(f.name, getattr(self, f.name))
             object.__setattr__(self, f.name, value)
             low, high = f.metadata.get("range", (None, None))
             if None not in (low, value) and not low <= value <= high:
                 bounds = f"between {low:g} and {high:g}" if high < math.inf else f"at least {low:g}"
                 raise KerazooError(f"recipe field {f.name} is {value!r}; it must be {bounds}.")
-        for f in dataclasses.fields(self):
             owners = f.metadata.get("optimizers")
-            if owners and getattr(self, f.name) != f.default and self.optimizer not in owners:
+            if owners and value != f.default and self.optimizer not in owners:
                 raise KerazooError(
                     f"recipe field {f.name} is for optimizer {' or '.join(owners)}, not "
                     f"{self.optimizer!r}."
@@ -148,14 +147,14 @@ class Recipe:
     def replace(self, **changes: Any) -> Recipe:
         """This recipe with some fields changed; raises KerazooError for an unknown field."""
         for name in changes:
-            if name not in _hints():
-                raise unknown("recipe field", name, _hints(), FIXED)
+            if name not in _types():
+                raise unknown("recipe field", name, _types(), FIXED)
         return dataclasses.replace(self, **changes)
 
 
-def _checked(name: str, value: Any, hint: Any) -> Any:
+def _checked(name: str, value: Any) -> Any:
     """The value as the type of its recipe field; raises KerazooError if it is another."""
-    kinds = get_args(hint) or (hint,)  # types, or the choices of a Literal
+    kinds = _types()[name]
     if isinstance(value, (str, bool, NoneType)):
         if type(value) in kinds or (isinstance(value, str) and value in kinds):
             return value
@@ -171,8 +170,9 @@ _KINDS = {bool: "True or False", int: "an integer", float: "a finite number"}
 
 
 @functools.cache  # evaluating the annotations took half of the registry's start-up
-def _hints() -> dict[str, Any]:
-    return get_type_hints(Recipe)
+def _types() -> dict[str, tuple[Any, ...]]:
+    """Types of each field of a recipe, or the choices of a Literal."""
+    return {name: get_args(hint) or (hint,) for name, hint in get_type_hints(Recipe).items()}
 
 
 def parse_recipe_value(text: str) -> Any:

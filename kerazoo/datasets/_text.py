@@ -8,7 +8,6 @@ same.
 from __future__ import annotations
 
 import functools
-import html
 import lzma
 import re
 import unicodedata
@@ -36,6 +35,8 @@ def normalize(text: str) -> str:
 
     The zoo's datasets do without, as their references are recorded so.
     """
+    import html
+
     plain = html.unescape(TAG.sub(" ", text)).translate(PLAIN)
     return unicodedata.normalize("NFKC", plain).lower()
 
