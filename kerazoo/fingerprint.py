@@ -109,14 +109,9 @@ def _layer_class(described: dict[str, Any]) -> type | None:
     return kind if isinstance(kind, type) and issubclass(kind, keras.layers.Layer) else None
 
 
-def of_arrays(arrays: Mapping[str, np.ndarray], digest: Any = None) -> str:
-    """Fingerprint of named arrays: names, dtypes, shapes and content, in the order of the names.
-
-    Args:
-        arrays: of any shapes.
-        digest: a new hash object with ``update`` and ``hexdigest``; SHA-256 by default.
-    """
-    digest = hashlib.sha256() if digest is None else digest
+def of_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """Fingerprint of named arrays: names, dtypes, shapes and content, in the order of the names."""
+    digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
         little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
@@ -130,11 +125,8 @@ def of_weights(model: keras.Model) -> str:
 
     Integer counters are hashed as int64, their type on TensorFlow; other backends use fewer bits.
     """
-    return of_arrays({f"{i:05d}": _wide(w) for i, w in enumerate(model.get_weights())})
-
-
-def _wide(weight: np.ndarray) -> np.ndarray:
-    return weight.astype("int64") if weight.dtype.kind == "i" else weight
+    weights = [w.astype("int64") if w.dtype.kind == "i" else w for w in model.get_weights()]
+    return of_arrays({f"{i:05d}": weight for i, weight in enumerate(weights)})
 
 
 def of_run(recipe: Mapping[str, Any], model_sha256: str, data_sha256: str) -> str:

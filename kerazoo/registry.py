@@ -160,19 +160,18 @@ def _load_built_in() -> None:
     global _built_in_loaded
     if _built_in_loaded:
         return
-    _import_all("datasets")
-    _import_all("models")
+    import_all("kerazoo.datasets")
+    import_all("kerazoo.models")
     for name in filter(None, os.environ.get("KERAZOO_IMPORT", "").split(os.pathsep)):
         import_module(name)
     _built_in_loaded = True
 
 
-def _import_all(package_name: str) -> None:
-    """Import every public module of a package of kerazoo; they register what they hold."""
-    package = importlib.import_module(f"kerazoo.{package_name}")
-    for module in pkgutil.iter_modules(package.__path__):
+def import_all(package: str) -> None:
+    """Import every public module of a package; they register what they hold."""
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if not module.name.startswith("_"):
-            importlib.import_module(f"{package.__name__}.{module.name}")
+            importlib.import_module(f"{package}.{module.name}")
 
 
 def import_module(name: str) -> None:
@@ -274,7 +273,7 @@ def get_entry(name: str) -> Entry:
 
 def get_task(name: str) -> Task:
     """The registered task; raises KerazooError, with the nearest names, if there is none."""
-    _import_all("tasks")
+    import_all("kerazoo.tasks")
     return _registered("task", name, _tasks)
 
 

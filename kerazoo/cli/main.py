@@ -262,8 +262,9 @@ def _judge(
 def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
     from kerazoo.evidence.verify import verify_all
 
-    for option in ("--record", "--set", "--first-seed"):
-        if {"--set": "settings"}.get(option, option[2:].replace("-", "_")) in options:
+    refused = {"record": "--record", "settings": "--set", "first_seed": "--first-seed"}
+    for name, option in refused.items():
+        if name in options:
             raise KerazooError(f"{option} does not go with --all; name one ENTRY.")
     verdicts = []
     try:

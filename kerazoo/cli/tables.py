@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import Prediction
 
-LONGEST_INPUT = 200  # characters of a text in the table of predictions
-MOST_ROWS = 12  # of a table of predictions on the screen
+MAX_INPUT = 200  # characters of a text in the table of predictions
+MAX_ROWS = 12  # of a table of predictions on the screen
 # Columns of the list of entries with what the caption says about them; and which are left out
 # first where there is no room.
 CAPTIONS = {
@@ -179,16 +179,18 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
     """One row per file or text."""
     rows = []
     for p in predictions:
-        given = p.input if len(p.input) <= LONGEST_INPUT else f"{p.input[:LONGEST_INPUT]} …"
+        given = p.input if len(p.input) <= MAX_INPUT else f"{p.input[:MAX_INPUT]} …"
         if p.error is not None:
-            rows.append((given, "–", "–", p.error or ""))
+            rows.append((given, "–", "–", p.error))
         else:
-            rows.append((given, p.label or "", f"{p.probability:.1%}", p.note or ""))
+            rows.append((given, p.label or "", f"{p.probability:.1%}", p.note))
     return table(card.Table(("input", "class", "probability", "note"), rows, [2]), whole=())
 
 
 def certificate_table(c: Certificate) -> Table:
     """Outputs, metric, time and size of an export in its runtime, and in Keras."""
+    from rich.filesize import decimal
+
     show, allowed = c.measure.show, f"{c.tolerance:.2g}"
     bound = f"{c.metric_tolerance:.2g}"
 
@@ -204,7 +206,7 @@ def certificate_table(c: Certificate) -> Table:
         rows.append((f"{c.compared:,} outputs of raw texts", "", "", difference, allowed))
         rows.append(metric_row("accuracy on raw texts", c.texts.value))
     rows.append(("time", f"{c.keras_milliseconds:.3f} ms", f"{c.milliseconds:.3f} ms", "", ""))
-    rows.append(("size", "", size(c.bytes), "", ""))
+    rows.append(("size", "", decimal(c.bytes), "", ""))
     title = f"{c.entry} as {c.format}, read back by {c.runtime}"
     some = "" if c.examples == c.test_examples else f"{c.examples:,} of "
     note = (
@@ -215,11 +217,6 @@ def certificate_table(c: Certificate) -> Table:
     return table(card.Table(columns, rows, range(1, 5), title, note), whole=())
 
 
-def size(count: int) -> str:
-    """A number of bytes as ``12 kB`` or ``3.4 MB``."""
-    return f"{count / 1e3:,.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
-
-
 def frame_table(frame: pd.DataFrame) -> Table:
     """The first rows of a DataFrame."""
     from pandas.api.types import is_numeric_dtype
@@ -227,8 +224,8 @@ def frame_table(frame: pd.DataFrame) -> Table:
     right = [i for i, dtype in enumerate(frame.dtypes) if is_numeric_dtype(dtype)]
     rows = [
         [f"{v:.4g}" if isinstance(v, float) else str(v) for v in row]
-        for row in frame.head(MOST_ROWS).itertuples(index=False)
+        for row in frame.head(MAX_ROWS).itertuples(index=False)
     ]
-    rows += [["…"]] * (len(frame) > MOST_ROWS)
+    rows += [["…"]] * (len(frame) > MAX_ROWS)
     part = card.Table([str(name) for name in frame.columns], rows, right)
     return table(part, plain=True, whole=())

@@ -139,8 +139,6 @@ def _through_tfds(
 
 def _tfds_directory(name: str) -> str | None:
     """The first of :func:`directories` with a prepared copy; None is the default place."""
-    for directory in directories():
-        if (directory / name.replace(":", os.sep)).is_dir():
-            return str(directory)
+    found = (str(d) for d in directories() if (d / name.replace(":", os.sep)).is_dir())
     # tensorflow-datasets itself reads the variable only once, when it is imported.
-    return os.environ.get("TFDS_DATA_DIR") or None
+    return next(found, os.environ.get("TFDS_DATA_DIR") or None)

@@ -35,18 +35,18 @@ def windows_of(
         KerazooError: lookback or horizon is no positive whole number, or longer than a split.
     """
     assert info.windows is not None
-    asked = dataclasses.replace(
+    wanted = dataclasses.replace(
         info.windows,
         lookback=info.windows.lookback if lookback is None else require_whole("lookback", lookback),
         horizon=info.windows.horizon if horizon is None else require_whole("horizon", horizon),
     )
-    past = asked.lookback + asked.lead - 1  # validation and test have it before them
+    past = wanted.lookback + wanted.lead - 1  # values before the first target
     for name, split in values.items():
-        if len(split) < asked.horizon + past * (name == "train"):
+        if len(split) < wanted.horizon + (past if name == "train" else 0):
             raise KerazooError(
                 f"dataset {info.name!r}: split {name!r} has {len(split)} values, too few for a "
-                f"lookback of {asked.lookback}, a lead of {asked.lead} and a horizon of "
-                f"{asked.horizon}. Choose a smaller lookback or horizon."
+                f"lookback of {wanted.lookback}, a lead of {wanted.lead} and a horizon of "
+                f"{wanted.horizon}. Choose a smaller lookback or horizon."
             )
     train = np.asarray(values["train"], np.float64)
     mean, std = train.mean(axis=0), train.std(axis=0)
@@ -57,21 +57,21 @@ def windows_of(
     for name in ("train", "validation", "test"):
         end = begin + len(values[name])
         # The first target of the split's first window: the training split has no past before it.
-        first = asked.lookback + asked.lead - 1 if name == "train" else begin
-        starts[name] = np.arange(first, end - asked.horizon + 1)
-        splits[name] = _split(series, starts[name], asked)
+        first = past if name == "train" else begin
+        starts[name] = np.arange(first, end - wanted.horizon + 1)
+        splits[name] = _split(series, starts[name], wanted)
         begin = end
-    return splits, Series(asked, mean, std, starts)
+    return splits, Series(wanted, mean, std, starts)
 
 
-def _split(series: np.ndarray, starts: np.ndarray, asked: Windows) -> Split:
+def _split(series: np.ndarray, starts: np.ndarray, wanted: Windows) -> Split:
     """Windows whose first target is at ``starts`` (consecutive), as views."""
     from numpy.lib.stride_tricks import sliding_window_view
 
-    n, past = len(starts), starts[0] - asked.lead + 1 - asked.lookback
-    x = sliding_window_view(series[past : past + asked.lookback + n - 1], asked.lookback, axis=0)
+    n, past = len(starts), starts[0] - wanted.lead + 1 - wanted.lookback
+    x = sliding_window_view(series[past : past + wanted.lookback + n - 1], wanted.lookback, axis=0)
     y = sliding_window_view(
-        series[starts[0] : starts[0] + asked.horizon + n - 1], asked.horizon, axis=0
+        series[starts[0] : starts[0] + wanted.horizon + n - 1], wanted.horizon, axis=0
     )
     x, y = x.swapaxes(1, 2), y.swapaxes(1, 2)
-    return Split(x, y if asked.targets is None else y[:, :, list(asked.targets)])
+    return Split(x, y if wanted.targets is None else y[:, :, list(wanted.targets)])

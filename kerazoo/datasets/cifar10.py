@@ -17,10 +17,8 @@ VALIDATION = 5_000  # of the 50,000, as He et al. 2015, section 4.2, split them
         *("dog", "frog", "horse", "ship", "truck"),
     ),
     license="not stated by its authors; free for research",
-    source=(
-        "Krizhevsky 2009, Learning multiple layers of features from tiny images; "
-        "tensorflow-datasets cifar10 3.0.2"
-    ),
+    source="Krizhevsky 2009, Learning multiple layers of features from tiny images; "
+    "tensorflow-datasets cifar10 3.0.2",
     offline=False,
     measured_on="CIFAR-10, JPEG re-encode (quality about 75, 4:2:0), not the original pixels",
     sha256="bf6ef402d84d6dff16b39302e74c0b09e7990654d7604bf5792780e5e6e90f80",

@@ -20,10 +20,9 @@ HELD_OUT = 88  # a fifth of the 442 patients, once for test and once for validat
     ),
     targets=("disease progression after one year",),
     license="not stated by its authors; distributed with scikit-learn (BSD-3-Clause)",
-    source=(
-        "Efron, Hastie, Johnstone & Tibshirani 2004, Least angle regression, Annals of Statistics "
-        "32(2), 407-499; the copy in scikit-learn (sklearn.datasets.load_diabetes, unscaled)"
-    ),
+    source="Efron, Hastie, Johnstone & Tibshirani 2004, Least angle regression, Annals of "
+    "Statistics 32(2), 407-499; the copy in scikit-learn (sklearn.datasets.load_diabetes, "
+    "unscaled)",
     offline=True,
     sha256="29b71fc41119c61e62d32b485a511bc17f875c2c60ee116a895acfd02f9e6f27",
 )

@@ -17,10 +17,9 @@ HELD_OUT = 360  # a fifth of the 1,797 images, once for test and once for valida
     input_shape=(SIDE, SIDE, 1),
     labels=tuple("0123456789"),
     license="CC BY 4.0 (UCI Machine Learning Repository)",
-    source=(
-        "Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning "
-        "Repository, doi:10.24432/C50P49; the copy in scikit-learn (sklearn.datasets.load_digits)"
-    ),
+    source="Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine "
+    "Learning Repository, doi:10.24432/C50P49; the copy in scikit-learn "
+    "(sklearn.datasets.load_digits)",
     offline=True,
     light_on_dark=True,
     sha256="393d8652254fee9f7c0b8c5c887927ce76f2a795d0a8c59c3613913f559fca9c",

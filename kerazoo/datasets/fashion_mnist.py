@@ -15,10 +15,8 @@ from kerazoo.spec import Splits
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     license="MIT",
-    source=(
-        "Xiao, Rasul & Vollgraf 2017, Fashion-MNIST: a novel image dataset for benchmarking "
-        "machine learning algorithms, arXiv:1708.07747; tensorflow-datasets fashion_mnist 3.0.1"
-    ),
+    source="Xiao, Rasul & Vollgraf 2017, Fashion-MNIST: a novel image dataset for benchmarking "
+    "machine learning algorithms, arXiv:1708.07747; tensorflow-datasets fashion_mnist 3.0.1",
     offline=False,
     light_on_dark=True,
     sha256="b1668bed9d5a7cd4b9796b030a03f42082d84cc82fd21eb33b47b644312d88fe",

@@ -19,10 +19,8 @@ VOCABULARY = Path(__file__).parent / "imdb_vocabulary.txt.xz"
     input_shape=(LENGTH,),
     labels=("negative", "positive"),
     license="not stated by its authors; free for research",
-    source=(
-        "Maas, Daly, Pham, Huang, Ng & Potts 2011, Learning word vectors for sentiment analysis, "
-        "ACL; tensorflow-datasets imdb_reviews/plain_text 1.0.0"
-    ),
+    source="Maas, Daly, Pham, Huang, Ng & Potts 2011, Learning word vectors for sentiment "
+    "analysis, ACL; tensorflow-datasets imdb_reviews/plain_text 1.0.0",
     offline=False,
     vocabulary=VOCABULARY,
     fewest_words=10,

@@ -12,10 +12,8 @@ from kerazoo.spec import Splits
     input_shape=(28, 28, 1),
     labels=tuple("0123456789"),
     license="CC BY-SA 3.0",
-    source=(
-        "LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document "
-        "recognition, Proceedings of the IEEE 86(11); tensorflow-datasets mnist 3.0.1"
-    ),
+    source="LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document "
+    "recognition, Proceedings of the IEEE 86(11); tensorflow-datasets mnist 3.0.1",
     offline=False,
     light_on_dark=True,
     sha256="a7a6d75d34b3c1c511579fd338b741c218e0df5af6edc5573c2210e992d9ed1b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ COLUMNS = 8  # of images
 LABEL_WIDTH = 16  # characters of a line above an image
 GAP = 2  # pixels between images
 SIDE = 84  # a small image is enlarged to about this many pixels
-LARGEST = 2_400  # pixels of a grid that is enlarged
+MAX_SIDE = 2_400  # pixels of a grid that is enlarged
 
 
 def worst_errors(title: str, scores: Scores, data: Data) -> Figure:
@@ -59,10 +60,10 @@ def _title(labels: tuple[str, ...], scores: Scores, index: int, true: float) -> 
     return "\n".join(literal(textwrap.fill(line, LABEL_WIDTH)) for line in lines)
 
 
-def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+def grid(images: np.ndarray) -> np.ndarray:
     """Images uint8 ``(n, height, width, channels)`` in rows: uint8 ``(h, w, channels)``."""
     n, height, width, channels = images.shape
-    columns = columns or int(np.ceil(np.sqrt(n)))
+    columns = math.ceil(math.sqrt(n))
     rows = -(-n // columns)
     padded = np.full((rows * columns, height + GAP, width + GAP, channels), 96, dtype=np.uint8)
     padded[:n, :height, :width] = images
@@ -71,13 +72,13 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return np.pad(whole, ((GAP, 0), (GAP, 0), (0, 0)), constant_values=96)
 
 
-def write_grid(images: np.ndarray, path: Path, columns: int | None = None) -> None:
+def write_grid(images: np.ndarray, path: Path) -> None:
     """Write images as one PNG, small ones enlarged without smoothing, atomically."""
     from PIL import Image
 
-    pixels = grid(images, columns)
+    pixels = grid(images)
     image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
-    factor = max(1, min(SIDE // images.shape[1], LARGEST // max(image.size)))
+    factor = max(1, min(SIDE // images.shape[1], MAX_SIDE // max(image.size)))
     image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
     save_atomic(path, lambda temporary: image.save(temporary, format="PNG"))
 

@@ -77,25 +77,15 @@ def _logistic(x: Any, y: np.ndarray, test_x: Any, test_y: np.ndarray, c: float =
     return float(model.score(test_x, test_y))
 
 
-def least_squares(x: np.ndarray, y: np.ndarray, ridge: float = 0.0) -> tuple[Any, Any]:
+def least_squares(
+    parts: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]], ridge: float = 0.0
+) -> tuple[Any, Any]:
     """The linear map with intercept that fits best, closed form: (coefficients, intercept).
 
     Args:
-        x: ``(n, features)``.
-        y: ``(n, outputs)``.
+        parts: returns the rows in parts that fit into memory, the same at each call: ``x`` ``(n,
+            features)`` and ``y`` ``(n, outputs)`` each.
         ridge: L2 penalty on the coefficients, not the intercept, per example.
-    """
-    return least_squares_of_parts(lambda: [(x, y)], ridge)
-
-
-def least_squares_of_parts(
-    parts: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]], ridge: float = 0.0
-) -> tuple[Any, Any]:
-    """:func:`least_squares` for rows that do not fit into memory.
-
-    Args:
-        parts: returns the rows in parts, ``(x, y)`` each, the same at each call.
-        ridge: L2 penalty.
     """
     n = 0
     sum_x: Any = 0.0

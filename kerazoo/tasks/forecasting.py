@@ -251,7 +251,7 @@ def _linear(train: Split, test: Split, columns: Any, *, from_last: bool) -> np.n
             change = np.swapaxes(part.y, 1, 2) - level
             yield inputs, change.reshape(len(inputs), -1)
 
-    fitted, intercept = _baselines.least_squares_of_parts(examples, ridge=RIDGE)
+    fitted, intercept = _baselines.least_squares(examples, ridge=RIDGE)
     found = []
     for part in stretches(test):
         inputs, level = rows(part.x)

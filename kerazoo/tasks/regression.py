@@ -90,7 +90,7 @@ class Regression(Task):
         """The training mean; and as a limit for linear models closed-form least squares."""
         true = data.test.y.astype(np.float64)
         mean = np.broadcast_to(train.y.mean(axis=0), true.shape)
-        coefficients, intercept = _baselines.least_squares(train.x, train.y)
+        coefficients, intercept = _baselines.least_squares(lambda: [(train.x, train.y)])
         linear = data.test.x.astype(np.float64) @ coefficients + intercept
         mean_values, linear_values = (
             {"r2": r_squared(true, predicted), **_errors(true, predicted)}

@@ -18,7 +18,7 @@ def test_least_squares_takes_columns_of_any_size():
     x = random.normal(size=(200, 4)) * [1e9, 1e-4, 0.3, 1.0]
     x[:, 3] = 0.1  # constant: no coefficient
     true = np.array([[2e-9], [3e4], [1.0], [0.0]])
-    fitted, intercept = _baselines.least_squares(x, x @ true + 5)
+    fitted, intercept = _baselines.least_squares(lambda: [(x, x @ true + 5)])
     np.testing.assert_allclose(x @ fitted + intercept, x @ true + 5, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(fitted[:3], true[:3], rtol=1e-6)
     assert fitted[3] == 0
@@ -28,8 +28,8 @@ def test_least_squares_takes_columns_of_any_size():
 def test_least_squares_in_parts_equals_that_of_the_whole(ridge):
     random = np.random.RandomState(1)
     x, y = random.normal(size=(100, 5)) + 3, random.normal(size=(100, 2))
-    whole = _baselines.least_squares(x, y, ridge)
-    parts = _baselines.least_squares_of_parts(
+    whole = _baselines.least_squares(lambda: [(x, y)], ridge)
+    parts = _baselines.least_squares(
         lambda: ((x[i : i + 7], y[i : i + 7]) for i in range(0, 100, 7)), ridge
     )
     for one, other in zip(whole, parts, strict=True):

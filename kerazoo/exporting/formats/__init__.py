@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kerazoo import registry
 from kerazoo._lazy import keras, np
 from kerazoo.errors import KerazooError, install_hint, unknown
 
@@ -77,9 +76,7 @@ def register_format(format: Format) -> Format:
 
 def names() -> list[str]:
     """Names of all formats, in alphabetical order."""
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            importlib.import_module(f"{__name__}.{module.name}")
+    registry.import_all(__name__)
     return sorted(_formats)
 
 
