@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 import json
-import statistics
 import string
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -22,15 +23,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of a Markdown table; columns after the first ``left`` ones are right-aligned."""
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table; columns after the first ``left`` ones are right-aligned."""
     align = "---|" * left + "---:|" * (len(header) - left)
-    return [f"| {' | '.join(header)} |", f"|{align}", *(f"| {' | '.join(r)} |" for r in rows)]
-
-
-def median(values: Iterable[float]) -> float:
-    """Median."""
-    return statistics.median(values)
+    lines = [f"| {' | '.join(header)} |", f"|{align}", *(f"| {' | '.join(r)} |" for r in rows)]
+    return "\n".join(lines)
 
 
 def spread(values: Iterable[float], form: str = "{:.3g}") -> str:
@@ -52,17 +49,16 @@ def template(name: str) -> string.Template:
 
 def measured_with(environments: Iterable[Mapping[str, Any]]) -> str:
     """Sentence that names environments; a range of days and loads, all values of the rest."""
-    known: dict[str, set[Any]] = {}
+    known = collections.defaultdict(set)
     for environment in environments:
         for key, value in environment.items():
-            known.setdefault(key, set()).add(value)
+            known[key].add(value)
     shown = []
     for key, values in known.items():
-        joint = " to " if key in ("day", "load") else " and "
-        low_to_high = sorted(values)
-        if joint == " to ":
-            low_to_high = low_to_high[:1] + low_to_high[1:][-1:]
-        shown.append(f"{key} {joint.join(map(str, low_to_high))}")
+        ordered = [str(value) for value in sorted(values)]
+        if key in ("day", "load"):
+            ordered = [" to ".join(dict.fromkeys((ordered[0], ordered[-1])))]
+        shown.append(f"{key} {' and '.join(ordered)}")
     return f"Measured with {', '.join(shown)}."
 
 

@@ -29,6 +29,10 @@ from kerazoo.exporting import certify, export, formats
 from kerazoo.metrics import metric
 
 TABLE, RESULTS = _tools.HERE / "EXPORT.md", _tools.HERE / "export.json"
+COLUMNS = (
+    *("entry", "format", "verdict", "metric", "with Keras", "of the export", "examples"),
+    *("difference", "size", "time", "time with Keras", "note"),
+)
 Results = dict[str, dict[str, dict[str, Any]]]  # certificates by entry and format
 
 
@@ -103,18 +107,13 @@ def table(results: Results) -> str:
         for entry, name, c in done
         if (r := c.get("reviews"))
     ]
-    header = (
-        "entry, format, verdict, metric, with Keras, of the export, examples, difference, size, "
-    )
-    header += "time, time with Keras, note"
-    lines = _tools.markdown(header.split(", "), (row(*r) for r in done), left=4)
     return _tools.template("EXPORT.md").substitute(
         rows=f"{export.ROWS:,}",
         environment=_tools.measured_with(c["environment"] for _, _, c in done),
         output_tolerance=f"{certify.OUTPUT_TOLERANCE:g}",
         metric_tolerance=f"{certify.METRIC_TOLERANCE:g}",
         largest=f"{100 * shares[entry, name]:.0f} % (`{entry}` as {name})",
-        table="\n".join(lines),
+        table=_tools.markdown(COLUMNS, (row(*r) for r in done), left=4),
         reviews="\n\n".join(reviews),
         missing=", ".join(f"`{e}`" for e in registry.list_entries() if weights_of(e) is None),
     )

@@ -185,9 +185,8 @@ def report(results: dict[str, Any]) -> str:
             rows.append([case, str(len(values[names[0]])), *cells])
         more = ["difference"] if group == "tables" else []
         first = {"digits": "images per class", "tables": "table"}.get(group, "classes")
-        lines = _tools.markdown([first, "n", *names, *more], rows)
-        lines += ["", _tools.measured_with([results["environments"][group]])]
-        texts[group] = "\n".join(lines)
+        measured = _tools.measured_with([results["environments"][group]])
+        texts[group] = f"{_tools.markdown([first, 'n', *names, *more], rows)}\n\n{measured}"
     return _tools.template("FINETUNING.md").substitute(texts)
 
 

@@ -186,8 +186,7 @@ def zoo_table() -> str:
     header = ["metric", test, "best baseline", "limit", "parameters", "training"]
     largest_first = sorted(by_task.items(), key=lambda item: -len(item[1]))
     tables = [_tools.markdown([task, *header], rows, left=5) for task, rows in largest_first]
-    parts = ["\n".join(table) for table in tables]
-    return "\n\n".join([*parts, f"Not measured yet: {', '.join(unmeasured)}."])
+    return "\n\n".join([*tables, f"Not measured yet: {', '.join(unmeasured)}."])
 
 
 def results() -> str:
@@ -227,7 +226,7 @@ def tier_results(entry: Entry, tier: str, known: evidence.Evidence) -> list[str]
         card.measured_with(reference) + (f". Data: {copy}" if copy else ""),
         *([f"Model: `{entry.model}({options})`"] if options else []),
         "",
-        *_tools.markdown(table.columns, table.rows),
+        _tools.markdown(table.columns, table.rows),
     ]
 
 

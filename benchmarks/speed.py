@@ -87,11 +87,11 @@ def job_file(name: str, examples: int, epochs: int, **changes: Any) -> Iterator[
 
 
 @contextmanager
-def workers(modules: Mapping[str, str], name: str, size: tuple[int, int], *options: str) -> Any:
+def workers(modules: Mapping[str, str], name: str, size: tuple[int, int]) -> Iterator[Calls]:
     """Calls of the same job by several workers; PyTorch's only where it is installed."""
     with job_file(name, *size) as job:
         yield {
-            who: worker(module, job, *options)
+            who: worker(module, job)
             for who, module in modules.items()
             if HAS_TORCH or module != "pytorch"
         }
@@ -115,7 +115,7 @@ def seconds_to_accuracy(run: dict[str, Any]) -> float:
     return next((seconds for seconds, accuracy in pairs if accuracy >= WANTED), math.inf)
 
 
-# Training throughput and where its time goes
+# Training throughput
 
 THROUGHPUT = {  # entry: examples per epoch (1 to 4 s on two cores) and epochs
     "mnist_cnn@mnist": (6_400, 4),
@@ -128,8 +128,6 @@ THROUGHPUT = {  # entry: examples per epoch (1 to 4 s on two cores) and epochs
     "text_cnn@imdb": (4_800, 4),
 }
 PEERS = {"kerazoo": "kerazoo_train", "plain Keras": "plain_keras", "PyTorch": "pytorch"}
-PROFILED = ("stacked_lstm@etth1", "stacked_lstm@mackey_glass", "dcgan@mnist", "resnet8@cifar10")
-SHOWN = 6
 
 
 @contextmanager
@@ -148,12 +146,6 @@ def matrix_product_peak() -> float:
         a @ a
         seconds.append(time.perf_counter() - start)
     return 2 * n**3 / min(seconds)
-
-
-def operations_calls(name: str) -> AbstractContextManager[Calls]:
-    """Profile an epoch."""
-    modules = {"kerazoo": "bare_loop", "PyTorch": "pytorch"} if HAS_TORCH else {}
-    return workers(modules, name, (THROUGHPUT[name][0], 1), "--operations")
 
 
 def epoch_seconds(run: dict[str, Any]) -> float:
@@ -176,15 +168,6 @@ def machine_share(row: Row) -> tuple[float, float]:
     """Operations per second of kerazoo's training, and of matrix products."""
     runs = row["kerazoo"]
     return 2 * runs[0]["multiply_adds"] * median(map(rate, runs)), median(row["matrix product"])
-
-
-def largest(milliseconds: dict[str, float]) -> str:
-    """Total, the largest kinds with their shares, and the share of the others."""
-    kinds = sorted(milliseconds.items(), key=lambda item: -item[1])
-    total = sum(milliseconds.values())
-    shown = [f"`{kind}` {spent / total:.0%}".replace("%", " %") for kind, spent in kinds[:SHOWN]]
-    others = 100 * sum(spent for _, spent in kinds[SHOWN:]) / total
-    return f"{total / 1e3:.2f} s: {', '.join(shown)}, {len(kinds) - SHOWN} more {others:.0f} %"
 
 
 # Overhead of the trainer
@@ -300,7 +283,6 @@ def megabytes(runs: list[dict[str, Any]]) -> float:
 SECTIONS = {
     "accuracy": Section([f"seed {seed}" for seed in range(5)], accuracy_calls, 1),
     "throughput": Section(THROUGHPUT, throughput_calls, 3),
-    "operations": Section(PROFILED, operations_calls, 1),
     "overhead": Section(OVERHEAD, lambda name: workers(LOOPS, name, OVERHEAD[name]), 5),
     "starting": Section(["processes"], starting_calls, 9),
     "loading": Section(DATASETS, loading_calls, 3),
@@ -327,9 +309,8 @@ def main() -> None:
             if options.only in (None, row):
                 with section.calls(row) as calls:
                     result = _tools.interleaved(calls, section.rounds, f"{name}, {row}")
-                if result:  # PyTorch's sections are empty without it
-                    kept["rows"][row], kept["environments"][row] = result, machine()
-                    write_json(RESULTS, results)
+                kept["rows"][row], kept["environments"][row] = result, machine()
+                write_json(RESULTS, results)
     write_text(REPORT, report(results))
     plot_throughput(results["throughput"]["rows"], _tools.PLOTS / "speed.png")
 
@@ -356,7 +337,7 @@ def table(
     value: Values = float,
     form: str = "{:.3g}",
     **more: Callable[[Row], str],
-) -> list[str]:
+) -> str:
     """Markdown table: kerazoo, then each peer with its ratio, then more columns."""
     peers = [who for who in next(iter(rows.values())) if who not in ("kerazoo", "matrix product")]
     lines = []
@@ -371,7 +352,7 @@ def table(
     return markdown([first, "kerazoo", *columns, *more], lines)
 
 
-def tables(results: dict[str, Rows]) -> dict[str, list[str]]:
+def tables(results: dict[str, Rows]) -> dict[str, str]:
     """Markdown tables by their names in the template."""
     throughput, starting = results["throughput"], results["starting"]["processes"]
     shares = []
@@ -380,10 +361,6 @@ def tables(results: dict[str, Rows]) -> dict[str, list[str]]:
         work = f"{row['kerazoo'][0]['multiply_adds'] / 1e6:.2f} M"
         gflops = f"{speed / 1e9:.0f}", f"{peak / 1e9:.0f}"
         shares.append([f"`{name}`", work, *gflops, f"{100 * speed / peak:.0f} %"])
-    kinds = [
-        [f"`{n}`", *(largest(r[0]) for r in row.values())]
-        for n, row in results["operations"].items()
-    ]
     keras = starting["python -c 'import keras'"]
     processes = [[f"`{n}`", spread(s), f"{ratio(s, keras):.3f}"] for n, s in starting.items()]
     growth = []
@@ -398,7 +375,6 @@ def tables(results: dict[str, Rows]) -> dict[str, list[str]]:
         "accuracy": table(results["accuracy"], "seed", seconds_to_accuracy, "{:.1f}"),
         "throughput": table(throughput, "entry", rate, "{:,.0f}", **{"first epoch": first_epochs}),
         "share": markdown(["entry", work, "GFLOP/s", "peak, GFLOP/s", "share"], shares),
-        "operations": markdown(["entry", "TensorFlow (kerazoo)", "PyTorch"], kinds, left=3),
         "overhead": table(results["overhead"], "entry", after_first),
         "starting": markdown(["process", "seconds", "share of `import keras`"], processes),
         "loading": table(results["loading"], "dataset"),
@@ -458,7 +434,7 @@ def targets(results: dict[str, Rows]) -> Iterator[Target]:
 def report(results: dict[str, Any]) -> str:
     """Content of SPEED.md."""
     rows = {name: section["rows"] for name, section in results.items()}
-    texts = {name: "\n".join(lines) for name, lines in tables(rows).items()}
+    texts = tables(rows)
     for name, section in results.items():
         texts[name] += f"\n\n{_tools.measured_with(section['environments'].values())}"
     lines = []
@@ -469,7 +445,7 @@ def report(results: dict[str, Any]) -> str:
             wanted = " to ".join(bounds)
         met = least <= value <= most
         lines.append([what, wanted, form.format(value), "met" if met else "**missed**"])
-    texts["targets"] = "\n".join(markdown(["what", "target", "measured", ""], lines))
+    texts["targets"] = markdown(["what", "target", "measured", ""], lines)
     return _tools.template("SPEED.md").substitute(texts)
 
 

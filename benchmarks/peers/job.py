@@ -48,21 +48,14 @@ class TrainingJob:
             return [file[name] for name in ("x", "y") if name in file]
 
 
-Worker = Callable[[TrainingJob], dict[str, Any]]
-
-
-def main(train: Worker, operations: Worker | None = None) -> None:
+def main(train: Callable[[TrainingJob], dict[str, Any]]) -> None:
     """Run the job file of the command line and print the report as one line of JSON.
 
     Args:
         train: Trains and returns ``epochs`` (seconds each) and ``loss`` (of the last epoch).
-        operations: Profiles one epoch instead (``--operations``); milliseconds by operation.
     """
     job = TrainingJob(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-    if operations and "--operations" in sys.argv:
-        report = operations(job)
-    else:
-        report = train(job)
-        report["examples"] = len(job.examples()[0])
-        report["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report = train(job)
+    report["examples"] = len(job.examples()[0])
+    report["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(report))

@@ -7,7 +7,6 @@ data in memory. Weights start as PyTorch initializes them: this compares speed, 
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -46,16 +45,6 @@ def train(job: TrainingJob) -> dict[str, Any]:
         loss = float(total) / len(x)
         epochs.append(time.perf_counter() - start)
     return {"epochs": epochs, "loss": loss}
-
-
-def operations(job: TrainingJob) -> dict[str, float]:
-    """Milliseconds of one epoch by kind of operation, without the operations that it calls."""
-    job = dataclasses.replace(job, epochs=1)
-    train(job)  # warms up
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        train(job)
-    rows = sorted(profile.key_averages(), key=lambda row: -row.self_cpu_time_total)
-    return {row.key: row.self_cpu_time_total / 1e3 for row in rows}
 
 
 Step = Callable[[Tensor, Tensor], Tensor]  # batch and its indices to the loss
@@ -258,4 +247,4 @@ MODELS: dict[str, Any] = {
 }
 
 if __name__ == "__main__":
-    main(train, operations)
+    main(train)
