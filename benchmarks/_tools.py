@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import json
-import string
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import jinja2
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -42,9 +43,15 @@ def ratio(theirs: Iterable[float], ours: Iterable[float]) -> float:
     return median(theirs) / median(ours)
 
 
-def template(name: str) -> string.Template:
-    """Text of a report with places for its tables."""
-    return string.Template((HERE / "templates" / name).read_text(encoding="utf-8"))
+def render(name: str, **content: Any) -> str:
+    """A report: its template with the content filled in."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name).render(content)
 
 
 def measured_with(environments: Iterable[Mapping[str, Any]]) -> str:

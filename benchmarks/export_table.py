@@ -107,7 +107,8 @@ def table(results: Results) -> str:
         for entry, name, c in done
         if (r := c.get("reviews"))
     ]
-    return _tools.template("EXPORT.md").substitute(
+    return _tools.render(
+        "EXPORT.md",
         rows=f"{export.ROWS:,}",
         environment=_tools.measured_with(c["environment"] for _, _, c in done),
         output_tolerance=f"{certify.OUTPUT_TOLERANCE:g}",

@@ -187,7 +187,7 @@ def report(results: dict[str, Any]) -> str:
         first = {"digits": "images per class", "tables": "table"}.get(group, "classes")
         measured = _tools.measured_with([results["environments"][group]])
         texts[group] = f"{_tools.markdown([first, 'n', *names, *more], rows)}\n\n{measured}"
-    return _tools.template("FINETUNING.md").substitute(texts)
+    return _tools.render("FINETUNING.md", **texts)
 
 
 def plot(found: dict[str, Values]) -> None:

@@ -30,7 +30,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evidence import card, record
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.verify import Report, verify
-from kerazoo.metrics import best_baseline, duration, metric, plain
+from kerazoo.metrics import Metric, best_baseline, duration, metric, plain
 from kerazoo.spec import TIERS, Entry
 from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training.run_directory import Resume
@@ -191,43 +191,19 @@ def zoo_table() -> str:
 
 def results() -> str:
     """Every recorded run of every entry and tier, as Markdown."""
-    lines = [
-        "# Results",
-        "",
-        "Written by `python benchmarks/reproduce.py` from `kerazoo/evidence/references/`. All "
-        "results are on the test split, after the last epoch. The `smoke` tier trains for seconds, "
-        "to see that everything works; it has its own reference.",
-    ]
-    for name in registry.list_entries():
-        entry = registry.get_entry(name)
-        known = evidence.read(entry)
-        for tier in known.tiers:
-            lines += tier_results(entry, tier, known)
-        if known.weights:
-            value = known.measure.show(known.weights.value)
-            seed = known.weights.seed
-            lines += ["", f"Bundled weights: seed {seed}, stored as float16, test result {value}."]
-        if not known.tiers:
-            lines += ["", f"## {name}: not measured yet", "", entry.unmeasured]
-    return "\n".join(lines) + "\n"
+    entries = map(registry.get_entry, registry.list_entries())
 
+    def table(reference: evidence.Reference, measure: Metric) -> str:
+        runs = card.reference_table(reference, measure)
+        return _tools.markdown(runs.columns, runs.rows)
 
-def tier_results(entry: Entry, tier: str, known: evidence.Evidence) -> list[str]:
-    """Runs, mean, baselines and limits of one tier."""
-    reference, measure = known.tiers[tier], known.measure
-    table = card.reference_table(reference, measure)
-    copy = registry.get_dataset(entry.dataset).measured_on
-    options = ", ".join(f"{name}={value!r}" for name, value in entry.options.items())
-    mean = measure.with_spread(reference.mean, reference.std, reference.n)
-    return [
-        "",
-        f"## {entry.name}, {tier}: {mean}",
-        "",
-        card.measured_with(reference) + (f". Data: {copy}" if copy else ""),
-        *([f"Model: `{entry.model}({options})`"] if options else []),
-        "",
-        _tools.markdown(table.columns, table.rows),
-    ]
+    return _tools.render(
+        "RESULTS.md",
+        recorded=[(entry, evidence.read(entry)) for entry in entries],
+        dataset=registry.get_dataset,
+        measured_with=card.measured_with,
+        table=table,
+    )
 
 
 if __name__ == "__main__":

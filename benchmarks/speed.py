@@ -446,7 +446,7 @@ def report(results: dict[str, Any]) -> str:
         met = least <= value <= most
         lines.append([what, wanted, form.format(value), "met" if met else "**missed**"])
     texts["targets"] = markdown(["what", "target", "measured", ""], lines)
-    return _tools.template("SPEED.md").substitute(texts)
+    return _tools.render("SPEED.md", **texts)
 
 
 def plot_throughput(rows: Rows, path: Path) -> None:
