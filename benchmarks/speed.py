@@ -383,41 +383,48 @@ def tables(results: dict[str, Rows]) -> dict[str, str]:
     }
 
 
-Target = tuple[str, float, float, float, str]  # what, measured, least, most, format
+def target(
+    what: str, value: float, form: str, least: float = -math.inf, most: float = math.inf
+) -> list[str]:
+    """What was measured, its bounds, its value, and whether it lies within them."""
+    low, high = form.format(least), form.format(most)
+    wanted = f"≥ {low}" if most == math.inf else f"≤ {high}"
+    if math.isfinite(most - least):
+        wanted = f"{low} to {high}"
+    return [what, wanted, form.format(value), "met" if least <= value <= most else "**missed**"]
 
 
-def targets(results: dict[str, Rows]) -> Iterator[Target]:
+def targets(results: dict[str, Rows]) -> Iterator[list[str]]:
     """Targets and measured values."""
-    at_least, at_most = (lambda least: (least, math.inf)), (lambda most: (-math.inf, most))
     runs = {
         who: [row[who][0] for row in results["accuracy"].values()]
         for who in ("kerazoo", "keras.io")
     }
     mean = statistics.fmean(100 * run["accuracies"][-1] for run in runs["kerazoo"])
     what = "time to 99.0 % on MNIST, keras.io / kerazoo"
-    yield what, faster(runs, "keras.io", seconds_to_accuracy), *at_least(10), "{:.1f}"
-    yield "final test accuracy of `mnist_cnn_fast`, mean", mean, *at_least(99.2), "{:.2f} %"
+    yield target(what, faster(runs, "keras.io", seconds_to_accuracy), "{:.1f}", least=10)
+    yield target("final test accuracy of `mnist_cnn_fast`, mean", mean, "{:.2f} %", least=99.2)
     for name, row in results["throughput"].items():
         for peer in filter(row.__contains__, ("plain Keras", "PyTorch")):
             least = 2 if peer == "plain Keras" and name.startswith("stacked_lstm") else 1
             what = f"training throughput, kerazoo / {peer}, `{name}`"
-            yield what, faster(row, peer, rate), *at_least(least), "{:.2f}"
+            yield target(what, faster(row, peer, rate), "{:.2f}", least)
     for name in ("mnist_cnn@mnist", "resnet20@cifar10"):
         speed, peak = machine_share(results["throughput"][name])
-        yield f"share of the machine, `{name}`", 100 * speed / peak, *at_least(50), "{:.0f} %"
+        yield target(f"share of the machine, `{name}`", 100 * speed / peak, "{:.0f} %", least=50)
     for name, row in results["overhead"].items():
         more = 100 * (1 / faster(row, "bare loop", after_first) - 1)
-        yield f"overhead of the trainer, `{name}`", more, *at_most(3), "{:+.1f} %"
+        yield target(f"overhead of the trainer, `{name}`", more, "{:+.1f} %", most=3)
     for name, most in (("import kerazoo", 0.1), ("kerazoo list", 0.3)):
         seconds = median(results["starting"]["processes"][name])
-        yield f"`{name}`", seconds, *at_most(most), "{:.3g} s"
+        yield target(f"`{name}`", seconds, "{:.3g} s", most=most)
     for name, row in results["loading"].items():
         if "tfds.load" in row:
             what = f"second load of `{name}`, tfds / kerazoo"
-            yield what, faster(row, "tfds.load"), *at_least(50), "{:.0f}"
+            yield target(what, faster(row, "tfds.load"), "{:.0f}", least=50)
     for name, row in results["predicting"].items():
         what = f"one warm prediction, `model.predict` / kerazoo, `{name}`"
-        yield what, faster(row, "model.predict"), *at_least(10), "{:.0f}"
+        yield target(what, faster(row, "model.predict"), "{:.0f}", least=10)
     small, quarter, whole = map(str, SIZES)
     each = [
         [median(map(epoch_seconds, row[n])) / int(n) for n in (whole, quarter)]
@@ -425,10 +432,10 @@ def targets(results: dict[str, Rows]) -> Iterator[Target]:
     ]
     longer = max((all_ / some for all_, some in each), key=lambda x: abs(x - 1))
     what = "epoch time per image, all of MNIST / a quarter of it, worst batch size"
-    yield what, longer, 0.8, 1.25, "{:.2f}"
+    yield target(what, longer, "{:.2f}", 0.8, 1.25)
     more = max(megabytes(row[whole]) / megabytes(row[small]) for row in results["growth"].values())
     what = "peak memory, all of MNIST / a sixteenth of it, worst batch size"
-    yield what, more, *at_most(1.2), "{:.2f}"
+    yield target(what, more, "{:.2f}", most=1.2)
 
 
 def report(results: dict[str, Any]) -> str:
@@ -437,15 +444,7 @@ def report(results: dict[str, Any]) -> str:
     texts = tables(rows)
     for name, section in results.items():
         texts[name] += f"\n\n{_tools.measured_with(section['environments'].values())}"
-    lines = []
-    for what, value, least, most, form in targets(rows):
-        bounds = [(form.format(x)) for x in (least, most)]
-        wanted = f"≥ {bounds[0]}" if most == math.inf else f"≤ {bounds[1]}"
-        if math.isfinite(most - least):
-            wanted = " to ".join(bounds)
-        met = least <= value <= most
-        lines.append([what, wanted, form.format(value), "met" if met else "**missed**"])
-    texts["targets"] = markdown(["what", "target", "measured", ""], lines)
+    texts["targets"] = markdown(["what", "target", "measured", ""], targets(rows))
     return _tools.render("SPEED.md", **texts)
 
 
