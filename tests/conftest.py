@@ -23,58 +23,33 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.cli import main as cli
 from kerazoo.datasets import _sources as sources
+from kerazoo.errors import NotAvailable
 from kerazoo.training import checkpoint
 from kerazoo.training import train as training
 
 LOCK = shutil.ignore_patterns(".part.lock")
 ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / "shared"
-PREPARED = {
-    "mnist": "mnist/3.0.1",
-    "cifar10": "cifar10/3.0.2",
-    "fashion_mnist": "fashion_mnist/3.0.1",
-    "imdb": "imdb_reviews/plain_text/1.0.0",
-}
-
-
-def prepared_folder(name: str) -> Path | None:
-    """A folder in which tensorflow-datasets has prepared ``name``, if this machine has one."""
-    candidates = [
-        os.environ.get("TFDS_DATA_DIR"),
-        *os.environ.get("KERAZOO_DATA_DIR", "").split(os.pathsep),
-        SHARED / "tensorflow_datasets",
-        SHARED / "tensorflow_datasets_jpeg",
-        Path.home() / "tensorflow_datasets",
-    ]
-    for candidate in candidates:
-        if candidate and (Path(candidate) / name).is_dir():
-            return Path(candidate).resolve()
-    return None
-
-
-def mnist_folder() -> Path | None:
-    """A folder in which MNIST is prepared, if this machine has one."""
-    return prepared_folder("mnist/3.0.1")
+os.environ.pop("COLUMNS", None)  # the workers of pytest-xdist have 80, which makes tables narrow
+if (SHARED := ROOT.parent / "shared").is_dir():
+    os.environ.setdefault("TFDS_DATA_DIR", str(SHARED / "tensorflow_datasets"))
+    copies = [str(SHARED / "datasets"), str(SHARED / "tensorflow_datasets_jpeg")]
+    os.environ.setdefault("KERAZOO_DATA_DIR", os.pathsep.join(copies))
 
 
 def real_data_missing(dataset: str) -> str:
     """Why a dataset cannot be loaded on this machine; empty if it can."""
-    if registry.get_dataset(dataset).offline:
-        return ""
-    if dataset.startswith("etth1"):
-        places = [*sources.directories(), SHARED / "datasets"]
-        there = any((place / "ETTh1.csv").is_file() for place in places)
-        return "" if there else "ETTh1.csv is not here: set KERAZOO_DATA_DIR"
-    name = PREPARED.get(dataset)
-    if name is None or prepared_folder(name) is None:
-        return f"{dataset} is not prepared here: set TFDS_DATA_DIR"
+    try:
+        with sources.offline():
+            kerazoo.load_data(dataset)
+    except NotAvailable as error:
+        return str(error)
     return ""
 
 
-@pytest.fixture(autouse=True)
-def as_wide_as_elsewhere(monkeypatch):
-    """The workers of pytest-xdist have COLUMNS=80, which makes tables narrow."""
-    monkeypatch.delenv("COLUMNS", raising=False)
+def needs_data(dataset: str) -> None:
+    """Skip a test where a dataset cannot be loaded."""
+    if why := real_data_missing(dataset):
+        pytest.skip(why)
 
 
 @pytest.fixture(scope="session")
@@ -89,35 +64,13 @@ def cache_home(shared_folder):
     """The datasets are cached once for all tests, outside the user's own cache."""
     folder = shared_folder / "kerazoo-home"
     folder.mkdir(exist_ok=True)
-    before = os.environ.get("KERAZOO_HOME")
     os.environ["KERAZOO_HOME"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["KERAZOO_HOME"]
-    else:
-        os.environ["KERAZOO_HOME"] = before
-
-
-@pytest.fixture
-def mnist_prepared(monkeypatch):
-    """Real MNIST through tensorflow-datasets, or a skip that says how to bring it."""
-    folder = mnist_folder()
-    if folder is None:
-        pytest.skip("MNIST is not prepared here: set TFDS_DATA_DIR to test on the real data")
-    monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
     return folder
 
 
 @pytest.fixture
-def real_data(monkeypatch):
-    """Whatever real data this machine has is found by the loaders."""
-    if mnist_folder() is not None:
-        monkeypatch.setenv("TFDS_DATA_DIR", str(mnist_folder()))
-    folders = [SHARED / "datasets", SHARED / "tensorflow_datasets_jpeg"]
-    given = os.environ.get("KERAZOO_DATA_DIR", "")
-    there = [*filter(None, [given]), *(str(f.resolve()) for f in folders if f.is_dir())]
-    if there:
-        monkeypatch.setenv("KERAZOO_DATA_DIR", os.pathsep.join(there))
+def real_data():
+    pass
 
 
 @pytest.fixture

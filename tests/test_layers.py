@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,13 @@ def test_nothing_is_imported_from_a_line_above(module):
     level = stated()
     above = {m for m in imports_of(MODULES[module]) if level[part_of(m)] < level[part_of(module)]}
     assert not above
+
+
+def test_no_module_imports_keras_when_it_is_imported():
+    """But the class of GANs, which its model imports when it is built."""
+    lazy = sorted(set(MODULES) - {"kerazoo.__main__", "kerazoo.models._gan"})
+    code = f"import sys, {', '.join(lazy)}; assert not {{'keras', 'tensorflow'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_no_circle():

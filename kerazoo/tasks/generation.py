@@ -87,7 +87,7 @@ class Generation(Task):
 
     def network(self, model: keras.Model) -> keras.Model:
         """The generator."""
-        return networks_of(model)["generator"]
+        return _generator(model)
 
     def inputs(self, model: keras.Model, data: Data) -> np.ndarray:
         """Latents with seed 0, as many as the judge needs."""
@@ -190,15 +190,25 @@ def _grid_path(directory: Path, epoch: int) -> Path:
     return directory / "samples" / f"epoch-{epoch:04d}.png"
 
 
+def _generator(model: keras.Model) -> keras.Model:
+    networks = networks_of(model)
+    if "generator" not in networks:
+        raise KerazooError(
+            f"{model.name} has no network named 'generator', only {', '.join(networks)}. A model "
+            "of the task generation needs one in its property 'networks'."
+        )
+    return networks["generator"]
+
+
 def latents(model: keras.Model, n: int, seed: int) -> np.ndarray:
     """Latents of a standard normal distribution: float32 ``(n, latent)``, the same everywhere."""
-    size = networks_of(model)["generator"].input_shape[-1]
+    size = _generator(model).input_shape[-1]
     return np.random.RandomState(seed).standard_normal((n, size)).astype(np.float32)
 
 
 def generate(model: keras.Model, latents: np.ndarray) -> np.ndarray:
     """Images generated from latents: uint8 ``(n, height, width, channels)``."""
-    return as_images(engine.predict(networks_of(model)["generator"], latents))
+    return as_images(engine.predict(_generator(model), latents))
 
 
 def as_images(outputs: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,13 +67,6 @@ def test_every_kind_of_file_is_the_same_image(read, ring):
         assert np.abs(pixels - ring).mean() < 8, name
 
 
-def test_proportions_are_kept_and_the_border_pads(read):
-    wide = np.full((28, 56), 40, np.uint8)
-    wide[7:21, 14:42] = 200
-    pixels = read(wide).pixels[..., 0]
-    assert (pixels[:7] == 40).all() and (pixels[-7:] == 40).all() and pixels[14, 14] == 200
-
-
 def test_sixteen_bits_are_scaled_alike_in_every_file(read):
     """One hot pixel of a sensor must not change the scale of its whole image."""
     sensor = np.random.RandomState(0).randint(2_000, 4_000, (28, 28)).astype(np.uint16)
@@ -82,11 +77,6 @@ def test_sixteen_bits_are_scaled_alike_in_every_file(read):
     np.testing.assert_array_equal(one, sensor.astype(int) * 255 // 65_535)
 
 
-@pytest.mark.parametrize("size", [(1000, 1), (1, 1000), (1, 1)])
-def test_thin_images_have_pixels(read, size):
-    assert (read(Image.new("L", size, 7)).pixels == 7).all()
-
-
 def test_the_first_frame_of_an_animation_is_read(tmp_path, ring):
     first, second = Image.fromarray(ring), Image.new("L", (28, 28))
     first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
@@ -95,24 +85,24 @@ def test_the_first_frame_of_an_animation_is_read(tmp_path, ring):
     np.testing.assert_array_equal(image.pixels[..., 0], ring)
 
 
-def unreadable(folder):
-    """Files that hold no image a model can take, by name."""
-    (folder / "folder.png").mkdir()
-    (folder / "empty.png").touch()
-    (folder / "text.png").write_text("no image")
-    Image.new("L", (90, 90), 7).save(folder / "cut.png")
-    whole = (folder / "cut.png").read_bytes()
-    (folder / "cut.png").write_bytes(whole[:-60])
-    Image.fromarray(np.zeros((4, 4), np.float32)).save(folder / "floats.tif")
-    Image.fromarray(np.full((4, 4), 70_000, np.int32)).save(folder / "beyond.tif")
-    Image.new("1", (10_000, 8_500)).save(folder / "large.png")
-    Image.new("1", (20_000, 20_000)).save(folder / "huge.png")
-    return ["missing.png", *(path.name for path in folder.iterdir())]
+def test_proportions_are_kept_and_the_border_pads(read):
+    wide = np.full((28, 56), 40, np.uint8)
+    wide[7:21, 14:42] = 200
+    pixels = read(wide).pixels[..., 0]
+    assert (pixels[:7] == 40).all() and (pixels[-7:] == 40).all() and pixels[14, 14] == 200
+    for size in ((1000, 1), (1, 1000), (1, 1)):
+        assert (read(Image.new("L", size, 7)).pixels == 7).all()
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    names = unreadable(tmp_path)
-    assert len(names) == 9
-    for name in names:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "empty.png").touch()
+    Image.new("L", (90, 90), 7).save(tmp_path / "cut.png")
+    os.truncate(tmp_path / "cut.png", (tmp_path / "cut.png").stat().st_size - 60)
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "floats.tif")
+    Image.fromarray(np.full((4, 4), 70_000, np.int32)).save(tmp_path / "beyond.tif")
+    Image.new("1", (10_000, 8_500)).save(tmp_path / "large.png")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    for name in ("missing.png", *(path.name for path in tmp_path.iterdir())):
         with pytest.raises(KerazooError, match=name):
             images.read_image(tmp_path / name, SHAPE)

@@ -7,12 +7,13 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import _text as text
 from kerazoo.datasets import imdb
-from tests.conftest import real_data_missing
+from tests.conftest import needs_data
 
 SAMPLES = [
     "What a film!<br /><br />It's GREAT -- isn't it?",
@@ -24,15 +25,12 @@ SAMPLES = [
 
 
 def test_tokens_are_those_of_keras_text_vectorization():
-    tensorflow = pytest.importorskip("tensorflow")
-    if keras.config.backend() != "tensorflow":
-        pytest.skip("TextVectorization needs TensorFlow")
     known = sorted({token.decode() for sample in SAMPLES for token in text.tokens_of(sample)})
     layer = keras.layers.TextVectorization(
         standardize="lower_and_strip_punctuation", split="whitespace", vocabulary=known, ragged=True
     )
     for sample in SAMPLES:
-        theirs = layer(tensorflow.constant([sample.replace("<br />", " ")])).to_list()[0]
+        theirs = layer(tf.constant([sample.replace("<br />", " ")])).to_list()[0]
         tokens = text.tokens_of(sample)
         assert theirs == text.encode([sample], known, len(tokens))[0].tolist()
         assert text.UNKNOWN not in theirs, "every token of ours is one of theirs"
@@ -44,30 +42,29 @@ def test_encode_keeps_the_last_tokens_and_pads_at_the_end():
     assert ids.tolist() == [[2, 3], [2, 1], [0, 0]] and ids.dtype == np.int32
 
 
-def test_vocabulary_is_by_frequency_then_alphabet(tmp_path):
-    built = text.build_vocabulary(["b b a", "c a", "d"], size=5)
-    assert built == ["a", "b", "c"]
+def test_vocabulary_is_by_frequency_then_alphabet_and_damage_is_named(tmp_path):
     path = tmp_path / "v.txt.xz"
-    path.write_bytes(text.vocabulary_bytes(built))
+    path.write_bytes(text.vocabulary_bytes(text.build_vocabulary(["b b a", "c a", "d"], size=5)))
     assert text.read_vocabulary(path) == ("a", "b", "c")
     assert text.vocabulary_size(path) == 5
-
-
-def test_a_damaged_vocabulary_is_named(tmp_path):
-    path = tmp_path / "v.txt.xz"
-    path.write_bytes(b"no xz")
-    with pytest.raises(kerazoo.KerazooError, match=path.name):
-        text.read_vocabulary(path)
-    with pytest.raises(kerazoo.KerazooError, match=r"missing\.xz"):
-        text.read_vocabulary(tmp_path / "missing.xz")
+    for damage in (lambda: path.write_bytes(b"no xz"), path.unlink):
+        damage()
+        with pytest.raises(kerazoo.KerazooError, match=path.name):
+            text.read_vocabulary(path)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("real_data")
-def test_bundled_vocabulary_is_that_of_the_training_split():
-    if real_data_missing("imdb"):
-        pytest.skip(real_data_missing("imdb"))
-    assert tuple(imdb.build_vocabulary()) == text.read_vocabulary(imdb.VOCABULARY)
+def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
+    needs_data("imdb")
+    data = kerazoo.load_data("imdb")
+    train, validation, test = (
+        [x.tobytes() for x in s.x] for s in (data.train, data.validation, data.test)
+    )
+    assert len(set(train) & set(validation)) == 30
+    seen = set(train) | set(validation)
+    assert sum(x in seen for x in test) == 123
+    assert "123 test examples" in inspect.getdoc(imdb.imdb)
+    assert text.known_words(data.train.x).min() == data.info.fewest_words
 
 
 @pytest.mark.parametrize("name", registry.list_entries("*@imdb"))
@@ -80,18 +77,3 @@ def test_padding_does_not_change_the_answer(name):
     one = model.predict_on_batch(text.encode(review, known, 400))
     two = short.predict_on_batch(text.encode(review, known, 60))
     np.testing.assert_allclose(one, two, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
-    if real_data_missing("imdb"):
-        pytest.skip(real_data_missing("imdb"))
-    data = kerazoo.load_data("imdb")
-    train, validation, test = (
-        [x.tobytes() for x in s.x] for s in (data.train, data.validation, data.test)
-    )
-    assert len(set(train) & set(validation)) == 30
-    seen = set(train) | set(validation)
-    assert sum(x in seen for x in test) == 123
-    assert "123 test examples" in inspect.getdoc(imdb.imdb)
-    assert text.known_words(data.train.x).min() == data.info.fewest_words

@@ -27,14 +27,7 @@ def uniform(*shape):
 # He et al. 2015, table 6: millions of parameters.
 @pytest.mark.parametrize(
     ("depth", "millions"),
-    [
-        (20, 0.27),
-        (32, 0.46),
-        *(
-            pytest.param(*row, marks=pytest.mark.slow)
-            for row in ((44, 0.66), (56, 0.85), (110, 1.7))
-        ),
-    ],
+    [(20, 0.27), (32, 0.46), pytest.param(110, 1.7, marks=pytest.mark.slow)],
 )
 def test_cifar_resnets_have_the_published_size(depth, millions):
     model = kerazoo.build(f"resnet{depth}")
@@ -43,11 +36,8 @@ def test_cifar_resnets_have_the_published_size(depth, millions):
     assert len(kernels) == depth, "layers with weights"
 
 
-@pytest.mark.parametrize(
-    "depth", [8, *(pytest.param(d, marks=pytest.mark.slow) for d in (20, 32, 44, 56, 110))]
-)
-def test_cifar_resnets_take_a_training_step(depth):
-    model = kerazoo.build(f"resnet{depth}")
+def test_resnet8_takes_a_training_step():
+    model = kerazoo.build("resnet8")
     model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
     before = model.get_weights()[0].copy()
     loss = model.train_on_batch(255 * uniform(4, 32, 32, 3), np.array([0, 1, 2, 3]))
@@ -85,20 +75,8 @@ def test_mlp_of_any_size():
     assert trainable(textbook) == 2 * 3 + 3 + 3 + 1
     assert textbook.output_shape == (None, 1)
     assert trainable(kerazoo.build("mlp", input_shape=(5,), hidden=(), classes=3)) == 18
-
-
-def test_mlp_learns_xor_from_plain_fit():
-    """2-3-1 on the textbook's problem, with nothing but Keras."""
-    keras.utils.set_random_seed(3)
-    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "float32")
-    y = np.array([[0], [1], [1], [0]], "float32")
-    model = kerazoo.build(
-        "mlp", input_shape=(2,), hidden=(3,), outputs=1, activation="tanh", dropout=0.0
-    )
-    model.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=False)
-    for _ in range(300):
-        model.train_on_batch(x, y)
-    assert (model.predict_on_batch(x).round() == y).all()
+    one = kerazoo.build("mlp", classes=1, classifier_activation="sigmoid")
+    assert one.output_shape == (None, 1), "a classifier of two"
 
 
 @pytest.mark.parametrize("option", ["A", "B"])
@@ -110,23 +88,6 @@ def test_residual_block_is_the_identity_when_its_branch_is_zero(option):
             layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
     x = uniform(2, 7, 9, 4)
     np.testing.assert_allclose(model.predict_on_batch(x), x, atol=1e-6)
-
-
-def test_option_a_has_no_parameters_and_leaves_out_places():
-    inputs = keras.Input((5, 6, 3))
-    model = keras.Model(inputs, resnet.shortcut_a(inputs, 8, 2, "s"))
-    assert model.count_params() == 0 and model.output_shape == (None, 3, 3, 8)
-    x = uniform(1, 5, 6, 3)
-    out = model.predict_on_batch(x)
-    np.testing.assert_array_equal(out[..., 2:5], x[:, ::2, ::2])
-    assert not out[..., :2].any() and not out[..., 5:].any()
-
-
-def test_option_b_projects():
-    a, b = (trainable(kerazoo.build("resnet8", option=option)) for option in "AB")
-    assert b - a == 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64, "two projections, each normalized"
-    assert trainable(kerazoo.build("resnet8")) == b
-    assert f"{b:,} trainable" in resnet.resnet8.__doc__
 
 
 @pytest.mark.parametrize(
@@ -178,11 +139,6 @@ def test_numbers_of_numpy_are_numbers_too():
     assert kerazoo.residual_block(inputs, np.int8(6), stride=np.int64(2)).shape == (None, 4, 4, 6)
 
 
-def test_one_output_with_sigmoid_is_a_classifier():
-    model = kerazoo.build("mlp", classes=1, classifier_activation="sigmoid")
-    assert model.output_shape == (None, 1)
-
-
 def test_channels_first_is_refused():
     keras.config.set_image_data_format("channels_first")
     try:
@@ -209,32 +165,39 @@ def test_residual_block_refuses_what_it_cannot_do(shape, filters, options):
         kerazoo.residual_block(keras.Input(shape), filters, **options)
 
 
+def test_option_a_leaves_out_places_and_option_b_projects():
+    inputs = keras.Input((5, 6, 3))
+    model = keras.Model(inputs, resnet.shortcut_a(inputs, 8, 2, "s"))
+    assert model.count_params() == 0 and model.output_shape == (None, 3, 3, 8)
+    x = uniform(1, 5, 6, 3)
+    out = model.predict_on_batch(x)
+    np.testing.assert_array_equal(out[..., 2:5], x[:, ::2, ::2])
+    assert not out[..., :2].any() and not out[..., 5:].any()
+    a, b = (trainable(kerazoo.build("resnet8", option=option)) for option in "AB")
+    assert b - a == 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64, "two projections, each normalized"
+    assert f"{b:,} trainable" in resnet.resnet8.__doc__
+
+
 def test_stacked_lstm_without_options_is_the_plain_network():
-    model = kerazoo.build("stacked_lstm")
-    kinds = [type(layer).__name__ for layer in model.layers]
+    kinds = [type(layer).__name__ for layer in kerazoo.build("stacked_lstm").layers]
     assert kinds == ["InputLayer", "LSTM", "LSTM", "Dropout", "Dense", "Reshape"]
 
 
-def test_stacked_lstm_is_shift_invariant_if_it_subtracts_the_last_value():
-    model = kerazoo.build("stacked_lstm", input_shape=(12, 2), horizon=3, targets=2,
-                          subtract_last=True, per_column=True, segment=4)  # fmt: skip
-    x = uniform(2, 12, 2)
-    level = np.array([5.0, -3.0], "float32")
-    shifted = model.predict_on_batch(x + level)
-    np.testing.assert_allclose(shifted, model.predict_on_batch(x) + level, atol=1e-4)
+def test_stacked_lstm_per_column_is_equivariant_and_subtracting_makes_it_shift_invariant():
+    def predict(values, **options):
+        keras.utils.set_random_seed(0)
+        model = kerazoo.build(
+            "stacked_lstm", input_shape=(12, 2), horizon=3, targets=2, per_column=True, **options
+        )
+        return np.asarray(model(values, training=False))
 
-
-def test_stacked_lstm_per_column_sees_each_column_alone():
-    model = kerazoo.build(
-        "stacked_lstm", input_shape=(12, 2), horizon=3, targets=2, per_column=True
-    )
-    x = uniform(1, 12, 2)
-    other = x.copy()
-    other[..., 1] += 1
-    one, two = model.predict_on_batch(x), model.predict_on_batch(other)
-    np.testing.assert_allclose(one[..., 0], two[..., 0], atol=1e-6)
-    swapped = model.predict_on_batch(x[..., ::-1])
-    np.testing.assert_allclose(swapped, one[..., ::-1], atol=1e-6)
+    x, level = uniform(2, 12, 2), np.array([5.0, -3.0], "float32")
+    other = x + level * [0, 1]
+    np.testing.assert_allclose(predict(x)[..., 0], predict(other)[..., 0], atol=1e-6)
+    np.testing.assert_allclose(predict(x[..., ::-1]), predict(x)[..., ::-1], atol=1e-6)
+    subtract = {"subtract_last": True, "segment": 4}
+    shifted = predict(x + level, **subtract)
+    np.testing.assert_allclose(shifted, predict(x, **subtract) + level, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Copies of the finished run of ``bar_net``, and ways to stop a training."""
+"""Copies of the run of ``bar_net``, finished and as a kill would leave it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from kerazoo.training import checkpoint
 from tests.conftest import copy_after_each_checkpoint
 
 QUIET = {"progress": False, "plots": False}
@@ -21,22 +20,6 @@ def results(folder) -> dict[str, str]:
 def copies(monkeypatch):
     """Each checkpoint is followed by a copy of the directory, as a kill would leave it then."""
     copy_after_each_checkpoint(monkeypatch)
-
-
-@pytest.fixture
-def stops_at(monkeypatch):
-    """Raise an error where an epoch begins."""
-    order = checkpoint.order_of_data
-
-    def stop(at: int, error: BaseException) -> None:
-        def ordered(n, seed, epoch):
-            if epoch == at:
-                raise error
-            return order(n, seed, epoch)
-
-        monkeypatch.setattr(checkpoint, "order_of_data", ordered)
-
-    return stop
 
 
 @pytest.fixture
