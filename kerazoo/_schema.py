@@ -75,8 +75,8 @@ def read(path: Path, kind: type[Content], remedy: str, *, sealed: bool = False) 
 def parse(content: Any, kind: type[Content], path: Path, remedy: str, at: str = "") -> Content:
     """A JSON value from a file, below the field ``at``, as a dataclass; raises DamagedFile."""
     try:
-        return _checked(content, kind, at, {})
-    except _Unfit as error:
+        return checked(content, kind, at, {})
+    except Unfit as error:
         raise DamagedFile(path, error.problem, remedy, error.at) from error
 
 
@@ -89,7 +89,9 @@ def write(path: Path, content: Any) -> None:
     write_json(path, {**plain, CHECKSUM: sha256_of_json(plain)})
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
+    """A value that is not of its type, or out of its range."""
+
     def __init__(self, at: str, problem: str):
         self.at, self.problem = at, problem
 
@@ -100,8 +102,8 @@ def _finite(text: str) -> float:
     return value
 
 
-def _checked(value: Any, hint: Any, at: str, limits: Any) -> Any:
-    """A JSON value as the type ``hint``; raises _Unfit."""
+def checked(value: Any, hint: Any, at: str, limits: Any) -> Any:
+    """A JSON value as the type ``hint``; raises Unfit for another."""
     origin, args = get_origin(hint) or hint, get_args(hint)
     if hint is Any:
         return value
@@ -109,49 +111,49 @@ def _checked(value: Any, hint: Any, at: str, limits: Any) -> Any:
         return _dataclass(value, hint, at)
     if origin in (Union, types.UnionType):
         (hint,) = (a for a in args if a is not types.NoneType)
-        return None if value is None else _checked(value, hint, at, limits)
+        return None if value is None else checked(value, hint, at, limits)
     if origin is Literal:
         if not isinstance(value, (str, int)) or isinstance(value, bool) or value not in args:
-            raise _Unfit(at, f"it is {shown(value)}, not {' or '.join(map(repr, args))}")
+            raise Unfit(at, f"it is {shown(value)}, not {' or '.join(map(repr, args))}")
         return value
     accepted: Any = {float: (int, float), tuple: list}.get(origin, origin)
     if not isinstance(value, accepted) or (isinstance(value, bool) and origin is not bool):
-        raise _Unfit(at, f"it is {shown(value)}, not {NAMES[origin]}")
+        raise Unfit(at, f"it is {shown(value)}, not {NAMES[origin]}")
     if origin in (dict, tuple):
         if not value and limits.get("filled"):
-            raise _Unfit(at, "it is empty")
+            raise Unfit(at, "it is empty")
         if origin is tuple:
-            return tuple(_checked(v, args[0], f"{at}[{i}]", limits) for i, v in enumerate(value))
-        return {k: _checked(v, args[1], _join(at, k), limits) for k, v in value.items()}
+            return tuple(checked(v, args[0], f"{at}[{i}]", limits) for i, v in enumerate(value))
+        return {k: checked(v, args[1], _join(at, k), limits) for k, v in value.items()}
     if origin is str and not re.fullmatch(limits.get("pattern", "(?s).*"), value):
-        raise _Unfit(at, f"it is {shown(value)}, which it cannot be")
+        raise Unfit(at, f"it is {shown(value)}, which it cannot be")
     if origin in (int, float):
         low, high = limits.get("range", (-LARGEST, LARGEST))
         if not low <= value <= high:
-            raise _Unfit(at, f"it is {shown(value)}, not between {low:g} and {high:g}")
+            raise Unfit(at, f"it is {shown(value)}, not between {low:g} and {high:g}")
     return float(value) if origin is float else value
 
 
 def _dataclass(value: Any, kind: Any, at: str) -> Any:
-    content = dict(_checked(value, dict[str, Any], at, {}))
+    content = dict(checked(value, dict[str, Any], at, {}))
     given = {}
-    for f, hint in _fields(kind):
+    for f, hint in fields_of(kind):
         if f.metadata.get("rest"):
             given[f.name], content = content, {}
         elif f.name in content:
-            given[f.name] = _checked(content.pop(f.name), hint, _join(at, f.name), f.metadata)
+            given[f.name] = checked(content.pop(f.name), hint, _join(at, f.name), f.metadata)
         elif f.default is f.default_factory is dataclasses.MISSING:
-            raise _Unfit(_join(at, f.name), "it is missing")
+            raise Unfit(_join(at, f.name), "it is missing")
     if content:
-        raise _Unfit(_join(at, min(content)), "it is unknown; is it of a later version of kerazoo?")
+        raise Unfit(_join(at, min(content)), "it is unknown; is it of a later version of kerazoo?")
     try:
         return kind(**given)
     except KerazooError as error:  # fields that contradict each other
-        raise _Unfit(at, str(error)) from error
+        raise Unfit(at, str(error)) from error
 
 
 @functools.cache  # evaluating annotations is slow
-def _fields(kind: Any) -> tuple[tuple[dataclasses.Field[Any], Any], ...]:
+def fields_of(kind: Any) -> tuple[tuple[dataclasses.Field[Any], Any], ...]:
     """The fields of a dataclass with their types; the one of all others comes last."""
     hints = get_type_hints(kind)
     found = sorted(dataclasses.fields(kind), key=lambda f: bool(f.metadata.get("rest")))

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from kerazoo import _schema
 from kerazoo._lazy import np
+from kerazoo._schema import limited
 from kerazoo.errors import KerazooError, unknown
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ FIXED = (
     "Settings of the model or the dataset, such as the horizon of a series, belong to the entry "
     "(kerazoo finetune and kerazoo.build take others)."
 )
-
-
-def _within(low: float, high: float, default: Any = dataclasses.MISSING, **metadata: Any) -> Any:
-    """A field whose value must lie between two bounds."""
-    return field(default=default, metadata={"range": (low, high), **metadata})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,37 +67,41 @@ class Recipe:
         balance: weight the examples so that all classes count the same; for classification.
     """
 
-    epochs: int = _within(1, 100_000)
-    batch_size: int = _within(1, 1_000_000, 128)
+    epochs: int = limited(1, 100_000)
+    batch_size: int = limited(1, 1_000_000, 128)
     optimizer: OptimizerName = "adam"
-    learning_rate: float = _within(1e-12, 1e6, 1e-3)
+    learning_rate: float = limited(1e-12, 1e6, 1e-3)
     schedule: ScheduleName = "constant"
-    warmup: float = _within(0.0, 0.9, 0.0)
-    momentum: float = _within(0.0, 0.9999, 0.0, optimizers=("sgd",))
+    warmup: float = limited(0.0, 0.9, 0.0)
+    momentum: float = limited(0.0, 0.9999, 0.0, optimizers=("sgd",))
     nesterov: bool = field(default=False, metadata={"optimizers": ("sgd",)})
-    beta_1: float = _within(0.0, 0.9999, 0.9, optimizers=("adam", "adamw"))
-    weight_decay: float = _within(0.0, 100.0, 0.0, optimizers=("adamw", "sgd"))
-    clip_norm: float | None = _within(1e-6, 1e6, None)
+    beta_1: float = limited(0.0, 0.9999, 0.9, optimizers=("adam", "adamw"))
+    weight_decay: float = limited(0.0, 100.0, 0.0, optimizers=("adamw", "sgd"))
+    clip_norm: float | None = limited(1e-6, 1e6, None)
     augment_flip: bool = False
-    augment_shift: float = _within(0.0, 0.9, 0.0)
-    augment_rotate: float = _within(0.0, 180.0, 0.0)
-    augment_zoom: float = _within(0.0, 0.9, 0.0)
+    augment_shift: float = limited(0.0, 0.9, 0.0)
+    augment_rotate: float = limited(0.0, 180.0, 0.0)
+    augment_zoom: float = limited(0.0, 0.9, 0.0)
     augment_interpolation: InterpolationName = "bilinear"
     train_on: TrainingSplit = "train"
-    train_examples: int | None = _within(1, math.inf, None)
-    lookback: int | None = _within(1, 100_000, None)
-    head_epochs: int = _within(0, 100_000, 0)
-    head_learning_rate: float = _within(1e-12, 1e6, 1e-3)
+    train_examples: int | None = limited(1, math.inf, None)
+    lookback: int | None = limited(1, 100_000, None)
+    head_epochs: int = limited(0, 100_000, 0)
+    head_learning_rate: float = limited(1e-12, 1e6, 1e-3)
     balance: bool = False
 
     def __post_init__(self) -> None:
-        for f in dataclasses.fields(self):
-            value = _checked(f.name, getattr(self, f.name))
+        for f, hint in _schema.fields_of(Recipe):
+            value = getattr(self, f.name)
+            if value is f.default:
+                continue
+            if isinstance(value, Real) and not isinstance(value, bool):  # NumPy's numbers too
+                value = int(value) if isinstance(value, Integral) else float(value)
+            try:
+                value = _schema.checked(value, hint, f.name, f.metadata)
+            except _schema.Unfit as error:
+                raise KerazooError(f"recipe field {f.name}: {error.problem}.") from None
             object.__setattr__(self, f.name, value)
-            low, high = f.metadata.get("range", (None, None))
-            if None not in (low, value) and not low <= value <= high:
-                bounds = f"between {low:g} and {high:g}" if high < math.inf else f"at least {low:g}"
-                raise KerazooError(f"recipe field {f.name} is {value!r}; it must be {bounds}.")
             owners = f.metadata.get("optimizers")
             if owners and value != f.default and self.optimizer not in owners:
                 raise KerazooError(
@@ -147,32 +146,9 @@ class Recipe:
     def replace(self, **changes: Any) -> Recipe:
         """This recipe with some fields changed; raises KerazooError for an unknown field."""
         for name in changes:
-            if name not in _types():
-                raise unknown("recipe field", name, _types(), FIXED)
+            if name not in vars(self):
+                raise unknown("recipe field", name, vars(self), FIXED)
         return dataclasses.replace(self, **changes)
-
-
-def _checked(name: str, value: Any) -> Any:
-    """The value as the type of its recipe field; raises KerazooError if it is another."""
-    kinds = _types()[name]
-    if isinstance(value, (str, bool, NoneType)):
-        if type(value) in kinds or (isinstance(value, str) and value in kinds):
-            return value
-    elif int in kinds and isinstance(value, Integral):
-        return int(value)
-    elif float in kinds and isinstance(value, Real) and math.isfinite(value):
-        return float(value)
-    wanted = _KINDS.get(kinds[0]) or "one of " + ", ".join(map(repr, kinds))
-    raise KerazooError(f"recipe field {name} is {value!r}; it must be {wanted}.")
-
-
-_KINDS = {bool: "True or False", int: "an integer", float: "a finite number"}
-
-
-@functools.cache  # evaluating the annotations took half of the registry's start-up
-def _types() -> dict[str, tuple[Any, ...]]:
-    """Types of each field of a recipe, or the choices of a Literal."""
-    return {name: get_args(hint) or (hint,) for name, hint in get_type_hints(Recipe).items()}
 
 
 def parse_recipe_value(text: str) -> Any:
