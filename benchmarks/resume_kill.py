@@ -149,7 +149,9 @@ def kill_often(name: str, place: Path, times: int, moments: random.Random) -> in
         good = intact and equal
         failed += not good
         verdict = "same" if good else f"DIFFERENT (intact {intact}, ended {ended}, equal {equal})"
-        print(f"{name} {number}: killed after {moment:.1f} s: {verdict} {leftovers or ''}", flush=True)
+        print(
+            f"{name} {number}: killed after {moment:.1f} s: {verdict} {leftovers or ''}", flush=True
+        )
         shutil.rmtree(out)
     return failed
 
