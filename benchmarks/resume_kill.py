@@ -86,14 +86,14 @@ CASES = {
     "images": Case((*FINETUNE, "mnist_cnn_small", "{data}/images")),
     "table": Case((*FINETUNE, "mlp", "{data}/table.csv", "--target", "kind")),
     "export": Case(
-        (*KERAZOO, *"export mnist_cnn_small@digits --format onnx --force --out {out}".split()),
+        (*KERAZOO, *["export", "mnist_cnn_small@digits", "--format", "onnx", "--force", "--out", "{out}"]),
         export_results,
         again=(),
         replaces=True,
     ),
     "cache": Case(("-c", CACHE), cache_results, again=()),
     "record": Case(
-        (*KERAZOO, *"verify mlp@digits --tier smoke --first-seed 0 --record".split()),
+        (*KERAZOO, *["verify", "mlp@digits", "--tier", "smoke", "--first-seed", "0", "--record"]),
         reference_results,
         again=(),
         replaces=True,
