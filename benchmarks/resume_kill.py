@@ -30,16 +30,7 @@ KERAZOO = ("-m", "kerazoo")
 # A checkpoint after every epoch: a short run would end before the first one.
 TRAIN = (*KERAZOO, "train", "--checkpoint-seconds", "0", "--out", "{out}")
 FINETUNE = (*KERAZOO, "finetune", "--no-scratch", "--epochs", "3", "--out", "{out}")
-EXPORT = (
-    *KERAZOO,
-    "export",
-    "mnist_cnn_small@digits",
-    "--format",
-    "onnx",
-    "--out",
-    "{out}",
-    "--force",
-)
+EXPORT = (*KERAZOO, "export", "mnist_cnn_small@digits", "--format=onnx", "--out={out}", "--force")
 RECORD = (*KERAZOO, "verify", "mlp@digits", "--tier", "smoke", "--first-seed", "0", "--record")
 CACHE = "import kerazoo; print(kerazoo.load_data('digits').sha256)"
 
@@ -96,19 +87,9 @@ CASES = {
     "gan": Case((*TRAIN, "dcgan@digits", "--tier", "smoke")),
     "images": Case((*FINETUNE, "mnist_cnn_small", "{data}/images")),
     "table": Case((*FINETUNE, "mlp", "{data}/table.csv", "--target", "kind")),
-    "export": Case(
-        EXPORT,
-        export_results,
-        again=(),
-        replaces=True,
-    ),
+    "export": Case(EXPORT, export_results, again=(), replaces=True),
     "cache": Case(("-c", CACHE), cache_results, again=()),
-    "record": Case(
-        RECORD,
-        reference_results,
-        again=(),
-        replaces=True,
-    ),
+    "record": Case(RECORD, reference_results, again=(), replaces=True),
 }
 
 

@@ -53,7 +53,7 @@ ERRORS = {
     ("train", "mnist_cnn@digits", "--resume"): "--out",
     ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",
     ("train", "mnist_cnn@digits", "--seed", "one"): "--seed",
-    ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs is 0",
+    ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs",
     ("train", "mnist_cnn@digits", "--checkpoint-seconds", "nan"): "seconds",
     ("train", "mnist_cnn@digits", "--set", "lerning_rate=1"): "'learning_rate'",
     ("train", "mnist_cnn@digits", "--set", "learning_rate"): "FIELD=VALUE",
