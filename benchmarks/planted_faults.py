@@ -1,0 +1,350 @@
+"""Plant faults one by one in a copy of kerazoo, and see what catches them.
+
+    python benchmarks/planted_faults.py                 all of them, about half an hour
+    python benchmarks/planted_faults.py --only dropout  those whose name contains the word
+
+``kerazoo verify --fresh-data`` is asked first, then the fast tests named with the fault. Prints a
+line per fault; exit status 1 if one went unnoticed. tests/benchmarks checks that every fault can
+still be planted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerazoo._files import sha256_of_json, write_json
+
+ROOT = Path(__file__).parent.parent
+DIGITS, SERIES = "mnist_cnn_small@digits", "stacked_lstm@sine"
+REFERENCES, WEIGHTS = "kerazoo/evidence/references", "kerazoo/evidence/weights"
+COPIED = ("kerazoo", "tests", "benchmarks", "pyproject.toml", "README.md", "docs", "CHANGELOG.md")
+FORGERY = ("--first-seed", "0")  # repeats a recorded run
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault to plant.
+
+    Attributes:
+        name: what is wrong then.
+        edits: file, text that stands in it once, and its replacement.
+        change: function of the copy's root for a fault that is no edit of code.
+        entry: entry to verify.
+        arguments: further arguments of ``verify``.
+        tests: fast tests that may catch it where ``verify`` does not.
+        cached: the dataset lies in the cache, made by the code without the fault.
+    """
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...] = ()
+    change: Callable[[Path], None] | None = None
+    entry: str = DIGITS
+    arguments: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    cached: bool = False
+
+    def plant(self, root: Path) -> None:
+        """Put the fault into a copy.
+
+        Raises:
+            ValueError: a text is not there exactly once.
+        """
+        for name, old, new in self.edits:
+            path = root / name
+            text = path.read_text(encoding="utf-8")
+            if text.count(old) != 1:
+                raise ValueError(f"{self.name}: {old!r} stands {text.count(old)} times in {name}")
+            path.write_text(text.replace(old, new), encoding="utf-8")
+        if self.change:
+            self.change(root)
+
+
+def better_values(root: Path) -> None:
+    """Type better accuracies into a reference, with a new checksum."""
+
+    def improve(reference: dict[str, Any]) -> None:
+        for run in reference["tiers"]["full"]["runs"]:
+            run["value"] += 0.0028
+
+    rewrite(root, improve)
+
+
+def narrow_spread(root: Path) -> None:
+    """Move every recorded value to within one image of the mean, consistently."""
+
+    def narrow(reference: dict[str, Any]) -> None:
+        runs, rows = reference["tiers"]["full"]["runs"], 360
+        for place, run in enumerate(runs):
+            right = 356 + place % 2
+            value = right / rows
+            run["value"] = value
+            run["standard_error"] = (value * (1 - value) / rows) ** 0.5
+
+    rewrite(root, narrow)
+
+
+def other_weights(root: Path) -> None:
+    """Say of the recorded runs that they ended with other weights."""
+
+    def forge(reference: dict[str, Any]) -> None:
+        for run in reference["tiers"]["full"]["runs"]:
+            run["weights_sha256"] = run["weights_sha256"][::-1]
+
+    rewrite(root, forge)
+
+
+def rewrite(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the reference of the entry that is verified, and seal it as kerazoo does."""
+    path = root / REFERENCES / f"{DIGITS}.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["checksum"]
+    change(content)
+    write_json(path, {**content, "checksum": sha256_of_json(content)})
+
+
+def flipped_bit(root: Path) -> None:
+    """Flip one bit in the middle of the bundled weights."""
+    path = root / WEIGHTS / f"{DIGITS}.weights.h5"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    path.write_bytes(content)
+
+
+LOOP, CACHE, WINDOWS = (
+    "kerazoo/training/loop.py",
+    "kerazoo/datasets/_cache.py",
+    "kerazoo/datasets/_windows.py",
+)
+PARTS = "parts = [model.predict_on_batch(x[i : i + INFERENCE_BATCH]) for i in starts]"
+TRAINING = "parts = [np.asarray(model(x[i : i + INFERENCE_BATCH], training=True)) for i in starts]"
+FAULTS = (
+    Fault("better values in a reference", change=better_values, arguments=FORGERY),
+    Fault("a reference with too small a spread", change=narrow_spread, arguments=FORGERY),
+    Fault("other weights in a reference", change=other_weights, arguments=FORGERY),
+    Fault(
+        "test examples in the training split",
+        edits=(
+            (
+                "kerazoo/spec.py",
+                "        return Split(split.x[: recipe.train_examples]",
+                "        split = Split(*(np.concatenate(p) for p in zip(split, self.test)))\n"
+                "        return Split(split.x[: recipe.train_examples]",
+            ),
+        ),
+    ),
+    Fault(
+        "the metric is of examples that were trained on",
+        edits=(
+            (
+                CACHE,
+                "return dataclasses.replace(data, judge=entry.judge)",
+                "return dataclasses.replace(data, judge=entry.judge, test=data.validation)",
+            ),
+        ),
+    ),
+    Fault(
+        "the window reaches into its target",
+        edits=((WINDOWS, "- asked.lead + 1 - asked.lookback\n", "+ 12 - asked.lookback\n"),),
+        entry=SERIES,
+    ),
+    Fault(
+        "the loader mixes its labels",
+        edits=(
+            (
+                "kerazoo/datasets/digits.py",
+                "three_splits(x, labels.astype(np.int64), HELD_OUT)",
+                "three_splits(x, np.roll(labels, 300).astype(np.int64), HELD_OUT)",
+            ),
+        ),
+        cached=True,
+    ),
+    Fault(
+        "the loader darkens its images",
+        edits=(
+            (
+                "kerazoo/datasets/digits.py",
+                "    return np.pad(pixels,",
+                "    return np.pad(pixels // 2,",
+            ),
+        ),
+        cached=True,
+    ),
+    Fault(
+        "a wrong season in a baseline",
+        edits=(("kerazoo/datasets/sine.py", "season=24", "season=23"),),
+        entry=SERIES,
+    ),
+    Fault("one bit flipped in the bundled weights", change=flipped_bit),
+    Fault(
+        "dropout left on in evaluate",
+        edits=(("kerazoo/training/engine.py", PARTS, TRAINING),),
+        entry="mnist_cnn@digits",
+    ),
+    Fault(
+        "a normalization by 25.5",
+        edits=(
+            (
+                "kerazoo/models/mnist_cnn.py",
+                'Rescaling(1 / 255, name="rescaling")(inputs)\n    x = conv(x, 32, "conv")',
+                'Rescaling(1 / 25.5, name="rescaling")(inputs)\n    x = conv(x, 32, "conv")',
+            ),
+        ),
+    ),
+    Fault(
+        "the best epoch on test is reported",
+        edits=(
+            (
+                LOOP,
+                "        self.state = state\n",
+                "        score = task.evaluate(job.model, job.data).value\n"
+                "        if score >= getattr(self, 'best', (0,))[0]:\n"
+                "            self.best = score, job.model.get_weights()\n"
+                "        job.model.set_weights(self.best[1])\n"
+                "        self.state = state\n",
+            ),
+        ),
+        entry="mnist_cnn@digits",
+        tests=("tests/training",),
+    ),
+    Fault(
+        "augmentation is off",
+        edits=(
+            (
+                "kerazoo/training/augmentation.py",
+                "keras.Model(inputs, model(x),",
+                "keras.Model(inputs, model(inputs),",
+            ),
+        ),
+        entry="mlp@digits",
+        tests=("tests/training", "tests/tasks"),
+    ),
+    Fault(
+        "the schedule is ignored",
+        edits=(("kerazoo/training/optimizer.py", 'if recipe.schedule == "constant":', "if True:"),),
+        entry="mnist_cnn@digits",
+        tests=("tests/training",),
+    ),
+    Fault(
+        "images are divided by 255 at prediction",
+        edits=(
+            (
+                "kerazoo/predicting/predictions.py",
+                "engine.predict(core, x)",
+                "engine.predict(core, x / 255)",
+            ),
+        ),
+        tests=("tests/predicting",),
+    ),
+    Fault(
+        "the windows of validation and test are shifted by one",
+        edits=(
+            (
+                WINDOWS,
+                "    x = sliding_window_view(series[past",
+                "    past = max(past - 1, 0)\n    x = sliding_window_view(series[past",
+            ),
+        ),
+        entry=SERIES,
+        tests=("tests/datasets",),
+    ),
+    Fault(
+        "dropout left on in predict",
+        edits=(
+            (
+                "kerazoo/predicting/predictions.py",
+                "engine.predict(core, x)",
+                "__import__('numpy').asarray(core(x, training=True))",
+            ),
+        ),
+        entry="mnist_cnn@digits",
+        tests=("tests/predicting",),
+    ),
+)
+
+
+def python(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on the copy below ``root``."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "KERAZOO_HOME": str(root / "home")}
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=root, env=environment
+    )
+
+
+def copy_of(root: Path, to: Path, *, cache: bool) -> Path:
+    """Copy what kerazoo and its tests consist of; with ``cache`` the cached datasets too."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in (*COPIED, "home") if cache else COPIED:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, to / name, ignore=ignored)
+        else:
+            to.mkdir(exist_ok=True, parents=True)
+            shutil.copy(root / name, to / name)
+    return to
+
+
+def record(root: Path, entry: str) -> None:
+    """Record an entry on this machine, so that its bits can be compared.
+
+    Raises:
+        RuntimeError: kerazoo does not record or verify it without a fault.
+    """
+    for more in (("--record", "--seeds", "5"), ("--fresh-data",)):
+        done = python(root, "-m", "kerazoo", "verify", entry, *more)
+        if done.returncode:
+            raise RuntimeError(f"verify {entry} {more} failed:\n{done.stdout}{done.stderr}")
+
+
+def catch(fault: Fault, root: Path) -> str:
+    """Name of what notices the fault, with its reason; empty if nothing does."""
+    arguments = ("verify", fault.entry, "--fresh-data", "--json", *fault.arguments)
+    done = python(root, "-m", "kerazoo", *arguments)
+    try:
+        report = json.loads(done.stdout)
+        said = [*report.get("problems", []), *report.get("warnings", [])]
+    except ValueError:
+        said = done.stderr.strip().splitlines()[-1:]
+    if done.returncode or said:
+        return f"verify (status {done.returncode}): {' '.join(said)[:200]}"
+    tests = python(root, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *fault.tests)
+    if fault.tests and tests.returncode == 1:
+        failed = [line for line in tests.stdout.splitlines() if line.startswith("FAILED")]
+        return f"a fast test: {' '.join(failed)[:200]}"
+    return ""
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", help="part of the names of the faults to plant")
+    options = parser.parse_args()
+    chosen = [fault for fault in FAULTS if options.only in fault.name]
+    missed = 0
+    with tempfile.TemporaryDirectory() as place:
+        clean = copy_of(ROOT, Path(place) / "clean", cache=False)
+        for entry in sorted({fault.entry for fault in chosen}):
+            record(clean, entry)
+            print(f"recorded {entry} on this machine", flush=True)
+        for number, fault in enumerate(chosen, start=1):
+            copy = copy_of(clean, Path(place) / f"{number}", cache=fault.cached)
+            fault.plant(copy)
+            caught = catch(fault, copy)
+            missed += not caught
+            print(f"{number:2} {fault.name}: {caught or 'MISSED'}", flush=True)
+            shutil.rmtree(copy)
+    print(f"{len(chosen) - missed} of {len(chosen)} caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
