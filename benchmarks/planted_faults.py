@@ -154,7 +154,7 @@ FAULTS = (
     ),
     Fault(
         "the window reaches into its target",
-        edits=((WINDOWS, "- asked.lead + 1 - asked.lookback\n", "+ 12 - asked.lookback\n"),),
+        edits=((WINDOWS, "- wanted.lead + 1 - wanted.lookback\n", "+ 12 - wanted.lookback\n"),),
         entry=SERIES,
     ),
     Fault(
