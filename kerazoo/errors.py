@@ -32,6 +32,18 @@ class DamagedFile(KerazooError):
         self.path, self.field = path, field
 
 
+class ReadingError(KerazooError):
+    """Data that leaves in doubt how to read it, or that the reading options do not fit.
+
+    Attributes:
+        what: what happened and where, without the advice, which names reading options.
+    """
+
+    def __init__(self, what: str, advice: str):
+        super().__init__(f"{what} {advice}")
+        self.what = what
+
+
 class NotAvailable(KerazooError):
     """Data that is neither cached nor downloadable, or a file that is not on this machine."""
 
@@ -52,6 +64,15 @@ def cut(text: str, most: int = MOST) -> str:
 def shown(value: Any) -> str:
     """A foreign value in a message."""
     return cut(repr(value), 60)
+
+
+# Options of the command line that are not named like the parameter that they set.
+OPTIONS = {"na_values": "--na", "settings": "--set", "augment": "--no-augment"}
+
+
+def option(parameter: str) -> str:
+    """The option of the command line for a parameter."""
+    return OPTIONS.get(parameter, f"--{parameter.replace('_', '-')}")
 
 
 def first_line(error: BaseException) -> str:

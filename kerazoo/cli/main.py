@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import _lazy, building, registry
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
-from kerazoo.errors import Interrupted, KerazooError, printable
+from kerazoo.errors import Interrupted, KerazooError, option, printable
 from kerazoo.evidence import card, caveats
 from kerazoo.metrics import duration, metric
 from kerazoo.spec import parse_recipe_value
@@ -262,10 +262,9 @@ def _judge(
 def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
     from kerazoo.evidence.verify import verify_all
 
-    refused = {"record": "--record", "settings": "--set", "first_seed": "--first-seed"}
-    for name, option in refused.items():
+    for name in ("record", "settings", "first_seed"):
         if name in options:
-            raise KerazooError(f"{option} does not go with --all; name one ENTRY.")
+            raise KerazooError(f"{option(name)} does not go with --all; name one ENTRY.")
     verdicts = []
     try:
         for verdict in verify_all(entry, **options):

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from kerazoo._files import write_text
 from kerazoo._lazy import np, pd
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, ReadingError
+from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.predicting.trained import Trained
 from kerazoo.training import engine
 
@@ -95,7 +96,12 @@ class Predictor:
                     f"{name} is no option of {self.trained.source}, which has "
                     f"{' and '.join(known) or 'none'}."
                 )
-        return self.predict(inputs, **given)
+        try:
+            return self.predict(inputs, **given)
+        except ReadingError as error:  # the options that it names are those of the training
+            csv = getattr(self.trained.reading, "csv", CsvOptions())
+            as_then = f"Write the file as that of the training is written: {csv}."
+            raise KerazooError(f"{error.what} {as_then}") from None
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Outputs of the network that was trained; of a classifier the probabilities."""

@@ -127,21 +127,6 @@ def test_the_data_is_read_again_and_a_change_is_noticed(tuned, digits):
         extra.unlink()
 
 
-def test_the_data_of_a_run_from_before_readers_were_named_is_read_again(tuned, tmp_path):
-    shutil.copytree(tuned.path, tmp_path / "run")
-    config = json.loads((tmp_path / "run/config.json").read_text())
-    del config["own"]["reader"]
-    config["own"] |= {
-        "read_for": "mnist_cnn_small@digits",
-        "asked": {
-            "target": None, "text": None, "time": None, "horizon": None, "lookback": None,
-            "task": None, "gaps": "refuse", "split": None, "size": None, "invert": "auto",
-        },
-    }  # fmt: skip
-    (tmp_path / "run/config.json").write_text(json.dumps(config))
-    assert kerazoo.evaluate(tmp_path / "run").same
-
-
 def test_a_strangers_model_runs_no_code(tuned, digits, tmp_path):
     directory, touched = tmp_path / "run", tmp_path / "touched"
     shutil.copytree(tuned.path, directory)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from kerazoo._lazy import keras, np, pd
 from kerazoo.errors import KerazooError
@@ -25,8 +23,7 @@ class Column:
             numbers.
         mean: of numbers, in the training split; a missing one is replaced with it.
         missing: of numbers: a feature tells where one is missing.
-        std: of numbers: standard deviation in the training split; None in runs from before numbers
-            were standardized here.
+        std: of numbers: standard deviation in the training split.
     """
 
     name: str
@@ -34,7 +31,7 @@ class Column:
     categories: tuple[str, ...] | None = None
     mean: float = 0.0
     missing: bool = False
-    std: float | None = None
+    std: float = 1.0
 
     @property
     def width(self) -> int:
@@ -42,19 +39,9 @@ class Column:
         return 1 + self.missing if self.categories is None else len(self.categories) + 1
 
     @property
-    def offset(self) -> float:
-        """Number that is subtracted from each before it is divided by ``scale``."""
-        return 0.0 if self.std is None else self.mean
-
-    @property
-    def scale(self) -> float:
-        """Number that each is divided by."""
-        return 1.0 if self.std is None else self.std
-
-    @property
     def rounding(self) -> float:
         """Largest rounding of a raw number in float32, in standard deviations."""
-        return 1.2e-7 * (abs(self.offset) / self.scale + 4)
+        return 1.2e-7 * (abs(self.mean) / self.std + 4)
 
 
 def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray:
@@ -82,7 +69,7 @@ def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray
         read = as_numbers(values, at)
         numbers = read[0] if read else numbers_of(values, at)
         gone = np.isnan(numbers)
-        features = [(np.where(gone, c.mean, numbers) - c.offset) / c.scale, gone]
+        features = [(np.where(gone, c.mean, numbers) - c.mean) / c.std, gone]
         parts.append(np.stack(features[: c.width], axis=1).astype(np.float32))
     return np.concatenate(parts, axis=1)
 
@@ -92,7 +79,7 @@ def feature_names(columns: list[Column]) -> list[str]:
     names = []
     for c in columns:
         if c.categories is None:
-            whole = c.name if c.std is None else f"({c.name} - {c.offset:g}) / {c.scale:g}"
+            whole = f"({c.name} - {c.mean:g}) / {c.std:g}"
             names += [whole, f"{c.name} is missing"][: c.width]
         else:
             names += [f"{c.name} is another", *(f"{c.name} is {k!r}" for k in c.categories)]
@@ -110,7 +97,7 @@ def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
         inputs[c.input] = value = keras.Input((1,), dtype=kind, name=c.input)
         if c.categories is None:
             gone = keras.ops.isnan(value)
-            parts.append((keras.ops.where(gone, c.mean, value) - c.offset) / c.scale)
+            parts.append((keras.ops.where(gone, c.mean, value) - c.mean) / c.std)
             if c.missing:
                 parts.append(keras.ops.cast(gone, "float32"))
         else:
@@ -138,7 +125,7 @@ def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarra
         start += c.width
         if c.categories is None:
             gone = part[:, 1:].any(axis=1, keepdims=True)
-            numbers = part[:, :1].astype(np.float64) * c.scale + c.offset
+            numbers = part[:, :1].astype(np.float64) * c.std + c.mean
             rows[c.input] = np.where(gone, np.nan, numbers).astype(np.float32)
         else:
             names = np.array([other_than(c), *c.categories], dtype=object)
@@ -152,15 +139,6 @@ def other_than(c: Column) -> str:
     while name in (c.categories or ()):
         name += "_"
     return name
-
-
-def columns_from(treatment: Mapping[str, Any]) -> list[Column]:
-    """The columns that a run's configuration remembers."""
-    remembered: list[dict[str, Any]] = treatment["columns"]
-    return [
-        Column(**{**c, "categories": None if c["categories"] is None else tuple(c["categories"])})
-        for c in remembered
-    ]
 
 
 def texts_of(values: pd.Series) -> np.ndarray:

@@ -8,14 +8,14 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kerazoo._lazy import np, pd
-from kerazoo.errors import KerazooError, require_choice, unknown
+from kerazoo.errors import KerazooError, ReadingError, option, require_choice, unknown
 
 DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
@@ -71,14 +71,11 @@ class CsvOptions:
             known = ("utf-8", "latin-1", "cp1252", "utf-16")
             raise unknown("--encoding", self.encoding, known) from None
 
-
-def options_from(treatment: Mapping[str, Any]) -> CsvOptions:
-    """The options that a run's configuration keeps for later files."""
-    if "csv" in treatment:
-        return CsvOptions(**treatment["csv"])
-    marks = set(treatment.get("marks", {}).values())  # of a run from before there were options
-    decimal = "," if "1.234,5" in marks else "." if marks else None
-    return CsvOptions(decimal=decimal, day_first=treatment.get("day_first"))
+    def __str__(self) -> str:
+        """How a file must be written that is read with these options."""
+        given = {**vars(self), "decimal": self.decimal or "."}
+        shown = {option(k)[2:]: v for k, v in given.items() if v not in (None, ())}
+        return ", ".join(f"{name} {value!r}" for name, value in shown.items())
 
 
 @dataclass(frozen=True)
@@ -165,12 +162,12 @@ def _decoded(path: Path, encoding: str) -> str:
         text = content.decode("utf-8-sig" if utf8 else encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise KerazooError(
-            f"{path}, line {line}: {content[error.start : error.end]!r} is no text in {encoding}. "
-            "Give --encoding, such as cp1252 (Western Windows), latin-1 or utf-16."
+        raise ReadingError(
+            f"{path}, line {line}: {content[error.start : error.end]!r} is no text in {encoding}.",
+            "Give --encoding, such as cp1252 (Western Windows), latin-1 or utf-16.",
         ) from None
     if "\0" in text:
-        raise KerazooError(f"{path} holds zero bytes; it is no CSV file, or --encoding utf-16.")
+        raise ReadingError(f"{path} holds zero bytes.", "Is it a CSV file? Give --encoding utf-16.")
     if not text.strip():
         raise KerazooError(f"{path} is empty.")
     return text
@@ -195,7 +192,7 @@ def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame,
         rows.pop()
     header = [name.strip() for name in rows[0]] if rows else [""]
     if len(header) < columns:
-        raise KerazooError(f"{where} has one column, {header[0][:30]!r}; give another --sep.")
+        raise ReadingError(f"{where} has one column, {header[0][:30]!r}.", "Give another --sep.")
     if all(_is_number(name) for name in header if name):
         first = ", ".join(header[:4])
         raise KerazooError(f"{where}: the first line must name the columns; it is {first} …")
@@ -203,9 +200,9 @@ def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame,
     rows, lines = rows[1:], lines[1 : len(rows)]
     for line, row in zip(lines, rows, strict=True):
         if len(row) > width and any(row[width:]):
-            raise KerazooError(
-                f"{where}, line {line}: {len(row)} fields, but the header names {width}. Quote "
-                f"values that hold {sep!r}, or give another --sep."
+            raise ReadingError(
+                f"{where}, line {line}: {len(row)} fields, but the header names {width}.",
+                f"Quote values that hold {sep!r}, or give another --sep.",
             )
         if len(row) < width:
             short.append(line)
@@ -312,71 +309,69 @@ def _with_plain_numbers(
         if mark == "." and _plain_numbers(values) is not None:
             continue
         text = _known(values)
-        plain = text.str.replace(",", ".", regex=False) if mark == "," else text
-        odd = pd.to_numeric(plain, errors="coerce").isna()
-        odd |= (mark == ",") & text.str.contains(".", regex=False)
-        plain = plain.mask(odd, _read(text[odd], mark))
-        unread = text[plain.isna()]
+        plain = _read(text, mark)
+        unread, units = text[plain.isna()], text[plain.notna()].str.extract(f"({_UNIT})")[0]
         other = unread[_read(unread, OTHER_MARK[mark]).notna()]
         if len(unread) - len(other) > (1 - MOSTLY) * len(text):
             continue  # words
         if len(other):
-            raise KerazooError(
+            raise ReadingError(
                 f"{_at(where, other)} is no number with the decimal mark {mark!r}, which "
-                f"{'--decimal says' if decimal else 'other numbers have; write all alike'}."
+                f"{'--decimal says' if decimal else 'other numbers have'}.",
+                "No option reads two decimal marks: write all alike, or convert the column with "
+                "pandas and give the DataFrame.",
             )
-        units = text[odd].str.extract(f"({_UNIT})", expand=False).reindex(text.index).fillna("")
-        units = units[plain.notna()]
-        if units.nunique() > 1:
+        if units.nunique(dropna=False) > 1:
+            differ = units.fillna("") != units.fillna("").iloc[0]
+            like = text[units.index[0]]
             raise KerazooError(
-                f"{_at(where, text[units.index][units != units.iloc[0]])} has another unit than "
-                f"{text[units.index[0]]!r}; write all numbers alike."
+                f"{_at(where, text[units.index][differ])} has another unit than {like!r}; write "
+                "all numbers alike."
             )
-        changed = text[plain.notna() & (plain != text)]
+        changed = plain[plain.notna() & (plain != text)]
         if len(changed):
-            frame = frame.assign(
-                **{name: plain.astype(object)[changed.index].combine_first(values)}
-            )
-            raw = changed.iloc[0]
+            frame = frame.assign(**{name: changed.combine_first(values)})
+            raw = text[changed.index[0]]
             how = f" (--decimal {mark})" if re.search("[.,]", raw) else ""
-            notes.append(f"{name}: {raw!r} read as {plain[changed.index[0]]}{how}")
+            notes.append(f"{name}: {raw!r} read as {changed.iloc[0]}{how}")
     more = [f"{len(notes) - SHOWN:,} more columns of numbers likewise"] * (len(notes) > SHOWN)
     return frame, told, [*notes[:SHOWN], *more]
 
 
 def _decimal_mark(columns: Collection[pd.Series], point_is_decimal: bool, where: str) -> str | None:
     """The decimal mark with which alone some number can be read; None where it does not matter."""
-    for most in (1000, None):  # values of a column; all of them only where the first do not tell
-        doubt = None
-        for values in columns:
-            text = _known(values[:most])
-            read = {d: _read(text, d) for d in READ}
-            known = {d: read[d].notna() for d in READ}
-            if not (known["."] | known[","]).mean() >= MOSTLY:
-                continue
-            for d, other in OTHER_MARK.items():
-                if (known[d] & ~known[other]).any():
-                    return d
-            two = known["."] & known[","] & (read["."] != read[","])
-            if point_is_decimal:
-                two &= text.str.contains(",", regex=False)
-            if doubt is None and two.any():
-                doubt = text[two]
-    if doubt is not None:
-        raw = doubt.iloc[0]
+    doubt = []
+    for values in (*(values[:1000] for values in columns), *columns):  # the first ones often tell
+        text = _known(values)
+        read = pd.DataFrame({mark: _read(text, mark) for mark in OTHER_MARK})
+        known = read.notna()
+        if not known.any(axis=1).mean() >= MOSTLY:
+            continue
+        for mark, other in OTHER_MARK.items():
+            if (known[mark] & ~known[other]).any():
+                return mark
+        two = known.all(axis=1) & (read["."] != read[","])
+        if point_is_decimal:
+            two &= text.str.contains(",", regex=False)
+        doubt += [text[two]] * bool(two.any())
+    if doubt:
+        raw = doubt[0].iloc[0]
         mark = "," if "," in raw else "."
-        raise KerazooError(
-            f"{_at(where, doubt)} may be {READ[OTHER_MARK[mark]](raw)} (--thousands {mark}) or "
-            f"{READ[mark](raw)} (--decimal {mark}). Say which."
+        raise ReadingError(
+            f"{_at(where, doubt[0])} may be {READ[OTHER_MARK[mark]](raw)} (--thousands {mark}) or "
+            f"{READ[mark](raw)} (--decimal {mark}).",
+            "Say which.",
         )
     return None
 
 
 def _read(text: pd.Series, mark: str) -> pd.Series:
     """Numbers as Python writes them, None for other texts; each different text is read once."""
-    different = text.unique()
-    plain = dict(zip(different, map(READ[mark], different), strict=True))
-    return text.map(plain).astype(object)
+    odd = pd.Series(text.unique(), dtype=object)
+    if mark == ".":  # most are written so already
+        odd = odd[~np.isfinite(pd.to_numeric(odd, errors="coerce").astype(float))]
+    plain = dict(zip(odd, map(READ[mark], odd), strict=True))
+    return text.map(lambda value: plain.get(value, value)).astype(object)
 
 
 def _known(values: pd.Series) -> pd.Series:
@@ -458,8 +453,8 @@ def as_numbers(
         numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(np.float64)
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     if strict and len(wrong):
-        at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r}"
-        raise KerazooError(f"{at} is no number. Correct it, or give --na if it is a missing value.")
+        at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is no number."
+        raise ReadingError(at, "Correct it, or give --na if it is a missing value.")
     if not strict and (missing.all() or len(wrong) > (1 - MOSTLY) * (~missing).sum()):
         return None
     huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)

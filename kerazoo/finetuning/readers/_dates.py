@@ -8,38 +8,35 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kerazoo._lazy import np, pd
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, ReadingError
 from kerazoo.finetuning.readers._csv import MOSTLY, CsvOptions, as_numbers, column, is_missing
 
-# Whole numbers that are dates beyond doubt, and how pandas reads them.
-NUMERIC = {
-    r"(?:1[89]|20)\d{6}": {"format": "%Y%m%d"},  # 20240131
-    r"20\d{8}": {"format": "%Y%m%d%H"},  # 2024013123
-}
-# Those that are dates in a column with a name of time alone: years; seconds or milliseconds from
-# September 2001 to 2033.
-NUMERIC_IF_NAMED = {
-    r"(?:1[5-9]|2[01])\d\d": {"format": "%Y"},
-    r"1\d{9}": {"unit": "s"},
-    r"1\d{12}": {"unit": "ms"},
+# Whole numbers that are dates, how pandas reads them, and True if they are dates in any column. The
+# others are dates in a column with a name of time: years; seconds or milliseconds from September
+# 2001 to 2033.
+NUMERIC: dict[str, tuple[dict[str, str], bool]] = {
+    r"(?:1[89]|20)\d{6}": ({"format": "%Y%m%d"}, True),  # 20240131
+    r"20\d{8}": ({"format": "%Y%m%d%H"}, True),  # 2024013123
+    r"(?:1[5-9]|2[01])\d\d": ({"format": "%Y"}, False),
+    r"1\d{9}": ({"unit": "s"}, False),
+    r"1\d{12}": ({"unit": "ms"}, False),
 }
 TIME_WORDS = {"date", "datetime", "day", "epoch", "t", "time", "timestamp", "ts", "unix", "year"}
 PARTS = ["year", "month", "day", "hour", "minute"]
 YEAR_FIRST = r"\d{4}\D.*"
 DAY_MONTH = r"(?:^|\D)(\d{1,2})[./-](\d{1,2})[./-]\d{2}"
 OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # behind a time of day
-# Seconds of a step: its name, and the period of the usual season in steps.
-STEPS = {
-    60: ("minute", 60),
-    600: ("10 minutes", 144),
-    900: ("15 minutes", 96),
-    1800: ("half hour", 48),
-    3600: ("hour", 24),
-    86400: ("day", 7),
-    604800: ("week", 52),
+STEPS = {  # seconds of a step, and the period of the usual season in steps
+    "minute": (60, 60),
+    "10 minutes": (600, 144),
+    "15 minutes": (900, 96),
+    "half hour": (1800, 48),
+    "hour": (3600, 24),
+    "day": (86400, 7),
+    "week": (604800, 52),
 }
-MONTHS = {1: "month", 3: "quarter", 12: "year"}
-SEASONS = {**dict(STEPS.values()), "business day": 5, "month": 12, "quarter": 4}
+MONTHS = {"month": (1, 12), "quarter": (3, 4), "year": (12, None)}  # likewise
+SEASONS = {name: season for name, (_, season) in {**STEPS, **MONTHS}.items()} | {"business day": 5}
 
 
 @dataclass(frozen=True)
@@ -90,9 +87,10 @@ def times_of(
         KerazooError: a date cannot be read, can be read in two ways, comes twice or after a later
             one; the dates are not regular, or not one ``step`` apart.
     """
-    name = _find(frame, targets)
     if time is not None:
-        name = column(frame, time, "the time column (--time)")
+        name: str | None = column(frame, time, "the time column (--time)")
+    else:
+        name = _find(frame, targets)
     if name is None:
         parts = {c.lower(): frame[c] for c in frame.columns if c.lower() in PARTS}
         if {"year", "month"} <= parts.keys():
@@ -105,19 +103,20 @@ def times_of(
         options = replace(options, day_first=day_first)
     if dates.isna().any():
         row = int(dates.isna().to_numpy().argmax())
-        at = f"{at}, line {values.index[row]}: {values.iloc[row]!r}"
         like = f" like {options.date_format}" if options.date_format else ""
-        raise KerazooError(f"{at} is no date{like}. Correct it, or give --date-format or --time.")
+        raise ReadingError(
+            f"{at}, line {values.index[row]}: {values.iloc[row]!r} is no date{like}.",
+            "Correct it, or give --date-format or --time.",
+        )
     _require_order(dates, frame, name, where)
     index = pd.DatetimeIndex(dates)
     found = _grid(index, step)
     if found is None:
         steps = dates.diff()
-        usual = step or steps.mode()[0]
         odd = 0 if len(dates) == 1 else int((steps != steps.mode()[0])[1:].to_numpy().argmax()) + 1
-        at = f"{at}, line {values.index[odd]}: {index[odd]}"
         raise KerazooError(
-            f"{at} is not one {usual} after the date before; make the times regular."
+            f"{at}, line {values.index[odd]}: {index[odd]} is not one {step or steps.mode()[0]} "
+            "after the date before; make the times regular."
         )
     first, read, notes = str(values.iloc[0]), str(index[0]), []
     if read[:10] not in first or re.search(OFFSET, first):
@@ -158,22 +157,19 @@ def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
 
 
 def _are_dates(numbers: pd.Series) -> bool:
-    """True for whole numbers that are dates beyond doubt.
-
-    Repeated years belong to a column of months, and are no dates alone.
-    """
-    if _numeric_format(numbers, NUMERIC):
-        return _dates(numbers, "", CsvOptions())[0].notna().mean() >= MOSTLY
-    named = TIME_WORDS & set(re.split(r"[^a-z]+", numbers.name.lower()))
-    read = _numeric_format(numbers, NUMERIC_IF_NAMED)
-    return bool(named and read) and (read.get("format") != "%Y" or numbers.is_unique)
+    """True for whole numbers that are dates; repeated years are not: they go with months."""
+    how, certain = _numeric_format(numbers)
+    if not certain and not TIME_WORDS & set(re.split(r"[^a-z]+", numbers.name.lower())):
+        return False
+    dates = _dates(numbers, "", CsvOptions())[0]
+    return dates.notna().mean() >= MOSTLY and (how.get("format") != "%Y" or numbers.is_unique)
 
 
-def _numeric_format(values: pd.Series, patterns: dict[str, dict[str, str]]) -> dict[str, str]:
-    """How pandas reads whole numbers as dates; empty if most of the values are no such numbers."""
+def _numeric_format(values: pd.Series) -> tuple[dict[str, str], bool]:
+    """How pandas reads whole numbers as dates, and True if they are certainly dates."""
     text = _digits(values[~is_missing(values)])
-    found = (how for p, how in patterns.items() if text.str.fullmatch(p).mean() >= MOSTLY)
-    return next(found, {})
+    found = (how for p, how in NUMERIC.items() if text.str.fullmatch(p).mean() >= MOSTLY)
+    return next(found, ({"format": "no date"}, False))
 
 
 def _digits(values: pd.Series) -> pd.Series:
@@ -194,10 +190,10 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
         except ValueError as error:
             raise KerazooError(f"--date-format is {options.date_format!r}: {error}.") from None
     if as_numbers(values, at) is not None:
-        how = _numeric_format(values, {**NUMERIC, **NUMERIC_IF_NAMED})
+        how, _ = _numeric_format(values)
         if "unit" in how:
             return pd.to_datetime(pd.to_numeric(text, errors="coerce"), **how), None
-        return _parsed(text, format=how.get("format", "no date")), None
+        return _parsed(text, **how), None
     if text[~is_missing(values)].str.fullmatch(YEAR_FIRST).all():
         either = _parsed(text, format="ISO8601"), _parsed(text)
         return min(either, key=lambda dates: dates.isna().sum()), None
@@ -210,7 +206,7 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
     if first is None and at and differ.any():
         one, other = (_parsed(text[differ][:1], dayfirst=d).iloc[0] for d in (False, True))
         at = f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r}"
-        raise KerazooError(f"{at} may be {one} or {other}. Give --day-first or --date-format.")
+        raise ReadingError(f"{at} may be {one} or {other}.", "Give --day-first or --date-format.")
     dates = _parsed(text, dayfirst=bool(first))
     return dates.mask(numbers[1 if first else 0] > 12), first
 
@@ -237,8 +233,7 @@ def _grid(dates: pd.DatetimeIndex, step: str | None) -> tuple[str, pd.DatetimeIn
 
     None if they are not, or if most are more than a step apart: half years are no quarters.
     """
-    names = _names(pd.Series(dates).diff().mode()[0]) if step is None else [step]
-    for name in names:
+    for name in _names(pd.Series(dates).diff().mode()[0]) if step is None else [step]:
         for offset in _offsets(name):
             grid = pd.date_range(dates[0], dates[-1], freq=offset)
             places = grid.get_indexer(dates)
@@ -249,23 +244,20 @@ def _grid(dates: pd.DatetimeIndex, step: str | None) -> tuple[str, pd.DatetimeIn
 
 def _names(usual: pd.Timedelta) -> list[str]:
     """Names that the usual time between two dates may have."""
-    day, seconds = pd.Timedelta(days=1), usual.total_seconds()
-    fixed = STEPS[seconds][0] if seconds in STEPS else f"{seconds:,.10g} s"
-    if usual == day:
-        return ["business day", fixed]
-    months = round(usual / day / 30.44)
-    return [MONTHS.get(months, f"{months} months"), fixed] if usual >= 28 * day else [fixed]
+    days, seconds = usual / pd.Timedelta(days=1), usual.total_seconds()
+    months = round(days / 30.44)
+    names = [f"{months} months"] * (days >= 28) + ["business day"] * (days == 1)
+    named = {f"{n} months": name for name, (n, _) in MONTHS.items()}
+    named |= {f"{n} s": name for name, (n, _) in STEPS.items()}
+    return [named.get(name, name) for name in (*names, f"{seconds:.10g} s")]
 
 
 def _offsets(step: str) -> list[Any]:
     """Offsets of pandas that a step of this name may be."""
     if step == "business day":
         return ["B"]
-    months = {name: n for n, name in MONTHS.items()}.get(step)
-    if months is None and step.endswith(" months"):
-        months = int(step.removesuffix(" months"))
-    if months:
+    number, _, unit = step.partition(" ")
+    if step in MONTHS or unit == "months":
+        months = MONTHS[step][0] if step in MONTHS else int(number)
         return [pd.offsets.MonthEnd(months), pd.DateOffset(months=months)]
-    named = {name: seconds for seconds, (name, _) in STEPS.items()}
-    seconds = named.get(step) or float(step.removesuffix(" s").replace(",", ""))
-    return [pd.Timedelta(seconds=seconds)]
+    return [pd.Timedelta(seconds=STEPS[step][0] if step in STEPS else float(number))]

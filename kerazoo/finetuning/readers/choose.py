@@ -78,9 +78,7 @@ def read(
     if isinstance(source, UserData):
         if options:
             name = source.reader.__name__
-            raise KerazooError(
-                f"{next(iter(options))} is an option of the reader; give it to {name}."
-            )
+            raise KerazooError(f"{next(iter(options))} is an option of {name}; give it there.")
         data = source.read_for(more)
     else:
         reader = _reader_for(model, source)
@@ -160,14 +158,7 @@ def reread(
     test = about.get("test") if data is None and test is None else test
     given = {} if test is None else {"test": test}
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in about["asked"].items()}
-    if "reader" in about:
-        return READERS[about["reader"]](*_arguments(source), **options, **given)
-    # A run from before readers were named kept the options of all kinds of data.
-    model, start = registry.get_model(about["model"]), config.get("start")
-    name = about.get("read_for", start["entry"] if start else None)
-    known = options_of(_reader_for(model, source))
-    options = {k: v for k, v in options.items() if k in known and v is not None}
-    return read(model, source, options | given, registry.get_entry(name) if name else None)
+    return READERS[about["reader"]](*_arguments(source), **options, **given)
 
 
 def _wrong(model: Model, given: str) -> KerazooError:

@@ -18,7 +18,6 @@ from kerazoo.finetuning.readers.user_data import (
     UserData,
     data_reader,
     describe,
-    inner_model,
     listed,
 )
 from kerazoo.spec import Data, Dataset, Windows
@@ -121,7 +120,6 @@ def from_series(
             "subtract_last": True,
         },
         serving_model=lambda core: in_natural_units(core, mean, std),
-        core_model=inner_model,
     )
 
 

@@ -20,7 +20,6 @@ from kerazoo.finetuning.readers.user_data import (
     UserData,
     data_reader,
     describe,
-    inner_model,
     listed,
     shuffled_split,
     user_data_of,
@@ -111,7 +110,6 @@ def from_table(
         reading=TableReading(targets=learnt.names, columns=tuple(columns), csv=table.options),
         factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         serving_model=lambda core: takes_rows(core, columns),
-        core_model=inner_model,
     )
 
 

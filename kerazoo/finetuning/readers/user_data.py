@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 from kerazoo import fingerprint, registry
 from kerazoo._lazy import np
 from kerazoo.building import of_python
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, option
 from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.spec import Data, Dataset, Split
 
@@ -50,7 +50,6 @@ class UserData:
         reading: what ``predict`` must know to treat new inputs alike.
         factory_options: the model's options that follow from the data besides the task's.
         serving_model: makes the model that is saved from the network that is trained.
-        core_model: finds the network that was trained in the model that was saved.
         extras: writes further files to a run directory, given that and the trained network.
         reader: the function that read the data.
         source: its positional arguments.
@@ -66,7 +65,6 @@ class UserData:
     reading: Reading
     factory_options: Mapping[str, Any] = field(default_factory=dict)
     serving_model: Callable[[keras.Model], keras.Model] = lambda model: model
-    core_model: Callable[[keras.Model], keras.Model] = lambda model: model
     extras: Callable[[Path, keras.Model], None] = lambda directory, model: None
     reader: Callable[..., UserData] = lambda *_, **__: NotImplemented
     source: tuple[Any, ...] = ()
@@ -103,7 +101,7 @@ def data_reader(function: Callable[P, UserData]) -> Callable[P, UserData]:
             name, kind = unknown[0], function.__name__.removeprefix("from_")
             others = [k.removeprefix("from_") for k, r in READERS.items() if name in options_of(r)]
             belongs = f"; it is one for {', '.join(others)}" if others else ""
-            raise KerazooError(f"{name!r} is no option for {kind}{belongs}.")
+            raise KerazooError(f"{option(name)} is no option for {kind}{belongs}.")
         try:
             given = signature.bind(*args, **options)
         except TypeError as error:

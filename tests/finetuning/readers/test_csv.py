@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._csv import CsvOptions, as_numbers, options_from, read_table
+from kerazoo.finetuning.readers._csv import CsvOptions, as_numbers, read_table
 
 
 def write(path, text, encoding="utf-8"):
@@ -182,17 +182,8 @@ def test_proof_far_below_the_first_rows(tmp_path):
 )
 def test_later_files_are_read_as_the_training_was(tmp_path, training, later, value):
     known = read_table(write(tmp_path / "train.csv", training)).options
-    kept = options_from({"csv": vars(known)})
-    assert kept == known
-    new = read_table(write(tmp_path / "new.csv", later), kept, least=1)
+    new = read_table(write(tmp_path / "new.csv", later), known, least=1)
     assert numbers(new, "price") == [value]
-
-
-def test_runs_from_before_there_were_options():
-    assert options_from({"marks": {"a": "1.234,5"}, "day_first": True}) == CsvOptions(
-        decimal=",", day_first=True
-    )
-    assert options_from({"marks": {}}) == CsvOptions()
 
 
 @pytest.mark.parametrize(

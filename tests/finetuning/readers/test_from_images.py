@@ -250,7 +250,8 @@ def all_broken(directory):
         (fill, {"channels": 4}, ["channels"]),
         (fill, {"invert": "Auto"}, ["invert", "'Auto'"]),
         (fill, {"splits": "maybe"}, ["splits", "'maybe'"]),
-        (fill, {"target": "y"}, ["'target'", "images"]),
+        (fill, {"target": "y"}, ["target", "images"]),
+        (fill, {"na_values": ["x"]}, ["--na "]),
     ],
 )
 def test_directories_and_options_that_are_refused(tmp_path, make, options, names):

@@ -372,6 +372,17 @@ def test_a_forecast_with_gaps_is_dated_by_the_regular_times(frequency, step, gon
     raised(["--gaps"], forecaster(step, 4), rows)
 
 
+@pytest.mark.parametrize(
+    "change", [{"price": ["1.5", "2.5", "x", "3.5"]}, {"date": "soon"}, {"date": "01/02/2024"}]
+)
+def test_an_error_of_a_prediction_names_no_option_that_it_does_not_have(change):
+    """The file has to be written as that of the training was."""
+    rows = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=4), "price": np.arange(4.0)})
+    with pytest.raises(KerazooError, match="decimal") as error:
+        forecaster("day", 4)(rows.assign(**change))
+    assert "--" not in str(error.value)
+
+
 def test_forecasts_without_dates_and_from_too_few_rows():
     rows = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=4), "price": np.arange(4.0)})
     assert list(forecaster("step", 4, time=None)(rows).frame["step"]) == [1, 2]

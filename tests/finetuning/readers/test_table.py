@@ -9,7 +9,7 @@ import pytest
 
 import kerazoo
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._columns import columns_from, encode, raw_rows, takes_rows
+from kerazoo.finetuning.readers._columns import encode, raw_rows, takes_rows
 from kerazoo.finetuning.readers._csv import read_table
 
 
@@ -198,14 +198,6 @@ def test_the_saved_model_reads_raw_rows_as_the_training_did():
     unseen = {k: v[:1] for k, v in fed.items()} | {"kind": tf.constant([["never seen"]])}
     new = raw.iloc[:1].assign(kind="never seen")
     np.testing.assert_allclose(model(unseen), encode(new, columns, "here"), atol=1e-6)
-
-
-def test_columns_of_runs_from_before_numbers_were_standardized():
-    old = {
-        "columns": [{"name": "a", "input": "a", "categories": None, "mean": 3.0, "missing": True}]
-    }
-    x = encode(pd.DataFrame({"a": [5.0, np.nan]}), columns_from(old), "here")
-    assert x.tolist() == [[5, 0], [3, 1]]
 
 
 def test_columns_may_have_the_names_of_layers():
