@@ -318,8 +318,8 @@ def _with_plain_numbers(
             raise ReadingError(
                 f"{_at(where, other)} is no number with the decimal mark {mark!r}, which "
                 f"{'--decimal says' if decimal else 'other numbers have'}.",
-                "No option reads two decimal marks: write all alike, or convert the column with "
-                "pandas and give the DataFrame.",
+                "Give the other --decimal; a file that has both marks has to be rewritten with "
+                "one, or read with pandas and given as a DataFrame.",
             )
         if units.nunique(dropna=False) > 1:
             differ = units.fillna("") != units.fillna("").iloc[0]
