@@ -138,7 +138,7 @@ def read_table(
         size = f"{len(frame)} rows and {len(frame.columns)} columns with names"
         raise KerazooError(f"{where} has {size}; it takes more.")
     if options.na_values:
-        numbers = [float(word) for word in options.na_values if _is_number(word)]
+        numbers = [float(word) for word in options.na_values if is_number(word)]
         frame = frame.mask(frame.isin([*options.na_values, *numbers]))
     frame, decimal, read = _with_plain_numbers(frame, options.decimal, sep == ",", where)
     return Table(frame, where, replace(options, decimal=decimal), (*notes, *unnamed, *read))
@@ -193,7 +193,7 @@ def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame,
     header = [name.strip() for name in rows[0]] if rows else [""]
     if len(header) < columns:
         raise ReadingError(f"{where} has one column, {header[0][:30]!r}.", "Give another --sep.")
-    if all(_is_number(name) for name in header if name):
+    if all(is_number(name) for name in header if name):
         first = ", ".join(header[:4])
         raise KerazooError(f"{where}: the first line must name the columns; it is {first} …")
     width, short = len(header), []
@@ -396,7 +396,8 @@ def _at(where: str, values: pd.Series) -> str:
     return f"{where}, line {values.index[0]}, column {values.name!r}: {values.iloc[0]!r}"
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """True for a number as Python writes it."""
     try:
         float(text)
     except ValueError:

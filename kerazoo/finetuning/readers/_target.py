@@ -12,6 +12,7 @@ from kerazoo.finetuning.readers._csv import (
     as_numbers,
     column,
     is_missing,
+    is_number,
     numbers_of,
     target_columns,
 )
@@ -97,7 +98,8 @@ def class_target(values: pd.Series, where: str, why: str = "") -> Target:
     if rare:
         few = f"fewer than {LEAST} rows. Leave these rows out, or join classes{because}."
         raise KerazooError(f"{at}: the class {listed(rare)} occurs in {few}")
-    labels = tuple(sorted(counts, key=_number_first))
+    # Numbers by value, then other names.
+    labels = tuple(sorted(counts, key=lambda t: (not is_number(t), is_number(t) and float(t), t)))
     each = listed([f"{label} {counts[label]:,}" for label in labels], 12)
     reading = f"{len(labels)} classes{because}: {each}"
     return Target((str(values.name),), labels, _codes(text, labels), known, reading)
@@ -125,19 +127,24 @@ def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:
     """The same target in other rows, which nothing is learnt from.
 
     Raises:
-        KerazooError: a column is not there, or holds a new class or something else than numbers.
+        KerazooError: a column is not there, or holds a new class or something else than numbers,
+            or nothing at all.
     """
     for name in target.names:
         column(frame, name, f"the target in {where}")
     if not target.labels:
-        return _numbers(frame, list(target.names), where, target.why, may_be_constant=True)
-    text, known = class_names(frame[target.names[0]])
-    y = _codes(text, target.labels)
-    new = (known & (y < 0)).nonzero()[0]
-    if len(new):
-        at = f"{where}, line {frame.index[new[0]]}, column {target.names[0]!r}: {text[new[0]]!r}"
-        raise KerazooError(f"{at} is no class of training: {listed(list(target.labels), 12)}.")
-    return replace(target, y=y, known=known)
+        like = _numbers(frame, list(target.names), where, target.why, may_be_constant=True)
+    else:
+        text, known = class_names(frame[target.names[0]])
+        like = replace(target, y=_codes(text, target.labels), known=known)
+        new = (known & (like.y < 0)).nonzero()[0]
+        if len(new):
+            at = f"{where}, line {frame.index[new[0]]}, column {target.names[0]!r}"
+            among = f"no class of training: {listed(list(target.labels), 12)}"
+            raise KerazooError(f"{at}: {text[new[0]]!r} is {among}.")
+    if not like.known.any():
+        raise KerazooError(f"{where}: no example of the test data has a target.")
+    return like
 
 
 def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:
@@ -147,14 +154,6 @@ def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:
     missing = values[is_missing(pd.Series(values), but=NO_VALUE_OR_A_CLASS)]
     held = listed([repr(value) for value in dict.fromkeys(missing)])
     return [f"{n:,} rows have no {names} ({held}) and are left out"] if n else []
-
-
-def _number_first(text: str) -> tuple[int, float, str]:
-    """Sorts numbers by value, then other names."""
-    try:
-        return (0, float(text), text)
-    except ValueError:
-        return (1, 0.0, text)
 
 
 def _numbers(

@@ -17,7 +17,6 @@ from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import (
     UserData,
     data_reader,
-    describe,
     digest,
     shuffled_split,
     user_data_of,
@@ -182,7 +181,7 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
     if list(labels) != [TARGET]:
         raise KerazooError(f"y has shape {y.shape}; give one label per image, (n,).")
     target = class_target(labels[TARGET], "y")
-    indices = shuffled_split(target.y, stratify=True, test_given=test is not None)
+    indices, how = shuffled_split(target.y, stratify=True, test_given=test is not None)
     splits = {name: Split(x[i], target.y[i]) for name, i in indices.items()}
     targets = [target]
     if test is not None:
@@ -194,21 +193,14 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
     for each in targets:
         if not each.known.all():
             raise KerazooError(f"y holds no label at place {each.known.argmin()}; leave it out.")
-    info = describe(
-        None,
-        "arrays",
-        "classification",
-        f"{len(x):,} images of {len(target.labels)} classes given as arrays",
-        input_shape=x.shape[1:],
-        labels=target.labels,
-    )
     found = f"{len(x):,} images of {x.shape[2]} × {x.shape[1]} pixels, {x.shape[3]} channel(s)"
     return user_data_of(
         "images",
-        info,
+        None,
         splits,
         report=(found, target.why),
-        test_given=test is not None,
+        how=how,
+        facts={"labels": target.labels},
         reading=ImageReading(invert="no"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -17,7 +18,6 @@ from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
     data_reader,
-    describe,
     listed,
     shuffled_split,
     user_data_of,
@@ -87,8 +87,10 @@ def from_images(
     names = sorted({f.parts[depth] for f in inside if len(f.parts) > depth + 1}) if labels else [""]
     chosen = [f for f in inside if f in images and (not labels or len(f.parts) == depth + 2)]
     skipped["images outside or below the directories of the classes"] += len(images) - len(chosen)
-    if labels:
-        _check_classes(directory, names, skipped)
+    if labels and len(names) < 2:
+        hint = " Is the data one level deeper?" * any(skipped.values())
+        found = f"{directory} has {len(names)} directories of images"
+        raise KerazooError(f"{found}; give two or more, one for each class.{hint}")
     shape = _shape([directory / f for f in chosen], size, channels)
     x, read, problems = _read(directory, chosen, shape, light_on_dark, invert, progress)
     if problems:
@@ -99,36 +101,29 @@ def from_images(
     of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
     _reject_few(directory, y, of, names, split_of, line)
     indices, how = _indices(y, of, split_of, labels)
-    info = describe(
-        directory,
-        "images",
-        "classification" if labels else "generation",
-        f"{len(x):,} images from {directory}",
-        input_shape=shape,
-        labels=tuple(names) if labels else (),
-        light_on_dark=light_on_dark,
-    )
     each = [f"{name} {n:,}" for name, n in zip(names, np.bincount(y), strict=True)]
-    inverted = sum(image.inverted for image in read)
-    wide, high = zip(*(image.size for image in read), strict=True)
+    sizes = np.array([image.size for image in read])
+    (wide, high), (widest, highest) = sizes.min(axis=0), sizes.max(axis=0)
+    modes = ", ".join(f"{m} {n:,}" for m, n in sorted(Counter(i.mode for i in read).items()))
+    report = [
+        f"{directory}: {len(x):,} images"
+        + f" of {len(names)} classes: {listed(each, 200)}" * labels,
+        layout,
+        f"sizes: {wide} to {widest} wide, {high} to {highest} high; modes: {modes}",
+        f"each is resized to {shape[1]} × {shape[0]} pixels, "
+        f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
+    ]
+    if inverted := sum(image.inverted for image in read):
+        report.append(f"{inverted:,} are inverted: light strokes on a dark background (--invert)")
     return user_data_of(
         "images" if labels else "unlabeled_images",
-        info,
+        directory,
         {name: Split(x[i], y[i]) for name, i in indices.items()},
+        report=report,
         how=how,
-        report=(
-            f"{directory}: {len(x):,} images"
-            + (f" of {len(names)} classes: {listed(each, 200)}" if labels else ""),
-            layout,
-            f"sizes: {min(wide)} to {max(wide)} wide, {min(high)} to {max(high)} high; modes: "
-            + ", ".join(f"{m} {n:,}" for m, n in sorted(Counter(i.mode for i in read).items())),
-            f"each is resized to {shape[1]} × {shape[0]} pixels, "
-            f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
-            *[f"{inverted:,} are inverted: light strokes on a dark background (--invert)"]
-            * bool(inverted),
-        ),
         warnings=[f"skipped: {line}"] if line else [],
         skipped=tuple(problems.values()),
+        facts={"labels": tuple(names) * labels, "light_on_dark": light_on_dark},
         reading=ImageReading(invert=invert if labels else "no"),
     )
 
@@ -191,35 +186,25 @@ def _layout(
     return of, f"{listing} are splits{', the directories in them classes' * labels}"
 
 
-def _check_classes(directory: Path, names: list[str], skipped: Mapping[str, int]) -> None:
-    """Raise KerazooError for fewer than two classes."""
-    if len(names) < 2:
-        hint = " Is the data one level deeper?" * any(skipped.values())
-        found = f"{directory} has {len(names)} directories of images"
-        raise KerazooError(f"{found}; give two or more, one for each class.{hint}")
-
-
 def _shape(
     paths: list[Path], size: int | tuple[int, int] | None, channels: int | None
 ) -> tuple[int, int, int]:
     """Height, width and channels, those of the first image where they are not given."""
     from PIL import Image
 
+    height, width, usual_channels = 1, 1, 1
     for path in paths if size is None or channels is None else ():
-        try:
-            with Image.open(path) as first:
-                scale = min(1.0, USUAL / max(first.size))
-                usual = round(first.height * scale), round(first.width * scale)
-                size = usual if size is None else size
-                channels = channels or (1 if first.mode[0] in "1LI" else 3)
-                break
-        except Exception:
-            continue
-    sides = size if isinstance(size, (tuple, list)) else [1 if size is None else size] * 2
-    height, width = (require_whole("size", side, most=LARGEST) for side in sides)
+        with contextlib.suppress(Exception), Image.open(path) as first:  # another may be read
+            scale = min(1.0, USUAL / max(first.size))
+            width, height = (round(side * scale) for side in first.size)
+            usual_channels = 1 if first.mode[0] in "1LI" else 3
+            break
+    if size is not None:
+        height, width = size if isinstance(size, (tuple, list)) else (size, size)
+    height, width = (require_whole("size", side, most=LARGEST) for side in (height, width))
     if channels not in (1, 3, None):
         raise KerazooError(f"channels is {channels!r}; give 1 or 3.")
-    return height, width, channels or 1
+    return height, width, channels or usual_channels
 
 
 def _read(
@@ -281,13 +266,12 @@ def _indices(
     there = set(of.tolist())
     if there == set(SPLIT_NAMES):
         return {split: np.flatnonzero(of == split) for split in SPLIT_NAMES}, "as named"
-    held_out = there - {"", "train"}
+    held_out = there - {"", "train"}  # one of them, or none
     rest = np.flatnonzero(~np.isin(of, list(held_out)))
-    parts = shuffled_split(y[rest], stratify=labels, test_given=bool(held_out))
+    parts, how = shuffled_split(y[rest], stratify=labels, test_given=bool(held_out))
     indices = {split: rest[part] for split, part in parts.items()}
-    how = "by a fixed seed" + ", each class alike" * labels
     for split in held_out:
         indices["test"] = np.flatnonzero(of == split)
         name = next(name for name, known in split_of.items() if known == split)
-        how = f"test is {name}/, validation a tenth of the rest {how}"
+        how = how.replace("test as given", f"test is {name}/")
     return indices, how

@@ -82,7 +82,6 @@ def from_series(
         source,
         "series",
         "forecasting",
-        f"{len(regular):,} steps of {listed(targets)} from {table.where}",
         input_shape=(lookback, len(targets)),
         columns=tuple(targets),
         targets=tuple(targets),

@@ -13,13 +13,12 @@ from typing import Any
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
-from kerazoo.finetuning.readers._csv import CsvOptions, Table, as_numbers, read_table, read_test
-from kerazoo.finetuning.readers._target import Target, rows_without_target, target_like, target_of
+from kerazoo.finetuning.readers._csv import CsvOptions, as_numbers, read_table, read_test
+from kerazoo.finetuning.readers._target import rows_without_target, target_like, target_of
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
     data_reader,
-    describe,
     listed,
     shuffled_split,
     user_data_of,
@@ -69,7 +68,7 @@ def from_table(
     if len(rows) < FEWEST_ROWS:
         raise KerazooError(f"{where} has {len(rows)} rows with a target; give {FEWEST_ROWS}.")
     classes, names = bool(learnt.labels), list(learnt.names)
-    indices = shuffled_split(
+    indices, how = shuffled_split(
         y if classes else y[:, 0], stratify=classes, test_given=test is not None
     )
     inputs = rows.drop(columns=names)
@@ -83,43 +82,28 @@ def from_table(
     found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}", *table.notes]
     if test is not None:
         more = read_test(test, table)
-        known, splits["test"] = _test_rows(more, columns, learnt)
+        theirs = target_like(learnt, more.frame, more.where)
+        x = encode(more.frame[theirs.known], columns, more.where)
+        splits["test"] = Split(x, theirs.y[theirs.known])
         found.append(f"{more.where}: {len(splits['test']):,} rows to test on")
-        warnings += rows_without_target(more.frame, known)
+        warnings += rows_without_target(more.frame, theirs)
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
     if not classes:
         reject_tiny_spread(splits["train"].y, learnt.names, where)
         regression.reject_constant(splits["test"].y, learnt.names, where)
-    info = describe(
-        source,
-        "table",
-        "classification" if classes else "regression",
-        f"{len(rows):,} rows from {where}",
-        input_shape=splits["train"].x.shape[1:],
-        labels=learnt.labels,
-        targets=() if classes else learnt.names,
-    )
     return user_data_of(
         "table",
-        info,
+        source,
         splits,
         report=(*found, f"target {listed(names)}: {learnt.why}"),
+        how=how,
         warnings=warnings,
-        test_given=test is not None,
+        facts={"labels": learnt.labels} if classes else {"targets": learnt.names},
         reading=TableReading(targets=learnt.names, columns=tuple(columns), csv=table.options),
         factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
         serving_model=lambda core: takes_rows(core, columns),
     )
-
-
-def _test_rows(more: Table, columns: list[Column], target: Target) -> tuple[Target, Split]:
-    """The rows of a test table that have a target, and that target."""
-    theirs = target_like(target, more.frame, more.where)
-    if not theirs.known.any():
-        raise KerazooError(f"{more.where}: no row of the test data has a target.")
-    x = encode(more.frame[theirs.known], columns, more.where)
-    return theirs, Split(x, theirs.y[theirs.known])
 
 
 def columns_of(

@@ -18,7 +18,6 @@ from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
     data_reader,
-    describe,
     shuffled_split,
     user_data_of,
 )
@@ -64,12 +63,15 @@ def from_texts(
     if label == name:
         raise KerazooError(f"text and target are both {name!r}; they must differ.")
     texts, words = _texts(frame[name])
-    _reject_wrong_column(words, f"{where}, column {name!r}: {{}} texts hold a word.")
     # Of the rows with words only: a class of which none is left is none.
-    classes = class_target(frame[label][words], where)
+    classes = class_target(frame[label][words], where) if words.any() else None
+    for what, there in ((name, words), (label, classes.known if classes else words)):
+        if there.sum() < there.size / 2:
+            few = f"only {there.sum():,} of {there.size:,} texts have words and a class"
+            raise KerazooError(f"{where}, column {what!r}: {few}. Is it the right column?")
+    assert classes is not None
     y, texts = classes.y[classes.known], texts[words][classes.known]
-    _reject_wrong_column(classes.known, f"{where}, column {label!r}: {{}} texts have a class.")
-    indices = shuffled_split(y, stratify=True, test_given=test is not None)
+    indices, how = shuffled_split(y, stratify=True, test_given=test is not None)
     if vocabulary is None:
         path: Path | None = _vocabulary_of(texts[indices["train"]])
     else:
@@ -87,22 +89,10 @@ def from_texts(
         column(more.frame, name, f"the column of texts in {more.where}")
         given, there = _texts(more.frame[name])
         theirs = target_like(classes, more.frame[there], more.where)
-        if not theirs.known.any():
-            raise KerazooError(f"{more.where}: no text of the test data has words and a class.")
         ids = _text.encode(given[there][theirs.known], tokens, LENGTH)
         splits["test"] = Split(ids, theirs.y[theirs.known])
         left += len(more.frame) - len(ids)
         found.append(f"{more.where}: {len(ids):,} texts to test on")
-    info = describe(
-        source,
-        "texts",
-        "classification",
-        f"{len(y):,} texts from {where}",
-        input_shape=(LENGTH,),
-        labels=classes.labels,
-        vocabulary=path,
-        fewest_words=int(_text.known_words(splits["train"].x).min()),
-    )
     known = float((x > _text.UNKNOWN).sum() / max(1, (x != _text.PADDING).sum()))
     found.append(
         f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
@@ -116,21 +106,19 @@ def from_texts(
         )
     return user_data_of(
         "texts",
-        info,
+        source,
         splits,
         report=found,
+        how=how,
         warnings=warnings,
-        test_given=test is not None,
+        facts={
+            "labels": classes.labels,
+            "vocabulary": path,
+            "fewest_words": int(_text.known_words(splits["train"].x).min()),
+        },
         reading=TextReading(text=name, targets=(label,), csv=table.options),
         extras=lambda directory, model: write_strings(directory, model, tokens),
     )
-
-
-def _reject_wrong_column(there: np.ndarray, message: str) -> None:
-    """Raise KerazooError where less than half of the rows hold what they should."""
-    if there.sum() < there.size / 2:
-        of = f"{int(there.sum()):,} of {there.size:,}"
-        raise KerazooError(f"{message.format(of)} Is it the right column?")
 
 
 def _texts(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -126,55 +126,56 @@ def options_of(read: Callable[..., Any]) -> list[str]:
     return names
 
 
-def describe(source: Any, default: str, task: str, summary: str, **facts: Any) -> Dataset:
+def describe(source: Any, kind: Kind, task: str, **facts: Any) -> Dataset:
     """The description of a dataset that is in no registry.
 
-    Its name is that of the file or directory, or the default for data in memory.
+    Its name is that of the file or directory, or the kind of data in memory.
     """
-    stem = Path(source).resolve().stem if isinstance(source, (str, os.PathLike)) else default
-    name = "".join(c if c.isalnum() else "_" for c in stem).strip("_") or default
+    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    stem = kind if path is None else Path(path).resolve().stem
+    name = "".join(c if c.isalnum() else "_" for c in stem).strip("_") or kind
 
     def load() -> Mapping[str, Any]:
         raise KerazooError(f"dataset {name!r} is user data; it is not in the registry.")
 
-    usual = {
+    usual: dict[str, Any] = {
         "labels": (),
         "metric": registry.get_task(task).metrics[0],
         "license": "of the user",
-        "source": os.fspath(source) if isinstance(source, (str, os.PathLike)) else "user data",
-        "offline": True,
     }
-    return Dataset(name=name, load=load, task=task, summary=summary, **{**usual, **facts})
+    usual |= {"source": path or "user data", "summary": "user data", "offline": True}
+    return Dataset(name=name, load=load, task=task, **{**usual, **facts})
 
 
 def user_data_of(
     kind: Kind,
-    info: Dataset,
+    source: Any,
     splits: Mapping[str, Split],
     *,
     report: Iterable[str],
+    how: str,
     warnings: Iterable[str] = (),
-    how: str | None = None,
-    test_given: bool = False,
+    facts: Mapping[str, Any],
     **more: Any,
 ) -> UserData:
     """Data of separate examples in three splits, with its fingerprint.
 
     Args:
         kind: kind of data.
-        info: its description.
+        source: where it comes from.
         splits: by name.
         report: how it was read; a line on the splits is added.
+        how: the way the splits were made.
         warnings: notes; those on the classes and on copies in the test split are added.
-        how: the way the splits were made; by default by the fixed seed.
-        test_given: the test split was given apart.
+        facts: what the description of the data tells besides the shape of an example.
         **more: other fields of the result.
     """
+    task = "classification" if facts.get("labels") else "regression"
+    task = "generation" if kind == "unlabeled_images" else task
+    info = describe(source, kind, task, input_shape=splits["train"].x.shape[1:], **facts)
     arrays = {f"{name}_{k}": v for name, s in splits.items() for k, v in (("x", s.x), ("y", s.y))}
     whole = fingerprint.of_arrays(arrays)
     data = Data(splits["train"], splits["validation"], splits["test"], info, whole)
-    seed = f"by a fixed seed{', each class alike' * bool(info.labels)}"
-    how = how or f"{'test as given, the others ' * test_given}{seed}"
     return UserData(
         kind=kind,
         data=data,
@@ -186,8 +187,8 @@ def user_data_of(
 
 def shuffled_split(
     y: np.ndarray, *, stratify: bool, test_given: bool = False
-) -> dict[str, np.ndarray]:
-    """Indices of train, validation and test, by a fixed seed: int64 arrays, sorted.
+) -> tuple[dict[str, np.ndarray], str]:
+    """Indices of train, validation and test, by a fixed seed: int64, sorted; and in words how.
 
     Args:
         y: the target of each example.
@@ -203,7 +204,9 @@ def shuffled_split(
         parts["train" if test_given else "test"].append(order[:test])
         parts["validation"].append(order[test : test + validation])
         parts["train"].append(order[test + validation :])
-    return {name: np.sort(np.concatenate(p)) for name, p in parts.items() if p}
+    how = "test as given, the others " * test_given + "by a fixed seed"
+    how += ", each class alike" * stratify
+    return {name: np.sort(np.concatenate(p)) for name, p in parts.items() if p}, how
 
 
 def _warnings(data: Data, what: str) -> list[str]:
@@ -239,8 +242,8 @@ def digest(example: Any) -> bytes:
 
 def sizes_line(data: Data) -> str:
     """Number of examples of each split."""
-    parts = (("train", data.train), ("validation", data.validation), ("test", data.test))
-    return ", ".join(f"{len(split):,} {name}" for name, split in parts)
+    names = ("train", "validation", "test")
+    return ", ".join(f"{len(getattr(data, name)):,} {name}" for name in names)
 
 
 def inner_model(model: keras.Model) -> keras.Model:
