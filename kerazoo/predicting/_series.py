@@ -6,7 +6,7 @@ from typing import Any
 
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._dates import times_of
+from kerazoo.finetuning.readers._dates import times_of, without_dates
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import filled, regular_values
 from kerazoo.predicting._tables import read_input
@@ -26,8 +26,9 @@ class SeriesPredictor(Predictor):
         for name in filter(None, (*targets, reading.time)):
             if name not in frame.columns:
                 raise KerazooError(f"{where} has no column {name!r}; the model needs it.")
-        times = None  # rows without dates in training are steps, whatever other columns hold now
-        if reading.time is not None:
+        if reading.time is None:  # whatever other columns hold now
+            times = without_dates(frame, reading.csv)
+        else:
             times = times_of(frame, reading.time, targets, where, reading.csv, reading.step)
         regular, notes = regular_values(frame, targets, times, gaps or reading.gaps, where)
         notes += table.notes
@@ -38,9 +39,9 @@ class SeriesPredictor(Predictor):
         window = filled(regular, {}).to_numpy()[None, -reading.lookback :].astype(np.float32)
         steps = engine.predict(self.trained.model, window)[0]
         ahead: dict[str, Any] = {"step": np.arange(1, len(steps) + 1)}
-        if times is not None:
+        if isinstance(times.grid, pd.DatetimeIndex):
             dates = pd.date_range(times.grid[-1], periods=len(steps) + 1, freq=times.grid.freq)
-            ahead = {times.column: dates[1:]}
-            notes += times.notes
+            ahead = {str(times.column): dates[1:]}
+        notes += times.notes
         forecast = {name: steps[:, i] for i, name in enumerate(targets)}
         return TablePredictions(pd.DataFrame({**ahead, **forecast}), tuple(notes), "series")

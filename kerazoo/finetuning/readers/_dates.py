@@ -41,23 +41,23 @@ SEASONS = {name: season for name, (_, season) in {**STEPS, **MONTHS}.items()} | 
 
 @dataclass(frozen=True)
 class Times:
-    """The dates of a series.
+    """The dates of a series, or the places of its rows where it has none.
 
     Attributes:
-        column: its name.
         dates: of the rows.
         grid: all dates from the first to the last, one step apart; its ``freq`` is the step.
-        step: name of the step.
         options: those that were given, with the order of day and month that was found.
+        column: its name; None without dates.
+        step: name of the step.
         notes: how the dates were read.
     """
 
-    column: str
-    dates: pd.DatetimeIndex
-    grid: pd.DatetimeIndex
-    step: str
+    dates: pd.Index
+    grid: pd.Index
     options: CsvOptions
-    notes: tuple[str, ...]
+    column: str | None = None
+    step: str = "step"
+    notes: tuple[str, ...] = ()
 
     @property
     def season(self) -> int | None:
@@ -72,8 +72,8 @@ def times_of(
     where: str,
     options: CsvOptions,
     step: str | None = None,
-) -> Times | None:
-    """The dates in a column that is named or found, and their step; None if there is none.
+) -> Times:
+    """The dates in a column that is named or found, and their step.
 
     Args:
         frame: the rows.
@@ -96,7 +96,7 @@ def times_of(
         if {"year", "month"} <= parts.keys():
             dates = pd.to_datetime(pd.DataFrame({"day": 1, **parts}), errors="coerce")
             _require_order(dates, frame, " ".join(parts), where)
-        return None
+        return without_dates(frame, options)
     values, at = frame[name], f"{where}, column {name!r}"
     dates, day_first = _dates(values, at, options)
     if day_first is not None:
@@ -122,7 +122,13 @@ def times_of(
     if read[:10] not in first or re.search(OFFSET, first):
         how = "" if day_first is None else " (--day-first)" if day_first else " (month first)"
         notes.append(f"{name}: {first!r} read as {read}{how}")
-    return Times(name, index, found[1], found[0], options, tuple(notes))
+    return Times(index, found[1], options, name, found[0], tuple(notes))
+
+
+def without_dates(frame: pd.DataFrame, options: CsvOptions) -> Times:
+    """Rows that are taken as regular steps."""
+    places = pd.RangeIndex(len(frame))
+    return Times(places, places, options)
 
 
 def _require_order(dates: pd.Series, frame: pd.DataFrame, name: str, where: str) -> None:

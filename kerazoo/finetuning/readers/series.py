@@ -77,7 +77,6 @@ def from_series(
     if lookback is None:
         lookback = _lookback(sizes["train"], horizon)
     lookback = require_whole("the lookback", lookback)
-    season = times.season if times else None
     info = describe(
         source,
         "series",
@@ -88,8 +87,8 @@ def from_series(
         windows=Windows(
             lookback=lookback,
             horizon=horizon,
-            season=season if season and season <= lookback else None,
-            step=times.step if times else "step",
+            season=times.season if times.season and times.season <= lookback else None,
+            step=times.step,
         ),
     )
     data = _data(info, in_order(filled(regular, sizes).to_numpy(), sizes), table.where)
@@ -98,19 +97,15 @@ def from_series(
     return UserData(
         kind="series",
         data=data,
-        report=(
-            *_found(times, data, sizes, table.where),
-            *table.notes,
-            *(times.notes if times else ()),
-        ),
+        report=(*_found(times, data, sizes, table.where), *table.notes, *times.notes),
         warnings=(*notes, *_warnings(data, regular, sizes)),
         reading=SeriesReading(
             targets=tuple(targets),
-            time=times.column if times else None,
-            step=times.step if times else "step",
+            time=times.column,
+            step=times.step,
             lookback=lookback,
             gaps=gaps,
-            csv=times.options if times else table.options,
+            csv=times.options,
         ),
         factory_options={
             "input_shape": (lookback, len(targets)),
@@ -123,7 +118,7 @@ def from_series(
 
 
 def regular_values(
-    frame: pd.DataFrame, targets: list[str], times: Times | None, gaps: str, where: str
+    frame: pd.DataFrame, targets: list[str], times: Times, gaps: str, where: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """The targets in natural units at regular times, float64 ``(n, targets)``, and notes.
 
@@ -133,26 +128,22 @@ def regular_values(
         KerazooError: a value is no number; steps or values are missing and gaps are refused.
     """
     require_choice("gaps", gaps, GAPS)
-    table = pd.DataFrame(
-        {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets},
-        index=frame.index,
-    )
-    notes = []
+    columns = {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets}
+    table, notes = pd.DataFrame(columns, index=frame.index), []
     for name, values in table.items():
         if values.isna().all():
             raise KerazooError(f"{where}: the target {name!r} has no value at all.")
         if values.isna().any():
             line = values.index[values.isna()][0]
             notes.append(f"{values.isna().sum():,} values of {name!r} are missing (line {line})")
-    if times is not None:
-        table = table.set_axis(times.dates).reindex(times.grid)
-        late = times.grid.difference(times.dates)
-        if len(late):
-            line = frame.index[times.dates.searchsorted(late[0])]
-            first = f"line {line}: {late[0]} is not there; a step is one {times.step}"
-            notes.append(f"{len(late):,} steps are missing ({first})")
+    late = times.grid.difference(times.dates)
+    if len(late):
+        line = frame.index[times.dates.searchsorted(late[0])]
+        first = f"line {line}: {late[0]} is not there; a step is one {times.step}"
+        notes.append(f"{len(late):,} steps are missing ({first})")
     if notes and gaps == "refuse":
         raise KerazooError(f"{where}: {notes[0]}. {FILL}.")
+    table = table.set_axis(times.dates).reindex(times.grid)
     return table, [f"{note} and are filled by straight lines within each split" for note in notes]
 
 
@@ -195,8 +186,7 @@ def _lookback(train: int, horizon: int) -> int:
 
     The shortest, where none does.
     """
-    fitting = [n for n in LOOKBACKS if 4 * (n + horizon) <= train]
-    return fitting[0] if fitting else LOOKBACKS[-1]
+    return next((n for n in LOOKBACKS if 4 * (n + horizon) <= train), LOOKBACKS[-1])
 
 
 def _segment(lookback: int) -> int:
@@ -256,22 +246,19 @@ def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
     return float((np.finfo(np.float32).eps * largest / std).max())
 
 
-def _found(
-    times: Times | None, data: Data, sizes: Mapping[str, int], where: str
-) -> tuple[str, ...]:
+def _found(times: Times, data: Data, sizes: Mapping[str, int], where: str) -> list[str]:
     assert data.series is not None
     windows, targets = data.series.windows, list(data.info.targets)
     when = "no column of dates; the rows are taken as regular steps"
-    if times is not None:
+    if times.column is not None:
         first, last = times.dates[0].isoformat(), times.dates[-1].isoformat()
         when = f"a step is one {times.step}; from {first} to {last} (column {times.column!r})"
-    lines = [
+    return [
         f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}; {when}",
         "split in time order: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()),
         f"the model sees {windows.lookback} steps and forecasts {windows.horizon}; "
         f"{len(data.train):,} windows to train on, {len(data.test):,} to test",
         "scaled with mean and standard deviation of the training split",
+        *["each target is forecast from its own past, through the same weights"]
+        * (len(targets) > 1),
     ]
-    if len(targets) > 1:
-        lines.append("each target is forecast from its own past, through the same weights")
-    return tuple(lines)

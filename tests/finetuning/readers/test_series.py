@@ -238,7 +238,7 @@ def test_other_numbers_are_no_dates():
     rows = hours().drop(columns="when")
     for name in ("load", "time"):
         for first in (1, 10**6, 34567890):
-            assert dates_of(rows.assign(**{name: range(first, first + 400)})) is None
+            assert dates_of(rows.assign(**{name: range(first, first + 400)})).column is None
     broken = hours().assign(when=list(map(str, HOURS.as_unit("s").astype("int64"))))
     broken.loc[118, "when"] = "broken"
     raised(["line 120", "'broken'"], dates_of, broken, "when")
@@ -248,7 +248,7 @@ def test_other_numbers_are_no_dates():
 def test_years_beside_months_or_dates_are_no_dates():
     months = pd.date_range("1990-01-01", periods=120, freq="MS")
     rows = pd.DataFrame({"year": months.year, "month": months.month, "price": np.arange(120.0)})
-    assert dates_of(rows) is None
+    assert dates_of(rows).column is None
     assert dates_of(rows.assign(when=months.astype(str))).column == "when"
     assert dates_of(rows.iloc[::12]).column == "year"
 
