@@ -74,17 +74,16 @@ def read(
     Raises:
         KerazooError: the model cannot learn from the source, or what the reader raises.
     """
-    more = _options_for(model, start) | {"progress": progress}
-    if isinstance(source, UserData):
-        if options:
-            name = source.reader.__name__
-            raise KerazooError(f"{next(iter(options))} is an option of {name}; give it there.")
-        data = source.read_for(more)
-    else:
+    follows = _options_for(model, start) | {"progress": progress}
+    if not isinstance(source, UserData):
         reader = _reader_for(model, source)
-        known = options_of(reader)
-        more = {k: v for k, v in more.items() if k in known and k not in options}
-        data = reader(*_arguments(source), **options, **more)
+        follows = {k: v for k, v in follows.items() if k in options_of(reader)}
+        data = reader(*_arguments(source), **(follows | dict(options)))
+    elif options:
+        name = source.reader.__name__
+        raise KerazooError(f"{next(iter(options))} is an option of {name}; give it there.")
+    else:
+        data = source.read_for(follows)
     if data.kind not in kinds_of(model):
         raise _wrong(model, data.kind.replace("_", " "))
     return data
@@ -92,23 +91,21 @@ def read(
 
 def _reader_for(model: Model, source: Any) -> Callable[..., UserData]:
     """The reader of a source that fits a model."""
-    kinds, fitting = kinds_of(model), dict[str, Callable[..., UserData]]()
-    path = isinstance(source, (str, os.PathLike))
-    if path and not Path(source).exists():
-        raise KerazooError(f"there is no file or directory {os.fspath(source)}.")
-    if path and Path(source).is_dir():
-        fitting = {"images": from_images, "unlabeled_images": from_images}
-        what = f"the directory {os.fspath(source)}"
-    elif path or is_frame(source):
-        fitting = {"series": from_series, "texts": from_texts, "table": from_table}
-        what = "a DataFrame" if is_frame(source) else f"the file {os.fspath(source)}"
+    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    if path is not None and not Path(path).exists():
+        raise KerazooError(f"there is no file or directory {path}.")
+    readers: dict[str, Callable[..., UserData]]
+    if path is not None and Path(path).is_dir():
+        what, readers = "the directory", {"images": from_images, "unlabeled_images": from_images}
+    elif path is not None or is_frame(source):
+        what = "a DataFrame" if path is None else "the file"
+        readers = {"series": from_series, "texts": from_texts, "table": from_table}
     else:
-        fitting = {kind: from_arrays for kind in ("images", "table", "texts")}
-        what = "arrays"
-    for kind, reader in fitting.items():
-        if kind in kinds:
-            return reader
-    raise _wrong(model, what)
+        what, readers = "arrays", {kind: from_arrays for kind in ("images", "table", "texts")}
+    fitting = [reader for kind, reader in readers.items() if kind in kinds_of(model)]
+    if not fitting:
+        raise _wrong(model, what if path is None else f"{what} {path}")
+    return fitting[0]
 
 
 def _arguments(source: Any) -> tuple[Any, ...]:
@@ -147,18 +144,17 @@ def reread(
         KerazooError: it was given in code and is not given again, or is no longer there.
     """
     about = config["own"]
-    if data is None and (about["path"] is None or (about.get("test") == IN_CODE and test is None)):
+    if data is None and (about["path"] is None or (about["test"] == IN_CODE and test is None)):
         what = "the data of the run in"
         raise KerazooError(f"{what} {directory} was given in code; give data= (and test=) again.")
-    if data is not None and about.get("test") is not None and test is None:
+    if data is not None and about["test"] is not None and test is None:
         raise KerazooError(f"the run in {directory} had separate test data; give it as test=.")
     if isinstance(data, UserData):
         return data
-    source = about["path"] if data is None else data
-    test = about.get("test") if data is None and test is None else test
-    given = {} if test is None else {"test": test}
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in about["asked"].items()}
-    return READERS[about["reader"]](*_arguments(source), **options, **given)
+    if (test := about["test"] if test is None else test) is not None:
+        options["test"] = test
+    return READERS[about["reader"]](*_arguments(about["path"] if data is None else data), **options)
 
 
 def _wrong(model: Model, given: str) -> KerazooError:

@@ -83,8 +83,9 @@ class UserData:
         more = {k: v for k, v in options.items() if k in known and k not in self.options}
         if not more:
             return self
-        given = {} if self.test is None else {"test": self.test}
-        return self.reader(*self.source, **given, **self.options, **more)
+        if self.test is not None:
+            more["test"] = self.test
+        return self.reader(*self.source, **self.options, **more)
 
 
 READERS: dict[str, Callable[..., UserData]] = {}
@@ -96,22 +97,20 @@ def data_reader(function: Callable[P, UserData]) -> Callable[P, UserData]:
 
     @functools.wraps(function)
     def read(*args: P.args, **options: P.kwargs) -> UserData:
-        unknown = [k for k in options if k not in {*options_of(function), *signature.parameters}]
-        if unknown:
-            name, kind = unknown[0], function.__name__.removeprefix("from_")
+        for name in options.keys() - {*options_of(function), *signature.parameters}:
             others = [k.removeprefix("from_") for k, r in READERS.items() if name in options_of(r)]
             belongs = f"; it is one for {', '.join(others)}" if others else ""
+            kind = function.__name__.removeprefix("from_")
             raise KerazooError(f"{option(name)} is no option for {kind}{belongs}.")
         try:
             given = signature.bind(*args, **options)
         except TypeError as error:
             raise KerazooError(f"{function.__name__}: {error}.") from None
-        kept = {k: of_python(v) for k, v in given.kwargs.items()}
+        more = {k: v for k, v in given.kwargs.items() if k in NOT_KEPT and v is not None}
+        kept = {k: of_python(v) for k, v in given.kwargs.items() if k not in NOT_KEPT}
         kept = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
-        test = given.kwargs.get("test")
-        data = function(*given.args, **(kept | ({} if test is None else {"test": test})))
-        kept = {k: v for k, v in kept.items() if k not in NOT_KEPT}
-        return replace(data, reader=read, source=given.args, test=test, options=kept)
+        data = function(*given.args, **kept, **more)
+        return replace(data, reader=read, source=given.args, test=more.get("test"), options=kept)
 
     READERS[function.__name__] = read
     return read
@@ -138,13 +137,9 @@ def describe(source: Any, kind: Kind, task: str, **facts: Any) -> Dataset:
     def load() -> Mapping[str, Any]:
         raise KerazooError(f"dataset {name!r} is user data; it is not in the registry.")
 
-    usual: dict[str, Any] = {
-        "labels": (),
-        "metric": registry.get_task(task).metrics[0],
-        "license": "of the user",
-    }
-    usual |= {"source": path or "user data", "summary": "user data", "offline": True}
-    return Dataset(name=name, load=load, task=task, **{**usual, **facts})
+    usual = dict[str, Any](labels=(), license="of the user", source=path or "user data")
+    usual |= {"metric": registry.get_task(task).metrics[0], "summary": "user data"}
+    return Dataset(name=name, load=load, task=task, offline=True, **{**usual, **facts})
 
 
 def user_data_of(
@@ -218,14 +213,14 @@ def _warnings(data: Data, what: str) -> list[str]:
     """
     notes = []
     if data.info.labels:
-        counts = Counter(data.info.labels[i] for i in data.train.y.tolist())
-        (large, most), *_, (small, least) = counts.most_common()
+        counts = Counter(data.info.labels[i] for i in data.train.y.tolist()).most_common()
+        (large, most), (small, least) = counts[0], counts[-1]
         if most >= IMBALANCED * least:
             notes.append(
                 f"the classes differ in size: {large!r} has {most / least:.1f} times as many "
                 f"{what}s as {small!r}; --balance gives all classes the same weight"
             )
-    known = {digest(example) for example in data.train.x}
+    known = set(map(digest, data.train.x))
     if n := sum(digest(example) in known for example in data.test.x):
         notes.append(
             f"{n:,} {what}{'s' * (n > 1)} of the test split occur{'s' * (n == 1)} in the training "
