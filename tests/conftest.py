@@ -24,6 +24,8 @@ from kerazoo import registry
 from kerazoo.cli import main as cli
 from kerazoo.datasets import _sources as sources
 from kerazoo.errors import NotAvailable
+from kerazoo.models.dcgan import dcgan
+from kerazoo.tasks import _frechet, _judges
 from kerazoo.training import checkpoint
 from kerazoo.training import train as training
 
@@ -114,6 +116,22 @@ def private_zoo(tmp_path_factory, cache_home):
     """The user's module of private_zoo.py, imported from a folder of its own; gives its path."""
     with imported_zoo(tmp_path_factory.mktemp("user")) as path:
         yield path
+
+
+@pytest.fixture
+def tiny_gan(private_registry, monkeypatch):
+    """A GAN as an entry: two networks, and what Adam knows of both."""
+
+    def tiny(input_shape=(28, 28, 1)):
+        """A small DCGAN."""
+        return dcgan(input_shape, latent=8, filters=4, depth=2)
+
+    recipe = kerazoo.Recipe(epochs=3, batch_size=32, learning_rate=2e-4, beta_1=0.5)
+    entry = kerazoo.Entry(dataset="digits", task="generation", recipe=recipe)
+    kerazoo.register_model(tiny, citation="", entries=[entry])
+    monkeypatch.setattr(_judges, "SAMPLES", 200)  # enough to see a difference
+    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
+    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
 
 
 @pytest.fixture(scope="session")

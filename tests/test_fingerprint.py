@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from types import SimpleNamespace
 
 import keras
@@ -91,25 +90,6 @@ def test_a_setting_is_not_taken_for_the_default(make, option, value):
 def test_a_default_that_is_written_out_is_none():
     for make in (conv, both):
         assert of_layer(make(use_bias=True, trainable=True)) == of_layer(make())
-
-
-def test_a_setting_that_another_keras_version_adds_is_no_structure(monkeypatch):
-    """Keras 3.15 writes settings that 3.12 does not know: at their default, None or False."""
-    before = of_layer(LAYERS.Dense(2))
-    honest, construct = LAYERS.Dense.get_config, LAYERS.Dense.__init__
-
-    def told(self):
-        return {**honest(self), "added": "auto", "unheard_of": False, "nor_this": None}
-
-    def newer(self, units, *, added="auto", **options):
-        construct(self, units, **options)
-
-    old = list(inspect.signature(construct).parameters.values())
-    added = inspect.Parameter("added", inspect.Parameter.KEYWORD_ONLY, default="auto")
-    newer.__signature__ = inspect.Signature([*old[:-1], added, old[-1]])
-    monkeypatch.setattr(LAYERS.Dense, "get_config", told)
-    monkeypatch.setattr(LAYERS.Dense, "__init__", newer)
-    assert of_layer(LAYERS.Dense(2)) == before
 
 
 def test_connections_are_structure():

@@ -55,6 +55,8 @@ def test_a_dataset_has_the_shape_and_metric_of_its_task(private_registry):
     dataset = register_points(**SERIES, windows=WINDOWS, metric="mae")
     assert dataset.input_shape == (7, 2) and dataset.metric == "mae"
     assert register_points().metric == "accuracy"
+    images = register_points(task="generation", input_shape=(8, 8, 1), labels=())
+    assert images.metric == "fd_pixels_pca64"
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,11 @@ ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
     ("changes", "beside"),
     [
         ({}, ["beta_1"]),
-        ({"optimizer": "sgd"}, []),
         ({"optimizer": "sgd", "nesterov": True}, []),
         ({"optimizer": "sgd", "nesterov": True, "momentum": 0.9}, ["momentum", "nesterov"]),
         ({"schedule": "warmup_cosine", "warmup": 0.1}, ["warmup", "beta_1"]),
         ({"augment_interpolation": "nearest"}, ["beta_1"]),
-        ({"augment_flip": True, "augment_interpolation": "nearest"}, ["beta_1", "augment_flip"]),
         ({"augment_zoom": 0.1}, ["beta_1", "augment_zoom", "augment_interpolation"]),
-        ({"head_learning_rate": 0.1}, ["beta_1"]),
         ({"clip_norm": 1.0, "balance": True}, ["beta_1", "clip_norm", "balance"]),
     ],
 )

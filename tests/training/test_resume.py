@@ -16,11 +16,8 @@ import numpy as np
 import pytest
 
 import kerazoo
-from kerazoo import Entry, fingerprint, registry
+from kerazoo import fingerprint, registry
 from kerazoo.errors import Interrupted, KerazooError
-from kerazoo.models.dcgan import dcgan
-from kerazoo.spec import Recipe
-from kerazoo.tasks import _frechet, _judges
 from kerazoo.training import checkpoint, engine, loop, machine, run_directory
 from kerazoo.training.machine import Machine
 from kerazoo.training.train import Job, train_job
@@ -28,22 +25,6 @@ from tests.training.conftest import QUIET, results
 
 EACH = {**QUIET, "checkpoint_seconds": 0.0}
 RARE = {**QUIET, "checkpoint_seconds": 3600.0}
-
-
-@pytest.fixture
-def tiny_gan(private_registry, monkeypatch):
-    """A GAN as an entry: two networks, and what Adam knows of both."""
-
-    def tiny(input_shape=(28, 28, 1)):
-        """A small DCGAN."""
-        return dcgan(input_shape, latent=8, filters=4, depth=2)
-
-    recipe = Recipe(epochs=3, batch_size=32, learning_rate=2e-4, beta_1=0.5)
-    entry = Entry(dataset="digits", task="generation", recipe=recipe)
-    kerazoo.register_model(tiny, citation="", entries=[entry])
-    monkeypatch.setattr(_judges, "SAMPLES", 200)  # enough to see a difference
-    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
-    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
 
 
 @pytest.mark.parametrize(
