@@ -23,14 +23,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import _tools
-from kerazoo import building, registry
+from kerazoo import registry
 from kerazoo._files import write_text
-from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import card, record
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.verify import Report, verify
 from kerazoo.metrics import Metric, best_baseline, duration, metric, plain
+from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import TIERS, Entry
 from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training.run_directory import Resume
@@ -58,7 +58,7 @@ def main() -> int:
     entries = [registry.get_entry(name) for name in options.entries or registry.list_entries()]
     failed = 0
     if options.plots:
-        draw_plots(entries)
+        plot_again(entries)
     elif not (options.tables_only or options.check):
         resume: Resume = "elsewhere" if options.elsewhere else True
         if not options.entries:
@@ -108,29 +108,25 @@ def recorded(
             engine=engine,
         )
         if tier == "full" and first == 0:
-            keep_plots(report.runs[0].path, entry.name)
+            copy_plots(report.runs[0].path, entry.name)
         yield report
 
 
-def draw_plots(entries: Iterable[Entry]) -> None:
-    """Draw the plots that follow from bundled weights again."""
+def plot_again(entries: Iterable[Entry]) -> None:
+    """Plot what bundled weights suffice for: not the learning curves and early samples."""
     for entry in entries:
-        if evidence.read(entry).weights is not None:
-            with tempfile.TemporaryDirectory() as directory:
-                plot_again(entry, Path(directory))
-                keep_plots(Path(directory), entry.name)
+        if evidence.read(entry).weights is None:
+            continue
+        trained = open_trained(entry.name)
+        with tempfile.TemporaryDirectory() as folder:
+            run = Path(folder)
+            outcome = trained.task.evaluate(trained.model, trained.data)
+            write_plots(trained.task, Finished(run, entry.name, [], outcome, trained.data))
+            card.keep_plots(entry, run, all_there=False)
+            copy_plots(run, entry.name)
 
 
-def plot_again(entry: Entry, directory: Path) -> None:
-    """Plot what the bundled weights suffice for: not the learning curves and early samples."""
-    model = building.build_for(entry)
-    building.load_bundled_weights(model, entry)
-    data, task = load_for(entry, entry.recipe), registry.task_of(entry)
-    write_plots(task, Finished(directory, entry.name, [], task.evaluate(model, data), data))
-    card.keep_plots(entry, directory, all_there=False)
-
-
-def keep_plots(run: Path, name: str) -> None:
+def copy_plots(run: Path, name: str) -> None:
     """Copy the README's plots from a run directory as far as it has them."""
     for plot in README_PLOTS.get(name, ()):
         if (run / plot).exists():

@@ -71,11 +71,14 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from keras import KerasTensor, layers
+    from matplotlib.figure import Figure
+    from PIL import Image
 else:
-    KerasTensor = Any  # for annotations
+    Figure = KerasTensor = Any  # for annotations
+    Image = _LazyModule("PIL.Image")
     keras = _LazyModule("keras")
     layers = _LazyModule("keras.layers")
     np = _LazyModule("numpy")
     pd = _LazyModule("pandas")
 
-__all__ = ["KerasTensor", "keras", "layers", "load", "np", "pd", "silence_import_logs"]
+__all__ = ["Figure", "Image", "KerasTensor", "keras", "layers", "np", "pd"]

@@ -49,14 +49,10 @@ class Metric:
 
     def number(self, value: float, like: float | None = None) -> str:
         """A value without its unit, with the digits of ``like`` if given."""
-        digits = self._digits(value if like is None else like)
+        size, digits = abs(value if like is None else like), self.digits
+        if self.natural_units and 0 < size < 1:  # three significant digits
+            digits = max(digits, 2 - math.floor(math.log10(size)))
         return f"{100 * value if self.percent else value:.{digits}f}"
-
-    def _digits(self, value: float) -> int:
-        """Digits after the point; three significant ones for small values in natural units."""
-        if not self.natural_units or not 0 < abs(value) < 1:
-            return self.digits
-        return max(self.digits, 2 - math.floor(math.log10(abs(value))))
 
     def as_given(self, value: float) -> str:
         """A published value with all its digits and its unit."""

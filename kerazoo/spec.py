@@ -12,15 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from kerazoo import _schema
-from kerazoo._lazy import np
+from kerazoo._lazy import keras, np
 from kerazoo._schema import limited
 from kerazoo.errors import KerazooError, unknown
 
-if TYPE_CHECKING:
-    import keras
 OptimizerName = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["constant", "cosine", "warmup_cosine"]
 InterpolationName = Literal["bilinear", "nearest"]

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 def training_multiply_adds(model: keras.Model) -> int:
     """Those of one training step for one example: forward, gradients of weights and of inputs.
 
-    A layer that nothing learnt stands before needs no gradient of its inputs. Of a generator and
-    its discriminator, trained in one step: three passes of the discriminator forward (real, drawn,
-    and drawn again for the generator), gradients of its weights for the first two, of its inputs
-    for all three; one pass of the generator and its gradients.
+    A layer without trained layers before it needs no gradient of its inputs. Of a generator and
+    its discriminator, trained in one step: three passes of the discriminator forward (real,
+    generated, and generated again for the generator), gradients of its weights for the first two,
+    of its inputs for all three; one pass of the generator and its gradients.
     """
     nets = networks_of(model)
     if len(nets) == 1:
         return _training_of_net(model)
-    judge, drawer = nets["discriminator"], nets["generator"]
-    first = sum(_of_inputs(layer) for layer in layers_of(judge) if _is_first(layer))
-    return 8 * sum(map(of_layer, layers_of(judge))) - 2 * first + _training_of_net(drawer)
+    layers = layers_of(nets["discriminator"])
+    first = sum(_of_inputs(layer) for layer in layers if _is_first(layer))
+    return 8 * sum(map(of_layer, layers)) - 2 * first + _training_of_net(nets["generator"])
 
 
 def _training_of_net(net: keras.Model) -> int:
@@ -34,7 +34,7 @@ def _training_of_net(net: keras.Model) -> int:
 
 
 def _is_first(layer: keras.Layer) -> bool:
-    """Whether no layer before it learns."""
+    """True if no layer before it is trained."""
     before = [node.operation for node in layer._inbound_nodes[0].parent_nodes]
     return all(not getattr(b, "trainable_weights", ()) and _is_first(b) for b in before)
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
-from kerazoo._lazy import np
+from kerazoo._lazy import Image, np
 from kerazoo.errors import KerazooError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 Invert = Literal["auto", "yes", "no"]
 INVERT: tuple[str, ...] = get_args(Invert)
@@ -56,7 +53,7 @@ def read_image(
     Raises:
         KerazooError: no image that can be read, a huge one, or floating-point pixels.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     try:
         with Image.open(path) as opened:
@@ -106,8 +103,6 @@ def require_raw_pixels(pixels: np.ndarray, what: str) -> None:
 
 def _eight_bits(image: Image.Image, channels: int, path: Path) -> Image.Image:
     """The image as 8-bit grayscale or RGB, without transparency."""
-    from PIL import Image
-
     if image.mode == "F":
         raise KerazooError(f"{path} holds floating-point pixels; save it with 8 bits a channel.")
     if image.mode.startswith("I"):
@@ -124,8 +119,6 @@ def _eight_bits(image: Image.Image, channels: int, path: Path) -> Image.Image:
 
 def _without_transparency(image: Image.Image) -> Image.Image:
     """An RGBA image laid on white, or on black if white would hide all of it."""
-    from PIL import Image
-
     on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     colors = np.asarray(on_white)
     if (colors != colors[0, 0]).any():
@@ -135,8 +128,6 @@ def _without_transparency(image: Image.Image) -> Image.Image:
 
 def _fit(image: Image.Image, width: int, height: int) -> Image.Image:
     """Scale to fit, keep proportions, pad with the median color of the border."""
-    from PIL import Image
-
     if image.size == (width, height):
         return image
     scale = min(width / image.width, height / image.height)

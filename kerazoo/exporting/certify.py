@@ -9,21 +9,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import np
+from kerazoo._lazy import keras, np
 from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError
+from kerazoo.exporting.formats import Runner
 from kerazoo.finetuning.readers.series import MOST_ROUNDING
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import Data
 from kerazoo.tasks.base import Task
 from kerazoo.training import engine
-
-if TYPE_CHECKING:
-    import keras
-
-    from kerazoo.exporting.formats import Runner
 
 # Allowed differences. Runtimes add in another order, and float32 has seven digits. The largest
 # ones of the zoo, benchmarks/EXPORT.md, are an eighth of the first and a tenth of the second.

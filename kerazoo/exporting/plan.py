@@ -10,17 +10,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo._lazy import keras, np
+from kerazoo.exporting.formats import Format, Runner
 from kerazoo.finetuning.readers._columns import feature_names, raw_rows, takes_rows
 from kerazoo.finetuning.readers._csv import MISSING
 from kerazoo.finetuning.readers.reading import TableReading, reading_of
 from kerazoo.finetuning.readers.series import in_deviations
 from kerazoo.predicting.trained import Trained
-
-if TYPE_CHECKING:
-    from kerazoo.exporting.formats import Format, Runner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +93,8 @@ def _rows_plan(plain: ExportPlan, reading: TableReading, format: Format) -> Expo
                 "takes rows as the features that columns.json lists; keras and saved_model take "
                 "raw rows, on TensorFlow",
             ),
-            columns={
-                **dataclasses.asdict(reading),
-                "features": feature_names(list(reading.columns)),
-            },
+            columns=dataclasses.asdict(reading)
+            | {"features": feature_names(list(reading.columns))},
         )
     names = format.input_names([c.input for c in reading.columns])
     columns = [
@@ -114,8 +110,6 @@ def _rows_plan(plain: ExportPlan, reading: TableReading, format: Format) -> Expo
             "are missing values, 1 and 0 are true and false",
         ),
         rounding=max((c.rounding for c in columns if c.categories is None), default=0.0),
-        columns={
-            **dataclasses.asdict(dataclasses.replace(reading, columns=tuple(columns))),
-            "read_as_missing": MISSING,
-        },
+        columns=dataclasses.asdict(dataclasses.replace(reading, columns=tuple(columns)))
+        | {"read_as_missing": MISSING},
     )

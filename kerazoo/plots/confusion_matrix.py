@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kerazoo._lazy import np
+from kerazoo._lazy import Figure, np
 from kerazoo.plots.figure import literal, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from kerazoo.tasks._scores import Scores
 
 MAX_COUNTS = 26  # classes, beyond which the cells of the matrix show no counts

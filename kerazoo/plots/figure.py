@@ -6,13 +6,10 @@ import functools
 import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo._files import write_bytes
-from kerazoo._lazy import np
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from kerazoo._lazy import Figure, np
 
 # Chinese, Japanese and Korean on Linux, macOS and Windows; then the widest that systems have.
 OTHER_FONTS = (

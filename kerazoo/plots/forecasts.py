@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import np
+from kerazoo._lazy import Figure, np
 from kerazoo.plots.figure import BLUE, GRAY, GREEN, ORANGE, literal, new_figure, tidy
 from kerazoo.spec import Data
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 EXAMPLES = 3
 MAX_TARGETS = 3

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerazoo._files import save_atomic
-from kerazoo._lazy import np
+from kerazoo._lazy import Figure, Image, np
 from kerazoo.plots.figure import literal, new_figure, show_image
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from kerazoo.tasks._scores import Scores
 
 MAX_IMAGES = 24
@@ -74,8 +72,6 @@ def grid(images: np.ndarray) -> np.ndarray:
 
 def write_grid(images: np.ndarray, path: Path) -> None:
     """Write images as one PNG, small ones enlarged without smoothing, atomically."""
-    from PIL import Image
-
     pixels = grid(images)
     image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
     factor = max(1, min(SIDE // images.shape[1], MAX_SIDE // max(image.size)))
@@ -85,8 +81,6 @@ def write_grid(images: np.ndarray, path: Path) -> None:
 
 def over_training(title: str, grids: dict[int, Path]) -> Figure:
     """Grids of the same latents after more and more epochs, by epoch."""
-    from PIL import Image
-
     figure = new_figure(max(3.2 * len(grids), 6.4), 3.7)  # 6.4: the title needs it
     for place, (epoch, path) in enumerate(sorted(grids.items()), start=1):
         axes = figure.add_subplot(1, len(grids), place)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from kerazoo._lazy import np
+from kerazoo._lazy import Figure, np
 from kerazoo.plots.figure import BLUE, GRAY, literal, new_figure, tidy
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MAX_PANELS = 4
 

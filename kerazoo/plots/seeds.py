@@ -5,14 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from kerazoo._lazy import np
+from kerazoo._lazy import Figure, np
 from kerazoo.metrics import Metric
 from kerazoo.plots.figure import BLUE, GREEN, ORANGE, PURPLE, literal, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 WIDEN = 4.0  # a value that would widen the axis by more is an arrow at its edge
 LABEL_WIDTH = 34  # characters of a label's line

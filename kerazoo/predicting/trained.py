@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerazoo import building, registry
+from kerazoo._lazy import keras
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError
@@ -20,9 +21,6 @@ from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
 from kerazoo.training.run_directory import Run
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,15 +58,15 @@ def judge_of(data: Data) -> Classifier | Components:
     return Components(metric, min(SAMPLES, max(1_000, 10 * len(data.test))), data)
 
 
-def compare(generated: Features, real: Features) -> dict[str, float]:
-    """Distance to real images, diversity, and smallest and largest class if there are any.
+def compare(metric: str, generated: Features, real: Features) -> dict[str, float]:
+    """Distance to real images (``metric``), diversity, and smallest and largest class if any.
 
     The diversity is the mean distance between the features of two images over that of two real
     images.
     """
     spread, balance = _frechet.mean_distance(real.values), generated.balance
     return {
-        "distance": _frechet.frechet_distance(generated.values, real.values),
+        metric: _frechet.frechet_distance(generated.values, real.values),
         **({"smallest_class": min(balance), "largest_class": max(balance)} if balance else {}),
         "diversity": _frechet.mean_distance(generated.values) / spread if spread else 0.0,
     }

@@ -8,19 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from kerazoo._lazy import np
+from kerazoo._lazy import Figure, keras, np
 from kerazoo.errors import KerazooError, unknown
 from kerazoo.plots.figure import save
 from kerazoo.plots.learning_curves import Curve, learning_curves
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 from kerazoo.training import engine
 from kerazoo.training.augmentation import with_augmentation
-
-if TYPE_CHECKING:
-    import keras
-    from matplotlib.figure import Figure
 
 # Keras's Normalization divides by no less than its epsilon: smaller variation is lost.
 MIN_SPREAD = 1e-7

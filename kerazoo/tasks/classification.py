@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from kerazoo._lazy import keras, np
+from kerazoo._lazy import Figure, keras, np
 from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
 from kerazoo.plots.confusion_matrix import confusion_matrix
@@ -18,9 +18,6 @@ from kerazoo.tasks import _baselines
 from kerazoo.tasks._scores import Scores, binomial_standard_error
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, require_array
 from kerazoo.training.optimizer import last_activation
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class Classification(Task):

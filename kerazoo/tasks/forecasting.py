@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from kerazoo._lazy import keras, np
+from kerazoo._lazy import Figure, keras, np
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
 from kerazoo.plots.forecasts import forecasts
@@ -14,9 +14,6 @@ from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, Windows
 from kerazoo.tasks import _baselines
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, require_array
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 RIDGE = 1e-3  # per training window, on standardized values
 NUMBERS = 2**22  # values of windows that are copied at a time

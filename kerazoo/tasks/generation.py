@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kerazoo._lazy import keras, np
+from kerazoo._lazy import Figure, keras, np
 from kerazoo.errors import KerazooError
 from kerazoo.metrics import metric
 from kerazoo.plots.images import over_training, write_grid
@@ -21,9 +21,6 @@ from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, networks_of
 from kerazoo.tasks import _frechet, _judges
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs
 from kerazoo.training import engine
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SHOWN = 64
 # Mean of a discriminator's loss over an epoch; healthy ones were never below 0.02, one whose
@@ -102,11 +99,11 @@ class Generation(Task):
         judge = _judges.judge_of(data)
         samples = judge.extract(as_images(outputs))
         real = judge.extract(data.test.x)
-        values = _judges.compare(samples, real)
+        values = _judges.compare(judge.metric, samples, real)
         balance = {"class_balance": list(samples.balance)} if samples.balance else {}
         return Outcome(
             metric=judge.metric,
-            value=values.pop("distance"),
+            value=values.pop(judge.metric),
             standard_error=_frechet.bootstrap_error(samples.values, real.values),
             examples=len(data.test),
             also=values,
@@ -117,16 +114,13 @@ class Generation(Task):
         """Images of independent pixels; and as a limit real against real images."""
         judge = _judges.judge_of(data)
         real = judge.extract(data.test.x)
-        features = {
-            "independent_pixels": judge.extract(independent_pixels(train.x, judge.samples)),
-            "real_against_real": judge.extract(train.x[: judge.samples]),
-        }
-        values = {name: _judges.compare(found, real) for name, found in features.items()}
-        for row in values.values():
-            row[judge.metric] = row.pop("distance")
+
+        def values(images: np.ndarray) -> dict[str, float]:
+            return _judges.compare(judge.metric, judge.extract(images), real)
+
         return Baselines(
-            simple={"independent_pixels": values["independent_pixels"]},
-            limits={"real_against_real": values["real_against_real"]},
+            simple={"independent_pixels": values(independent_pixels(train.x, judge.samples))},
+            limits={"real_against_real": values(train.x[: judge.samples])},
         )
 
     def example(self, dataset: Dataset, source: str) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from kerazoo._lazy import keras, np
+from kerazoo._lazy import Figure, keras, np
 from kerazoo.errors import KerazooError
 from kerazoo.plots.learning_curves import Curve
 from kerazoo.plots.predictions import predicted_against_true
@@ -21,9 +21,6 @@ from kerazoo.tasks.base import (
     reject_tiny_spread,
     require_array,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BOOTSTRAPS = 200
 
@@ -92,12 +89,9 @@ class Regression(Task):
         mean = np.broadcast_to(train.y.mean(axis=0), true.shape)
         coefficients, intercept = _baselines.least_squares(lambda: [(train.x, train.y)])
         linear = data.test.x.astype(np.float64) @ coefficients + intercept
-        mean_values, linear_values = (
-            {"r2": r_squared(true, predicted), **_errors(true, predicted)}
-            for predicted in (mean, linear)
-        )
         return Baselines(
-            simple={"training_mean": mean_values}, limits={"least_squares": linear_values}
+            simple={"training_mean": {"r2": r_squared(true, mean), **_errors(true, mean)}},
+            limits={"least_squares": {"r2": r_squared(true, linear), **_errors(true, linear)}},
         )
 
     def curves(self, run: Finished) -> tuple[str, list[Curve]]:
