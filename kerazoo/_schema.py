@@ -82,11 +82,15 @@ def parse(content: Any, kind: type[Content], path: Path, remedy: str, at: str = 
 
 def write(path: Path, content: Any) -> None:
     """Write a dataclass as a JSON file, sealed by its checksum."""
-    # Through JSON and back, so that the checksum is of what a reader gets (lists, not tuples).
-    plain = json.loads(json.dumps(dataclasses.asdict(content)))
-    rest = [plain.pop(f.name) for f in dataclasses.fields(content) if f.metadata.get("rest")]
-    plain |= {name: value for fields in rest for name, value in fields.items()}
-    write_json(path, {**plain, CHECKSUM: sha256_of_json(plain)})
+    values = plain(content)
+    write_json(path, {**values, CHECKSUM: sha256_of_json(values)})
+
+
+def plain(content: Any) -> dict[str, Any]:
+    """A dataclass as a reader of its file gets it: lists, not tuples."""
+    values = json.loads(json.dumps(dataclasses.asdict(content)))
+    rest = [values.pop(f.name) for f in dataclasses.fields(content) if f.metadata.get("rest")]
+    return {**values, **{name: value for fields in rest for name, value in fields.items()}}
 
 
 class Unfit(Exception):
@@ -125,8 +129,8 @@ def checked(value: Any, hint: Any, at: str, limits: Any) -> Any:
         if origin is tuple:
             return tuple(checked(v, args[0], f"{at}[{i}]", limits) for i, v in enumerate(value))
         return {k: checked(v, args[1], _join(at, k), limits) for k, v in value.items()}
-    if origin is str and not re.fullmatch(limits.get("pattern", "(?s).*"), value):
-        raise Unfit(at, f"it is {shown(value)}, which it cannot be")
+    if origin is str and not re.fullmatch(pattern := limits.get("pattern", "(?s).*"), value):
+        raise Unfit(at, f"it is {shown(value)}, not {pattern}")
     if origin in (int, float):
         low, high = limits.get("range", (-LARGEST, LARGEST))
         if not low <= value <= high:

@@ -22,6 +22,7 @@ from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Re
 from kerazoo.spec import Data, Entry
 from kerazoo.training import run_directory as run
 from kerazoo.training.machine import MAY_MOVE, environment
+from kerazoo.training.run_config import Config
 from kerazoo.training.run_directory import Run
 
 
@@ -83,8 +84,8 @@ def record_reference(
         )
     recipe = entry.recipe_for(tier)
     config = run.read_config(finished[0].path)
-    model, environment = config["fingerprints"]["model"], config["environment"]
-    stamp = fingerprint.of_run(config["recipe"], model, data.sha256)
+    model, environment = config.fingerprints.model, config.environment
+    stamp = fingerprint.of_run(asdict(config.recipe), model, data.sha256)
     fresh = [
         RecordedRun(
             seed=r.seed,
@@ -94,7 +95,7 @@ def record_reference(
             weights_sha256=r.metrics["weights_sha256"],
             fingerprint=stamp,
             also=r.metrics["also"],
-            environment=_what_differs(run.read_config(r.path)["environment"], environment),
+            environment=_what_differs(run.read_config(r.path).environment, environment),
         )
         for r in finished
     ]
@@ -121,7 +122,7 @@ def record_reference(
         limits=limits,
         beside=baselines.others(metric.name),
         judge_sha256=judge,
-        engine=config["engine"],
+        engine=config.engine,
     )
     weights, takes_over = recorded.weights, compact and first.seed == together[0].seed
     if compact and takes_over:
@@ -143,15 +144,13 @@ def record_reference(
     return written
 
 
-def _still_valid(
-    before: Reference, stale: list[str], config: Mapping[str, Any]
-) -> list[RecordedRun]:
+def _still_valid(before: Reference, stale: list[str], config: Config) -> list[RecordedRun]:
     """Recorded runs that fresh ones join: of the same training with the same Keras.
 
     The machine may differ; each run then notes its own.
     """
-    now = config["environment"]
-    if stale or _other_versions(before, now) or before.engine != config["engine"]:
+    now = config.environment
+    if stale or _other_versions(before, now) or before.engine != config.engine:
         why = "; ".join(stale) or "recorded with other versions or another engine"
         print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
         return []

@@ -74,7 +74,7 @@ class Reference:
     limits: dict[str, float] = field(default_factory=dict)
     beside: dict[str, dict[str, float]] = field(default_factory=dict)
     judge_sha256: str = limited(default="", pattern=f"({SHA256})?")
-    engine: Literal["auto", "plain"] = "plain"
+    engine: str = limited(default="plain", pattern="auto|plain")
 
     @property
     def n(self) -> int:

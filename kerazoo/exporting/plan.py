@@ -16,7 +16,7 @@ from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Runner
 from kerazoo.finetuning.readers._columns import feature_names, raw_rows, takes_rows
 from kerazoo.finetuning.readers._csv import MISSING
-from kerazoo.finetuning.readers.reading import TableReading, reading_of
+from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.series import in_deviations
 from kerazoo.predicting.trained import Trained
 
@@ -60,7 +60,7 @@ def plan_export(trained: Trained, format: Format) -> ExportPlan:
     plain = ExportPlan(network=network, model=network, to_inputs=lambda x: x.astype(kind))
     if trained.core is trained.model:
         return plain
-    reading = reading_of(trained.config)
+    reading = trained.reading
     if isinstance(reading, TableReading):
         return _rows_plan(plain, reading, format)
     return _series_plan(plain, trained)

@@ -21,6 +21,7 @@ from kerazoo.finetuning.transfer import Transfer, last_layer, source_of, transfe
 from kerazoo.metrics import metric
 from kerazoo.spec import Entry, Model, Recipe, is_image
 from kerazoo.training import run_directory as run
+from kerazoo.training.run_config import Own, Start
 from kerazoo.training.train import Job, train_job
 
 # By kind of data: the examples, counted in every epoch, that a training goes through, and the most
@@ -277,8 +278,8 @@ def prepare_job(
         delivered=user.serving_model,
         left_out=user.skipped,
         about={
-            "own": _about(user) | {"model": model.name, "options": options},
-            "start": transferred and {"entry": transferred.source, "head": list(head)},
+            "own": Own(**_about(user), model=model.name, options=options),
+            "start": transferred and Start(entry=transferred.source, head=head),
         },
     )
     return job, transferred

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from kerazoo.finetuning.readers.user_data import UserData, inner_model
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
+from kerazoo.training.run_config import Config
 from kerazoo.training.run_directory import Run
 
 
@@ -36,7 +36,7 @@ class Trained:
         light_on_dark: images show light strokes on a dark background.
         fewest_words: of any training text, see :class:`kerazoo.spec.Dataset`.
         run: the run; None for bundled weights.
-        config: ``config.json`` of the run; else empty.
+        config: of the run; None for bundled weights.
         given: the ``data`` and ``test`` that a run on data in memory was fine-tuned on.
     """
 
@@ -47,13 +47,15 @@ class Trained:
     light_on_dark: bool
     fewest_words: int
     run: Run | None = None
-    config: Mapping[str, Any]
+    config: Config | None = None
     given: tuple[Any, Any] = (None, None)
 
     @cached_property
     def reading(self) -> Reading | None:
         """How the user's data was read; None for other data."""
-        return reading_of(self.config)
+        if self.run is None or self.config is None or self.config.own is None:
+            return None
+        return reading_of(self.config.own, self.run.path / "config.json")
 
     @cached_property
     def core(self) -> keras.Model:
@@ -66,10 +68,10 @@ class Trained:
         """The entry; a run on user data has one that is not registered."""
         if self.run is None:
             return registry.get_entry(self.source)
-        if "own" not in self.config:
+        if self.config is None or self.config.own is None:
             return registry.get_entry(self.run.entry)
         return Entry(
-            model=self.config["own"]["model"],
+            model=self.config.own.model,
             dataset=self.run.entry.partition("@")[2],
             recipe=self.run.recipe,
             task=self.task.name,
@@ -81,7 +83,7 @@ class Trained:
         path = None
         if self.run is None:
             path = registry.get_dataset(self.entry.dataset).vocabulary
-        elif self.config["data"].get("text"):
+        elif self.config and self.config.data.text:
             path = self.run.path / run_directory.VOCABULARY
         return _text.read_vocabulary(path) if path else None
 
@@ -92,10 +94,10 @@ class Trained:
         Raises:
             KerazooError: it was given in code and not again, is no longer there, or was changed.
         """
-        if self.run is None or "own" not in self.config:
+        if self.run is None or self.config is None or self.config.own is None:
             return None
         user_data = reread(self.config, self.run.path, *self.given)
-        if user_data.data.sha256 != self.config["fingerprints"]["data"]:
+        if user_data.data.sha256 != self.config.fingerprints.data:
             raise KerazooError(
                 f"The data was changed since the run in {self.source} was trained on it. Give the "
                 "same data in the same order, or fine-tune again."
@@ -112,7 +114,7 @@ class Trained:
         if self.user_data is not None:
             return self.user_data.data
         data = load_for(self.entry, self.run.recipe if self.run else self.entry.recipe)
-        validated = self.run is not None and self.run.metrics.get("split") == "validation"
+        validated = self.config is not None and self.config.split == "validation"
         return data.on_validation() if validated else data
 
 
@@ -142,12 +144,12 @@ def open_trained(source: str | os.PathLike[str], *, data: Any = None, test: Any 
     directory = Path(source) if is_run(source) else None
     if directory is not None and not directory.is_dir():
         raise KerazooError(f"There is no run directory {directory}.")
-    config = run_directory.read_config(directory) if directory is not None else {}
-    if "own" not in config and (data is not None or test is not None):
+    config = run_directory.read_config(directory) if directory is not None else None
+    if (config is None or config.own is None) and (data is not None or test is not None):
         raise KerazooError(
             f"data= and test= are for fine-tuned runs; {os.fspath(source)} has its dataset."
         )
-    if directory is None:
+    if directory is None or config is None:
         entry = registry.get_entry(os.fspath(source))
         dataset = registry.get_dataset(entry.dataset)
         model = building.build_for(entry)
@@ -159,17 +161,15 @@ def open_trained(source: str | os.PathLike[str], *, data: Any = None, test: Any 
             labels=dataset.labels,
             light_on_dark=dataset.light_on_dark,
             fewest_words=dataset.fewest_words,
-            config={},
         )
-    run, known = run_directory.load(directory), config["data"]
     return Trained(
         source=str(directory),
+        run=(run := run_directory.load(directory)),
         model=run.model,
-        task=registry.get_task(known["task"]),
-        labels=tuple(known["labels"]),
-        light_on_dark=known["light_on_dark"],
-        fewest_words=known.get("fewest_words", 0),
-        run=run,
+        task=registry.get_task(config.data.task),
+        labels=config.data.labels,
+        light_on_dark=config.data.light_on_dark,
+        fewest_words=config.data.fewest_words,
         config=config,
         given=(data, test),
     )

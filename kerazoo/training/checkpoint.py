@@ -19,7 +19,7 @@ from typing import Any
 from kerazoo import fingerprint
 from kerazoo._files import read_arrays, sha256_of_json, write_arrays
 from kerazoo._lazy import keras, np
-from kerazoo.errors import KerazooError
+from kerazoo.errors import DamagedFile, first_line
 from kerazoo.training import engine
 
 FILE_NAME = "checkpoint.safetensors"
@@ -100,7 +100,7 @@ def read(directory: Path) -> Checkpoint | None:
     """The checkpoint in a run directory, or None if no epoch was written yet.
 
     Raises:
-        KerazooError: the file was altered or truncated.
+        DamagedFile: the file was altered or truncated.
     """
     path = directory / FILE_NAME
     if not path.exists():
@@ -110,9 +110,7 @@ def read(directory: Path) -> Checkpoint | None:
         if about["sha256"] != sha256_of_json([about["about"], fingerprint.of_arrays(arrays)]):
             raise ValueError("its checksum differs")
         state = json.loads(about["about"])
-    except (ValueError, KeyError) as error:
-        raise KerazooError(
-            f"checkpoint {path} was altered or truncated ({error}). "
-            "Delete the run directory and train again."
-        ) from error
-    return Checkpoint(**state, variables=[arrays[name] for name in sorted(arrays)])
+        return Checkpoint(**state, variables=[arrays[name] for name in sorted(arrays)])
+    except (ValueError, KeyError, TypeError) as error:
+        remedy = "Delete the run directory and train again."
+        raise DamagedFile(path, first_line(error), remedy) from error

@@ -26,33 +26,33 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import io
-import json
 import secrets
 import shlex
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from kerazoo import building, fingerprint, registry
-from kerazoo._files import cannot_write, is_leftover, save_atomic, write_json, write_text
+from kerazoo import _schema, building, fingerprint, registry
+from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
 from kerazoo._lazy import keras
-from kerazoo.errors import Interrupted, KerazooError, first_line, require_whole
+from kerazoo.errors import DamagedFile, Interrupted, KerazooError, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
+from kerazoo.metrics import first_impossible
 from kerazoo.spec import Entry, Recipe, networks_of
 from kerazoo.training.machine import MAY_MOVE
+from kerazoo.training.run_config import Config, Metrics, Timing
 
-FORMAT = 1
 RUNS = "runs"  # parent of run directories, below the current directory
 LEFT_OUT = "left_out.txt"
 VOCABULARY = "vocabulary.txt.xz"
+REMEDY = "Restore the run directory, or train again in another one."
 LOCK = ".part.lock"  # exists while a process trains in the directory
 
 # Resume: never; only to the same bits; or "elsewhere", where the bits may differ.
@@ -148,7 +148,7 @@ def held(directory: Path) -> Iterator[None]:
             directory.rmdir()
 
 
-def prepare(directory: Path, config: dict[str, Any], *, resume: Resume) -> None:
+def prepare(directory: Path, config: Config, *, resume: Resume) -> None:
     """Start a run directory, or check that a resumed one holds this very training.
 
     A run that is resumed elsewhere notes it in ``config.json``: ``"machine": "…, then …"``.
@@ -158,19 +158,20 @@ def prepare(directory: Path, config: dict[str, Any], *, resume: Resume) -> None:
             belongs to another entry, recipe, seed or version; or it cannot be written.
     """
     if not is_used(directory):
-        write_json(directory / "config.json", config)
+        _schema.write(directory / "config.json", config)
         return
     if not resume:
         reject_used(directory)
-    before, here = read_config(directory), config["environment"]
-    # Older runs did not note these: what is known now held then too.
-    started = before["environment"]
-    before["environment"] = {**here, **{k: v.rpartition(THEN)[2] for k, v in started.items()}}
-    before["data"] = {**config["data"], **before["data"]}
-    moved = {k: here[k] for k in MAY_MOVE if before["environment"][k] != here[k]}
+    before, here = read_config(directory), config.environment
+    # Older runs did not note all of it: what is known now held then too.
+    started = before.environment
+    known = {**here, **{k: v.rpartition(THEN)[2] for k, v in started.items()}}
+    moved = {k: here[k] for k in MAY_MOVE if known[k] != here[k]}
     if resume == "elsewhere":
-        before["environment"] |= moved
-    differ = _differences(before, json.loads(json.dumps(config)))
+        known |= moved
+    # The data's fingerprint stands for the facts.
+    before = replace(before, environment=known, data=config.data)
+    differ = _differences(_schema.plain(before), _schema.plain(config))
     if differ:
         only_moved = resume != "elsewhere" and len(differ) == len(moved)
         raise KerazooError(
@@ -180,7 +181,7 @@ def prepare(directory: Path, config: dict[str, Any], *, resume: Resume) -> None:
         )
     if moved and not is_finished(directory):
         came = {name: f"{started.get(name, 'unknown')}{THEN}{now}" for name, now in moved.items()}
-        write_json(directory / "config.json", {**config, "environment": {**started, **came}})
+        _schema.write(directory / "config.json", replace(config, environment={**started, **came}))
 
 
 def is_used(directory: Path) -> bool:
@@ -205,7 +206,7 @@ def reject_used(directory: Path) -> None:
 
 def _differences(before: Any, now: Any, where: str = "") -> list[str]:
     if not isinstance(before, dict) or not isinstance(now, dict):
-        return [] if before == now else [f"{where} was {before!r}, is {now!r}"]
+        return [] if before == now else [f"{where} was {shown(before)}, is {shown(now)}"]
     return [
         difference
         for key in sorted(before.keys() | now.keys())
@@ -213,60 +214,23 @@ def _differences(before: Any, now: Any, where: str = "") -> list[str]:
     ]
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Context in which any error of a file's content becomes a KerazooError that names it."""
-    try:
-        yield
-    except KerazooError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        what = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
-        raise KerazooError(
-            f"{path} {what} ({first_line(error)}), so {path.parent} holds no usable run."
-        ) from error
-
-
-def read_json(path: Path) -> Any:
-    """Content of a JSON file of a run directory; raises KerazooError if it cannot be read."""
-    with _reading(path):
-        return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_config(directory: Path) -> dict[str, Any]:
-    """Configuration of the run in a directory; older ones are completed.
+def read_config(directory: Path) -> Config:
+    """Configuration of the run in a directory.
 
     Raises:
-        KerazooError: the directory holds no run, or one of a later version of kerazoo.
+        DamagedFile: the directory holds no run, or one of a later version of kerazoo.
     """
-    path = directory / "config.json"
-    config = read_json(path)
-    with _reading(path):
-        defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
-        later = sorted(config["recipe"].keys() - defaults.keys())
-        if config["format"] != FORMAT or later:
-            raise KerazooError(
-                f"{path} has format {config['format']} {later or ''}; this kerazoo reads "
-                f"{FORMAT}. It is of a later version; install that."
-            )
-        config["recipe"] = {**defaults, **config["recipe"]}
-        config.setdefault("engine", "plain")  # before there was another one
-        config["data"].setdefault("task", _task_of(config))
-        for key in ("entry", "tier", "seed", "environment", "fingerprints"):
-            config[key]
-    return config
+    return _schema.read(directory / "config.json", Config, REMEDY)
 
 
-def _task_of(config: dict[str, Any]) -> str:
-    """Name of the task of a run that did not note it yet."""
-    if "own" not in config and config["entry"] in registry.list_entries():
-        return registry.task_of(registry.get_entry(config["entry"])).name
-    if "generator" in config.get("networks", ()):
-        return "generation"
-    if config["data"]["labels"]:
-        return "classification"
-    kind = config.get("own", {}).get("treatment", {}).get("kind")
-    return "forecasting" if kind == "series" else "regression"
+def read_metrics(directory: Path) -> Metrics:
+    """Metrics of the finished run in a directory; raises DamagedFile."""
+    path = directory / "metrics.json"
+    metrics = _schema.read(path, Metrics, REMEDY)
+    for values in ({metrics.metric: metrics.value, **metrics.also}, *metrics.by_target.values()):
+        if (name := first_impossible(values)) is not None:
+            raise DamagedFile(path, f"it cannot be {values[name]!r}", REMEDY, name)
+    return metrics
 
 
 def is_finished(directory: Path) -> bool:
@@ -286,46 +250,46 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
             f"the run in {directory} is not finished. Repeat its command with --resume: "
             f"{_command_of(config)} {_options_to_resume(directory)}"
         )
-    metrics = read_json(directory / "metrics.json")
-    timing, history = directory / "timing.json", directory / "history.csv"
-    with _reading(directory / "metrics.json"):
-        weights, _ = metrics["weights_sha256"], metrics["value"]
-    with _reading(timing):
-        seconds = float(read_json(timing)["seconds"])
-    with _reading(history), history.open(newline="", encoding="utf-8") as file:
-        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    with _reading(directory / "config.json"):
-        recipe = Recipe(**config["recipe"])
+    metrics = read_metrics(directory)
+    seconds = _schema.read(directory / "timing.json", Timing, REMEDY).seconds
+    history = directory / "history.csv"
+    try:
+        with history.open(newline="", encoding="utf-8") as file:
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        if len(rows) != config.recipe.epochs:
+            raise ValueError(f"it has {len(rows)} of {config.recipe.epochs} epochs")
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise DamagedFile(history, first_line(error), REMEDY) from error
     if model is None:
         model = load_model(directory, config)
-        if fingerprint.of_weights(model) != weights:
+        if fingerprint.of_weights(model) != metrics.weights_sha256:
             raise KerazooError(
                 f"the model in {directory} was altered: its weights are not the run's."
             )
-    about = {name: config[name] for name in ("entry", "tier", "seed")}
-    return Run(directory, model, rows, metrics, recipe=recipe, seconds=seconds, **about)
+    about: Any = {name: getattr(config, name) for name in ("entry", "tier", "seed", "recipe")}
+    return Run(directory, model, rows, metrics.as_dict(), seconds=seconds, **about)
 
 
-def load_model(directory: Path, config: dict[str, Any]) -> keras.Model:
+def load_model(directory: Path, config: Config) -> keras.Model:
     """Load the trained model of a run, in Keras's safe mode.
 
     Raises:
         KerazooError: a model file is missing or cannot be opened.
     """
-    names = config.get("networks", ["model"])
-    loaded = {name: _load_network(directory / f"{name}.keras") for name in names}
-    if names == ["model"]:
+    loaded = {name: _load_network(directory / f"{name}.keras") for name in config.networks}
+    if config.networks == ("model",):
         return loaded["model"]
-    if "own" in config:
-        options = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in config["own"]["options"].items()
-        }
-        model = building.call_factory(registry.get_model(config["own"]["model"]), options)
+    if config.own is not None:
+        options = {k: tuple(v) if isinstance(v, list) else v for k, v in config.own.options.items()}
+        model = building.call_factory(registry.get_model(config.own.model), options)
     else:
-        entry = registry.get_entry(config["entry"])
-        model = building.build_for(entry, Recipe(**config["recipe"]))
-    for name, network in networks_of(model).items():
-        network.set_weights(loaded[name].get_weights())
+        model = building.build_for(registry.get_entry(config.entry), config.recipe)
+    try:
+        for name, network in networks_of(model).items():
+            network.set_weights(loaded[name].get_weights())
+    except (KeyError, ValueError) as error:
+        path = directory / "config.json"
+        raise DamagedFile(path, "the saved networks do not fit", REMEDY, "networks") from error
     return model
 
 
@@ -349,16 +313,16 @@ def save_model(model: keras.Model, directory: Path, prefix: str = "") -> list[Pa
     return paths
 
 
-def _command_of(config: dict[str, Any]) -> str:
+def _command_of(config: Config) -> str:
     """Command that started a run, as far as its configuration tells."""
-    if "own" in config or config["entry"] not in registry.list_entries():
-        return "kerazoo finetune …" if "own" in config else f"kerazoo train {config['entry']} …"
-    words = ["kerazoo", "train", config["entry"], "--tier", config["tier"]]
-    words += ["--seed", str(config["seed"]), "--engine", config["engine"]]
-    words += ["--validate"] * (config.get("split") == "validation")
-    recipe = registry.get_entry(config["entry"]).recipe_for(config["tier"])
-    for name, value in dataclasses.asdict(recipe).items():
-        if (was := config["recipe"][name]) != value:
+    if config.own is not None or config.entry not in registry.list_entries():
+        return "kerazoo finetune …" if config.own else f"kerazoo train {config.entry} …"
+    words = ["kerazoo", "train", config.entry, "--tier", config.tier]
+    words += ["--seed", str(config.seed), "--engine", config.engine]
+    words += ["--validate"] * (config.split == "validation")
+    recipe = registry.get_entry(config.entry).recipe_for(config.tier)
+    for name, value in asdict(recipe).items():
+        if (was := getattr(config.recipe, name)) != value:
             words += ["--set", f"{name}={was}"]
     return shlex.join(words)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from kerazoo import building, fingerprint, registry
+from kerazoo import _schema, building, fingerprint, registry
 from kerazoo._files import is_leftover, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
@@ -20,6 +20,7 @@ from kerazoo.training import run_directory as run
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.engine import ENGINES
 from kerazoo.training.machine import environment
+from kerazoo.training.run_config import Config, Facts, Fingerprints, Metrics, Timing
 from kerazoo.training.run_directory import Run
 
 
@@ -38,7 +39,7 @@ class Job:
         delivered: function from the trained model to the saved one, such as one in natural units;
             both share their weights.
         engine: ``auto`` or ``plain``, see :mod:`kerazoo.training.engine`.
-        about: further content of ``config.json``.
+        about: further fields of :class:`kerazoo.training.run_config.Config`.
         left_out: unreadable files that the data lacks, with reasons.
         plots: write the plots of the finished run.
 
@@ -179,10 +180,15 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     task, info = registry.task_of(job.entry), job.data.info
     outcome = task.evaluate(job.model, job.data)
     model = job.delivered(job.model)
-    metrics = {**outcome.as_metrics(), "weights_sha256": fingerprint.of_weights(model)}
-    validated = job.about.get("split") == "validation"
-    if validated:
-        metrics["split"] = "validation"
+    content = outcome.as_metrics()
+    known = [f.name for f in fields(Metrics)]
+    metrics = Metrics(
+        **{name: value for name, value in content.items() if name in known},
+        weights_sha256=fingerprint.of_weights(model),
+        split=job.about.get("split", "test"),
+        extra={name: value for name, value in content.items() if name not in known},
+    )
+    validated = metrics.split == "validation"
     run.write_history(directory, state.history)
     run.save_model(model, directory)
     if info.labels:
@@ -190,38 +196,37 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     if info.vocabulary is not None:
         write_bytes(directory / run.VOCABULARY, info.vocabulary.read_bytes())
     each = [round(s, 3) for s in state.epoch_seconds]
-    write_json(directory / "timing.json", {"seconds": round(state.seconds, 3), "epochs": each})
+    timing = Timing(seconds=round(state.seconds, 3), epochs=tuple(each))
+    _schema.write(directory / "timing.json", timing)
     if job.plots and not validated:  # their titles name the test split
         write_plots(task, Finished(directory, job.entry.name, state.history, outcome, job.data))
-    write_json(directory / "metrics.json", metrics)
+    _schema.write(directory / "metrics.json", metrics)
     (directory / checkpoint.FILE_NAME).unlink(missing_ok=True)
     for leftover in filter(is_leftover, directory.iterdir()):
         if leftover.name != run.LOCK:
             leftover.unlink(missing_ok=True)
 
 
-def _config(job: Job) -> dict[str, Any]:
-    """Content of ``config.json``; two runs with the same one end with the same weights."""
+def _config(job: Job) -> Config:
     dataset = job.data.info
-    return {
-        "format": run.FORMAT,
-        "entry": job.entry.name,
-        "tier": job.tier,
-        "seed": job.seed,
-        "engine": job.engine,
-        "recipe": asdict(job.recipe),
-        "networks": list(networks_of(job.model)),
-        "fingerprints": {"model": fingerprint.of_model(job.model), "data": job.data.sha256},
-        "environment": environment(),
-        "data": {
-            "task": registry.task_of(job.entry).name,
-            "labels": list(dataset.labels),
-            "light_on_dark": dataset.light_on_dark,
-            "text": dataset.vocabulary is not None,
-            "fewest_words": dataset.fewest_words,
-        },
+    return Config(
+        entry=job.entry.name,
+        tier=job.tier,
+        seed=job.seed,
+        engine=job.engine,
+        recipe=job.recipe,
+        networks=tuple(networks_of(job.model)),
+        fingerprints=Fingerprints(model=fingerprint.of_model(job.model), data=job.data.sha256),
+        environment=environment(),
+        data=Facts(
+            labels=dataset.labels,
+            light_on_dark=dataset.light_on_dark,
+            task=registry.task_of(job.entry).name,
+            text=dataset.vocabulary is not None,
+            fewest_words=dataset.fewest_words,
+        ),
         **job.about,
-    }
+    )
 
 
 def _tensorboard(directory: Path) -> keras.callbacks.Callback:

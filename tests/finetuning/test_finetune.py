@@ -25,8 +25,9 @@ from kerazoo.finetuning import finetune as finetuning
 from kerazoo.finetuning.compare import Compared, verdict
 from kerazoo.finetuning.readers.choose import reread
 from kerazoo.metrics import metric
-from kerazoo.training import checkpoint, loop
+from kerazoo.training import checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
+from kerazoo.training.run_config import Start
 from tests.conftest import real_data_missing
 
 FAST = {"epochs": 2, "progress": False, "plots": False}
@@ -78,7 +79,7 @@ def stopped(monkeypatch):
         monkeypatch.setattr(loop, "fit", fit)
         with pytest.raises(Interrupted):
             kerazoo.finetune(*arguments, out="run", progress=False, **options)
-        return json.loads(Path("run/config.json").read_text()), models[0]
+        return run_directory.read_config(Path("run")), models[0]
 
     return run
 
@@ -198,8 +199,8 @@ def test_training_starts_from_the_trained_weights(in_tmp, stopped):
 def test_texts_start_from_the_vocabulary_of_the_trained_weights(in_tmp, stopped):
     name, data, options = of_texts(None, None)
     config, model = stopped(name, data, **{**options, "weights": "auto"})
-    assert config["own"]["asked"]["vocabulary"] == "imdb"
-    assert config["start"] == {"entry": "text_cnn@imdb", "head": ["classifier"]}
+    assert config.own.asked["vocabulary"] == "imdb"
+    assert config.start == Start(entry="text_cnn@imdb", head=("classifier",))
     trained = kerazoo.build("text_cnn", weights="imdb")
     np.testing.assert_array_equal(model.layers[1].get_weights(), trained.layers[1].get_weights())
 
@@ -227,7 +228,7 @@ def test_options_may_be_numbers_of_numpy(in_tmp, stopped):
         "stacked_lstm", frame, target=frame.columns, horizon=np.int64(2), lookback=np.int32(4),
         split=np.array([60, 12, 18]),
     )  # fmt: skip
-    assert config["own"]["asked"] == {
+    assert config.own.asked == {
         "target": ["x", "y"], "horizon": 2, "lookback": 4, "split": [60, 12, 18], "segment": None,
     }  # fmt: skip
     with pytest.raises(KerazooError, match="split is 60"):
@@ -249,9 +250,9 @@ def test_options_may_be_numbers_of_numpy(in_tmp, stopped):
 def test_a_table_of_few_rows_is_decayed_more(in_tmp, stopped, rows, settings, optimizer, decay):
     x = np.random.RandomState(0).normal(size=(rows, 2))
     frame = pd.DataFrame(x, columns=["a", "b"]).assign(y=np.where(x[:, 0] > 0, "u", "v"))
-    recipe = stopped("mlp", frame, target="y", settings=settings)[0]["recipe"]
-    assert recipe["optimizer"] == optimizer
-    assert recipe["weight_decay"] == pytest.approx(decay, rel=0.01)
+    recipe = stopped("mlp", frame, target="y", settings=settings)[0].recipe
+    assert recipe.optimizer == optimizer
+    assert recipe.weight_decay == pytest.approx(decay, rel=0.01)
 
 
 def test_augmentation_can_be_turned_off(digits):
@@ -475,7 +476,7 @@ def test_files_are_found_again_from_another_directory(wine, in_tmp, stopped, mon
     (in_tmp / "elsewhere").mkdir()
     monkeypatch.chdir(in_tmp / "elsewhere")
     data = reread(config, in_tmp / "run").data
-    assert len(data.test) == len(rows) // 2 and data.sha256 == config["fingerprints"]["data"]
+    assert len(data.test) == len(rows) // 2 and data.sha256 == config.fingerprints.data
     (in_tmp / "test.csv").unlink()
     with pytest.raises(KerazooError, match=r"test\.csv"):
         reread(config, in_tmp / "run")
@@ -484,7 +485,7 @@ def test_files_are_found_again_from_another_directory(wine, in_tmp, stopped, mon
 def test_data_in_memory_is_given_again(wine, in_tmp, stopped):
     frame = pd.read_csv(wine)
     config, _ = stopped("mlp", frame, target="ash")
-    assert reread(config, Path("run"), frame).data.sha256 == config["fingerprints"]["data"]
+    assert reread(config, Path("run"), frame).data.sha256 == config.fingerprints.data
     shutil.rmtree("run")
     tested, _ = stopped("mlp", frame, test=frame[:20], target="ash")
     assert len(reread(tested, Path("run"), frame, frame[:20]).data.test) == 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import keras
@@ -47,14 +46,6 @@ def test_a_run_on_a_table_has_the_network_inside_and_its_data_again(table, table
     for source in ("mlp@digits", table_run.path / "nothing"):
         with pytest.raises(KerazooError):
             open_trained(source, data=frame)
-
-
-def test_a_run_that_does_not_note_its_task_has_it_all_the_same(table_run, tmp_path):
-    path = shutil.copytree(table_run.path, tmp_path / "run")
-    config = json.loads((path / "config.json").read_text())
-    assert config["data"].pop("task") == "classification"
-    (path / "config.json").write_text(json.dumps(config))
-    assert open_trained(path).task.name == "classification"
 
 
 def test_predicting_with_a_run_needs_no_module_of_its_model(bars_run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kerazoo._lazy import keras, np, pd
+from kerazoo._schema import limited
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.user_data import listed
@@ -31,7 +32,7 @@ class Column:
     categories: tuple[str, ...] | None = None
     mean: float = 0.0
     missing: bool = False
-    std: float = 1.0
+    std: float = limited(1e-300, default=1.0)
 
     @property
     def width(self) -> int:

@@ -17,6 +17,7 @@ from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import READERS, Kind, UserData, options_of
 from kerazoo.spec import Entry, Model, is_image
+from kerazoo.training.run_config import Config
 
 TAKES: dict[Kind, str] = {
     "images": "a directory of images with a directory per class, or arrays (x, y)",
@@ -129,9 +130,7 @@ def _options_for(model: Model, start: Entry | None) -> dict[str, Any]:
     return options
 
 
-def reread(
-    config: Mapping[str, Any], directory: Path, data: Any = None, test: Any = None
-) -> UserData:
+def reread(config: Config, directory: Path, data: Any = None, test: Any = None) -> UserData:
     """The data that the run in a directory was trained on, read again.
 
     Args:
@@ -143,18 +142,19 @@ def reread(
     Raises:
         KerazooError: it was given in code and is not given again, or is no longer there.
     """
-    about = config["own"]
-    if data is None and (about["path"] is None or (about["test"] == IN_CODE and test is None)):
+    own = config.own
+    assert own is not None
+    if data is None and (own.path is None or (own.test == IN_CODE and test is None)):
         what = "the data of the run in"
         raise KerazooError(f"{what} {directory} was given in code; give data= (and test=) again.")
-    if data is not None and about["test"] is not None and test is None:
+    if data is not None and own.test is not None and test is None:
         raise KerazooError(f"the run in {directory} had separate test data; give it as test=.")
     if isinstance(data, UserData):
         return data
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in about["asked"].items()}
-    if (test := about["test"] if test is None else test) is not None:
+    options = {k: tuple(v) if isinstance(v, list) else v for k, v in own.asked.items()}
+    if (test := own.test if test is None else test) is not None:
         options["test"] = test
-    return READERS[about["reader"]](*_arguments(about["path"] if data is None else data), **options)
+    return READERS[own.reader](*_arguments(own.path if data is None else data), **options)
 
 
 def _wrong(model: Model, given: str) -> KerazooError:

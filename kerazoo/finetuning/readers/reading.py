@@ -6,13 +6,17 @@ A run keeps it in ``config.json``, as JSON.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from kerazoo._schema import limited, parse
 from kerazoo.datasets._images import Invert
+from kerazoo.errors import DamagedFile
 from kerazoo.finetuning.readers._columns import Column
 from kerazoo.finetuning.readers._csv import CsvOptions
+from kerazoo.training.run_config import Own
+from kerazoo.training.run_directory import REMEDY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class RowsReading:
             were found.
     """
 
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] = limited(filled=True)
     csv: CsvOptions = field(default_factory=CsvOptions)
 
 
@@ -64,7 +68,7 @@ class SeriesReading(RowsReading):
 
     time: str | None
     step: str
-    lookback: int
+    lookback: int = limited(1, 100_000)
     gaps: str = "refuse"
 
 
@@ -94,18 +98,16 @@ def as_json(kind: str, reading: Reading) -> dict[str, Any]:
     return {"kind": kind, **dataclasses.asdict(reading)}
 
 
-def reading_of(config: Mapping[str, Any]) -> Reading | None:
-    """How the data of a run was read; None for a run of an entry."""
-    if "own" not in config:
-        return None
-    kept = _with_tuples(config["own"]["treatment"])
-    if "columns" in kept:
-        kept["columns"] = tuple(Column(**_with_tuples(c)) for c in kept["columns"])
-    if "csv" in kept:
-        kept["csv"] = CsvOptions(**kept["csv"])
-    reading: Reading = CLASSES[kept.pop("kind")](**kept)
+def reading_of(own: Own, path: Path) -> Reading:
+    """How the data of a run was read; ``path`` is its ``config.json``.
+
+    Raises:
+        DamagedFile: what the run keeps is of no kind of data.
+    """
+    at, kept = "own.treatment", dict(own.treatment)
+    kind = CLASSES.get(str(kept.pop("kind", None)))
+    if kind is None:
+        known = " or ".join(CLASSES)
+        raise DamagedFile(path, f"it is not {known}", REMEDY, f"{at}.kind")
+    reading: Reading = parse(kept, kind, path, REMEDY, at)
     return reading
-
-
-def _with_tuples(kept: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}

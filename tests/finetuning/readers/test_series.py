@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -320,12 +322,13 @@ def forecaster(step, lookback, gaps="refuse", time="date"):
         "kind": "series", "targets": ["price"], "time": time, "step": step, "lookback": lookback,
         "gaps": gaps,
     }  # fmt: skip
+    own, run = SimpleNamespace(treatment=treatment), SimpleNamespace(path=Path("run"))
     last = keras.layers.Cropping1D((lookback - 1, 0))
     core = keras.Sequential([keras.Input((lookback, 1)), last, keras.layers.UpSampling1D(2)])
     return SeriesPredictor(
         Trained(
             source="run", model=core, task=registry.get_task("forecasting"), labels=(),
-            light_on_dark=False, fewest_words=0, config={"own": {"treatment": treatment}},
+            light_on_dark=False, fewest_words=0, config=SimpleNamespace(own=own), run=run,
         )
     )  # fmt: skip
 
