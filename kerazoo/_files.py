@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import glob
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kerazoo._lazy import np
 from kerazoo.errors import KerazooError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 Result = TypeVar("Result")
+OLD = "replaced"  # name of what was replaced, until it is removed
 
 
 def save_atomic(path: Path, save: Callable[[Path], Result]) -> Result:
-    """Let ``save`` write a temporary file or directory next to ``path``, flush it, then rename it.
+    """Let ``save`` write a file or directory of this name elsewhere, flush it, then put it here.
 
-    It replaces what is at ``path``: the caller has made sure that it may.
+    It replaces what is at ``path``: the caller has made sure that it may. At every moment the old
+    one or the new one is there. What a killed process left is removed.
 
     Raises:
         KerazooError: the directory cannot be written or the disk is full; ``path`` is unchanged.
     """
-    temporary = _temporary(path)
     made = [parent for parent in path.parents if not parent.exists()]
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            result = save(temporary)
-            for file in (temporary, *temporary.rglob("*")):
-                _flush(file)
-            _replace(temporary, path)
+            remove_leftovers(path.parent, glob.escape(path.name))
+            with _beside(path) as temporary:
+                result = save(temporary)
+                for file in (temporary, *temporary.rglob("*")):
+                    _flush(file)
+                _replace(temporary, path)
         finally:
-            _remove(temporary)
             if not path.exists():
                 for parent in made:
                     with contextlib.suppress(OSError):
@@ -57,11 +67,54 @@ def save_directory_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
     return save_atomic(path, save)
 
 
-def _temporary(path: Path) -> Path:
-    """Temporary name in the same directory; :func:`is_leftover` recognizes it."""
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A path of the same name in a new directory next to it, which is locked, then removed."""
     if not path.name:  # "." or "/"
         raise KerazooError(f"{path} cannot be written: it has no name that could stand; name it.")
-    return path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+    directory = path.with_name(f".{secrets.token_hex(4)}.part.{path.name}")
+    directory.mkdir()
+    lock = _lock(directory, wait=True)
+    try:
+        yield directory / path.name
+    finally:
+        _remove(directory)
+        if lock is not None:
+            os.close(lock)
+
+
+def remove_leftovers(directory: Path, name: str = "*") -> None:
+    """Remove what killed processes left of files that they wrote here.
+
+    Args:
+        directory: of the files.
+        name: pattern of their names.
+    """
+    for leftover in directory.glob(f".*.part.{name}"):
+        with contextlib.suppress(OSError):  # another process was faster
+            if not leftover.is_dir():
+                leftover.unlink()
+            elif any(leftover.iterdir()):  # an empty one is new, and not locked yet
+                lock = _lock(leftover, wait=False)
+                if lock is not None:
+                    old, path = leftover / OLD, directory / leftover.name.partition(".part.")[2]
+                    if old.exists() and not path.exists():
+                        os.replace(old, path)
+                    _remove(leftover)
+                    os.close(lock)
+
+
+def _lock(directory: Path, *, wait: bool) -> int | None:
+    """Lock a directory until the handle is closed or the process ends; None if that fails."""
+    if fcntl is None:
+        return None
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody has it, or the file system knows no locks
+        os.close(handle)
+        return None
+    return handle
 
 
 def cannot_write(path: Path, error: OSError) -> KerazooError:
@@ -73,18 +126,33 @@ def cannot_write(path: Path, error: OSError) -> KerazooError:
 
 
 def _replace(new: Path, path: Path) -> None:
-    """Rename to ``path``; a directory there is moved away first, and back if that fails."""
+    """Rename to ``path``; a directory there changes places with the new one.
+
+    Where the system cannot do that in one step, the old one is moved away first, and back if the
+    second step fails; after a kill between the two, :func:`remove_leftovers` moves it back.
+    """
     if not path.is_dir():
         os.replace(new, path)
-        return
-    old = _temporary(path)
-    os.replace(path, old)
-    try:
-        os.replace(new, path)
-    except OSError:
-        os.replace(old, path)
-        raise
-    _remove(old)
+    elif not _exchange(new, path):
+        old = new.with_name(OLD)
+        os.replace(path, old)
+        try:
+            os.replace(new, path)
+        except OSError:
+            os.replace(old, path)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step; False if the system cannot."""
+    if sys.platform == "win32":
+        return False
+    here, names, swap = -100, (os.fsencode(one), os.fsencode(other)), 2
+    library = ctypes.CDLL(None)
+    if sys.platform == "darwin":
+        return bool(library.renamex_np(*names, swap) == 0)
+    rename = getattr(library, "renameat2", None)
+    return rename is not None and rename(here, names[0], here, names[1], swap) == 0
 
 
 def _remove(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
+from kerazoo._archives import require_safe
 from kerazoo._files import sha256_of_file
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, first_line, require_sizes, require_whole, unknown
@@ -191,6 +192,7 @@ def load_weights_file(
     """
     import warnings
 
+    require_safe(path)
     try:
         with warnings.catch_warnings():
             # Keras only warns of a layer that it leaves untrained; that must not pass unnoticed.

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kerazoo._lazy import np
-from kerazoo.errors import KerazooError
+from kerazoo.errors import DamagedFile, first_line
 
+MOST = 2**26  # bytes of a vocabulary
 KEPT = "the last"  # of a text that is longer than the model takes
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # token ids; FIRST is that of the vocabulary's first token
 PUNCTUATION = re.compile(rb"[!\"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~']")
@@ -82,15 +83,17 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
     """The tokens of a vocabulary file (one per line, ``.xz``), in the order of their ids.
 
     Raises:
-        KerazooError: the file is missing or damaged.
+        DamagedFile: the file is missing or damaged.
     """
     try:
-        return tuple(lzma.decompress(path.read_bytes()).decode().split("\n"))
-    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise KerazooError(
-            f"vocabulary {path} cannot be read ({error}). Restore it: a run's by training "
-            "again, kerazoo's by reinstalling it."
-        ) from error
+        with lzma.open(path) as file:
+            content = file.read(MOST + 1)
+        if len(content) > MOST:
+            raise ValueError(f"it has more than {MOST:,} bytes")
+        return tuple(content.decode().split("\n"))
+    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+        remedy = "Restore it: a run's by training again, kerazoo's by reinstalling it."
+        raise DamagedFile(path, first_line(error), remedy) from error
 
 
 def vocabulary_bytes(tokens: Sequence[str]) -> bytes:

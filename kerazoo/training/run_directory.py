@@ -40,6 +40,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from kerazoo import _schema, building, fingerprint, registry
+from kerazoo._archives import require_safe
 from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
 from kerazoo._lazy import keras
 from kerazoo.errors import DamagedFile, Interrupted, KerazooError, first_line, require_whole, shown
@@ -294,13 +295,14 @@ def load_model(directory: Path, config: Config) -> keras.Model:
 
 
 def _load_network(path: Path) -> keras.Model:
-    if not path.exists():
-        raise KerazooError(f"{path} is missing; the run cannot be used without it.")
+    if not zipfile.is_zipfile(path):
+        problem = "it is no Keras archive" if path.exists() else "it is missing"
+        raise DamagedFile(path, problem, REMEDY)
+    require_safe(path)
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # zip, h5 and Keras raise many kinds for one cause
-        reason = first_line(error) if zipfile.is_zipfile(path) else "it is damaged"
-        raise KerazooError(f"{path} cannot be opened: {reason}") from error
+        raise DamagedFile(path, first_line(error), REMEDY) from error
 
 
 def save_model(model: keras.Model, directory: Path, prefix: str = "") -> list[Path]:

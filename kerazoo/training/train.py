@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import _schema, building, fingerprint, registry
-from kerazoo._files import is_leftover, write_bytes, write_json, write_text
+from kerazoo._files import remove_leftovers, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError, install_hint, require_choice
@@ -202,9 +202,7 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
         write_plots(task, Finished(directory, job.entry.name, state.history, outcome, job.data))
     _schema.write(directory / "metrics.json", metrics)
     (directory / checkpoint.FILE_NAME).unlink(missing_ok=True)
-    for leftover in filter(is_leftover, directory.iterdir()):
-        if leftover.name != run.LOCK:
-            leftover.unlink(missing_ok=True)
+    remove_leftovers(directory)
 
 
 def _config(job: Job) -> Config:

@@ -1,0 +1,69 @@
+"""Model and weights files of strangers: what must not be in them, before anything is read."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from kerazoo.errors import DamagedFile, first_line, shown
+
+EXPANSION = 100  # times as large as it is stored: what a member or an array may become
+FLOOR = 2**25  # bytes that are no danger
+REMEDY = "Do not use the file; get it again from a source that you trust."
+
+
+def require_safe(path: Path) -> None:
+    """Check a ``.keras`` or ``.weights.h5`` file, whose directories alone are read for that.
+
+    Raises:
+        DamagedFile: it is no such file, a member or an array is a decompression bomb, or it links
+            to data elsewhere; ``field`` is the place in the file.
+    """
+    import h5py
+
+    try:
+        if not zipfile.is_zipfile(path):
+            with h5py.File(path) as file:
+                _require_own_arrays(file, path, "", set())
+            return
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                at = shown(member.filename)[1:-1]
+                _require_size(path, at, member.file_size, member.compress_size)
+            for name in filter(lambda name: name.endswith(".h5"), archive.namelist()):
+                with h5py.File(io.BytesIO(archive.read(name))) as file:
+                    _require_own_arrays(file, path, f"{shown(name)[1:-1]}:", set())
+    except (OSError, RuntimeError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, DamagedFile):
+            raise
+        raise DamagedFile(path, first_line(error), REMEDY) from error
+
+
+def _require_size(path: Path, at: str, size: int, stored: int) -> None:
+    if size > max(FLOOR, EXPANSION * stored):
+        problem = f"{stored:,} bytes would become {size:,}, as in a decompression bomb"
+        raise DamagedFile(path, problem, REMEDY, at)
+
+
+def _require_own_arrays(group: Any, path: Path, at: str, seen: set[Any]) -> None:
+    """Check the arrays below an HDF5 group, each once."""
+    import h5py
+
+    for name in group:
+        where, link = f"{at}/{shown(name)[1:-1]}", group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            target = getattr(link, "filename", "") or link.path
+            problem = f"it is no array but a link to {shown(target)}, which kerazoo does not follow"
+            raise DamagedFile(path, problem, REMEDY, where)
+        item = group[name]
+        if item.id in seen:
+            continue
+        seen.add(item.id)
+        if isinstance(item, h5py.Group):
+            _require_own_arrays(item, path, where, seen)
+        elif isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise DamagedFile(path, "its values lie in another file", REMEDY, where)
+            _require_size(path, where, item.nbytes, item.id.get_storage_size())

@@ -1,0 +1,82 @@
+"""Model and weights files of strangers: bombs and links are named before anything is read."""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import zipfile
+
+import h5py
+import keras
+import pytest
+
+from kerazoo import _archives, building
+from kerazoo.datasets import _text
+from kerazoo.errors import MOST, DamagedFile
+from kerazoo.training import run_directory
+
+BIG = 200_000_000
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """The weights file of a small network."""
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="dense")])
+    network.save_weights(tmp_path / "net.weights.h5")
+    return network, tmp_path / "net.weights.h5"
+
+
+@pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.h5", "assets/x"])
+def test_a_member_that_is_a_bomb_is_not_read(bars_run, tmp_path, name, monkeypatch):
+    run = shutil.copytree(bars_run, tmp_path / "run")
+    with zipfile.ZipFile(bars_run / "model.keras") as old:
+        members = {n: old.read(n) for n in old.namelist()}
+    with zipfile.ZipFile(run / "model.keras", "w", zipfile.ZIP_DEFLATED) as new:
+        for member, content in {**members, name: b""}.items():
+            if member != name:
+                new.writestr(member, content)
+        with new.open(name, "w", force_zip64=True) as bomb:
+            for _ in range(200):
+                bomb.write(bytes(BIG // 200))
+    monkeypatch.setattr(zipfile.ZipFile, "read", None)  # would fail if it were called
+    with pytest.raises(DamagedFile) as error:
+        run_directory.load(run)
+    assert (error.value.path, error.value.field) == (run / "model.keras", name)
+
+
+@pytest.mark.parametrize("kind", ["soft", "external", "elsewhere", "virtual", "bomb"])
+def test_weights_that_are_no_arrays_of_the_file_are_named(weights, kind):
+    network, path = weights
+    with h5py.File(path, "a") as file:
+        group = file["layers/dense/vars"]
+        del group["0"]
+        if kind == "soft":
+            group["0"] = h5py.SoftLink("/layers/dense/vars/1")
+        elif kind == "external":
+            group["0"] = h5py.ExternalLink("/etc/passwd\x1b[31m", "/x")
+        elif kind == "elsewhere":
+            group.create_dataset("0", (2, 3), "f4", external=[("other.bin", 0, 24)])
+        elif kind == "virtual":
+            group.create_virtual_dataset("0", h5py.VirtualLayout((2, 3), "f4"))
+        else:
+            group.create_dataset("0", (BIG, 3), "f4", chunks=True, compression="gzip")
+    with pytest.raises(DamagedFile) as error:
+        building.load_weights_file(network, path)
+    assert (error.value.path, error.value.field) == (path, "/layers/dense/vars/0")
+    assert "\x1b" not in str(error.value) and len(str(error.value)) < 3 * MOST
+
+
+def test_good_files_and_hard_links_in_a_circle_pass(weights):
+    _, path = weights
+    _archives.require_safe(path)
+    with h5py.File(path, "a") as file:
+        file["layers/again"] = file["/"]
+    _archives.require_safe(path)
+
+
+def test_a_vocabulary_that_is_a_bomb_is_not_read_whole(tmp_path):
+    with lzma.open(tmp_path / "bomb.txt.xz", "wb") as file:
+        for _ in range(10):
+            file.write(bytes(_text.MOST // 8))
+    with pytest.raises(DamagedFile):
+        _text.read_vocabulary(tmp_path / "bomb.txt.xz")
