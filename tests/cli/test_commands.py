@@ -29,6 +29,8 @@ def test_what_only_looks_imports_nothing_heavy():
         "import kerazoo, sys; kerazoo.list_models(); from kerazoo.cli.main import main; "
         "main(['list']); main(['list', '--json']); main(['show', 'mnist_cnn@digits']); "
         "main(['export', 'mlp@digits', '--format', 'onx']); "
+        "[main([c, 'typo']) for c in ('show', 'train', 'evaluate', 'verify', 'sample')]; "
+        "main(['predict', 'typo', 'x.png']); main(['finetune', 'typo', 'x.csv']); "
         f"assert not set({HEAVY!r}) & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
