@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 from kerazoo import __version__, registry
 from kerazoo.errors import printable
 
-SHELLS = ("bash", "zsh", "fish")
 GAPS = ("refuse", "interpolate")
 INVERT = ("auto", "yes", "no")
 ENTRY = "model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main dataset"
@@ -30,19 +29,11 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """Parser of all commands; its result has the name of the command as ``command``."""
-    whole = Parser(
-        prog="kerazoo",
-        description="A small zoo of Keras models with reproducible results.",
-    )
+    about = "A small zoo of Keras models with reproducible results."
+    whole = Parser(prog="kerazoo", description=about)
     whole.add_argument("--version", action="version", version=f"kerazoo {__version__}")
-    whole.add_argument(
-        "--import",
-        dest="imports",
-        metavar="MODULE",
-        action="append",
-        default=[],
-        help="module or .py file that registers models or datasets",
-    )
+    text = "module or .py file that registers models or datasets"
+    Command(whole).value("--import", "MODULE", text, dest="imports", action="append", default=[])
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, summary: str) -> Command:
@@ -53,19 +44,20 @@ def parser() -> Parser:
         )
         return Command(made)
 
-    _list(command("list", "entries with their recorded results, and datasets"))
+    listed = command("list", "entries with their recorded results, and datasets")
+    listed.value("pattern", "PATTERN", "such as '*@digits' (default: all)", nargs="?")
     _show(command("show", "model card of an entry"))
     _train(command("train", "train an entry with its recipe"))
     _finetune(command("finetune", "train a model on user data"))
-    _evaluate(command("evaluate", "evaluate trained weights on the test split"))
+    command("evaluate", "evaluate trained weights on the test split").source()
     _verify(command("verify", "train again and judge against the reference"))
     _sample(command("sample", "images from a trained generator"))
     _export(command("export", "trained weights in another format, certified"))
     _predict(command("predict", "classes of images or texts, values for a table, or a forecast"))
-    for name in commands.choices:
-        Command(commands.choices[name]).flag("--json", "print one JSON document", default=False)
+    for made in commands.choices.values():
+        Command(made).flag("--json", "print one JSON document", default=False)
     shells = command("completion", 'completion for a shell: eval "$(kerazoo completion bash)"')
-    shells.choice("shell", SHELLS, "shell that is to complete kerazoo's commands")
+    shells.choice("shell", ("bash", "zsh", "fish"), "shell that is to complete kerazoo's commands")
     return whole
 
 
@@ -118,10 +110,6 @@ class Command:
         """The positional argument ENTRY|RUN."""
         text = "entry, for its bundled weights, or a run directory"
         self.completed("source", "ENTRY|RUN", text, registry.list_entries)
-
-
-def _list(command: Command) -> None:
-    command.value("pattern", "PATTERN", "such as '*@digits' (default: all)", nargs="?")
 
 
 def _show(command: Command) -> None:
@@ -187,10 +175,6 @@ def _finetune(command: Command) -> None:
     group.value("--learning-rate", "R", "learning rate of the whole network", float)
     group.value("--seed", "N", SEED, int)
     _training(group)
-
-
-def _evaluate(command: Command) -> None:
-    command.source()
 
 
 def _verify(command: Command) -> None:
