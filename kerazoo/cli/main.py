@@ -241,16 +241,23 @@ def _verify(show: Output, all: bool, **options: Any) -> int:
     from kerazoo.evidence.verify import verify
 
     report = verify(options.pop("entry"), **options)
-    return _judge(show, report, tables.report_table(report), "plot", report.plots)
+    table = tables.report_table(report)
+    return _judge(show, report, table, "plot", report.plots, report.warnings)
 
 
 def _judge(
-    show: Output, result: Report | Certificate, table: Table, kind: str, paths: Iterable[Path]
+    show: Output,
+    result: Report | Certificate,
+    table: Table,
+    kind: str,
+    paths: Iterable[Path],
+    warnings: Iterable[str] = (),
 ) -> int:
-    """Show a table with notes, problems, paths and the verdict, which is the exit status."""
+    """Show a table with remarks, paths and the verdict, which is the exit status."""
     show(
         result.as_json(),
         table,
+        *(f"warning: {warning}" for warning in warnings),
         *(f"note: {note}" for note in result.notes),
         *(f"problem: {problem}" for problem in result.problems),
         *(f"{kind}: {path}" for path in paths),
@@ -265,6 +272,7 @@ def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
     for name in ("record", "settings", "first_seed"):
         if name in options:
             raise KerazooError(f"{option(name)} does not go with --all; name one ENTRY.")
+    options.pop("fresh_data", None)  # it does so, once for each dataset
     verdicts = []
     try:
         for verdict in verify_all(entry, **options):
@@ -276,6 +284,14 @@ def _verify_all(show: Output, entry: str = "*", **options: Any) -> int:
     if all(v.skipped for v in verdicts):
         raise KerazooError("nothing could be verified; the table says why.")
     return FAILED if any(v.failed for v in verdicts) else OK
+
+
+def _doctor(show: Output) -> int:
+    from kerazoo.evidence.doctor import diagnose
+
+    found = diagnose()
+    show(found.as_json(), *(tables.table(t, plain=True, whole=()) for t in found.tables()))
+    return OK
 
 
 def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None) -> int:
@@ -353,6 +369,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "finetune": _finetune,
     "evaluate": _evaluate,
     "verify": _verify,
+    "doctor": _doctor,
     "sample": _sample,
     "export": _export,
     "predict": _predict,

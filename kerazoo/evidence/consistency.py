@@ -35,12 +35,14 @@ def check(recorded: Evidence, entry: Entry) -> None:
     - Metrics of the same errors differ by a factor that all rows of a tier share.
     """
     targets = len(registry.get_dataset(entry.dataset).targets)
-    counts = registry.task_of(entry).has_classes and recorded.metric == "accuracy"
+    counts = are_counts(entry, recorded.metric)
     for tier, reference in recorded.tiers.items():
         where = f"tiers.{tier}"
-        seeds = [run.seed for run in reference.runs]
-        if len(set(seeds)) < len(seeds):
-            raise Inconsistent(f"{where}.runs", f"the seeds are {seeds}, not distinct")
+        seeds: set[int] = set()
+        for i, run in enumerate(reference.runs):
+            if run.seed in seeds:
+                raise Inconsistent(f"{where}.runs[{i}].seed", f"{run.seed} stands there twice")
+            seeds.add(run.seed)
         if counts:
             test_examples(reference, where)
         _require_common_factors(reference, recorded.metric, where, targets)
@@ -50,6 +52,11 @@ def check(recorded: Evidence, entry: Entry) -> None:
             raise Inconsistent("weights.seed", f"{weights.seed} is not the seed of a recorded run")
         if counts:
             _require_count("weights.value", weights.value, test_examples(full, "tiers.full"))
+
+
+def are_counts(entry: Entry, name: str) -> bool:
+    """True if a metric of an entry is a share of the test examples."""
+    return name == "accuracy" and registry.task_of(entry).has_classes
 
 
 def test_examples(reference: Reference, where: str = "") -> int:
@@ -67,10 +74,10 @@ def test_examples(reference: Reference, where: str = "") -> int:
             p = (run.value * n + 1) / (n + 2)
             n = math.sqrt(n * p * (1 - p)) / run.standard_error
         first = first or round(n)
+        _require_count(f"{field}.value", run.value, first)
         if not math.isclose(n, first, rel_tol=PRECISION):
             reason = f"{run.standard_error!r} fits {n:.2f} test examples, not {first:,}"
             raise Inconsistent(f"{field}.standard_error", reason)
-        _require_count(f"{field}.value", run.value, first)
     assert first is not None  # there are runs
     for kind, values in (("baselines", reference.baselines), ("limits", reference.limits)):
         for name, value in values.items():

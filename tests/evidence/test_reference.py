@@ -10,20 +10,11 @@ import pytest
 
 import kerazoo
 from kerazoo import registry
-from kerazoo._files import sha256_of_json, write_json
 from kerazoo.errors import DamagedFile, KerazooError
 from kerazoo.evidence import consistency
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.consistency import Inconsistent
-
-
-def rewrite(entry, change):
-    """Change the content of a reference file, as a forger would: the checksum fits."""
-    path = evidence.reference_path(entry)
-    content = json.loads(path.read_text())
-    del content["checksum"]
-    change(content)
-    write_json(path, {**content, "checksum": sha256_of_json(content)})
+from tests.evidence.forging import rewrite
 
 
 @pytest.mark.parametrize("damage", ["alter", "truncate", "empty", "older"])
@@ -58,6 +49,12 @@ def test_a_damaged_reference_file_is_noticed_and_named(recorded, damage):
         ("entry", "mlp@digits"),
         ("weights.sha256", 5),
         ("tiers.full.luck", 7),
+        ("tiers.full.runs[1].value", 0.9972),  # no whole number of 200 images
+        ("tiers.full.runs[1].standard_error", 0.001),
+        ("tiers.full.runs[1].seed", 0),
+        ("tiers.full.baselines.linear", 0.1234),
+        ("weights.value", 0.9999),
+        ("weights.seed", 9),
     ],
 )
 def test_a_wrong_field_is_named_though_the_checksum_fits(recorded, field, value):
@@ -91,50 +88,28 @@ def test_a_reference_from_before_the_judge_was_recorded_stays_readable(recorded)
     assert evidence.read(recorded).tiers["full"].judge_sha256 == ""
 
 
-def full(content):
-    return content["tiers"]["full"]
-
-
-FORGED = {
-    "tiers.full.runs[1].value": lambda c: full(c)["runs"][1].update(value=0.9972),
-    "tiers.full.runs[1].standard_error": lambda c: full(c)["runs"][1].update(standard_error=0.001),
-    "tiers.full.runs": lambda c: full(c)["runs"][1].update(seed=0),
-    "tiers.full.baselines.linear": lambda c: full(c)["baselines"].update(linear=0.1234),
-    "weights.value": lambda c: c["weights"].update(value=0.9999),
-    "weights.seed": lambda c: c["weights"].update(seed=9),
-}
-
-
-@pytest.mark.parametrize("field", FORGED)
-def test_values_that_contradict_each_other_are_named(recorded, field):
-    rewrite(recorded, FORGED[field])
-    with pytest.raises(DamagedFile) as error:
-        evidence.read(recorded)
-    assert error.value.field.startswith(field.removesuffix(".value"))
-
-
 @pytest.mark.parametrize(
-    ("name", "place", "change"),
+    ("name", "change"),
     [
-        ("linear_regression@diabetes", "runs[3]", {"value": 0.34}),
-        ("stacked_lstm@sine", "runs[1]", {"value": 0.001}),
-        ("stacked_lstm@etth1_multivariate", "runs[0]", {"also": {"nrmse": 0.1}}),
+        ("linear_regression@diabetes", {"value": 0.34}),
+        ("stacked_lstm@sine", {"value": 0.001}),
+        ("stacked_lstm@etth1_multivariate", {"value": 0.3}),
     ],
 )
-def test_metrics_of_the_same_errors_must_agree(name, place, change):
-    entry, index = registry.get_entry(name), int(place[5:-1])
+def test_metrics_of_the_same_errors_must_agree(name, change):
+    entry = registry.get_entry(name)
     recorded = evidence.read(entry)
-    reference = recorded.tiers["full"]
-    runs = list(reference.runs)
-    change = {**change, "also": {**runs[index].also, **change.get("also", {})}}
-    runs[index] = dataclasses.replace(runs[index], **change)
-    forged = dataclasses.replace(reference, runs=tuple(runs))
-    with pytest.raises(Inconsistent):
+    first, second, *rest = recorded.tiers["full"].runs
+    forged = dataclasses.replace(
+        recorded.tiers["full"], runs=(first, dataclasses.replace(second, **change), *rest)
+    )
+    with pytest.raises(Inconsistent) as error:
         consistency.check(dataclasses.replace(recorded, tiers={"full": forged}), entry)
+    assert error.value.field == "tiers.full.runs[1]"
 
 
 def test_the_list_survives_a_damaged_reference(recorded, command):
-    rewrite(recorded, FORGED["weights.value"])
+    rewrite(recorded, lambda content: content["weights"].update(value=0.9999))
     status, out, err = command("list", "--json")
     rows = {row["entry"]: row for row in json.loads(out)}
     assert status == 2 and "bar_net@bars.json" in err

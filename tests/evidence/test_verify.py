@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import shutil
 from pathlib import Path
 
 import keras
@@ -19,10 +18,10 @@ from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence import verify as verifying
 from kerazoo.evidence.reference import RecordedRun, Reference
-from kerazoo.evidence.verify import Bound, FreshRun, Report, verify_all, worst_allowed
+from kerazoo.evidence.verify import Bound, FreshRun, Report, too_good, verify_all, worst_allowed
 from kerazoo.metrics import METRICS
-from kerazoo.spec import Data, Recipe, Split
-from kerazoo.training import loop
+from kerazoo.spec import Recipe
+from kerazoo.tasks.base import Task
 
 ACCURACY, MSE = METRICS["accuracy"], METRICS["mse"]
 QUIET = {"progress": False, "plots": False}
@@ -148,11 +147,6 @@ def test_stale_reasons_name_each_difference_and_forgive_a_new_default():
     assert any("momentum" in r for r in evidence.stale_reasons(told, sgd, "m", "d", ""))
 
 
-@pytest.fixture
-def no_training(recorded, monkeypatch):
-    monkeypatch.setattr(loop, "fit", None)  # would fail if it were called
-
-
 def change_model(monkeypatch, **changes):
     model = dataclasses.replace(registry.get_model("bar_net"), **changes)
     monkeypatch.setitem(registry._models, "bar_net", model)
@@ -183,45 +177,37 @@ def test_stale_evidence_fails_before_anything_is_trained(recorded, monkeypatch, 
 # Runs
 
 
-@pytest.fixture
-def copied(recorded_runs, monkeypatch):
-    """A seed that was recorded is copied instead of being trained again, to the same bits."""
-    train_job = verifying.train_job
-
-    def copies(job, folder, **options):
-        if job.seed < len(recorded_runs) and not folder.exists():
-            shutil.copytree(recorded_runs[job.seed], folder)
-            options["resume"] = True
-        return train_job(job, folder, **options)
-
-    monkeypatch.setattr(verifying, "train_job", copies)
-
-
 def test_a_fresh_seed_passes_and_a_repeated_one_gives_the_recorded_value(recorded, in_tmp, copied):
     fresh = kerazoo.verify("bar_net", out="fresh", **QUIET)
-    assert fresh.passed and fresh.runs[0].seed == 3 and not fresh.plots
+    assert fresh.passed and fresh.runs[0].seed == 3 and not fresh.plots and not fresh.warnings
+    assert fresh.data == "source", "nothing pins the data, so it is not cached"
     assert set(fresh.reference.baselines) == {"majority_class", "linear"}
     again = kerazoo.verify("bar_net", first_seed=0, out="again", **QUIET)
-    weights = json.loads((again.runs[0].path / "metrics.json").read_text())["weights_sha256"]
-    assert again.runs[0].value == again.runs[0].recorded
-    assert weights == again.reference.runs[0].weights_sha256
+    assert again.passed and again.runs[0].equal == ("value", "other metrics", "weights")
     assert kerazoo.evaluate("bar_net").same
     trained, data = kerazoo.build("bar_net", weights="bars"), kerazoo.load_data("bars")
     assert (trained.predict(data.test.x, verbose=0).argmax(1) == data.test.y).mean() > 0.9
 
 
 def test_shuffled_labels_fail_with_status_1(recorded, monkeypatch, command):
-    honest = Data.training_split
+    def shuffled(task, split):
+        return split.x, np.random.RandomState(0).permutation(split.y)
 
-    def shuffled(data, recipe):
-        split = honest(data, recipe)
-        return Split(split.x, np.random.RandomState(0).permutation(split.y))
-
-    monkeypatch.setattr(Data, "training_split", shuffled)
+    monkeypatch.setattr(Task, "fit_arguments", shuffled)
     status, out, _ = command("verify", "bar_net", "--json")
     told = json.loads(out)
     assert status == 1 and told["passed"] is False and told["mean"] < told["bound"]
     assert not told["problems"]
+
+
+def test_a_result_that_is_too_good_is_a_warning_and_no_failure():
+    told = reference([0.90, 0.905, 0.895, 0.90, 0.9])
+    assert too_good([0.95], told, ACCURACY, 0.0) and not too_good([0.905], told, ACCURACY, 0.0)
+    assert too_good([0.85], told, MSE, 0.0) and not too_good([0.95], told, MSE, 0.0)
+    assert not too_good([0.95], told, ACCURACY, 0.1), "within rounding"
+    assert not too_good([0.95], reference([0.9]), ACCURACY, 0.0), "one run has no spread"
+    good = dataclasses.replace(report_of(0.95, told), warnings=("check for a leak",))
+    assert good.passed and good.as_json()["warnings"] and "warning: check" in good.table
 
 
 def test_a_diverged_run_fails(recorded, monkeypatch):
@@ -311,7 +297,7 @@ def stubbed(monkeypatch):
         answer = answers.pop(0)
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return dataclasses.replace(answer, data="source" if options["fresh_data"] else "cache")
 
     monkeypatch.setattr(verifying, "verify", verify)
     return answers
@@ -346,6 +332,7 @@ def test_a_failure_or_an_error_of_one_entry_is_its_verdict(recorded, stubbed, co
     status, out, _ = command("verify", "--all", "--json")
     said = json.loads(out)
     assert status == 1 and [row["passed"] for row in said] == [False, False, None, True]
+    assert [row["report"]["data"] for row in said if row["report"]] == ["source", "cache"]
     assert said[1]["error"] == "its directory is in use" and said[2]["skipped"] == "no data"
 
 
