@@ -63,8 +63,7 @@ def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray
             )
         values, at = frame[c.name], f"{where}, column {c.name!r}"
         if c.categories is not None:
-            place = {category: i for i, category in enumerate(c.categories, start=1)}
-            chosen = [place.get(t, 0) for t in texts_of(values)]
+            chosen = pd.Index(c.categories).get_indexer(texts_of(values)) + 1  # 0 is another
             parts.append(np.eye(c.width, dtype=np.float32)[chosen])
             continue
         read = as_numbers(values, at)

@@ -54,13 +54,13 @@ def target_of(
     names = target_columns(frame, target)
     if task is not None:
         require_choice("task", task, ("classification", "regression"))
-        if task == "classification" and len(names) > 1:
+    if task == "classification":
+        if len(names) > 1:
             raise KerazooError(f"classes are one target; {len(names)} are given.")
+        return class_target(frame[names[0]], where, "as --task says")
     if len(names) > 1 or task == "regression":
         return _numbers(frame, names, where, "as --task says" if task else "several numbers")
     values = frame[names[0]]
-    if task == "classification":
-        return class_target(values, where, "as --task says")
     numbers = as_numbers(values, f"{where}, column {names[0]!r}")
     if numbers is None or str(values.dtype) == "bool":
         return class_target(values, where, "they are no numbers")

@@ -64,13 +64,10 @@ def from_arrays(
     if x.ndim > 2:
         return _images(x, y, more)
     frame = frame_from_arrays(x, y)
-    options: dict[str, Any] = {"target": tuple(_targets(y))}
-    if more is not None:
-        options["test"] = frame_from_arrays(*more)
+    rows = None if more is None else frame_from_arrays(*more)
     if x.ndim == 1:
-        options["target"] = TARGET
-        return from_texts(frame, text=TEXT, vocabulary=vocabulary, **options)
-    return from_table(frame, task=task, **options)
+        return from_texts(frame, text=TEXT, target=TARGET, test=rows, vocabulary=vocabulary)
+    return from_table(frame, target=tuple(_targets(y)), test=rows, task=task)
 
 
 def pair_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -115,11 +112,11 @@ def _examples_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
     spec = source.element_spec
     if not isinstance(spec, tuple) or len(spec) != 2 or not all(hasattr(s, "shape") for s in spec):
         raise KerazooError("the tf.data.Dataset must hold pairs (x, y) of arrays.")
-    x, y = spec
-    if x.shape.rank is None or y.shape.rank is None:
+    x, y = (s.shape for s in spec)
+    if x.rank is None or y.rank is None:
         raise KerazooError("the tf.data.Dataset does not know its shapes; give output_signature=.")
-    text = x.dtype.name == "string"
-    batched = min(x.shape.rank + text - 1, y.shape.rank) > 0 and x.shape[0] == y.shape[0]
+    text = spec[0].dtype.name == "string"
+    batched = min(x.rank + text - 1, y.rank) > 0 and x[0] == y[0]
     size, n, parts = 0, 0, []
     try:
         for part in (source if batched else source.batch(BATCH)).as_numpy_iterator():
@@ -127,17 +124,16 @@ def _examples_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
             n += len(part[0])
             size += sum(values.nbytes for values in part)
             if size > MOST_BYTES or n > MOST_EXAMPLES:
-                raise KerazooError(
-                    f"the tf.data.Dataset holds more than {MOST_EXAMPLES:,} examples or "
-                    f"{MOST_BYTES / 2**30:g} GiB, or repeats without end; .take(n) of it."
+                raise ValueError(
+                    f"it holds more than {MOST_EXAMPLES:,} examples or {MOST_BYTES / 2**30:g} GiB, "
+                    "or repeats without end; .take(n) of it."
                 )
-        if not parts:
-            raise KerazooError("the tf.data.Dataset is empty; give examples.")
-        return tuple(_array(np.concatenate([p[i] for p in parts]), "xy"[i]) for i in (0, 1))  # type: ignore[return-value]
-    except KerazooError:
-        raise
+        whole = [np.concatenate(values) for values in zip(*parts, strict=True)]
     except Exception as error:  # TensorFlow's are known by name only
         raise KerazooError(f"the tf.data.Dataset cannot be read: {first_line(error)}") from error
+    if not parts:
+        raise KerazooError("the tf.data.Dataset is empty; give examples.")
+    return _array(whole[0], "x"), _array(whole[1], "y")
 
 
 def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
@@ -150,7 +146,7 @@ def frame_from_arrays(x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
         KerazooError: other shapes, texts that are no strings, or one-hot rows as targets.
     """
     if x.ndim == 2 and x.shape[1]:
-        columns: dict[str, Any] = {name: x[:, i] for i, name in enumerate(row_names(x.shape[1]))}
+        columns = dict(zip(row_names(x.shape[1]), x.T, strict=True))
     elif x.ndim == 1 and x.dtype.kind == "O":
         columns = {TEXT: x}
     else:
@@ -181,9 +177,9 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
     if list(labels) != [TARGET]:
         raise KerazooError(f"y has shape {y.shape}; give one label per image, (n,).")
     target = class_target(labels[TARGET], "y")
+    targets = [target]
     indices, how = shuffled_split(target.y, stratify=True, test_given=test is not None)
     splits = {name: Split(x[i], target.y[i]) for name, i in indices.items()}
-    targets = [target]
     if test is not None:
         more = _pixels(test[0])
         if more.shape[1:] != x.shape[1:]:
