@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +122,9 @@ def finetune(
         changes.setdefault("weight_decay", 0.0)  # the default one is AdamW's
     plain = starting_recipe(base, user, augment=augment, balance=balance)
 
-    def job(source: Entry | None) -> tuple[Job, Transfer | None]:
-        ready = prepare_job(known, base, source, user, plain, changes, freeze, seed)
-        return replace(ready[0], engine=engine, plots=plots), ready[1]
-
+    job = partial(
+        prepare_job, known, base, user, plain, changes, freeze, seed, engine=engine, plots=plots
+    )
     first, transferred = job(source)
     if transferred is not None and not transferred.taken and weights != "auto":
         raise KerazooError(
@@ -239,14 +238,27 @@ def finetuning_recipe(
 def prepare_job(
     model: Model,
     base: Entry,
-    source: Entry | None,
     user: UserData,
     plain: Recipe,
     changes: Mapping[str, Any],
     freeze: bool,
     seed: int,
+    source: Entry | None,
+    **more: Any,
 ) -> tuple[Job, Transfer | None]:
-    """The training from trained weights, or from scratch where ``source`` is None."""
+    """The training from trained weights, or from scratch where ``source`` is None.
+
+    Args:
+        model: the model.
+        base: the entry whose options the model gets where the data says nothing else.
+        user: the data.
+        plain: the recipe from scratch.
+        changes: fields of the recipe that the user set.
+        freeze: train the last layer only.
+        seed: of the initial weights and the training.
+        source: the entry whose weights are the start, if any.
+        **more: other fields of the job.
+    """
     info = user.data.info
     entry = Entry(dataset=info.name, recipe=plain, task=info.task, model=model.name)
     recipe = plain.replace(**{k: v for k, v in changes.items() if not k.startswith("head_")})
@@ -262,12 +274,14 @@ def prepare_job(
     head: tuple[str, ...] = ()
     transferred = None
     if source is not None:
-        new_classes = (
-            task.has_classes and registry.get_dataset(source.dataset).labels != info.labels
-        )
-        transferred = transfer(net, source, but=last_layer(net) if new_classes else ())
+        same = not task.has_classes or registry.get_dataset(source.dataset).labels == info.labels
+        transferred = transfer(net, source, but=() if same else last_layer(net))
         recipe = finetuning_recipe(plain, changes, freeze=freeze, head=task.has_targets)
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
+    about = {
+        "own": Own(**_about(user), model=model.name, options=options),
+        "start": transferred and Start(entry=transferred.source, head=head),
+    }
     job = Job(
         entry=entry,
         recipe=recipe,
@@ -277,10 +291,8 @@ def prepare_job(
         head=head,
         delivered=user.serving_model,
         left_out=user.skipped,
-        about={
-            "own": Own(**_about(user), model=model.name, options=options),
-            "start": transferred and Start(entry=transferred.source, head=head),
-        },
+        about=about,
+        **more,
     )
     return job, transferred
 

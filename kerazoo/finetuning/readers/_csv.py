@@ -175,31 +175,27 @@ def _decoded(path: Path, encoding: str) -> str:
 
 def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame, list[str]]:
     """The rows of a CSV file as text, by their lines, names may be empty; and notes."""
-    rows: list[list[str]] = []
-    lines, line = [], 1
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True, strict=True
-    )
+    rows: dict[int, list[str]] = {}
+    line, file = 1, io.StringIO(text, newline="")
+    reader = csv.reader(file, delimiter=sep, skipinitialspace=True, strict=True)
     try:
         for row in reader:
             if (len(row) > 1 and rows) or any(row):
-                rows.append(row)
-                lines.append(line)
+                rows[line] = row
             line = reader.line_num + 1
     except csv.Error as error:
         raise KerazooError(f"{where}, line {line}: {error}; look at quotation marks.") from None
-    while rows and not any(rows[-1]):
-        rows.pop()
-    header = [name.strip() for name in rows[0]] if rows else [""]
+    while rows and not any(rows[next(reversed(rows))]):
+        rows.popitem()
+    header = [name.strip() for name in rows.pop(min(rows))] if rows else [""]
     if len(header) < columns:
         raise ReadingError(f"{where} has one column, {header[0][:30]!r}.", "Give another --sep.")
     if all(is_number(name) for name in header if name):
         first = ", ".join(header[:4])
         raise KerazooError(f"{where}: the first line must name the columns; it is {first} …")
     width, short = len(header), []
-    rows, lines = rows[1:], lines[1 : len(rows)]
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) > width and any(row[width:]):
+    for line, row in rows.items():
+        if any(row[width:]):
             raise ReadingError(
                 f"{where}, line {line}: {len(row)} fields, but the header names {width}.",
                 f"Quote values that hold {sep!r}, or give another --sep.",
@@ -208,7 +204,7 @@ def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame,
             short.append(line)
         row[width:] = [""] * (width - len(row))
     notes = [f"{len(short):,} lines end early (line {short[0]})"] if short else []
-    return pd.DataFrame(rows, columns=header, index=lines, dtype=object), notes
+    return pd.DataFrame([*rows.values()], [*rows], header, dtype=object), notes
 
 
 def _delimiter(head: str) -> str:
