@@ -100,8 +100,9 @@ class Predictor:
             return self.predict(inputs, **given)
         except ReadingError as error:  # the options that it names are those of the training
             csv = getattr(self.trained.reading, "csv", CsvOptions())
-            as_then = f"Write the file as that of the training is written: {csv}."
-            raise KerazooError(f"{error.what} {as_then}") from None
+            raise KerazooError(
+                f"{error.what} Write the file as the training file was written: {csv}."
+            ) from None
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Outputs of the network that was trained; of a classifier the probabilities."""

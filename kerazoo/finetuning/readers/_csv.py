@@ -312,8 +312,8 @@ def _with_plain_numbers(
             continue  # words
         if len(other):
             raise ReadingError(
-                f"{_at(where, other)} is no number with the decimal mark {mark!r}, which "
-                f"{'--decimal says' if decimal else 'other numbers have'}.",
+                f"{_at(where, other)} is no number with the decimal mark {mark!r}"
+                f"{'.' if decimal else ', which other numbers have.'}",
                 "Give the other --decimal; a file that has both marks has to be rewritten with "
                 "one, or read with pandas and given as a DataFrame.",
             )
@@ -354,9 +354,8 @@ def _decimal_mark(columns: Collection[pd.Series], point_is_decimal: bool, where:
         raw = doubt[0].iloc[0]
         mark = "," if "," in raw else "."
         raise ReadingError(
-            f"{_at(where, doubt[0])} may be {READ[OTHER_MARK[mark]](raw)} (--thousands {mark}) or "
-            f"{READ[mark](raw)} (--decimal {mark}).",
-            "Say which.",
+            f"{_at(where, doubt[0])} may be {READ[OTHER_MARK[mark]](raw)} or {READ[mark](raw)}.",
+            f"Give --thousands {mark} or --decimal {mark}.",
         )
     return None
 

@@ -376,7 +376,13 @@ def test_a_forecast_with_gaps_is_dated_by_the_regular_times(frequency, step, gon
 
 
 @pytest.mark.parametrize(
-    "change", [{"price": ["1.5", "2.5", "x", "3.5"]}, {"date": "soon"}, {"date": "01/02/2024"}]
+    "change",
+    [
+        {"price": ["1.5", "2.5", "x", "3.5"]},
+        {"price": ["1,234", "2", "3", "4"]},
+        {"date": "soon"},
+        {"date": "01/02/2024"},
+    ],
 )
 def test_an_error_of_a_prediction_names_no_option_that_it_does_not_have(change):
     """The file has to be written as that of the training was."""
