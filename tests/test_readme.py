@@ -43,13 +43,10 @@ def test_model_of_the_readme_goes_through_everything(private_registry, in_tmp, m
     monkeypatch.delitem(sys.modules, "my_zoo", raising=False)
     registry.import_module("my_zoo.py")
     assert kerazoo.build("tiny_mlp").count_params() == 25_450
-    run = kerazoo.train("tiny_mlp", out="run", progress=False)
-    assert run.metrics["value"] > 0.9
-    kerazoo.verify("tiny_mlp", seeds=3, record=True, progress=False)
-    assert kerazoo.verify("tiny_mlp", progress=False).passed
-    assert kerazoo.evaluate("tiny_mlp").same
-    assert (in_tmp / "references" / "tiny_mlp@digits.json").exists()
-    assert (in_tmp / "weights" / "tiny_mlp@digits.weights.h5").exists()
+    kerazoo.verify("tiny_mlp", seeds=2, record=True, progress=False, plots=False)
+    assert kerazoo.verify("tiny_mlp", progress=False, plots=False).passed
+    found = kerazoo.evaluate("tiny_mlp")  # with the recorded weights
+    assert found.same and found.value > 0.9
     del sys.modules["my_zoo"]
 
 

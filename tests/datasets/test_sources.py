@@ -7,12 +7,10 @@ import os
 import numpy as np
 import pytest
 import requests
-from PIL import Image
 
 import kerazoo
 from kerazoo.datasets import _sources as sources
 from kerazoo.datasets import etth1
-from kerazoo.datasets.digits import enlarge
 from kerazoo.errors import KerazooError, NotAvailable
 from tests.conftest import needs_data
 
@@ -117,14 +115,3 @@ def test_etth1_is_downloaded_where_there_is_no_copy(request, monkeypatch):
     response.status_code = 404
     with pytest.raises(NotAvailable):
         kerazoo.load_data("etth1_multivariate")
-
-
-def test_digits_are_enlarged_by_bilinear_interpolation():
-    """Against an independent implementation: Pillow's, in floating point."""
-    small = np.random.RandomState(0).randint(0, 17, (5, 8, 8))
-    ours = enlarge(small)
-    assert ours.shape == (5, 28, 28, 1) and ours.dtype == np.uint8
-    for image, original in zip(ours[..., 0], small, strict=True):
-        float_image = Image.fromarray(original.astype(np.float32))
-        theirs = np.asarray(float_image.resize((24, 24), Image.Resampling.BILINEAR)) * 255 / 16
-        assert np.abs(image - np.pad(theirs, 2)).max() <= 0.51

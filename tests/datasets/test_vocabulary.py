@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import keras
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.datasets import _text as text
 from kerazoo.datasets import imdb
-from tests.conftest import needs_data
 
 SAMPLES = [
     "What a film!<br /><br />It's GREAT -- isn't it?",
@@ -51,20 +48,6 @@ def test_vocabulary_is_by_frequency_then_alphabet_and_damage_is_named(tmp_path):
         damage()
         with pytest.raises(kerazoo.KerazooError, match=path.name):
             text.read_vocabulary(path)
-
-
-@pytest.mark.slow
-def test_reviews_that_occur_twice_are_as_many_as_the_docstring_says():
-    needs_data("imdb")
-    data = kerazoo.load_data("imdb")
-    train, validation, test = (
-        [x.tobytes() for x in s.x] for s in (data.train, data.validation, data.test)
-    )
-    assert len(set(train) & set(validation)) == 30
-    seen = set(train) | set(validation)
-    assert sum(x in seen for x in test) == 123
-    assert "123 test examples" in inspect.getdoc(imdb.imdb)
-    assert text.known_words(data.train.x).min() == data.info.fewest_words
 
 
 @pytest.mark.parametrize("name", registry.list_entries("*@imdb"))

@@ -12,7 +12,6 @@ import pytest
 import kerazoo
 from kerazoo import registry
 from kerazoo.errors import KerazooError
-from kerazoo.evidence import reference as evidence
 from kerazoo.models import lenet5, resnet
 
 
@@ -26,8 +25,7 @@ def uniform(*shape):
 
 # He et al. 2015, table 6: millions of parameters.
 @pytest.mark.parametrize(
-    ("depth", "millions"),
-    [(20, 0.27), (32, 0.46), pytest.param(110, 1.7, marks=pytest.mark.slow)],
+    ("depth", "millions"), [(20, 0.27), (32, 0.46), pytest.param(110, 1.7, marks=pytest.mark.slow)]
 )
 def test_cifar_resnets_have_the_published_size(depth, millions):
     model = kerazoo.build(f"resnet{depth}")
@@ -193,19 +191,3 @@ def test_stacked_lstm_per_column_is_equivariant_and_subtracting_makes_it_shift_i
     subtract = {"subtract_last": True, "segment": 4}
     shifted = predict(x + level, **subtract)
     np.testing.assert_allclose(shifted, predict(x, **subtract) + level, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "name", ["linear_regression@make_regression", "linear_regression@diabetes"]
-)
-def test_linear_regression_reaches_the_closed_form(name):
-    """The recorded results; the closed form is computed by another route (scikit-learn)."""
-    from sklearn.linear_model import LinearRegression
-
-    entry = registry.get_entry(name)
-    data = kerazoo.load_data(entry.dataset)
-    train = data.training_split(entry.recipe)
-    closed = LinearRegression().fit(train.x, train.y).score(data.test.x, data.test.y)
-    reference = evidence.read(entry).tiers["full"]
-    assert reference.limits["least_squares"] == pytest.approx(closed, abs=1e-6)
-    assert all(abs(run.value - closed) < 1e-3 for run in reference.runs)
