@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 MOST = 300  # characters of a foreign text in an error
+LONGEST = 10_000  # of a whole message
 
 
 class KerazooError(ValueError):
@@ -84,6 +86,11 @@ def first_line(error: BaseException) -> str:
 def printable(text: str) -> str:
     """Foreign text for a terminal: control characters and escape codes become visible."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def tell(message: str) -> None:
+    """Print a message for the user on standard error, on one line whatever it quotes."""
+    print(f"kerazoo: {cut(printable(message), LONGEST)}", file=sys.stderr, flush=True)
 
 
 def install_hint(extra: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kerazoo.errors import KerazooError, unknown
+from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
 from kerazoo.spec import Dataset, Entry, Loader, Model
@@ -194,7 +194,7 @@ def import_module(name: str) -> None:
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise KerazooError(
-            f"cannot import {name!r}: {type(error).__name__}: {error} "
+            f"cannot import {name!r}: {type(error).__name__}: {first_line(error)} "
             f"({last.filename}, line {last.lineno})."
         ) from error
     finally:

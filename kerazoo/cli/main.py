@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import _lazy, building, registry
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
-from kerazoo.errors import Interrupted, KerazooError, option, printable
+from kerazoo.errors import Interrupted, KerazooError, option, printable, tell
 from kerazoo.evidence import card, caveats
 from kerazoo.metrics import duration, metric
 from kerazoo.spec import parse_recipe_value
@@ -70,21 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # the reader of a pipe (head, less) had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
-        print_error(f"error: {error}")
+        tell(f"error: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt as stop:
         print(file=sys.stderr)
-        print_error(str(stop) if isinstance(stop, Interrupted) else "stopped.")
+        tell(str(stop) if isinstance(stop, Interrupted) else "stopped.")
         return INTERRUPTED
     except Exception:
-        traceback.print_exc()
-        print_error("internal error; please report it.")
+        for line in traceback.format_exc().splitlines():
+            print(printable(line), file=sys.stderr)
+        tell("internal error; please report it.")
         return INTERNAL_ERROR
-
-
-def print_error(message: str) -> None:
-    """Print a message for the user on standard error, on one line whatever it quotes."""
-    print(f"kerazoo: {printable(message)}", file=sys.stderr)
 
 
 class Output:
@@ -125,7 +121,7 @@ def _list(show: Output, pattern: str = "*") -> int:
     entries = [registry.get_entry(name) for name in registry.list_entries(pattern)]
     rows = [card.entry_row(entry, survive=True) for entry in entries]
     if not rows:
-        print_error(f"no entry matches {pattern!r}.")
+        tell(f"no entry matches {pattern!r}.")
         show(rows)
         return OK
     of_rows = sorted({row["dataset"] for row in rows})
@@ -138,7 +134,7 @@ def _errors(errors: Iterable[str]) -> int:
     """Print errors of single items, whose others were shown; returns the exit status."""
     found = list(errors)
     for error in found:
-        print_error(f"error: {error}")
+        tell(f"error: {error}")
     return USAGE_ERROR if found else OK
 
 
@@ -341,7 +337,7 @@ def _write_predictions(
     show: Output, predictions: TablePredictions, source: str, out: str | None
 ) -> int:
     for note in predictions.notes:
-        print_error(f"note: {note}")
+        tell(f"note: {note}")
     if show.json and out is None:
         show(predictions.as_json())
         return OK

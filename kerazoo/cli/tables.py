@@ -44,9 +44,9 @@ def table(part: card.Table, *, plain: bool = False, whole: Sequence[int] = (0,))
     from rich.table import Table
 
     made = Table(
-        title=part.title,
+        title=part.title and printable(part.title),
         title_justify="left",
-        caption=part.note,
+        caption=part.note and printable(part.note),
         caption_justify="left",
         box=box.SIMPLE_HEAD if plain else box.HEAVY_HEAD,
     )

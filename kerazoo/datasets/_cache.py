@@ -9,22 +9,29 @@ or altered is noticed and made again.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from kerazoo import fingerprint, registry
-from kerazoo._files import save_directory_atomic, write_json
+from kerazoo import _schema, fingerprint, registry
+from kerazoo._files import save_directory_atomic
 from kerazoo._lazy import np
+from kerazoo._schema import SHA256, limited
 from kerazoo.datasets._windows import windows_of
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, first_line, tell
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 
 SPLITS = ("train", "validation", "test")
 _warned_of: set[str] = set()  # fingerprints
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class About:
+    """Content of ``about.json``: fingerprint of the content, CRC-32 of each array."""
+
+    sha256: str = limited(pattern=SHA256)
+    crc32: dict[str, int] = dataclasses.field(metadata={"range": (0, 2**32 - 1)})
 
 
 def home() -> Path:
@@ -107,19 +114,17 @@ def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None
     if not path.exists():
         return None
     try:
-        about = json.loads((path / "about.json").read_text(encoding="utf-8"))
+        about = _schema.read(path / "about.json", About, "It is made again.")
         # Copy on write: the caller may change the arrays, and the files stay.
         names = [f"{s}_{part}" for s in SPLITS for part in _parts(info)]
         arrays = {n: np.load(path / f"{n}.npy", mmap_mode="c") for n in names}
-        if about["crc32"] != _checksums(arrays):
+        if about.crc32 != _checksums(arrays):
             raise ValueError("its checksum differs")
-        if about["sha256"] != info.sha256 and not info.measured_on:
+        if about.sha256 != info.sha256 and not info.measured_on:
             raise ValueError("it holds other data")
-        return {n: a.view(np.ndarray) for n, a in arrays.items()}, about["sha256"]
-    except (ValueError, TypeError, KeyError, EOFError, OSError) as error:
-        print(
-            f"kerazoo: cache {path} is old or damaged ({error}); making it again.", file=sys.stderr
-        )
+        return {n: a.view(np.ndarray) for n, a in arrays.items()}, about.sha256
+    except (ValueError, EOFError, OSError) as error:
+        tell(f"cache {path} is old or damaged ({first_line(error)}); making it again.")
         return None
 
 
@@ -147,8 +152,8 @@ def _from_source(info: Dataset, pinned: bool = True) -> tuple[dict[str, np.ndarr
     except Exception as error:  # a user's loader may raise anything
         wanted = ", ".join(f'"{s}": ({", ".join(parts)})' for s in SPLITS)
         raise KerazooError(
-            f"the loader of dataset {info.name!r} failed: {type(error).__name__}: {error}. It must "
-            f"return {{{wanted}}}."
+            f"the loader of dataset {info.name!r} failed: {type(error).__name__}: "
+            f"{first_line(error)}. It must return {{{wanted}}}."
         ) from error
     check = registry.get_task(info.task).check_split
     for s in SPLITS:
@@ -168,10 +173,9 @@ def _warn_of_another_copy(info: Dataset, found: str) -> None:
     if not info.measured_on or found == info.sha256 or found in _warned_of:
         return
     _warned_of.add(found)
-    print(
-        f"kerazoo: this copy of {info.name} is not the one that the zoo's results were "
-        f"recorded on ({info.measured_on}); compare with care.",
-        file=sys.stderr,
+    tell(
+        f"this copy of {info.name} is not the one that the zoo's results were recorded on "
+        f"({info.measured_on}); compare with care."
     )
 
 
@@ -181,10 +185,10 @@ def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     def fill(directory: Path) -> None:
         for name, array in arrays.items():
             np.save(directory / f"{name}.npy", array, allow_pickle=False)
-        write_json(directory / "about.json", {"sha256": sha256, "crc32": _checksums(arrays)})
+        _schema.write(directory / "about.json", About(sha256=sha256, crc32=_checksums(arrays)))
 
     try:
         save_directory_atomic(path, fill)
     except KerazooError as error:
         if not path.exists():  # else another process was faster
-            print(f"kerazoo: not cached: {error} (KERAZOO_HOME chooses another.)", file=sys.stderr)
+            tell(f"not cached: {error} (KERAZOO_HOME chooses another.)")

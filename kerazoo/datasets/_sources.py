@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kerazoo._lazy import load, np
 from kerazoo.datasets._splits import carve
-from kerazoo.errors import KerazooError, NotAvailable, first_line
+from kerazoo.errors import KerazooError, NotAvailable, first_line, tell
 
 VARIABLE = "KERAZOO_DATA_DIR"
 EMBEDDED = "mnist_cnn@digits"  # an entry whose data needs no download
@@ -98,7 +97,7 @@ def tfds_splits(
         f"Set TFDS_DATA_DIR to a directory in which tensorflow-datasets has prepared {name}, "
         f"connect to the network once, or use {EMBEDDED}, whose data is embedded."
     )
-    print(f"kerazoo: preparing {name} through tensorflow-datasets …", file=sys.stderr)
+    tell(f"preparing {name} through tensorflow-datasets …")
     load("tensorflow")
     try:
         train, test = _through_tfds(name, host, remedy, feature)
@@ -107,7 +106,7 @@ def tfds_splits(
     except Exception as error:  # tensorflow-datasets raises whatever its parts raise
         raise KerazooError(
             f"{name} could not be loaded through tensorflow-datasets: "
-            f"{type(error).__name__}: {first_line(error)[:200]}. {remedy}"
+            f"{type(error).__name__}: {first_line(error)}. {remedy}"
         ) from error
     train, carved = carve(*train, validation, seed=0)
     return {"train": train, "validation": carved, "test": test}

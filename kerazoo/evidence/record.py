@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -15,7 +14,7 @@ from kerazoo import building, fingerprint, registry
 from kerazoo._files import write_bytes
 from kerazoo._lazy import np
 from kerazoo.datasets._cache import load_for
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, tell
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
@@ -140,7 +139,7 @@ def record_reference(
     path = evidence.write(entry, written)  # at once: it holds the checksum of the weights
     if takes_over and first.plots:
         keep_plots(entry, first.path)
-    print(f"kerazoo: recorded {path} from the runs in {directory}", file=sys.stderr)
+    tell(f"recorded {path} from the runs in {directory}")
     return written
 
 
@@ -152,7 +151,7 @@ def _still_valid(before: Reference, stale: list[str], config: Config) -> list[Re
     now = config.environment
     if stale or _other_versions(before, now) or before.engine != config.engine:
         why = "; ".join(stale) or "recorded with other versions or another engine"
-        print(f"kerazoo: {before.n} recorded runs are dropped: {why}", file=sys.stderr)
+        tell(f"{before.n} recorded runs are dropped: {why}")
         return []
     return [
         replace(r, environment=_what_differs({**before.environment, **r.environment}, now))

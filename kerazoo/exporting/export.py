@@ -16,15 +16,15 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import os
-import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerazoo import registry
+from kerazoo import _schema, registry
 from kerazoo._files import save_directory_atomic, sha256_of_file, write_json, write_text
+from kerazoo._schema import SHA256
 from kerazoo.errors import KerazooError, first_line, require_whole
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
@@ -35,6 +35,16 @@ from kerazoo.spec import networks_of
 from kerazoo.training.machine import environment
 
 ROWS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What is read of a certificate: SHA-256 of the files next to it."""
+
+    files: dict[str, str] = field(metadata={"pattern": SHA256})
+    rest: dict[str, Any] = field(metadata={"rest": True})
+
+
 CERTIFICATE = ".certificate.json"
 
 
@@ -125,8 +135,8 @@ def _files_of_export(directory: Path) -> set[str] | None:
     """Names of the certificate in a directory and of the files in it; None without one."""
     try:
         (path,) = directory.glob(f"*{CERTIFICATE}")
-        return {path.name, *json.loads(path.read_text(encoding="utf-8"))["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {path.name, *_schema.read(path, Listed, "").files}
+    except ValueError:
         return None
 
 
@@ -189,7 +199,7 @@ def _explained(trained: Trained, format: formats.Format, problem: str) -> Iterat
     except (KerazooError, OSError):
         raise
     except Exception as error:
-        reason = textwrap.shorten(first_line(error), 300, placeholder=" …")
+        reason = first_line(error)
         raise KerazooError(f"{trained.source} as {format.title} {problem}: {reason}") from error
 
 

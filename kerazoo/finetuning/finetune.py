@@ -11,7 +11,7 @@ from typing import Any
 
 from kerazoo import building, registry
 from kerazoo._lazy import keras
-from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line
+from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, printable
 from kerazoo.finetuning import run_card as card
 from kerazoo.finetuning.compare import FineTuned, compare, verdict, write_comparison
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
@@ -134,9 +134,10 @@ def finetune(
 
     def tell(text: str) -> None:
         if progress:
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
 
-    tell(f"{user}\n{card.start_line(transferred, first.recipe)}")
+    for line in (*str(user).splitlines(), card.start_line(transferred, first.recipe)):
+        tell(line)
     warnings = list(user.warnings)
     try:
         done = train_job(first, directory, resume=resume, show=progress)

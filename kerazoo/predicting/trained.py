@@ -12,7 +12,7 @@ from kerazoo import building, registry
 from kerazoo._lazy import keras
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
-from kerazoo.errors import KerazooError
+from kerazoo.errors import DamagedFile, KerazooError, first_line
 from kerazoo.finetuning.readers.choose import reread
 from kerazoo.finetuning.readers.reading import Reading, SeriesReading, TableReading, reading_of
 from kerazoo.finetuning.readers.user_data import UserData, inner_model
@@ -20,7 +20,7 @@ from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
 from kerazoo.training.run_config import Config
-from kerazoo.training.run_directory import Run
+from kerazoo.training.run_directory import REMEDY, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,14 @@ class Trained:
         """
         if self.run is None or self.config is None or self.config.own is None:
             return None
-        user_data = reread(self.config, self.run.path, *self.given)
+        try:
+            user_data = reread(self.config, self.run.path, *self.given)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            if isinstance(error, KerazooError) or self.given != (None, None):
+                raise
+            # The reader took these options before the training.
+            path = self.run.path / "config.json"
+            raise DamagedFile(path, first_line(error), REMEDY, "own.asked") from error
         if user_data.data.sha256 != self.config.fingerprints.data:
             raise KerazooError(
                 f"The data was changed since the run in {self.source} was trained on it. Give the "
@@ -162,11 +169,15 @@ def open_trained(source: str | os.PathLike[str], *, data: Any = None, test: Any 
             light_on_dark=dataset.light_on_dark,
             fewest_words=dataset.fewest_words,
         )
+    run, task = run_directory.load(directory), registry.get_task(config.data.task)
+    if task.has_classes and run.model.output_shape[-1] != len(config.data.labels):
+        problem = f"the model has {run.model.output_shape[-1]} classes"
+        raise DamagedFile(directory / "config.json", problem, REMEDY, "data.labels")
     return Trained(
         source=str(directory),
-        run=(run := run_directory.load(directory)),
+        run=run,
         model=run.model,
-        task=registry.get_task(config.data.task),
+        task=task,
         labels=config.data.labels,
         light_on_dark=config.data.light_on_dark,
         fewest_words=config.data.fewest_words,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 from kerazoo import fingerprint, registry
 from kerazoo._lazy import np
 from kerazoo.building import of_python
-from kerazoo.errors import KerazooError, option
+from kerazoo.errors import KerazooError, option, printable
 from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.spec import Data, Dataset, Split
 
@@ -75,7 +75,8 @@ class UserData:
         return f"UserData({self.data.info.name!r}, {self.kind}: {sizes_line(self.data)})"
 
     def __str__(self) -> str:
-        return "\n".join([*self.report, *(f"note: {line}" for line in self.warnings)])
+        lines = [*self.report, *(f"note: {line}" for line in self.warnings)]
+        return "\n".join(map(printable, lines))
 
     def read_for(self, options: Mapping[str, Any]) -> UserData:
         """The same data with the options that follow from a model, where none were given."""
