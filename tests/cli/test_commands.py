@@ -116,6 +116,30 @@ def test_foreign_text_cannot_control_the_terminal(command, capsys):
     assert not any(c in out for c in "\x1b\x07") and "d\\x1be" in out and "b\\x07\\nc" in out
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "{}"),
+        ("export", "{}", "--format", "keras"),
+        ("predict", "mlp@digits", "{}.png"),
+        ("predict", "mlp@digits", "{}"),
+        ("finetune", "mlp", "{}.csv", "--target", "b"),
+        ("finetune", "mlp", "{}.csv", "--target", "{}", "--epochs", "1", "--out", "{}r"),
+        ("train", "mlp@digits", "--out", "{}", "--resume"),
+    ],
+)
+def test_names_of_files_and_columns_cannot_control_the_terminal(arguments, command, in_tmp):
+    name = "n\x1b[31m\na\u202e"
+    (in_tmp / name).mkdir()
+    (in_tmp / name / "config.json").write_text('{"\x1b": 1}')
+    (in_tmp / f"{name}.png").write_text("no image")
+    rows = "\n".join(f"{i},{'xy'[i % 2]}" for i in range(40))
+    (in_tmp / f"{name}.csv").write_text(f'a,"{name}"\n{rows}\n')
+    _, out, err = command(*(word.format(name) for word in arguments))
+    assert "n\\x1b[31m\\na\\u202e" in out + err
+    assert "\x1b" not in out + err and "\u202e" not in out + err and "[31m\na" not in out + err
+
+
 def test_output_directory_in_use_is_left_alone(command, in_tmp):
     (in_tmp / "mine").mkdir()
     (in_tmp / "mine" / "thesis.txt").write_text("three years")
