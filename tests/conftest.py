@@ -38,20 +38,13 @@ if (SHARED := ROOT.parent / "shared").is_dir():
     os.environ.setdefault("KERAZOO_DATA_DIR", os.pathsep.join(copies))
 
 
-def real_data_missing(dataset: str) -> str:
-    """Why a dataset cannot be loaded on this machine; empty if it can."""
+def needs_data(dataset: str) -> None:
+    """Skip a test where a dataset cannot be loaded."""
     try:
         with sources.offline():
             kerazoo.load_data(dataset)
     except NotAvailable as error:
-        return str(error)
-    return ""
-
-
-def needs_data(dataset: str) -> None:
-    """Skip a test where a dataset cannot be loaded."""
-    if why := real_data_missing(dataset):
-        pytest.skip(why)
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +61,6 @@ def cache_home(shared_folder):
     folder.mkdir(exist_ok=True)
     os.environ["KERAZOO_HOME"] = str(folder)
     return folder
-
-
-@pytest.fixture
-def real_data():
-    pass
 
 
 @pytest.fixture

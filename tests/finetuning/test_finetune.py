@@ -28,7 +28,7 @@ from kerazoo.metrics import metric
 from kerazoo.training import checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
 from kerazoo.training.run_config import Start
-from tests.conftest import real_data_missing
+from tests.conftest import needs_data
 
 FAST = {"epochs": 2, "progress": False, "plots": False}
 
@@ -402,13 +402,11 @@ def test_resuming_names_the_option_or_the_data_that_changed(in_tmp, stopped):
 
 
 @pytest.mark.slow
-def test_a_directory_of_real_photographs(real_data, in_tmp):
+def test_a_directory_of_real_photographs(in_tmp):
     """CIFAR-10 as JPEG files: the zoo's weights beat a start from nothing and both baselines."""
     from benchmarks import finetuning
 
-    missing = real_data_missing("cifar10") or registry.get_entry("resnet8@cifar10").unmeasured
-    if missing:
-        pytest.skip(missing)
+    needs_data("cifar10")
     (in_tmp / "my photographs").mkdir()
     finetuning.write_photographs(in_tmp / "my photographs", 200)
     done = kerazoo.finetune("resnet8", "my photographs", epochs=4, out="run", progress=False)

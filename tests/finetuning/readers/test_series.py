@@ -21,7 +21,7 @@ from kerazoo.finetuning.readers.series import filled, from_series, in_natural_un
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting.trained import Trained
-from tests.conftest import real_data_missing
+from tests.conftest import needs_data
 
 
 def hours(n=400, **columns):
@@ -399,9 +399,8 @@ def test_forecasts_without_dates_and_from_too_few_rows():
 
 
 @pytest.mark.slow
-def test_etth1_as_a_users_csv_is_the_entry_to_the_bit(real_data, in_tmp):
-    if missing := real_data_missing("etth1"):
-        pytest.skip(missing)
+def test_etth1_as_a_users_csv_is_the_entry_to_the_bit(in_tmp):
+    needs_data("etth1")
     path = _sources.find(etth1.FILE)
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     done = kerazoo.finetune(
