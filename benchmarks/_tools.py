@@ -6,7 +6,7 @@ import collections
 import json
 import subprocess
 import sys
-import time
+import timeit
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -84,13 +84,7 @@ def python(*arguments: str) -> str:
 
 def seconds_of(*arguments: str) -> Callable[[], float]:
     """A function that runs Python and returns the seconds of the whole process."""
-
-    def run() -> float:
-        start = time.perf_counter()
-        python(*arguments)
-        return time.perf_counter() - start
-
-    return run
+    return lambda: timeit.timeit(lambda: python(*arguments), number=1)
 
 
 def json_of(*arguments: str) -> Callable[[], Any]:

@@ -21,6 +21,7 @@ import os
 import statistics
 import tempfile
 import time
+import timeit
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -35,9 +36,8 @@ import kerazoo
 from benchmarks import _tools
 from benchmarks._tools import json_of, markdown, median, ratio, spread, worker
 from benchmarks.peers.job import TrainingJob
-from kerazoo import registry
+from kerazoo import building, registry
 from kerazoo._files import write_json, write_text
-from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
 from kerazoo.training.machine import environment
 
@@ -69,11 +69,7 @@ def job_file(name: str, examples: int, epochs: int, **changes: Any) -> Iterator[
     entry = registry.get_entry(name)
     recipe = entry.recipe.replace(train_on="train+validation", train_examples=examples)
     data = load_for(entry, recipe)
-    options = dict(entry.options)
-    if data.info.windows is not None:
-        options["horizon"] = data.info.windows.horizon
-    if data.info.vocabulary is not None:
-        options["vocabulary"] = _text.vocabulary_size(data.info.vocabulary)
+    options = building.factory_options(entry, recipe)
     arrays = registry.task_of(entry).fit_arguments(data.training_split(recipe))
     same = "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay", "beta_1"
     settings = {**{field: getattr(recipe, field) for field in same}, **changes}
@@ -139,13 +135,9 @@ def throughput_calls(name: str) -> Iterator[Calls]:
 
 def matrix_product_peak() -> float:
     """Floating-point operations per second of NumPy's float32 matrix product, best of five."""
-    n, seconds = 3000, []
+    n = 3000
     a = np.random.default_rng(0).random((n, n), dtype=np.float32)
-    for _ in range(5):
-        start = time.perf_counter()
-        a @ a
-        seconds.append(time.perf_counter() - start)
-    return 2 * n**3 / min(seconds)
+    return 2 * n**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=5))
 
 
 def epoch_seconds(run: dict[str, Any]) -> float:
@@ -252,13 +244,7 @@ def predicting_calls(name: str) -> Iterator[Calls]:
 
 def milliseconds_of(call: Callable[[], Any]) -> Callable[[], float]:
     """A function that returns the milliseconds of a call."""
-
-    def run() -> float:
-        start = time.perf_counter()
-        call()
-        return 1000 * (time.perf_counter() - start)
-
-    return run
+    return lambda: 1000 * timeit.timeit(call, number=1)
 
 
 # Growth

@@ -181,10 +181,7 @@ def _fill(
         calls=calls,
         notes=(*notes, *plan.notes),
         files={path: sha256_of_file(temporary / path) for path in sorted(_files_in(temporary))},
-        environment={
-            **environment(),
-            **{p: importlib.metadata.version(p) for p in format.packages},
-        },
+        environment=environment() | {p: importlib.metadata.version(p) for p in format.packages},
     )
     # The file's name alone: the directory may be moved.
     write_json(temporary / f"{name}{CERTIFICATE}", {**certificate.as_json(), "path": file.name})

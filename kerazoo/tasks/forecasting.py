@@ -101,10 +101,8 @@ class Forecasting(Task):
         if run.outcome.metric not in ("mse", "mae"):
             measure = metric(run.outcome.metric)
             title += f", {measure.title} {measure.show(run.outcome.value)}"
-        return title, [
-            Curve("loss", "MSE, standardized", mse),
-            Curve("mae", "MAE, standardized", mae),
-        ]
+        panels = [Curve("loss", "MSE, standardized", mse), Curve("mae", "MAE, standardized", mae)]
+        return title, panels
 
     def plots(self, run: Finished) -> dict[str, Figure]:
         """Forecasts with truth and baselines; linear ones are fitted to the training split."""

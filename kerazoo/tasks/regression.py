@@ -134,10 +134,8 @@ def r_squared(true: np.ndarray, predicted: np.ndarray) -> float:
 
 def _errors(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     errors = predicted - true
-    return {
-        "mse_natural": float((errors**2).mean()),
-        "mae_natural": float(np.abs(errors).mean()),
-    }
+    mse, mae = float((errors**2).mean()), float(np.abs(errors).mean())
+    return {"mse_natural": mse, "mae_natural": mae}
 
 
 register_task(Regression())
