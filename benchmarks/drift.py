@@ -1,0 +1,139 @@
+"""Smoke tiers of the entries with embedded data, on several releases of Keras.
+
+    python benchmarks/drift.py --work DIR     installs each release below DIR; docs/drift.md
+
+Each entry is verified with seed 0. A cell says how it compares with the newest release on the same
+machine: ``same bits`` of the weights, ``rounding`` (the same result to six digits), ``interval``
+(another result that the reference allows) or ``worse``. The same command continues where it was
+stopped. About ten minutes per release on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import _tools
+from kerazoo import registry
+from kerazoo._files import write_text
+
+TABLE = _tools.ROOT / "docs" / "drift.md"
+LOWEST = "lowest"  # of all declared versions, not only of Keras
+RELEASES = (LOWEST, "3.13.2", "3.14.1", "3.15.1")
+INSTALL = {LOWEST: ["-c", str(_tools.ROOT / "tests" / "lower-bounds.txt")]}
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="environments and runs")
+    parser.add_argument("--keras", nargs="*", default=RELEASES, help="the newest last")
+    parser.add_argument("--entries", nargs="*", default=embedded(), metavar="ENTRY")
+    options = parser.parse_args()
+    columns = {}
+    for release in options.keras:
+        python = installed(release, options.work)
+        results = {entry: verified(python, entry, options.work) for entry in options.entries}
+        columns[f"Keras {version_of(python)}"] = results
+    write_text(TABLE, report(columns))
+    print(TABLE.read_text(encoding="utf-8"))
+    return int(any(not r["passed"] for results in columns.values() for r in results.values()))
+
+
+def embedded() -> list[str]:
+    """Entries whose data comes with kerazoo and that have a recorded smoke tier."""
+    names = registry.list_entries()
+    return [n for n in names if registry.get_dataset(n.partition("@")[2]).offline]
+
+
+def installed(release: str, work: Path) -> Path:
+    """Python of an environment with this kerazoo and a release of Keras."""
+    place = work / f"keras-{release}"
+    python = place / "bin" / "python"
+    if not (place / "installed").exists():
+        print(f"installing Keras {release}", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+        wanted = INSTALL.get(release, [f"keras=={release}"])
+        command = [python, "-m", "pip", "install", "--quiet", "-e", str(_tools.ROOT), *wanted]
+        subprocess.run(list(map(str, command)), check=True)
+        (place / "installed").touch()
+    return python
+
+
+def version_of(python: Path) -> str:
+    """Version of Keras in an environment."""
+    code = "import importlib.metadata as m; print(m.version('keras'))"
+    return subprocess.run(
+        [str(python), "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def verified(python: Path, entry: str, work: Path) -> dict[str, Any]:
+    """Result of ``kerazoo verify ENTRY --tier smoke --first-seed 0`` in an environment."""
+    out = work / f"{python.parent.parent.name}-runs" / entry
+    kept = out / "report.json"
+    if not kept.exists():
+        print(f"{entry} in {python.parent.parent.name}", file=sys.stderr, flush=True)
+        command = ["verify", entry, "--tier", "smoke", "--first-seed", "0", "--json", "--resume"]
+        done = subprocess.run(
+            [str(python), "-m", "kerazoo", *command, "--out", str(out)],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=work,
+            env={**os.environ, "PYTHONPATH": str(_tools.ROOT)},
+        )
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f"{entry} in {python}:\n{done.stderr[-2000:]}")
+        metrics = _tools.read_json(out / "seed-0" / "metrics.json")
+        result = {
+            "passed": json.loads(done.stdout)["passed"],
+            "value": metrics.get("value", math.nan),
+            "weights": metrics.get("weights_sha256"),
+        }
+        write_text(kept, json.dumps(result))
+    return _tools.read_json(kept)
+
+
+def compared(result: dict[str, Any], newest: dict[str, Any]) -> str:
+    """How a result compares with that of the newest release."""
+    if not result["passed"]:
+        return "worse"
+    if result["weights"] == newest["weights"]:
+        return "same bits"
+    same = math.isclose(result["value"], newest["value"], rel_tol=1e-6)
+    return "rounding" if same else "interval"
+
+
+def report(columns: dict[str, dict[str, Any]]) -> str:
+    """Text of docs/drift.md."""
+    *_, newest = columns.values()
+    rows = [
+        [f"`{entry}`", *(compared(results[entry], newest[entry]) for results in columns.values())]
+        for entry in newest
+    ]
+    lines = [
+        "# Drift",
+        "",
+        "Smoke tier, seed 0, of every entry with embedded data on several releases of Keras, each",
+        "compared with the newest one on the same machine. `same bits`: equal weights. `rounding`:",
+        "the same result to six digits. `interval`: another result that the reference allows.",
+        "`worse`: `kerazoo verify` fails. The first column has the lowest declared versions of all",
+        "packages. Written by `python benchmarks/drift.py` on " + time.strftime("%Y-%m-%d") + ".",
+        "",
+        *_tools.markdown(["entry", *columns], rows, left=1 + len(columns)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
