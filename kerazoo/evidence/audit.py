@@ -119,6 +119,8 @@ def _bundled_weights(entry: Entry, tier: str, recorded: Evidence, data: Data) ->
     if entry.recipe_for(tier).lookback != entry.recipe.lookback:
         data = _cache.load_for(entry, entry.recipe)
     outcome = task.evaluate(model, data)
+    if outcome.examples != len(data.test):
+        return [f"{outcome.examples:,} examples were evaluated, not {len(data.test):,} of the test"]
     allowed = rounding_of_evaluation(measure, value, outcome.examples)
     first = next(run for run in full.runs if run.seed == recorded.weights.seed)
     if not machine.here().why_not(machine_of(full, first)):

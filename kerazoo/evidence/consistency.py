@@ -6,8 +6,8 @@ Standard library only.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
 from kerazoo.spec import Entry
@@ -83,6 +83,15 @@ def test_examples(reference: Reference, where: str = "") -> int:
         for name, value in values.items():
             _require_count(f"{where}.{kind}.{name}", value, first)
     return first
+
+
+def require_fitting_confusion(metrics: Mapping[str, Any]) -> None:
+    """Raise Inconsistent if the confusion matrix of a run, if any, tells another value."""
+    if counts := metrics.get("confusion"):
+        right, all_of_them = sum(row[i] for i, row in enumerate(counts)), sum(map(sum, counts))
+        if right / all_of_them != metrics["value"]:
+            reason = f"{right:,} of {all_of_them:,} are not {metrics['value']!r}"
+            raise Inconsistent("confusion", reason)
 
 
 def _require_count(field: str, value: float, n: int) -> None:

@@ -15,6 +15,7 @@ from kerazoo._files import write_bytes
 from kerazoo._lazy import np
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import KerazooError, tell
+from kerazoo.evidence import consistency
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
@@ -125,10 +126,8 @@ def record_reference(
     )
     weights, takes_over = recorded.weights, compact and first.seed == together[0].seed
     if compact and takes_over:
-        content, value = compact
-        sha256 = hashlib.sha256(content).hexdigest()
-        weights = BundledWeights(sha256=sha256, seed=first.seed, value=value)
-        write_bytes(evidence.weights_path(entry), content)
+        sha256 = hashlib.sha256(compact[0]).hexdigest()
+        weights = BundledWeights(sha256=sha256, seed=first.seed, value=compact[1])
     written = replace(
         recorded,
         metric=metric.name,
@@ -136,6 +135,14 @@ def record_reference(
         tiers={**recorded.tiers, tier: reference},
         weights=weights,
     )
+    try:
+        consistency.check(written, entry)
+        for r in finished:
+            consistency.require_fitting_confusion(r.metrics)
+    except consistency.Inconsistent as error:
+        raise KerazooError(f"nothing was recorded of {entry.name}: {error}") from error
+    if compact and takes_over:
+        write_bytes(evidence.weights_path(entry), compact[0])
     path = evidence.write(entry, written)  # at once: it holds the checksum of the weights
     if takes_over and first.plots:
         keep_plots(entry, first.path)

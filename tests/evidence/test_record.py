@@ -108,7 +108,16 @@ def test_what_another_process_records_meanwhile_is_kept(recorded, add, monkeypat
     assert set(evidence.read(recorded).tiers) == {"full", "smoke"}
 
 
-@pytest.mark.parametrize("changes", [{"metric": "r2"}, {"judge_sha256": "0" * 64}, None])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metric": "r2"},
+        {"judge_sha256": "0" * 64},
+        {"value": 0.5},
+        {"confusion": [[9, 1], [1, 9]]},
+        None,
+    ],
+)
 def test_runs_that_do_not_belong_to_the_entry_are_not_recorded(recorded, add, changes):
     before = evidence.reference_path(recorded).read_bytes()
     with pytest.raises(KerazooError):
