@@ -305,8 +305,11 @@ def _with_plain_numbers(
         if mark == "." and _plain_numbers(values) is not None:
             continue
         text = _known(values)
-        plain = _read(text, mark)
-        unread, units = text[plain.isna()], text[plain.notna()].str.extract(f"({_UNIT})")[0]
+        plain = text.str.replace(",", ".", regex=False) if mark == "," else text
+        odd = pd.to_numeric(plain, errors="coerce").isna()  # few, as a rule
+        odd |= (mark == ",") & text.str.contains(".", regex=False)
+        plain = plain.mask(odd, _read(text[odd], mark))
+        unread = text[plain.isna()]
         other = unread[_read(unread, OTHER_MARK[mark]).notna()]
         if len(unread) - len(other) > (1 - MOSTLY) * len(text):
             continue  # words
@@ -317,12 +320,11 @@ def _with_plain_numbers(
                 "Give the other --decimal; a file that has both marks has to be rewritten with "
                 "one, or read with pandas and given as a DataFrame.",
             )
-        if units.nunique(dropna=False) > 1:
-            differ = units.fillna("") != units.fillna("").iloc[0]
-            like = text[units.index[0]]
+        units = text[odd].str.extract(f"({_UNIT})")[0].reindex(text.index)[plain.notna()].fillna("")
+        if units.nunique() > 1:
+            at = _at(where, text[units.index][units != units.iloc[0]])
             raise KerazooError(
-                f"{_at(where, text[units.index][differ])} has another unit than {like!r}; write "
-                "all numbers alike."
+                f"{at} has another unit than {text[units.index[0]]!r}; write all numbers alike."
             )
         changed = plain[plain.notna() & (plain != text)]
         if len(changed):
@@ -362,11 +364,8 @@ def _decimal_mark(columns: Collection[pd.Series], point_is_decimal: bool, where:
 
 def _read(text: pd.Series, mark: str) -> pd.Series:
     """Numbers as Python writes them, None for other texts; each different text is read once."""
-    odd = pd.Series(text.unique(), dtype=object)
-    if mark == ".":  # most are written so already
-        odd = odd[~np.isfinite(pd.to_numeric(odd, errors="coerce").astype(float))]
-    plain = dict(zip(odd, map(READ[mark], odd), strict=True))
-    return text.map(lambda value: plain.get(value, value)).astype(object)
+    different = text.unique()
+    return text.map(dict(zip(different, map(READ[mark], different), strict=True))).astype(object)
 
 
 def _known(values: pd.Series) -> pd.Series:

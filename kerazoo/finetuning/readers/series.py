@@ -164,18 +164,14 @@ def filled(table: pd.DataFrame, sizes: Mapping[str, int]) -> pd.DataFrame:
 def _sizes(n: int, split: tuple[int, int, int] | None, horizon: int, where: str) -> dict[str, int]:
     """Steps of each split: at least a horizon, where that leaves enough to train."""
     if split is None:
-        shares = [max(round(SHARES[s] * n), horizon) for s in ("test", "validation")]
-        if 2 * sum(shares) > n:
+        test, validation = (max(round(SHARES[s] * n), horizon) for s in ("test", "validation"))
+        if 2 * (test + validation) > n:
             few = f"{n:,} steps, too few to train and test forecasts of {horizon:,}"
             raise KerazooError(f"{where} has {few}; give a smaller --horizon, or --split N,N,N.")
-        test, validation = shares
         return {"train": n - validation - test, "validation": validation, "test": test}
-    if not isinstance(split, tuple) or len(split) != 3:
-        raise KerazooError(f"split is {split}; give three sizes: train, validation, test.")
-    sizes = {
-        name: require_whole(f"the {name} split", size)
-        for name, size in zip(("train", "validation", "test"), split, strict=True)
-    }
+    if not isinstance(split, tuple) or len(split) != len(SHARES):
+        raise KerazooError(f"split is {split}; give three sizes: {', '.join(SHARES)}.")
+    sizes = {s: require_whole(f"the {s} split", n) for s, n in zip(SHARES, split, strict=True)}
     if (needed := sum(sizes.values())) > n:
         raise KerazooError(f"split {split} needs {needed:,} steps, but {where} has {n:,}.")
     return sizes
@@ -199,8 +195,8 @@ def _data(info: Dataset, stretches: Mapping[str, np.ndarray], where: str) -> Dat
     """Windows of each split; raises KerazooError for a target that is constant in training."""
     for name, values in zip(info.targets, stretches["train"].T, strict=True):
         if values.min() == values.max():
-            at = f"{where}: the target {name!r}"
-            raise KerazooError(f"{at} is {values[0]:g} in the whole training split.")
+            only = f"{values[0]:g} in the whole training split"
+            raise KerazooError(f"{where}: the target {name!r} is {only}.")
     splits, series = windows_of(info, stretches, None, None)
     sha256 = fingerprint.of_arrays(stretches)
     return Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)

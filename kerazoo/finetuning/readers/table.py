@@ -68,9 +68,7 @@ def from_table(
     if len(rows) < FEWEST_ROWS:
         raise KerazooError(f"{where} has {len(rows)} rows with a target; give {FEWEST_ROWS}.")
     classes, names = bool(learnt.labels), list(learnt.names)
-    indices, how = shuffled_split(
-        y if classes else y[:, 0], stratify=classes, test_given=test is not None
-    )
+    indices, how = shuffled_split(y, stratify=classes, test_given=test is not None)
     inputs = rows.drop(columns=names)
     columns, left_out, warnings = columns_of(inputs, indices["train"], where)
     if not columns:
