@@ -10,7 +10,7 @@ from typing import Any
 from kerazoo.errors import DamagedFile, first_line, shown
 
 EXPANSION = 100  # times as large as it is stored: what a member or an array may become
-FLOOR = 2**25  # bytes that are no danger
+FLOOR = 2**25  # bytes that are no danger; a JSON file has less
 REMEDY = "Do not use the file; get it again from a source that you trust."
 
 
@@ -31,7 +31,8 @@ def require_safe(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 at = shown(member.filename)[1:-1]
-                _require_size(path, at, member.file_size, member.compress_size)
+                stored = 0 if at.endswith(".json") else member.compress_size
+                _require_size(path, at, member.file_size, stored)
             for name in filter(lambda name: name.endswith(".h5"), archive.namelist()):
                 with h5py.File(io.BytesIO(archive.read(name))) as file:
                     _require_own_arrays(file, path, f"{shown(name)[1:-1]}:", set())
@@ -43,7 +44,7 @@ def require_safe(path: Path) -> None:
 
 def _require_size(path: Path, at: str, size: int, stored: int) -> None:
     if size > max(FLOOR, EXPANSION * stored):
-        problem = f"{stored:,} bytes would become {size:,}, as in a decompression bomb"
+        problem = f"it would take {size:,} bytes, as a decompression bomb does"
         raise DamagedFile(path, problem, REMEDY, at)
 
 

@@ -133,7 +133,7 @@ def checked(value: Any, hint: Any, at: str, limits: Any) -> Any:
         raise Unfit(at, f"it is {shown(value)}, not {pattern}")
     if origin in (int, float):
         low, high = limits.get("range", (-LARGEST, LARGEST))
-        if not low <= value <= high:
+        if not low <= value <= min(high, LARGEST):
             raise Unfit(at, f"it is {shown(value)}, not between {low:g} and {high:g}")
     return float(value) if origin is float else value
 

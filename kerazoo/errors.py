@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 MOST = 300  # characters of a foreign text in an error
-LONGEST = 10_000  # of a whole message
+LONGEST = 4_000  # of a whole message
 
 
 class KerazooError(ValueError):

@@ -132,7 +132,8 @@ def is_nonsense(file, where, kind, before, new):
         return False
     is_number = isinstance(new, (int, float)) and not isinstance(new, bool) and abs(new) < 1e99
     if kind == "add":  # a number may be a further metric, a text a further version
-        return not (is_number or ("environment" in where and isinstance(new, str)))
+        further = {"environment": str, "by_target": dict}.get(where.split(".")[-2:][0])
+        return not (is_number or (further and isinstance(new, further)))
     if kind == "value":
         if new is None or (before is None and isinstance(new, str)):
             return not re.search(NULL, where)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from typing import Any
 from kerazoo import registry
 from kerazoo.datasets import _sources
 from kerazoo.datasets._cache import cached_sha256, load_for
-from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable, require_whole
+from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable, require_whole, tell
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.audit import audit, machine_of, rounding_of_training, source_problems
 from kerazoo.evidence.caveats import uneven
@@ -323,7 +322,7 @@ def _train(job: Job, directory: Path, **options: Any) -> Run | None:
     try:
         return train_job(job, directory / f"seed-{job.seed}", **options)
     except Diverged as error:
-        print(f"kerazoo: seed {job.seed}: {error}", file=sys.stderr)
+        tell(f"seed {job.seed}: {error}")
         return None
     except Interrupted:
         where = f"stopped in the run of seed {job.seed}"
@@ -537,7 +536,7 @@ def verify_all(
     with _sources.offline() if offline else contextlib.nullcontext():
         for number, name in enumerate(names, start=1):
             if progress:
-                print(f"kerazoo: {number} of {len(names)}: {name}", file=sys.stderr, flush=True)
+                tell(f"{number} of {len(names)}: {name}")
             entry = registry.get_entry(name)
             entry.recipe_for(tier)  # an unknown tier is an error of the call
             start = time.monotonic()

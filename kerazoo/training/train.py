@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -180,15 +180,11 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     task, info = registry.task_of(job.entry), job.data.info
     outcome = task.evaluate(job.model, job.data)
     model = job.delivered(job.model)
-    content = outcome.as_metrics()
-    known = [f.name for f in fields(Metrics)]
-    metrics = Metrics(
-        **{name: value for name, value in content.items() if name in known},
-        weights_sha256=fingerprint.of_weights(model),
-        split=job.about.get("split", "test"),
-        extra={name: value for name, value in content.items() if name not in known},
-    )
-    validated = metrics.split == "validation"
+    split = job.about.get("split", "test")
+    weights = {"weights_sha256": fingerprint.of_weights(model), "split": split}
+    content, path = {**outcome.as_metrics(), **weights}, directory / "metrics.json"
+    metrics = _schema.parse(content, Metrics, path, "Choose another metric.")
+    validated = split == "validation"
     run.write_history(directory, state.history)
     run.save_model(model, directory)
     if info.labels:
@@ -200,7 +196,7 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     _schema.write(directory / "timing.json", timing)
     if job.plots and not validated:  # their titles name the test split
         write_plots(task, Finished(directory, job.entry.name, state.history, outcome, job.data))
-    _schema.write(directory / "metrics.json", metrics)
+    _schema.write(path, metrics)
     (directory / checkpoint.FILE_NAME).unlink(missing_ok=True)
     remove_leftovers(directory)
 
