@@ -130,7 +130,7 @@ class Evidence:
 
     format: Literal[1] = 1
     entry: str
-    metric: str
+    metric: str = limited(pattern=r"\w+")
     parameters: int | None = limited(0, 2**63, default=None)
     tiers: dict[str, Reference] = field(default_factory=dict)
     weights: BundledWeights | None = None

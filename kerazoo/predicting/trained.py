@@ -55,7 +55,18 @@ class Trained:
         """How the user's data was read; None for other data."""
         if self.run is None or self.config is None or self.config.own is None:
             return None
-        return reading_of(self.config.own, self.run.path / "config.json")
+        reading = reading_of(self.config.own, self.run.path / "config.json")
+        if isinstance(reading, SeriesReading):
+            field, kept, taken = "lookback", reading.lookback, self.model.input_shape[1]
+        elif isinstance(reading, TableReading):
+            taken = inner_model(self.model).input_shape[-1]
+            field, kept = "columns", sum(column.width for column in reading.columns)
+        else:
+            return reading
+        if kept != taken:
+            problem = f"it gives {kept} inputs, the model takes {taken}"
+            raise _damaged(self.run.path, f"own.treatment.{field}", problem)
+        return reading
 
     @cached_property
     def core(self) -> keras.Model:
@@ -102,8 +113,7 @@ class Trained:
             if isinstance(error, KerazooError) or self.given != (None, None):
                 raise
             # The reader took these options before the training.
-            path = self.run.path / "config.json"
-            raise DamagedFile(path, first_line(error), REMEDY, "own.asked") from error
+            raise _damaged(self.run.path, "own.asked", first_line(error)) from error
         if user_data.data.sha256 != self.config.fingerprints.data:
             raise KerazooError(
                 f"The data was changed since the run in {self.source} was trained on it. Give the "
@@ -123,6 +133,10 @@ class Trained:
         data = load_for(self.entry, self.run.recipe if self.run else self.entry.recipe)
         validated = self.config is not None and self.config.split == "validation"
         return data.on_validation() if validated else data
+
+
+def _damaged(directory: Path, field: str, problem: str) -> DamagedFile:
+    return DamagedFile(directory / "config.json", problem, REMEDY, field)
 
 
 def is_run(source: str | os.PathLike[str]) -> bool:
@@ -172,7 +186,7 @@ def open_trained(source: str | os.PathLike[str], *, data: Any = None, test: Any 
     run, task = run_directory.load(directory), registry.get_task(config.data.task)
     if task.has_classes and run.model.output_shape[-1] != len(config.data.labels):
         problem = f"the model has {run.model.output_shape[-1]} classes"
-        raise DamagedFile(directory / "config.json", problem, REMEDY, "data.labels")
+        raise _damaged(directory, "data.labels", problem)
     return Trained(
         source=str(directory),
         run=run,

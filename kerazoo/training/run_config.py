@@ -120,7 +120,7 @@ class Metrics:
         extra: what else the task adds.
     """
 
-    metric: str
+    metric: str = limited(pattern=r"\w+")
     value: float
     standard_error: float = limited(0)
     examples: int = limited(1, 2**63)

@@ -52,7 +52,7 @@ class TableReading(RowsReading):
         columns: the columns to learn from, in the order of the features.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] = limited(filled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
