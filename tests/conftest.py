@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -23,11 +24,12 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.cli import main as cli
 from kerazoo.datasets import _sources as sources
-from kerazoo.errors import NotAvailable
+from kerazoo.errors import KerazooError, NotAvailable
 from kerazoo.models.dcgan import dcgan
 from kerazoo.tasks import _frechet, _judges
 from kerazoo.training import checkpoint
 from kerazoo.training import train as training
+from tests.user_data import KINDS
 
 LOCK = shutil.ignore_patterns(".part.lock")
 ROOT = Path(__file__).parent.parent
@@ -36,6 +38,12 @@ if (SHARED := ROOT.parent / "shared").is_dir():
     os.environ.setdefault("TFDS_DATA_DIR", str(SHARED / "tensorflow_datasets"))
     copies = [str(SHARED / "datasets"), str(SHARED / "tensorflow_datasets_jpeg")]
     os.environ.setdefault("KERAZOO_DATA_DIR", os.pathsep.join(copies))
+
+
+def raises_naming(*names: str):
+    """Expect an error of the user's whose message has each of these names, options or lines."""
+    everything = "".join(f"(?=.*{re.escape(name)})" for name in names)
+    return pytest.raises(KerazooError, match=f"(?s)^{everything}")
 
 
 def needs_data(dataset: str) -> None:
@@ -188,6 +196,34 @@ def bars_run(once):
             kerazoo.train("bar_net", out=folder / "run", **options)
 
     return once("validated", fill) / "run"
+
+
+@pytest.fixture(scope="session")
+def user_file(once):
+    """A user's data of a kind of user_data.py: gives its path, which no test may change."""
+
+    def path(kind: str) -> Path:
+        write, name, *_ = KINDS[kind]
+        return once(f"data-{kind}", lambda folder: write(folder / name)) / name
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def tuned(once, user_file):
+    """A model fine-tuned on the user's data of a kind: gives the run directory, read only."""
+
+    def path(kind: str) -> Path:
+        _, _, model, options = KINDS[kind]
+        options = {**options, "progress": False, "plots": kind == "images"}
+        data = user_file(kind)
+
+        def fill(folder):
+            kerazoo.finetune(model, data, out=folder / "run", **options)
+
+        return once(f"tuned-{kind}", fill) / "run"
+
+    return path
 
 
 @pytest.fixture

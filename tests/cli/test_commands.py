@@ -39,12 +39,9 @@ def test_what_only_looks_imports_nothing_heavy():
 # The wrong arguments, and the name, option or suggestion that the error has to show.
 ERRORS = {
     ("train", "mnist_cn"): "'mnist_cnn'",
-    ("train", "mnist_cnn@digit"): "'mnist_cnn@digits'",
     ("show", "etth1"): "stacked_lstm@etth1",
     ("evaluate", "no/such/run"): "no/such/run",
-    ("predict", "mnist_cn", "x.png"): "'mnist_cnn'",
     ("verify", "mnist_cnn@digits", "--tier", "smok"): "'smoke'",
-    ("verify", "mnist_cnn@digits", "--seeds", "0"): "seeds",
     ("verify", "mnist_cnn@digits", "--record", "--set", "epochs=1"): "recipe",
     ("verify", "mnist_cnn@digits", "--resume"): "--out",
     ("verify", "mnist_cnn@digits", "--offline"): "--all",
@@ -54,21 +51,13 @@ ERRORS = {
     ("finetune", "mlp", "x.csv", "--split", "1,b"): "--split",
     ("train", "mnist_cnn@digits", "--resume"): "--out",
     ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",
-    ("train", "mnist_cnn@digits", "--seed", "one"): "--seed",
-    ("train", "mnist_cnn@digits", "--epochs", "0"): "epochs",
     ("train", "mnist_cnn@digits", "--checkpoint-seconds", "nan"): "seconds",
     ("train", "mnist_cnn@digits", "--set", "lerning_rate=1"): "'learning_rate'",
     ("train", "mnist_cnn@digits", "--set", "learning_rate"): "FIELD=VALUE",
     ("train", "mnist_cnn@digits", "--set", "learning_rate=fast"): "learning_rate",
-    ("train", "mnist_cnn@digits", "--set", "batch_size=0"): "batch_size",
-    ("train", "mnist_cnn@digits", "--set", "momentum=0.9"): "momentum",
     ("train", "stacked_lstm@sine", "--set", "horizon=5000"): "horizon",
-    ("train", "linear_regression@diabetes", "--set", "balance=true"): "balance",
-    ("sample", "dcgan@digits", "--out", "grid.jpg"): "grid.jpg",
     ("predict", "mnist_cnn@digits", "x.png", "--out", "x.csv"): "--out",
     ("--import", "no_such_module", "list"): "no_such_module",
-    ("--import", "no_such_file.py", "list"): "no_such_file.py",
-    ("fly",): "fly",
     (): "COMMAND",
 }
 
@@ -81,15 +70,7 @@ def test_bad_input_is_an_error_with_status_2(arguments, command, in_tmp):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        ("--sep", "ab"),
-        ("--decimal", ";"),
-        ("--thousands", ".", "--decimal", "."),
-        ("--encoding", "nonsense"),
-        ("--day-first", "maybe"),
-        ("--na", "a", "--na", "b", "--size", "28"),
-    ],
+    "options", [("--thousands", ".", "--decimal", "."), ("--na", "a", "--na", "b", "--size", "28")]
 )
 def test_reading_options_reach_the_reader(options, command, in_tmp):
     (in_tmp / "rows.csv").write_text("a;b\n" + "1,5;2\n" * 20)
@@ -156,19 +137,14 @@ def test_read_only_directory_is_an_error(command, in_tmp):
     assert command("train", "mnist_cnn_small@digits", "--out", "locked/run")[0] == 2
 
 
-def test_resume_refuses_the_run_of_another_entry_recipe_or_version(
+def test_resume_refuses_the_run_of_another_recipe_and_leaves_it_alone(
     private_zoo, command, in_tmp, whole
 ):
     run = shutil.copytree(whole, in_tmp / "run[red]x[bold]:cat:")  # the markup is left alone
     before = {p.name: p.read_bytes() for p in run.iterdir()}
     train = ("train", "bar_net", "--out", run.name, "--resume")
-    for arguments, difference in (
-        (("train", "mlp@digits", *train[2:]), "'bar_net@bars'"),
-        ((*train, "--epochs", "2"), "epochs was 6, is 2"),
-        ((*train, "--seed", "1"), "seed was 0, is 1"),
-    ):
-        status, _, err = command(*arguments)
-        assert status == 2 and difference in err
+    status, _, err = command(*train, "--epochs", "2")
+    assert status == 2 and "epochs was 6, is 2" in err
     status, out, _ = command(*train)
     assert status == 0 and f"{run.name}/model.keras" in out, "a finished run stays as it is"
     config = json.loads(before["config.json"])
@@ -187,18 +163,10 @@ def test_resume_refuses_the_run_of_another_entry_recipe_or_version(
     assert before == {p.name: p.read_bytes() for p in run.iterdir()}
 
 
-def test_a_full_disk_is_an_error_and_leaves_no_half_file(command, in_tmp, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("kerazoo._files.os.fsync", full)
-    status, _, err = command("train", "mnist_cnn_small@digits", "--epochs", "1", "--out", "run")
-    assert status == 2 and "No space left" in err and "Traceback" not in err
-    assert not [p for p in (in_tmp / "run").rglob("*") if p.is_file()]
-
-
 @pytest.mark.slow
-def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, command, monkeypatch):
+def test_a_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(
+    private_zoo, command, monkeypatch, whole
+):
     honest, calls = os.fsync, []
 
     def fills(handle):
@@ -210,12 +178,12 @@ def test_full_disk_at_a_later_checkpoint_keeps_the_earlier_one(private_zoo, comm
     arguments = ("train", "bar_net", "--checkpoint-seconds", "0", "--out", "run")
     with monkeypatch.context() as patch:
         patch.setattr("kerazoo._files.os.fsync", fills)
-        assert command(*arguments)[0] == 2
+        status, _, err = command(*arguments)
+    assert status == 2 and "No space left" in err and "Traceback" not in err
     assert checkpoint.read(Path("run")).epochs >= 2
+    assert not list(Path("run").glob("*.part.*.*")), "no half file is left"
     assert command(*arguments, "--resume")[0] == 0
-    assert command("train", "bar_net", "--out", "straight")[0] == 0
-    for name in ("history.csv", "metrics.json"):
-        assert Path("run", name).read_text() == Path("straight", name).read_text()
+    assert Path("run", "history.csv").read_text() == (whole / "history.csv").read_text()
 
 
 def test_json_is_one_document_whatever_libraries_print(bars_run, command, monkeypatch):
@@ -224,13 +192,7 @@ def test_json_is_one_document_whatever_libraries_print(bars_run, command, monkey
         return run_directory.load(bars_run)
 
     monkeypatch.setattr("kerazoo.training.train.train", chatty)
-    for arguments in (
-        ("list",),
-        ("list", "*deep*"),
-        ("list", "nothing*"),
-        ("show", "mnist_cnn"),
-        ("train", "mlp@digits"),
-    ):
+    for arguments in (("list",), ("list", "no*"), ("show", "mnist_cnn"), ("train", "mlp@digits")):
         status, out, err = command(*arguments, "--json")
         assert status == 0 and json.loads(out) is not None
         assert ("downloading" in err) == (arguments[0] == "train")
@@ -280,10 +242,9 @@ def test_a_closed_pipe_is_no_error():
     assert process.wait() in (0, 120)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_script(shell, command):
-    status, out, _ = command("completion", shell)
-    assert status == 0 and "kerazoo" in out and "_ARGCOMPLETE" in out
+def test_completion_scripts(command):
+    scripts = {command("completion", shell)[:2] for shell in ("bash", "zsh", "fish")}
+    assert len(scripts) > 1 and all(not s and "_ARGCOMPLETE" in out for s, out in scripts)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +253,6 @@ def test_completion_script(shell, command):
         ("kerazoo sh", ["show"]),
         ("kerazoo show mnist_cnn@di", ["mnist_cnn@digits"]),
         ("kerazoo evaluate ru", ["runs/"]),
-        ("kerazoo train mlp --check", ["--checkpoint-seconds"]),
     ],
 )
 def test_completion_offers_commands_options_entries_and_runs(line, completed, in_tmp):
@@ -312,13 +272,11 @@ def test_completion_offers_commands_options_entries_and_runs(line, completed, in
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", [["--import", "my_zoo.py"], []])
-def test_a_users_module_is_imported_without_tensorflows_logs(in_tmp, way):
+def test_a_users_module_is_imported_without_tensorflows_logs(in_tmp):
     (in_tmp / "my_zoo.py").write_text("import sys, keras\nprint('module', file=sys.stderr)\n")
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    if not way:
-        environment["KERAZOO_IMPORT"] = "my_zoo.py"
-    call = [sys.executable, "-m", "kerazoo", *way, "list", "mlp"]
+    environment["KERAZOO_IMPORT"] = "my_zoo.py"
+    call = [sys.executable, "-m", "kerazoo", "list", "mlp"]
     done = subprocess.run(call, capture_output=True, text=True, check=True, env=environment)
     assert done.stderr == "module\n"
 

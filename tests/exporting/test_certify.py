@@ -17,7 +17,6 @@ from kerazoo.exporting import certify
 from kerazoo.exporting.certify import Comparison, TextCheck
 from kerazoo.exporting.formats.keras_archive import runner_of
 from kerazoo.spec import Data, Split
-from kerazoo.tasks.base import Outcome, Task
 
 CLASSIFICATION = registry.get_task("classification")
 
@@ -64,13 +63,12 @@ def test_equal_outputs_pass(model, data):
     [
         (lambda run: lambda x: np.roll(run(x), 1, axis=1), 2),
         (lambda run: lambda x: run(x) * np.float32(0.999), 1),
-        (lambda run: lambda x: run(x) * np.nan, 1),
         (lambda run: lambda x: run(x) * np.inf, 1),
         (lambda run: lambda x: run(x)[:, :9], 2),
         (lambda run: lambda x: run(x)[:1], 2),
         (stale, 2),
     ],
-    ids=["class", "slight", "NaN", "infinite", "shape", "one output", "after a change of batch"],
+    ids=["class", "slight", "infinite", "shape", "one output", "after a change of batch"],
 )
 def test_each_fault_fails(fault, problems, model, data):
     good = runner_of(model)
@@ -87,31 +85,6 @@ def test_a_model_whose_outputs_are_not_finite_cannot_be_compared(model, data):
         certify.compare(CLASSIFICATION, spoilt, data, runner_of(spoilt))
 
 
-class Signs(Task):
-    """A user's task: signs, by one of a model's networks, on half of the examples."""
-
-    def network(self, model):
-        return model["scorer"]
-
-    def inputs(self, model, data):
-        return data.test.x[::2]
-
-    def postprocess(self, model, raw):
-        return np.sign(raw[:, 0])
-
-    def score(self, outputs, data):
-        value = float((outputs == data.test.y[::2]).mean())
-        return Outcome(metric="agreement", value=value, standard_error=0.0, examples=len(outputs))
-
-
-def test_a_task_of_a_user_is_certified_by_its_score(model, data):
-    signs, ones = data_of(data.test.x, np.ones(40)), {"scorer": model}
-    found = certify.compare(Signs(), ones, signs, runner_of(model))
-    assert found.passed and (found.metric, found.before, found.compared) == ("agreement", 1.0, 20)
-    found = certify.compare(Signs(), ones, signs, lambda x: -model.predict_on_batch(x))
-    assert not found.passed and found.after == 0.0
-
-
 GOOD = Comparison(
     metric="mse", before=0.3, after=0.3, examples=9, difference=0.0, compared=9, scale=2.0
 )
@@ -125,12 +98,10 @@ GOOD = Comparison(
         ({"difference": 2.01e-4, "rounding": 1e-4}, True),
         ({"difference": 0.02, "rounding": 1e9}, False),
         ({"difference": 1.01e-4, "scale": 0.1}, False),
-        ({"after": 0.3 + 2.9e-6}, True),
         ({"after": 0.3 + 3.1e-6}, False),
         ({"metric": "accuracy", "after": 0.3 * (1 - 1e-9)}, False),
         ({"metric": "r2", "before": 1e-4, "after": 1e-4 + 9e-6}, True),
         ({"metric": "r2", "before": 1e-4, "after": 1e-4 + 11e-6}, False),
-        ({"texts": TextCheck(difference=1.99e-4, value=0.3)}, True),
         ({"texts": TextCheck(difference=0.0, value=0.3001)}, False),
         ({"texts": TextCheck(difference=math.nan, value=0.3)}, False),
     ],

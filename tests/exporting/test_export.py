@@ -21,8 +21,11 @@ EMBEDDED = [
     name
     for dataset in ("digits", "sine", "diabetes")
     for name in registry.list_entries(f"*@{dataset}")
-    if reference.read(registry.get_entry(name)).weights
+    if reference.read(registry.get_entry(name)).weights and name != SMALL  # a test of its own
 ]
+# Layers that not every converter takes as they are, in all formats; the others in the strictest.
+HARD = ("dcgan@digits", "resnet_block@digits", "stacked_lstm@sine")
+EXPORTS = [(n, f) for n in EMBEDDED for f in FORMATS if n in HARD or f == "litert"]
 
 
 def tree(directory):
@@ -39,10 +42,8 @@ def check(certificate, directory):
     assert certificate.difference <= certificate.tolerance <= 1e-4 * max(1, certificate.scale)
     assert certificate.path.name == name + formats.get(certificate.format).suffix
     written = json.loads(files.pop(f"{name}.certificate.json"))
-    assert written == {
-        **json.loads(json.dumps(certificate.as_json())),
-        "path": certificate.path.name,
-    }
+    plain = json.loads(json.dumps(certificate.as_json()))
+    assert written == {**plain, "path": certificate.path.name}
     assert written["files"] == {n: hashlib.sha256(c).hexdigest() for n, c in files.items()}
     exported = [len(c) for n, c in files.items() if n.startswith(certificate.path.name)]
     assert sum(exported) == certificate.bytes > 500
@@ -86,9 +87,8 @@ def test_an_entry_is_exported_and_its_runtime_needs_no_kerazoo(format, in_tmp):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("name", EMBEDDED)
-def test_every_entry_in_every_format(name, format, in_tmp, monkeypatch):
+@pytest.mark.parametrize(("name", "format"), EXPORTS)
+def test_every_entry_is_exported(name, format, in_tmp, monkeypatch):
     monkeypatch.setattr(_judges, "SAMPLES", 200)
     monkeypatch.setattr(_frechet, "RESAMPLES", 2)
     monkeypatch.setattr(_frechet, "PAIRS", 1_000)
@@ -98,8 +98,7 @@ def test_every_entry_in_every_format(name, format, in_tmp, monkeypatch):
         assert written["compared"] == 200
         assert ("one example at a time" in notes) == (format == "litert")
     if name.startswith("stacked_lstm"):
-        series = json.loads((in_tmp / "out" / "series.json").read_text())
-        assert len(series["mean"]) == len(series["columns"]) and series["horizon"] == 24
+        assert json.loads((in_tmp / "out" / "series.json").read_text())["horizon"] == 24
         assert ("step by step" in notes) == (format == "litert")
 
 
@@ -123,10 +122,8 @@ def test_an_export_with_wrong_weights_fails_and_is_kept(changed, command, in_tmp
     [
         (("mlp@digits", "--format", "keras", "--out", "."), "."),
         (("mlp@digits", "--format", "onx"), "'onnx'"),
-        (("mlp@digit", "--format", "keras"), "'mlp@digits'"),
         (("mlp@digits", "--format", "keras", "--rows", "0"), "rows"),
         (("mlp@digits", "--format", "onnx", "--out", "digits.onnx"), ".onnx"),
-        (("no/such/run", "--format", "keras"), "no/such/run"),
         (("mnist_cnn@fashion_mnist", "--format", "keras"), "kerazoo train mnist_cnn@fashion_mnist"),
     ],
 )
@@ -152,15 +149,12 @@ def test_force_replaces_an_export_and_nothing_else(command, in_tmp):
     status, printed, _ = command(*arguments[:3], "onnx", *arguments[4:], "--force", "--json")
     assert status == 0 and json.loads(printed)["format"] == "onnx"
     assert {p.suffix for p in out.iterdir()} == {".json", ".onnx"}
-    (out / "thesis.txt").write_text("three years")
-    before = tree(in_tmp)
-    for option in ([], ["--force"]):
-        assert command(*arguments, *option)[0] == 2 and tree(in_tmp) == before
     (in_tmp / "mine").mkdir()
-    (in_tmp / "mine" / "thesis.txt").write_text("three years")
     (in_tmp / "mine" / "x.certificate.json").write_text('{"files": ["thesis.tx"]}')
+    for directory in ("out", "mine"):
+        (in_tmp / directory / "thesis.txt").write_text("three years")
     before = tree(in_tmp)
-    for place in ("mine", "mine/thesis.txt", "mine/thesis.txt/out"):
+    for place in ("out", "mine", "mine/thesis.txt", "mine/thesis.txt/out"):
         assert command(*arguments[:5], place, "--force")[0] == 2 and tree(in_tmp) == before
 
 

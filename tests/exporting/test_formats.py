@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ from kerazoo.datasets import _text as text
 from kerazoo.datasets import imdb
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import in_batches
-from kerazoo.exporting.formats import _copies
 
 TEXTS = [
     "What a film!<br /><br />It's GREAT -- isn't it?",
@@ -22,14 +19,6 @@ TEXTS = [
     "a boring, boring waste of time " * 100,
     "zyzzxq unheard words",
 ]
-
-
-def test_a_new_format_is_one_new_file():
-    folder = formats.__path__[0]
-    assert formats.names() == ["keras", "litert", "onnx", "saved_model"]
-    for name in formats.names():
-        module = type(formats.get(name)).__module__
-        assert sys.modules[module].__file__.startswith(folder)
 
 
 def test_a_missing_package_is_an_error(monkeypatch):
@@ -44,19 +33,6 @@ def test_other_backends_write_keras_only(monkeypatch):
         with pytest.raises(kerazoo.KerazooError, match="KERAS_BACKEND=tensorflow"):
             formats.get(name)
     assert formats.get("keras").any_backend
-
-
-def test_a_copy_has_the_weights_and_leaves_the_original():
-    x = np.random.RandomState(0).normal(3, 2, (20, 4)).astype(np.float32)
-    normalization = keras.layers.Normalization()
-    normalization.adapt(x)
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dense(2)(normalization(inputs)))
-    before = model(x)
-    copy = _copies.copy_for_conversion(model)
-    np.testing.assert_allclose(copy(x), before, rtol=1e-5, atol=1e-6)
-    copy.set_weights([w * 0 for w in copy.get_weights()])
-    np.testing.assert_array_equal(model(x), before)
 
 
 def written(format, model, directory, *vocabulary):
@@ -94,14 +70,6 @@ def test_litert_of_a_loop_with_padding_has_builtin_operations_only(tmp_path):
     ids[1, 2:] = ids[2, 1:] = ids[3] = 0
     check_outputs("litert", model, path, ids)
     assert not both_ways.forward_layer.unroll, "the model stays as it is"
-
-
-@pytest.mark.slow
-def test_litert_takes_transposed_convolutions_one_example_at_a_time(tmp_path):
-    inputs = keras.Input((2, 2, 3))
-    model = keras.Model(inputs, keras.layers.Conv2DTranspose(4, 3, strides=2)(inputs))
-    x = np.random.RandomState(0).normal(size=(12, 2, 2, 3)).astype(np.float32)
-    check_outputs("litert", model, written("litert", model, tmp_path), x)
 
 
 def test_saved_model_takes_raw_texts(tmp_path):

@@ -20,23 +20,18 @@ def test_a_seed_gives_the_same_images_as_its_latents():
     assert other.shape == one.shape and not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"n": 0},
-        {"n": 10**7},
-        {"n": 2.5},
-        {"seed": -1},
-        {"latents": np.zeros((3, 7))},
-        {"latents": np.zeros(100)},
-        {"latents": np.full((1, 100), np.nan)},
-        {"latents": "noise"},
-        {"latents": np.ones((1, 100), complex)},
-    ],
-)
+@pytest.mark.parametrize("options", [{"n": 0}, {"n": 10**7}, {"n": 2.5}, {"seed": -1}])
 def test_impossible_samples_are_refused(options):
     with pytest.raises(KerazooError):
         kerazoo.sample("dcgan@digits", **options)
+
+
+@pytest.mark.parametrize(
+    "latents", [np.zeros((3, 7)), np.full((1, 100), np.nan), "noise", np.ones((1, 100), complex)]
+)
+def test_impossible_latents_are_refused(latents):
+    with pytest.raises(KerazooError):
+        kerazoo.sample("dcgan@digits", latents=latents)
 
 
 def test_command_writes_a_grid_and_replaces_no_file(command, in_tmp):

@@ -34,16 +34,15 @@ def test_what_is_neither_an_entry_nor_a_run_is_an_error(source, in_tmp):
         open_trained(source)
 
 
-def test_a_run_on_a_table_has_the_network_inside_and_its_data_again(table, table_run):
-    frame = pd.read_csv(table).drop(columns="rent")
-    trained = open_trained(table_run.path, data=frame)
+def test_a_run_on_a_table_has_the_network_inside_and_its_data_again(tuned, user_file):
+    frame = pd.read_csv(user_file("table"))
+    trained = open_trained(tuned("table"))
     assert trained.core is not trained.model and trained.core.output_shape == (None, 2)
     assert trained.entry.model == "mlp" and trained.task.name == "classification"
     assert trained.data.test.x.shape[1:] == trained.core.input_shape[1:]
-    for data in (None, frame[1:]):  # not given, and changed
-        with pytest.raises(KerazooError):
-            open_trained(table_run.path, data=data).data  # noqa: B018
-    for source in ("mlp@digits", table_run.path / "nothing"):
+    with pytest.raises(KerazooError):
+        open_trained(tuned("table"), data=frame[1:]).data  # noqa: B018
+    for source in ("mlp@digits", tuned("table") / "nothing"):
         with pytest.raises(KerazooError):
             open_trained(source, data=frame)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import CsvOptions, as_numbers, read_table
+from tests.conftest import raises_naming
 
 
 def write(path, text, encoding="utf-8"):
@@ -26,30 +26,21 @@ PLAIN = "size,color,count\n0.5,red,1\n1.25,blue,\n-3.0,red,2\n"
 @pytest.mark.parametrize(
     ("change", "options"),
     [
-        (lambda t: t, {}),
         (lambda t: t.encode("utf-8-sig"), {}),
         (lambda t: t.replace(",", ";"), {}),
         (lambda t: t.replace(",", "\t"), {}),
         (lambda t: t.replace(",", "~"), {"sep": "~"}),
         (lambda t: t.replace(",", ";").replace(".", ","), {}),
-        (lambda t: t.replace("\n", "\r\n"), {}),
         (lambda t: t.replace(",", ", "), {}),
-        (lambda t: t.replace("size", '"size"'), {}),
         (lambda t: "\n\n" + t.replace("\n", "\n\n") + ",,\n,,\n", {}),
         (lambda t: t.replace("\n", ",,\n"), {}),
-        (
-            lambda t: "".join(f"{str(i - 1) * (i > 0)},{row}\n" for i, row in enumerate(t.split())),
-            {},
-        ),
         (lambda t: t.replace(",\n", ",-999\n"), {"na_values": ["-999", "x"]}),
         (lambda t: t.encode("utf-16"), {"encoding": "utf-16"}),
         (lambda t: t.replace("-", "\u2212"), {}),
     ],
 )
 def test_ways_to_write_the_same_table(tmp_path, change, options):
-    change_index = change(PLAIN)
-    path = write(tmp_path / "t.csv", change_index)
-    table = read_table(path, CsvOptions(**options))
+    table = read_table(write(tmp_path / "t.csv", change(PLAIN)), CsvOptions(**options))
     assert list(table.frame.columns) == ["size", "color", "count"]
     assert numbers(table, "size") == [0.5, 1.25, -3.0]
     assert table.frame["color"].tolist() == ["red", "blue", "red"]
@@ -60,13 +51,9 @@ def test_ways_to_write_the_same_table(tmp_path, change, options):
     ("content", "names"),
     [
         (b"", []),
-        (b"\n\n", []),
         (b",,\n,,\n", []),
-        (b"a,b\n", []),
-        (b"a,b\n1,2\n", []),
         (b"5.1,3.5\n4.9,3.0\n4.7,3.2\n", ["5.1"]),
         (b"a,b,a\n1,2,3\n4,5,6\n", ["'a'"]),
-        (b"abc\n1\n2\n", ["--sep"]),
         (b"a,b\n1,2\n3,4,5\n6,7\n", ["line 3", "--sep"]),
         (b'id,text\n1,"a\nb\nc"\n2,x\n3,y,z\n', ["line 6"]),
         (b"price,qty\n1,5,3\n2,5,4\n3,5,9\n", ["line 2"]),
@@ -77,11 +64,8 @@ def test_ways_to_write_the_same_table(tmp_path, change, options):
     ],
 )
 def test_files_that_are_no_table(tmp_path, content, names):
-    path = write(tmp_path / "bad.csv", content)
-    with pytest.raises(KerazooError) as error:
-        read_table(path)
-    for name in ["bad.csv", *names]:
-        assert name in str(error.value)
+    with raises_naming("bad.csv", *names):
+        read_table(write(tmp_path / "bad.csv", content))
 
 
 @pytest.mark.parametrize(
@@ -91,25 +75,17 @@ def test_files_that_are_no_table(tmp_path, content, names):
         (["1,234.5", "2,000"], {}, [1234.5, 2000]),
         (["1.234,5", "2.000"], {}, [1234.5, 2000]),
         (["1,5", "2,250"], {}, [1.5, 2.25]),
-        (["0,123", "2,250"], {}, [0.123, 2.25]),
         (["1,234", "950"], {"thousands": ","}, [1234, 950]),
-        (["1,234", "950"], {"decimal": ","}, [1.234, 950]),
         (["1.234", "950"], {"decimal": "."}, [1.234, 950]),
-        (["1.234", "950"], {"thousands": "."}, [1234, 950]),
         (["3,5E-04", "12,34", "1,500"], {}, [3.5e-4, 12.34, 1.5]),
-        (["\u22123", "4"], {}, [-3, 4]),
         (["1 234", "-12 345 678", "5"], {}, [1234, -12345678, 5]),
-        (["1\u202f234", "5"], {}, [1234, 5]),
         (["1\u00a0234,5", "5,0"], {}, [1234.5, 5]),
         (["1'234", "1’000"], {}, [1234, 1000]),
         (["(12)", "3"], {}, [-12, 3]),
-        (["12-", "3"], {}, [-12, 3]),
         (["5%", "12 %"], {}, [5, 12]),
         (["$1,234,000", "$5", "-$7"], {}, [1234000, 5, -7]),
         (["3 €", "1.000,50 €"], {}, [3, 1000.5]),
-        (["1e5", "inf"], {}, None),  # refused where it is read as numbers
         (["01.03.2004", "02.03.2004"], {}, None),
-        (["1.2.3", "1.2.4"], {}, None),
         (["12 34", "5 6"], {}, None),
     ],
 )
@@ -121,10 +97,6 @@ def test_forms_of_numbers(tmp_path, column, options, values, kind):
         given = tmp_path / "t.csv"
         rows.to_csv(given, sep=";", index=False)
     table = read_table(given, CsvOptions(**options))
-    if "inf" in column:
-        with pytest.raises(KerazooError, match="column 'x', line 3"):
-            as_numbers(table.frame["x"], "column 'x'")
-        return
     assert numbers(table, "x") == values
     assert rows["x"].tolist() == column, "the user's own data stays as it is"
     if values is None:
@@ -137,9 +109,7 @@ def test_forms_of_numbers(tmp_path, column, options, values, kind):
     ("sep", "column", "says"),
     [
         (",", ["1,234", "950"], ["line 2", "'1,234'", "--decimal", "--thousands"]),
-        (",", ["950", "1,234"], ["line 3"]),
         (";", ["1.234", "950"], ["'1.234'", "--decimal", "--thousands"]),
-        (";", ["1,234", "5,678"], ["'1,234'"]),
         (";", ["1,5", "1.5"], ["line 2", "'1,5'"]),
         (";", ["5 $", "5 €"], ["line 3", "'5 €'"]),
         (";", ["5%", "0.5"], ["line 3"]),
@@ -148,28 +118,23 @@ def test_forms_of_numbers(tmp_path, column, options, values, kind):
 def test_numbers_in_doubt_stop_with_the_option_that_decides(tmp_path, sep, column, says):
     path = tmp_path / "t.csv"
     pd.DataFrame({"x": column, "y": [1, 2]}).to_csv(path, sep=sep, index=False)
-    with pytest.raises(KerazooError) as error:
+    with raises_naming("t.csv", "column 'x'", *says):
         read_table(path)
-    for name in ["t.csv", "column 'x'", *says]:
-        assert name in str(error.value)
 
 
-def test_a_point_in_a_comma_separated_file_is_a_decimal_one(tmp_path):
-    assert (
-        numbers(read_table(write(tmp_path / "t.csv", "x,y\n1.234,1\n5.678,2\n")), "x")[0] == 1.234
-    )
-
-
-def test_another_column_decides(tmp_path):
-    path = write(tmp_path / "t.csv", "a;b\n1,234;0,5\n2,000;1,5\n")
-    assert numbers(read_table(path), "a") == [1.234, 2]
-    with pytest.raises(KerazooError, match="'b'"):
-        read_table(path, CsvOptions(thousands=","))
-
-
-def test_proof_far_below_the_first_rows(tmp_path):
-    rows = "1.234;a\n" * 2_000
-    assert numbers(read_table(write(tmp_path / "t.csv", f"x;y\n{rows}5,5;b\n")), "x")[0] == 1234
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        ("x,y\n1.234,1\n5.678,2\n", 1.234),  # a comma separates: the point is a decimal one
+        ("x;y\n1,234;0,5\n2,000;1,5\n", 1.234),  # another column decides
+        ("x;y\n" + "1.234;a\n" * 2_000 + "5,5;b\n", 1234),  # so does a row far below
+    ],
+)
+def test_other_values_decide(tmp_path, content, first):
+    assert numbers(read_table(write(tmp_path / "t.csv", content)), "x")[0] == first
+    if "0,5" in content:
+        with raises_naming("'y'"):
+            read_table(tmp_path / "t.csv", CsvOptions(thousands=","))
 
 
 @pytest.mark.parametrize(
@@ -187,21 +152,12 @@ def test_later_files_are_read_as_the_training_was(tmp_path, training, later, val
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"sep": ""},
-        {"sep": "ab"},
-        {"sep": '"'},
-        {"decimal": ";"},
-        {"thousands": "x"},
-        {"decimal": ",", "thousands": ","},
-        {"encoding": "utf-99"},
-        {"encoding": "base64"},
-    ],
+    "option", ["sep=", "sep=ab", "decimal=;", "thousands=x", "encoding=utf-99", "encoding=base64"]
 )
-def test_options_that_are_none(options):
-    with pytest.raises(KerazooError, match=f"--{next(iter(options))}"):
-        CsvOptions(**options)
+def test_options_that_are_none(option):
+    name, value = option.split("=")
+    with raises_naming(f"--{name}"):
+        CsvOptions(**{name: value})
 
 
 def test_columns_without_a_name(tmp_path):
@@ -231,11 +187,7 @@ def test_an_index_is_left_out_but_one_of_dates_is_a_column(tmp_path):
     pd.concat([part, part]).to_csv(tmp_path / "twice.csv")
     assert list(read_table(tmp_path / "twice.csv").frame.columns) == ["a", "y"]
     dates = pd.date_range("2024-01-01", periods=3)
-    for index, name in (
-        (dates, "date"),
-        (dates.to_period("D"), "date"),
-        (dates.rename("day"), "day"),
-    ):
+    for index, name in ((dates.to_period("D"), "date"), (dates.rename("day"), "day")):
         assert list(read_table(part.set_axis(index)).frame.columns) == [name, "a", "y"]
     part.set_axis(dates).to_csv(tmp_path / "dates.csv")
     assert read_table(tmp_path / "dates.csv").frame.columns[0] == "date"

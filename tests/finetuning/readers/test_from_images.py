@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.images import from_images
+from tests.conftest import raises_naming
 
 
 def image(seed: int, mode: str = "L", size=(16, 12)) -> Image.Image:
@@ -71,7 +71,6 @@ def test_the_first_image_decides_where_size_and_channels_are_not_given(tmp_path)
 @pytest.mark.parametrize(
     ("splits", "expected"),
     [
-        (("train", "validation", "test"), (20, 20, 20)),
         (("Training", "val"), (18, 2, 20)),
         (("train", "test"), (18, 2, 20)),
         (("train",), (14, 2, 4)),
@@ -91,13 +90,13 @@ def test_directories_that_name_the_splits(tmp_path, splits, expected):
 def test_directories_named_like_splits_may_be_classes(tmp_path):
     assert read(fill(tmp_path / "a", ("train", "truck"))).data.info.labels == ("train", "truck")
     flat = fill(tmp_path / "b", ("train", "test"))
-    with pytest.raises(KerazooError, match="--splits"):
+    with raises_naming("--splits"):
         read(flat)
     assert read(flat, splits="no").data.info.labels == ("test", "train")
-    with pytest.raises(KerazooError, match="class"):
+    with raises_naming("class"):
         read(flat, splits="yes")
-    mixed = fill(fill(tmp_path / "c", ("cat", "dog")) / "train")
-    with pytest.raises(KerazooError, match="--splits"):
+    mixed = fill(fill(tmp_path / "c") / "train")
+    with raises_naming("--splits"):
         read(mixed.parent)
 
 
@@ -107,7 +106,7 @@ def test_a_split_whose_images_cannot_be_read_is_not_replaced_by_another(tmp_path
         (tmp_path / "test" / name).mkdir(parents=True)
         (tmp_path / "test" / name / "phone.heic").write_bytes(b"of a kind that Pillow cannot read")
     for labels in (True, False):
-        with pytest.raises(KerazooError, match=r"test.* has 0 images .*2 \.heic"):
+        with raises_naming("test", "0 images", "2 .heic"):
             read(tmp_path, labels=labels, splits="yes")
 
 
@@ -128,15 +127,8 @@ def test_files_that_cannot_be_read_are_skipped_and_counted(tmp_path):
     assert sum(sizes(user)) == 24
     assert len(user.skipped) == 3 and any("zero.png" in line for line in user.skipped)
     (line,) = [w for w in user.warnings if "skipped" in w]
-    for part in (
-        "3 unreadable",
-        "half.png",
-        "1 .txt",
-        "1 .heic",
-        "1 hidden images",
-        "2 images out",
-    ):
-        assert part in line
+    parts = ("3 unreadable", "half.png", "1 .txt", "1 .heic", "1 hidden images", "2 images out")
+    assert all(part in line for part in parts)
 
 
 def test_links_that_lead_up_or_nowhere_are_not_followed(tmp_path):
@@ -172,28 +164,27 @@ def test_an_error_of_pillow_names_the_file(tmp_path, monkeypatch):
 
     directory = fill(tmp_path)
     monkeypatch.setattr(ImageOps, "exif_transpose", odd)
-    with pytest.raises(KerazooError, match=r"0\.png"):
+    with raises_naming("0.png"):
         read(directory)
 
 
 def test_classes_of_different_sizes_are_reported(tmp_path):
-    fill(tmp_path, ("rare",), n=5)
-    fill(tmp_path, ("usual",), n=30)
-    assert any("times as many images" in w and "--balance" in w for w in read(tmp_path).warnings)
+    fill(fill(tmp_path, ("rare",), n=5), ("usual",), n=30)
+    assert any("rare" in w and "--balance" in w for w in read(tmp_path).warnings)
 
 
 def test_dark_ink_is_inverted_for_a_model_of_light_strokes(tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        for i in range(10):
-            ink = Image.new("L", (10, 12), 250 - i)
-            ink.putpixel((5, 5), 0)
-            ink.save(tmp_path / name / f"{i}.png")
+    for i in range(20):
+        ink = Image.new("L", (10, 12), 250 - i)
+        ink.putpixel((5, 5), 0)
+        path = tmp_path / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        ink.save(path)
     user = read(tmp_path, light_on_dark=True)
     assert user.data.train.x.mean() < 30 and user.data.info.light_on_dark
     assert any(line.startswith("20 are inverted") for line in user.report)
-    assert read(tmp_path, light_on_dark=True, invert="no").data.train.x.mean() > 200
-    assert read(tmp_path).data.train.x.mean() > 200
+    for left in (read(tmp_path), read(tmp_path, light_on_dark=True, invert="no")):
+        assert left.data.train.x.mean() > 200
 
 
 def test_unlabeled_images_are_split_as_their_directories_say(tmp_path):
@@ -207,30 +198,21 @@ def test_unlabeled_images_are_split_as_their_directories_say(tmp_path):
     assert sum(sizes(read(tmp_path, labels=False, splits="no"))) == 161
 
 
-def one_image(directory):
-    fill(directory)
-    for i in range(1, 10):
-        (directory / "dog" / f"{i}.png").unlink()
+def several(*names, classes=("cat", "dog")):
+    return lambda d: [fill(d / name, classes) for name in names]
 
 
-def too_deep(directory):
-    fill(directory / "cat", ("tabby", "siamese"))
-    fill(directory / "dog", ("poodle", "boxer"))
+def one_image(d):
+    fill(fill(d, ("dog",), n=1), ("cat",))
 
 
-def other_classes(directory):
-    fill(directory / "train")
-    fill(directory / "test", ("cat", "cow"))
+def other_classes(d):
+    fill(d / "train")
+    fill(d / "test", ("cat", "cow"))
 
 
-def twice_the_same_split(directory):
-    for name in ("train", "val", "validation"):
-        fill(directory / name)
-
-
-def all_broken(directory):
-    fill(directory)
-    for path in (directory / "dog").iterdir():
+def all_broken(d):
+    for path in (fill(d) / "dog").iterdir():
         path.write_bytes(b"?")
 
 
@@ -238,18 +220,15 @@ def all_broken(directory):
     ("make", "options", "names"),
     [
         (lambda d: None, {}, ["0 directories"]),
-        (lambda d: fill(d, ("cat",)), {}, ["1 directories"]),
         (one_image, {}, ["dog", "1 images", "3"]),
-        (too_deep, {}, ["cat has 0 images", "40 images", "below"]),
-        (lambda d: fill(d / "all"), {}, ["1 directories", "level deeper"]),
+        (several("cat", "dog", classes=("big", "small")), {}, ["cat has 0 images", "below"]),
+        (several("all"), {}, ["1 directories", "level deeper"]),
         (other_classes, {}, ["train/cow"]),
-        (twice_the_same_split, {}, ["val", "validation"]),
+        (several("train", "val", "validation"), {}, ["val", "validation"]),
         (all_broken, {}, ["dog", "0 images", "10 unreadable"]),
         (fill, {"labels": False}, ["20 images", "100"]),
         (fill, {"size": 0}, ["size"]),
-        (fill, {"channels": 4}, ["channels"]),
         (fill, {"invert": "Auto"}, ["invert", "'Auto'"]),
-        (fill, {"splits": "maybe"}, ["splits", "'maybe'"]),
         (fill, {"target": "y"}, ["target", "images"]),
         (fill, {"na_values": ["x"]}, ["--na "]),
     ],
@@ -257,15 +236,13 @@ def all_broken(directory):
 def test_directories_and_options_that_are_refused(tmp_path, make, options, names):
     make(tmp_path)
     before = content(tmp_path)
-    with pytest.raises(KerazooError) as error:
+    with raises_naming(*names):
         read(tmp_path, **options)
-    for name in names:
-        assert name in str(error.value)
     assert content(tmp_path) == before
 
 
 def test_a_missing_directory_and_a_file_are_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     for name in ("nowhere", "file"):
-        with pytest.raises(KerazooError, match=name):
+        with raises_naming(name):
             read(tmp_path / name)

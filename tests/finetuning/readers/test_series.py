@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,15 +12,13 @@ import pytest
 
 import kerazoo
 from kerazoo import registry
-from kerazoo.datasets import _sources, etth1
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._dates import times_of
 from kerazoo.finetuning.readers.series import filled, from_series, in_natural_units
-from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting.trained import Trained
-from tests.conftest import needs_data
+from tests.conftest import raises_naming
 
 
 def hours(n=400, **columns):
@@ -45,10 +42,8 @@ def dates_of(rows, name=None, target="price", step=None, **options):
 
 
 def raised(names, function, *args, **kwargs):
-    with pytest.raises(KerazooError) as error:
+    with raises_naming(*names):
         function(*args, **kwargs)
-    for name in names:
-        assert name in str(error.value)
 
 
 def test_a_series_is_split_in_time_and_scaled_on_train():
@@ -70,25 +65,18 @@ def test_a_horizon_fits_into_each_split_of_a_short_series():
     [
         (lambda f: f, {"target": None}, ["--target", "price"]),
         (lambda f: f, {"horizon": None}, ["--horizon"]),
-        (lambda f: f, {"horizon": 0}, ["horizon", "0"]),
         (lambda f: f, {"horizon": 500}, ["400 steps"]),
         (lambda f: f, {"lookback": 500}, ["280", "500"]),
-        (lambda f: f, {"lookback": 0}, ["0"]),
         (lambda f: f, {"time": "date"}, ["'date'"]),
         (lambda f: f, {"time": "load"}, ["'load'", "line 2", "--date-format"]),
         (lambda f: f, {"gaps": "drop"}, ["interpolate"]),
         (lambda f: f, {"split": (300, 100, 100)}, ["500 steps"]),
-        (lambda f: f, {"split": (300, 0, 100)}, ["validation"]),
         (lambda f: f.iloc[::-1], {}, ["line 3", "'when'"]),
         (lambda f: pd.concat([f[:9], f[8:]]), {}, ["line 11"]),
         (lambda f: f.assign(price=1.0), {}, ["'price'", "1"]),
         (lambda f: f.assign(price=f.price.astype(str).where(f.index != 7, "?!")), {}, ["line 9"]),
         (lambda f: f.assign(price=f.price.where(f.index != 7, np.inf)), {}, ["line 9"]),
-        (lambda f: f.assign(price=None), {}, ["'price'"]),
-        (lambda f: f[:20], {}, ["20 steps"]),
-        (lambda f: f[:30], {}, ["18", "24"]),
         (lambda f: f.assign(when=f.when.where(f.index != 3, "soon")), {}, ["line 5", "'soon'"]),
-        (lambda f: f.assign(when=f.when.where(f.index != 5, "")), {}, ["line 7", "'when'"]),
         (lambda f: f.drop(index=[100, 101]), {}, ["line 102", "--gaps"]),
         (lambda f: f.assign(price=f.price.where(f.index != 50)), {}, ["line 52", "--gaps"]),
     ],
@@ -102,16 +90,12 @@ def test_series_that_nothing_can_be_learnt_from(change, asked, names):
     [
         ("15min", "15 minutes", 96),
         ("300s", "300 s", None),
-        ("h", "hour", 24),
         ("D", "day", 7),
         ("B", "business day", 5),
         ("W", "week", 52),
         ("MS", "month", 12),
-        ("ME", "month", 12),
-        ("QS-FEB", "quarter", 4),
         ("QE-FEB", "quarter", 4),
         ("2QS", "6 months", None),
-        ("YS", "year", None),
         ("YE-JUN", "year", None),
     ],
 )
@@ -123,14 +107,12 @@ def test_steps_of_the_calendar(freq, step, season, gap):
     assert list(times.grid) == list(whole) and len(times.dates) == 100 - len(gap)
 
 
-@pytest.mark.parametrize(
-    ("freq", "late", "line"), [("h", "20min", "line 52"), ("MS", "8D", "line")]
-)
-def test_dates_off_the_regular_times_are_refused(freq, late, line):
+@pytest.mark.parametrize(("freq", "late"), [("h", "20min"), ("MS", "8D")])
+def test_dates_off_the_regular_times_are_refused(freq, late):
     dates = pd.Series(pd.date_range("2024-01-01", periods=100, freq=freq))
     dates[50] += pd.Timedelta(late)
     rows = pd.DataFrame({"when": dates, "price": np.arange(100.0)})
-    raised(["'when'", line], read, rows, gaps="interpolate")
+    raised(["'when'", "line"], read, rows, gaps="interpolate")
 
 
 @pytest.mark.parametrize(
@@ -138,9 +120,7 @@ def test_dates_off_the_regular_times_are_refused(freq, late, line):
     [
         ("D", "%d/%m/%Y", True),  # 13/01/2024 cannot be read otherwise
         ("D", "%m/%d/%Y", False),
-        ("D", "%d.%m.%y", True),
         ("h", "%d.%m.%Y %H:%M", True),
-        ("h", "%Y/%m/%d %H:%M", None),
         ("D", "%b %d, %Y", None),
         ("h", "%Y-%m-%d %H:%M", None),
         ("h", "%Y-%m-%dT%H:%M:%SZ", None),
@@ -172,20 +152,20 @@ def test_dates_in_doubt_name_the_options():
 
 @pytest.mark.parametrize("known", [True, False])
 def test_dates_of_a_new_file_are_read_as_in_training(known):
-    """The hours of one day do not tell the day from the month; the year first needs no telling."""
+    """The hours of one day do not tell the day from the month."""
     day = pd.date_range("2024-04-05" if known else "2024-05-04", periods=24, freq="h")
-    for written in ("%d/%m/%Y %H:%M" if known else "%m/%d/%Y %H:%M", "%Y-%m-%d %H:%M"):
-        rows = pd.DataFrame({"when": day.strftime(written), "price": np.arange(24) + 0.5})
-        assert list(dates_of(rows, day_first=known).dates) == list(day)
+    written = day.strftime("%d/%m/%Y %H:%M" if known else "%m/%d/%Y %H:%M")
+    rows = pd.DataFrame({"when": written, "price": np.arange(24) + 0.5})
+    assert list(dates_of(rows, day_first=known).dates) == list(day)
 
 
-@pytest.mark.parametrize("n", [2, 5, 12])
-def test_the_year_first_is_never_in_doubt(n):
+@pytest.mark.parametrize("freq", ["MS", "B", "D"])
+@pytest.mark.parametrize("n", [2, 12])
+def test_the_year_first_is_never_in_doubt(n, freq):
     """Also of files as short as what is predicted from, and of the first days of months."""
-    for freq in ("MS", "B", "D"):
-        when = pd.date_range("2024-01-01", periods=n, freq=freq)
-        rows = pd.DataFrame({"when": when.strftime("%Y-%m-%d"), "price": np.arange(n) + 0.5})
-        assert list(dates_of(rows).dates) == list(when)
+    when = pd.date_range("2024-01-01", periods=n, freq=freq)
+    rows = pd.DataFrame({"when": when.strftime("%Y-%m-%d"), "price": np.arange(n) + 0.5})
+    assert list(dates_of(rows, day_first=True).dates) == list(dates_of(rows).dates) == list(when)
 
 
 def test_summer_time_loses_no_row():
@@ -201,15 +181,6 @@ def test_summer_time_loses_no_row():
     clocks = pd.date_range("2024-10-25", periods=400, freq="h", tz="Europe/Berlin")
     rows = hours(when=clocks.tz_localize(None).astype(str))
     raised(["line 53", "offset"], dates_of, rows)
-
-
-def test_the_dates_of_an_index_are_a_column(tmp_path):
-    plain = hours(when=pd.date_range("2024-01-01", periods=400, freq="h"))
-    wanted = read(plain).data.sha256
-    plain.set_index("when").rename_axis(None).to_csv(tmp_path / "index.csv")
-    for source, name in ((plain.set_index("when"), "when"), (tmp_path / "index.csv", "date")):
-        own = read(source)
-        assert own.reading.time == name and own.data.sha256 == wanted
 
 
 HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
@@ -298,13 +269,6 @@ def test_filled_values_of_the_test_split_are_counted():
     assert not any("of the 40 values" in w for w in read(early, **asked).warnings)
 
 
-def test_numbers_with_marks_are_kept_with_the_run(tmp_path):
-    steps = "".join(f"{1 + i % 9}.{i:03},5;{i}\n" for i in range(100, 260))
-    (tmp_path / "s.csv").write_text("price;k\n" + steps, encoding="utf-8")
-    own = read(tmp_path / "s.csv", horizon=2, lookback=4)
-    assert own.reading.csv.decimal == ","
-
-
 def test_the_saved_forecaster_takes_and_gives_natural_units():
     own = read(hours())
     core = kerazoo.build("stacked_lstm", input_shape=(24, 1), horizon=6, subtract_last=True)
@@ -338,11 +302,8 @@ def forecaster(step, lookback, gaps="refuse", time="date"):
     [
         ("B", "business day", 5),  # Monday to Friday
         ("B", "business day", 1),
-        ("MS", "month", 2),
         ("ME", "month", 1),
         ("QE-FEB", "quarter", 2),
-        ("YS-JUL", "year", 1),
-        ("h", "hour", 1),
         ("300s", "300 s", 1),
     ],
 )
@@ -356,7 +317,7 @@ def test_a_forecast_from_few_rows_has_the_steps_of_the_training(frequency, step,
 
 @pytest.mark.parametrize(
     ("frequency", "rows", "step"),
-    [("B", 5, "hour"), ("MS", 2, "quarter"), ("D", 6, "business day"), ("h", 2, "300 s")],
+    [("MS", 2, "quarter"), ("D", 6, "business day"), ("h", 2, "300 s")],
 )
 def test_rows_of_another_step_than_in_training_are_refused(frequency, rows, step):
     dates = pd.date_range("2024-01-01", periods=rows, freq=frequency)
@@ -396,64 +357,3 @@ def test_forecasts_without_dates_and_from_too_few_rows():
     rows = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=4), "price": np.arange(4.0)})
     assert list(forecaster("step", 4, time=None)(rows).frame["step"]) == [1, 2]
     raised(["1 steps", "4"], forecaster("day", 4, gaps="interpolate"), rows[:1])
-
-
-@pytest.mark.slow
-def test_etth1_as_a_users_csv_is_the_entry_to_the_bit(in_tmp):
-    needs_data("etth1")
-    path = _sources.find(etth1.FILE)
-    before = hashlib.sha256(path.read_bytes()).hexdigest()
-    done = kerazoo.finetune(
-        "stacked_lstm", path, target="OT", horizon=24, split=(8640, 2880, 2880), epochs=1,
-        out="own", progress=False,
-    )  # fmt: skip
-    entry = kerazoo.train("stacked_lstm@etth1", epochs=1, out="entry", progress=False)
-    for figure in ("value", "standard_error", "also", "examples"):
-        assert done.metrics[figure] == entry.metrics[figure]
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
-    assert kerazoo.evaluate("own").same
-    ahead = kerazoo.predict("own", path).frame
-    assert len(ahead) == 24
-    assert str(ahead["date"].iloc[0]) == "2018-06-26 20:00:00"
-
-
-@pytest.mark.parametrize(
-    ("targets", "lookback", "horizon", "weights", "fresh"),
-    [
-        (["price"], 96, 24, "etth1", ()),
-        *(
-            pytest.param(*case, marks=pytest.mark.slow)
-            for case in (
-                (["price", "load"], 96, 24, "etth1", ()),
-                (["price", "load"], 96, 6, "etth1", ("head",)),
-                (["price"], 50, 24, "etth1", ("lstm1",)),
-                (["price", "load"], 192, 24, "etth1_multivariate", ()),
-                (["price"], 96, 24, "etth1_multivariate", ("linear_path",)),
-                (["price"], None, 7, "etth1", ("head",)),
-            )
-        ),
-    ],
-)
-def test_a_users_series_starts_from_the_weights_that_fit(
-    targets, lookback, horizon, weights, fresh, in_tmp
-):
-    """Of ETTh1, whatever the user's columns, look-back and horizon; the rest starts fresh."""
-    t = np.arange(420)
-    frame = pd.DataFrame({"price": 300 + 20 * np.sin(t / 12 * np.pi), "load": 5 + np.cos(t / 3)})
-    frame.to_csv("series.csv", index=False)
-    done = kerazoo.finetune(
-        "stacked_lstm", "series.csv", target=targets, lookback=lookback, horizon=horizon,
-        weights=weights, epochs=1, learning_rate=1e-9, settings={"head_epochs": 0}, scratch=False,
-        progress=False,
-    )  # fmt: skip
-    trained = kerazoo.build("stacked_lstm", weights=weights)
-    core = inner_model(done.model)
-    for layer in filter(lambda layer: layer.weights, core.layers):
-        known = trained.get_layer(layer.name).get_weights()
-        same = [
-            a.shape == b.shape and np.allclose(a, b, atol=1e-5)
-            for a, b in zip(layer.get_weights(), known, strict=True)
-        ]
-        assert all(same) == (layer.name not in fresh), layer.name
-    predicted = kerazoo.predict(done.path, ["series.csv"]).frame[targets]
-    assert len(predicted) == horizon and np.isfinite(predicted.to_numpy()).all()
