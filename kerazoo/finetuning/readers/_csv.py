@@ -317,8 +317,8 @@ def _with_plain_numbers(
             raise ReadingError(
                 f"{_at(where, other)} is no number with the decimal mark {mark!r}"
                 f"{'.' if decimal else ', which other numbers have.'}",
-                "Give the other --decimal; a file that has both marks has to be rewritten with "
-                "one, or read with pandas and given as a DataFrame.",
+                f"{'Give the other --decimal. ' * bool(decimal)}A file with both marks has to be "
+                "rewritten with one, or read with pandas and given as a DataFrame.",
             )
         units = text[odd].str.extract(f"({_UNIT})")[0].reindex(text.index)[plain.notna()].fillna("")
         if units.nunique() > 1:
