@@ -17,6 +17,7 @@ from kerazoo.evidence import audit
 from kerazoo.evidence import reference as evidence
 from kerazoo.tasks import forecasting
 from kerazoo.tasks._scores import binomial_standard_error
+from kerazoo.tasks.base import Task
 from tests.evidence.forging import change_run, rewrite
 
 QUIET = {"progress": False, "plots": False}
@@ -63,6 +64,17 @@ def test_evidence_that_is_not_true_fails_before_anything_is_trained(recorded, pl
 def test_dropout_that_is_on_at_prediction_fails(recorded, monkeypatch):
     monkeypatch.setattr(audit.engine, "predict", lambda net, x: np.array(net(x, training=True)))
     assert kerazoo.verify("bar_net", **QUIET).problems
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_metric_of_the_validation_split_fails(recorded, monkeypatch):
+    """Also where both splits have one size, so that only their content differs."""
+    honest = Task.evaluate
+    monkeypatch.setattr(Task, "evaluate", lambda *a: honest(*a[:2], a[2].on_validation()))
+    assert kerazoo.verify("bar_net", **QUIET).problems
+    data = load_for(recorded, recorded.recipe)
+    same_size = dataclasses.replace(data, validation=data.test)
+    assert audit.audit(recorded, "full", evidence.read(recorded), same_size)[0]
 
 
 def test_a_wrong_season_in_a_baseline_is_found(monkeypatch):

@@ -18,10 +18,11 @@ from kerazoo import building, registry
 from kerazoo.cli.arguments import parser
 from kerazoo.evidence import card, caveats, evaluate
 from kerazoo.evidence import reference as evidence
-from kerazoo.evidence.reference import Evidence, RecordedRun, Reference
+from kerazoo.evidence.reference import Evidence
 from kerazoo.metrics import metric
 from kerazoo.plots.figure import BLUE, GREEN, ORANGE
 from kerazoo.spec import Published, networks_of
+from tests.evidence.forging import made_up
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 HOSTILE = '</pre><script>alert("1")</script> & "<b>'
@@ -59,22 +60,11 @@ class Page(HTMLParser):
 
 def recorded_as(entry, values, baselines, **fields) -> Evidence:
     """Evidence that a test makes up."""
-    also = fields.pop("also", {})
-    common = {"standard_error": 0.001, "seconds": 1.0, "weights_sha256": "", "fingerprint": ""}
-    reference = Reference(
-        recipe=dataclasses.asdict(entry.recipe),
-        model="",
-        data="",
-        runs=tuple(
-            RecordedRun(seed=seed, value=value, also=also, **common)
-            for seed, value in enumerate(values)
-        ),
-        baselines=baselines,
-        environment={"keras": "3", "backend": "tensorflow", "machine": "here"},
-        **fields,
-    )
+    environment = {"keras": "3", "backend": "tensorflow", "machine": "here"}
+    fields |= {"recipe": dataclasses.asdict(entry.recipe), "environment": environment}
+    full = made_up(values, 0.001, baselines=baselines, **fields)
     name = registry.metric_of(entry).name
-    return Evidence(entry=entry.name, metric=name, parameters=7, tiers={"full": reference})
+    return Evidence(entry=entry.name, metric=name, parameters=7, tiers={"full": full})
 
 
 @pytest.fixture

@@ -17,30 +17,15 @@ from kerazoo import registry
 from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence import verify as verifying
-from kerazoo.evidence.reference import RecordedRun, Reference
+from kerazoo.evidence.reference import Reference
 from kerazoo.evidence.verify import Bound, FreshRun, Report, too_good, verify_all, worst_allowed
 from kerazoo.metrics import METRICS
 from kerazoo.spec import Recipe
 from kerazoo.tasks.base import Task
+from tests.evidence.forging import made_up as reference
 
 ACCURACY, MSE = METRICS["accuracy"], METRICS["mse"]
 QUIET = {"progress": False, "plots": False}
-
-
-def reference(values, standard_error=0.0, **fields) -> Reference:
-    runs = tuple(
-        RecordedRun(
-            seed=seed,
-            value=value,
-            standard_error=standard_error,
-            seconds=1.0,
-            weights_sha256="",
-            fingerprint="",
-        )
-        for seed, value in enumerate(values)
-    )
-    empty = {"recipe": {}, "model": "", "data": "", "baselines": {}, "environment": {}}
-    return Reference(runs=runs, **{**empty, **fields})
 
 
 def report_of(value: float, told: Reference, metric: str = "accuracy") -> Report:
@@ -122,13 +107,6 @@ def test_a_reference_that_scatters_down_to_a_baseline_is_noted():
     (note,) = verifying.too_scattered(reference(scattered, baselines=simple), 1, ACCURACY)
     assert "linear" in note
     assert not verifying.too_scattered(reference(close, baselines=simple), 1, ACCURACY)
-
-
-def test_metrics_show_their_unit_and_know_the_better():
-    assert ACCURACY.with_spread(0.99451, 0.0004, 5) == "99.45 ± 0.04 % (n = 5)"
-    assert MSE.with_spread(0.02621, 0.0001, 5) == "0.0262 ± 0.0001 (n = 5)"
-    assert ACCURACY.is_better(0.9, 0.8) and MSE.is_better(0.8, 0.9)
-    assert not ACCURACY.is_better(math.nan, 0.1) and not MSE.is_better(math.nan, 0.1)
 
 
 # Staleness
