@@ -90,18 +90,16 @@ def _baselines(
         return []
     found = registry.task_of(entry).baselines(train, data)
     now = {**found.simple, **found.limits}
-    problems = []
+    problems = {}
     for name, value in {**reference.baselines, **reference.limits}.items():
-        for m, recorded in {measure.name: value, **reference.beside.get(name, {})}.items():
-            again = now.get(name, {}).get(m, math.nan)
+        for m, recorded in {**reference.beside.get(name, {}), measure.name: value}.items():
+            again, show = now.get(name, {}).get(m, math.nan), metric(m).show
             # Other versions' linear algebra changes the class of some test images.
             near = {"abs_tol": 5e-3, "rel_tol": 0.0} if metric(m).percent else {"rel_tol": 2e-3}
             if not math.isclose(again, recorded, **near):
-                problems.append(
-                    f"baseline {plain(name)}: {metric(m).title} {metric(m).show(again)}, recorded "
-                    f"{metric(m).show(recorded)}"
-                )
-    return problems
+                told = f"{metric(m).title} {show(again)}, recorded {show(recorded)}"
+                problems[name] = f"baseline {plain(name)}: {told}"
+    return list(problems.values())
 
 
 def _bundled_weights(entry: Entry, tier: str, recorded: Evidence, data: Data) -> list[str]:
@@ -124,26 +122,18 @@ def _bundled_weights(entry: Entry, tier: str, recorded: Evidence, data: Data) ->
     outcome = task.evaluate(model, data)
     if outcome.examples != len(data.test):
         return [f"{outcome.examples:,} examples were evaluated, not {len(data.test):,} of the test"]
-    allowed = rounding_of_evaluation(measure, value, outcome.examples)
     first = next(run for run in full.runs if run.seed == recorded.weights.seed)
-    if not machine.here().why_not(machine_of(full, first)):
-        allowed = 0.0
+    elsewhere = 2 / len(data.test) if measure.percent else 1e-3 * abs(value)  # by rounding
+    allowed = elsewhere if machine.here().why_not(machine_of(full, first)) else 0.0
     if abs(outcome.value - value) <= allowed:
         return []
-    return [
-        f"the bundled weights give {measure.title} {measure.show(outcome.value)}, recorded "
-        f"{measure.show(value)}"
-    ]
+    told = f"{measure.title} {measure.show(outcome.value)}, recorded {measure.show(value)}"
+    return [f"the bundled weights give {told}"]
 
 
 def machine_of(reference: Reference, recorded: RecordedRun) -> Machine:
     """Identity of the machine of a recorded run."""
     return Machine.of({**reference.environment, **recorded.environment})
-
-
-def rounding_of_evaluation(measure: Metric, value: float, examples: int) -> float:
-    """Largest difference of a metric of the same weights between two machines."""
-    return 2 / examples if measure.percent else 1e-3 * abs(value)
 
 
 def rounding_of_training(entry: Entry, tier: str, reference: Reference) -> float | None:

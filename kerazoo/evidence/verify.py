@@ -268,7 +268,8 @@ def verify(
         raise KerazooError(f"nothing is recorded: {'; '.join(problems)}.")
     notes: list[str] = []
     if not record:
-        untrue, notes = audit(entry, tier, recorded, data)
+        of_recipe = data if trained.lookback == recipe.lookback else load_for(entry, recipe)
+        untrue, notes = audit(entry, tier, recorded, of_recipe)
         problems += untrue
     if settings:
         changes = ", ".join(f"{name}={value}" for name, value in settings.items())
@@ -288,7 +289,7 @@ def verify(
             r.metrics["value"] if r else math.nan,
             known[seed].value if seed in known else None,
             directory / f"seed-{seed}",
-            _equal(r, known[seed]) if r and seed in known else (),
+            _equal(r.metrics, known[seed]) if r and seed in known else (),
         )
         for seed, r in runs.items()
     )
@@ -329,16 +330,14 @@ def _train(job: Job, directory: Path, **options: Any) -> Run | None:
         raise run.interrupted(where, directory) from None
 
 
-def _equal(fresh: Run, recorded: RecordedRun) -> tuple[str, ...]:
+def _equal(metrics: Mapping[str, Any], recorded: RecordedRun) -> tuple[str, ...]:
     """What of a repeated seed is exactly the recorded one."""
-    now = fresh.metrics
-    same = {
-        "value": now["value"] == recorded.value,
-        "other metrics": (now["standard_error"], now["also"])
-        == (recorded.standard_error, recorded.also),
-        "weights": now["weights_sha256"] == recorded.weights_sha256,
-    }
-    return tuple(what for what, is_equal in same.items() if is_equal)
+
+    def parts(told: Mapping[str, Any]) -> tuple[Any, ...]:
+        return told["value"], (told["standard_error"], told["also"]), told["weights_sha256"]
+
+    pairs = zip(PARTS, parts(metrics), parts(vars(recorded)), strict=True)
+    return tuple(part for part, now, then in pairs if now == then)
 
 
 def _repeated(
@@ -386,17 +385,14 @@ def too_good(
     values: list[float], reference: Reference, metric: Metric, rounding: float
 ) -> list[str]:
     """A warning if the mean of fresh runs is better than the reference's 99 % interval."""
-    margin = max(prediction_margin(reference, max(1, len(values))), rounding)
-    sign = 1 if metric.higher_is_better else -1
-    allowed = reference.mean + sign * margin
-    if reference.std is None or not metric.is_better(
-        statistics.fmean(values or [math.nan]), allowed
-    ):
+    if not values or reference.std is None:
         return []
-    return [
-        f"better than the reference allows ({metric.show(allowed)}, 99 % prediction interval): "
-        "check for a leak of test data"
-    ]
+    margin = max(prediction_margin(reference, len(values)), rounding)
+    allowed = reference.mean + (margin if metric.higher_is_better else -margin)
+    if not metric.is_better(statistics.fmean(values), allowed):
+        return []
+    interval = f"{metric.show(allowed)}, 99 % prediction interval"
+    return [f"better than the reference allows ({interval}): check for a leak of test data"]
 
 
 def worst_allowed(
