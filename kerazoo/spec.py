@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from kerazoo import _schema
 from kerazoo._lazy import keras, np
@@ -262,18 +262,24 @@ class Model:
         return next(iter(self.entries.values()))
 
 
-@dataclass(frozen=True)
-class Split:
-    """One split of a dataset: ``x`` and ``y`` have the same length, in a fixed order."""
+class Split(NamedTuple):
+    """One split of a dataset: ``model.fit(*data.train, validation_data=data.validation)``.
+
+    Attributes:
+        x: inputs, in a fixed order.
+        y: their targets.
+    """
 
     x: np.ndarray
     y: np.ndarray
 
-    def __iter__(self):
-        return iter((self.x, self.y))
-
-    def __len__(self) -> int:
+    @property
+    def examples(self) -> int:
+        """Number of examples; ``len`` gives 2, as of every pair."""
         return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Split({', '.join(f'{k}: {v.dtype} {v.shape}' for k, v in self._asdict().items())})"
 
 
 # By split: a pair ``(x, y)`` of arrays, or the values of a series.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import keras
 import pytest
 
+import kerazoo
 from kerazoo import registry
 from kerazoo.evidence import card
 from kerazoo.spec import TIERS, Recipe
@@ -55,3 +57,19 @@ def test_rows_of_both_tiers_name_every_field_once(name):
     for field, *values in rows[len(entry.options) :]:
         assert values == [str(fields.get(field, "–")) for fields in in_play]
         assert set(values) != {"–"}
+
+
+def test_splits_are_what_keras_fits():
+    data = kerazoo.load_data("digits")
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = data.train
+    few = type(data.train)(x[:64], y[:64])
+    done = model.fit(*few, validation_data=data.validation, verbose=0)
+    assert set(done.history) == {"loss", "val_loss"} and few.examples == 64
+    assert len(repr(data.train).splitlines()) == 1 and str(x.shape) in repr(data.train)
+
+
+def test_splits_are_arrays_for_a_reader():
+    x, y = split = kerazoo.load_data("digits").validation
+    assert kerazoo.from_arrays(split).data.sha256 == kerazoo.from_arrays((x, y)).data.sha256

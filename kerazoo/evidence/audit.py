@@ -77,9 +77,9 @@ def source_problems(data: Data, cached: str | None) -> list[str]:
 
 def _test_examples(entry: Entry, name: str, reference: Reference, data: Data) -> list[str]:
     counted = consistency.are_counts(entry, name)
-    if not counted or (n := consistency.test_examples(reference)) == len(data.test):
+    if not counted or (n := consistency.test_examples(reference)) == data.test.examples:
         return []
-    return [f"the results were computed on {n:,} test examples; there are {len(data.test):,}"]
+    return [f"the results were computed on {n:,} test examples; there are {data.test.examples:,}"]
 
 
 def _baselines(
@@ -117,13 +117,15 @@ def _bundled_weights(entry: Entry, tier: str, recorded: Evidence, data: Data) ->
         return ["two predictions of the same inputs differ: dropout or augmentation is on"]
     if entry.recipe_for(tier).lookback != entry.recipe.lookback:
         data = _cache.load_for(entry, entry.recipe)
-    if len(data.validation) == len(data.test):  # else the number of examples tells them apart
+    if data.validation.examples == len(data.test):  # else the number of examples tells them apart
         data = replace(data, validation=Split(data.test.x[1:], data.test.y[1:]))
     outcome = task.evaluate(model, data)
-    if outcome.examples != len(data.test):
-        return [f"{outcome.examples:,} examples were evaluated, not {len(data.test):,} of the test"]
+    if outcome.examples != data.test.examples:
+        return [
+            f"{outcome.examples:,} examples were evaluated, not {data.test.examples:,} of the test"
+        ]
     first = next(run for run in full.runs if run.seed == recorded.weights.seed)
-    elsewhere = 2 / len(data.test) if measure.percent else 1e-3 * abs(value)  # by rounding
+    elsewhere = 2 / data.test.examples if measure.percent else 1e-3 * abs(value)  # by rounding
     allowed = elsewhere if machine.here().why_not(machine_of(full, first)) else 0.0
     if abs(outcome.value - value) <= allowed:
         return []

@@ -174,7 +174,7 @@ def _fill(
         format=format.name,
         runtime=format.title,
         path=directory / file.name,
-        test_examples=len(trained.data.test),
+        test_examples=trained.data.test.examples,
         bytes=sum((temporary / path).stat().st_size for path in exported),
         milliseconds=taken,
         keras_milliseconds=milliseconds(runner_of(plan.model), plan.example())[0],

@@ -199,7 +199,7 @@ def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> 
 
 def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool) -> Recipe:
     """The recipe of a training run from scratch: that of the entry, sized to the data."""
-    info, n, kind = user.data.info, len(user.data.train), user.kind
+    info, n, kind = user.data.info, user.data.train.examples, user.kind
     seen, most = SEEN_AND_MOST[kind]
     recipe = base.recipe.replace(
         train_on="train",

@@ -55,7 +55,7 @@ def judge_of(data: Data) -> Classifier | Components:
     metric = metric_of(data.judge)
     if data.judge:
         return Classifier(metric, SAMPLES, data.judge)
-    return Components(metric, min(SAMPLES, max(1_000, 10 * len(data.test))), data)
+    return Components(metric, min(SAMPLES, max(1_000, 10 * data.test.examples)), data)
 
 
 def compare(metric: str, generated: Features, real: Features) -> dict[str, float]:
@@ -126,7 +126,7 @@ class Components:
         from sklearn.decomposition import PCA
 
         rows = _rows(self.data.train.x[:FITTED])
-        number = min(COMPONENTS, rows.shape[1], len(rows) - 1, len(self.data.test) - 1)
+        number = min(COMPONENTS, rows.shape[1], len(rows) - 1, self.data.test.examples - 1)
         with np.errstate(invalid="ignore"):  # identical images have no variance
             return PCA(n_components=max(1, number), random_state=0).fit(rows)
 

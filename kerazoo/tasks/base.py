@@ -225,9 +225,9 @@ class Task:
 
     def limit_test_rows(self, data: Data, rows: int) -> Data:
         """The data with at most ``rows`` test examples, chosen with seed 0."""
-        if len(data.test) <= rows:
+        if data.test.examples <= rows:
             return data
-        chosen = np.sort(np.random.RandomState(0).choice(len(data.test), rows, replace=False))
+        chosen = np.sort(np.random.RandomState(0).choice(data.test.examples, rows, replace=False))
         return replace(data, test=Split(data.test.x[chosen], data.test.y[chosen]))
 
     def side_files(self, data: Data, *, natural_units: bool) -> dict[str, Any]:

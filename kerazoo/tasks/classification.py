@@ -76,8 +76,8 @@ class Classification(Task):
         return Outcome(
             metric="accuracy",
             value=scores.accuracy,
-            standard_error=binomial_standard_error(scores.accuracy, len(data.test)),
-            examples=len(data.test),
+            standard_error=binomial_standard_error(scores.accuracy, data.test.examples),
+            examples=data.test.examples,
             extra={"loss": scores.loss, "confusion": scores.confusion.tolist()},
             raw=scores,
         )

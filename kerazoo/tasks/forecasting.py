@@ -63,7 +63,7 @@ class Forecasting(Task):
             metric=name,
             value=values.pop(name),
             standard_error=standard_error(name, outputs, data),
-            examples=len(data.test),
+            examples=data.test.examples,
             also=values,
             extra=_by_target(outputs, data),
             raw=outputs,
@@ -237,7 +237,7 @@ def _linear(train: Split, test: Split, columns: Any, *, from_last: bool) -> np.n
     def stretches(split: Split) -> Iterator[Split]:
         """Overlapping windows are views of one series; copies of all of them may not fit."""
         step = max(1, NUMBERS // split.x[0].size)
-        for start in range(0, len(split), step):
+        for start in range(0, split.examples, step):
             yield Split(split.x[start : start + step], split.y[start : start + step])
 
     def examples() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -105,7 +105,7 @@ class Generation(Task):
             metric=judge.metric,
             value=values.pop(judge.metric),
             standard_error=_frechet.bootstrap_error(samples.values, real.values),
-            examples=len(data.test),
+            examples=data.test.examples,
             also=values,
             extra={**balance, "samples": judge.samples, **judge.about()},
         )

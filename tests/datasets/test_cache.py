@@ -53,7 +53,7 @@ def test_second_load_comes_from_the_cache_which_no_writing_changes(home, monkeyp
     monkeypatch.setattr(cache, "_from_source", no_source)
     changed = kerazoo.load_data("digits")
     x, y = changed.train
-    assert len(x) == len(y) == len(changed.train) == 1077
+    assert len(x) == len(y) == changed.train.examples == 1077
     x[:] = 255 - x
     second = kerazoo.load_data("digits")
     assert first.sha256 == second.sha256
@@ -120,7 +120,7 @@ print(sha256, sorted({"tensorflow", "keras", "sklearn"} & set(sys.modules)))
 def test_cache_that_cannot_be_written_costs_time_not_the_result(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("KERAZOO_HOME", str(tmp_path / "file"))
-    assert len(kerazoo.load_data("digits").test) == 360
+    assert kerazoo.load_data("digits").test.examples == 360
     assert "KERAZOO_HOME" in capsys.readouterr().err
 
 

@@ -111,7 +111,7 @@ def test_etth1_is_downloaded_where_there_is_no_copy(request, monkeypatch):
     response.status_code, response._content = 200, content
     monkeypatch.setattr(requests, "head", lambda *_, **__: None)
     monkeypatch.setattr(requests, "get", lambda url, **_: response)
-    assert len(kerazoo.load_data("etth1").test) == 2_857
+    assert kerazoo.load_data("etth1").test.examples == 2_857
     response.status_code = 404
     with pytest.raises(NotAvailable):
         kerazoo.load_data("etth1_multivariate")

@@ -55,7 +55,7 @@ def test_windows_follow_each_other_and_none_is_dropped():
 @pytest.mark.parametrize("lookback", [1, 7, 12])
 def test_number_of_test_windows_does_not_depend_on_the_lookback(lookback):
     splits, _ = windows.windows_of(counting(), values(), lookback, None)
-    assert len(splits["test"]) == 7 and splits["test"].x.shape[1] == lookback
+    assert splits["test"].examples == 7 and splits["test"].x.shape[1] == lookback
 
 
 def test_lead_and_targets_pick_what_is_forecast():

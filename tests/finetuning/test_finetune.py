@@ -399,7 +399,7 @@ def test_files_are_found_again_from_another_directory(table, in_tmp, stopped, mo
     (in_tmp / "elsewhere").mkdir()
     monkeypatch.chdir(in_tmp / "elsewhere")
     data = reread(config, in_tmp / "run").data
-    assert len(data.test) == len(rows) // 2 and data.sha256 == config.fingerprints.data
+    assert data.test.examples == len(rows) // 2 and data.sha256 == config.fingerprints.data
     (in_tmp / "test.csv").unlink()
     with raises_naming("test.csv"):
         reread(config, in_tmp / "run")

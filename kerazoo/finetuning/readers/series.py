@@ -253,7 +253,7 @@ def _found(times: Times, data: Data, sizes: Mapping[str, int], where: str) -> li
         f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}; {when}",
         "split in time order: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()),
         f"the model sees {windows.lookback} steps and forecasts {windows.horizon}; "
-        f"{len(data.train):,} windows to train on, {len(data.test):,} to test",
+        f"{data.train.examples:,} windows to train on, {data.test.examples:,} to test",
         "scaled with mean and standard deviation of the training split",
         *["each target is forecast from its own past, through the same weights"]
         * (len(targets) > 1),

@@ -83,7 +83,7 @@ def from_table(
         theirs = target_like(learnt, more.frame, more.where)
         x = encode(more.frame[theirs.known], columns, more.where)
         splits["test"] = Split(x, theirs.y[theirs.known])
-        found.append(f"{more.where}: {len(splits['test']):,} rows to test on")
+        found.append(f"{more.where}: {splits['test'].examples:,} rows to test on")
         warnings += rows_without_target(more.frame, theirs)
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")

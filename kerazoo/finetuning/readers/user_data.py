@@ -239,7 +239,7 @@ def digest(example: Any) -> bytes:
 def sizes_line(data: Data) -> str:
     """Number of examples of each split."""
     names = ("train", "validation", "test")
-    return ", ".join(f"{len(getattr(data, name)):,} {name}" for name in names)
+    return ", ".join(f"{getattr(data, name).examples:,} {name}" for name in names)
 
 
 def inner_model(model: keras.Model) -> keras.Model:

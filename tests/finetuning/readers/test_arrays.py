@@ -21,7 +21,7 @@ def test_labels_are_numbers_or_names(names):
     user = from_arrays(x, np.array(["b", "a", "c"])[y] if names else y + 7)
     assert user.kind == "images" and user.data.info.input_shape == (6, 6, 1)
     assert user.data.info.labels == (("a", "b", "c") if names else ("7", "8", "9"))
-    assert sum(map(len, (user.data.train, user.data.validation, user.data.test))) == 30
+    assert sum(s.examples for s in (user.data.train, user.data.validation, user.data.test)) == 30
 
 
 def test_a_test_pair_is_the_test_split():
@@ -39,7 +39,7 @@ def test_rows_and_texts_become_tables():
     x, y = np.random.RandomState(0).rand(40, 3), np.arange(40) % 2
     user = from_arrays(x, y, test=(x[:4], y[:4]), task="regression")
     assert user.kind == "table" and user.reading.targets == ("y",)
-    assert len(user.data.test) == 4 and user.data.info.targets == ("y",)
+    assert user.data.test.examples == 4 and user.data.info.targets == ("y",)
     assert user.options == {"task": "regression"}
     texts = from_arrays(["a good day", "a bad night"] * 9, ["b", "c"] * 9)
     assert texts.kind == "texts" and texts.data.info.labels == ("b", "c")
@@ -79,7 +79,7 @@ def test_tensorflow_datasets_batched_or_not_in_any_order():
     x, y = images()
     whole = tf.data.Dataset.from_tensor_slices((x, y))
     one = from_arrays(whole).data
-    assert sum(map(len, (one.train, one.validation, one.test))) == len(x)
+    assert sum(s.examples for s in (one.train, one.validation, one.test)) == len(x)
     shuffled = whole.shuffle(len(x))
     for other in (whole.batch(7), whole.batch(10, drop_remainder=True), shuffled.batch(7)):
         assert from_arrays(other).data.sha256 == one.sha256

@@ -39,7 +39,7 @@ def read(directory: Path, **options):
 
 
 def sizes(user):
-    return tuple(len(s) for s in (user.data.train, user.data.validation, user.data.test))
+    return tuple(s.examples for s in (user.data.train, user.data.validation, user.data.test))
 
 
 def test_a_directory_per_class_is_split_by_a_fixed_seed(tmp_path):
@@ -48,7 +48,7 @@ def test_a_directory_per_class_is_split_by_a_fixed_seed(tmp_path):
     user, again = read(directory), read(directory)
     assert user.data.info.labels == ("cat", "dog") and sizes(user) == (28, 4, 8)
     for split in (user.data.train, user.data.validation, user.data.test):
-        assert np.bincount(split.y).tolist() == [len(split) // 2] * 2
+        assert np.bincount(split.y).tolist() == [split.examples // 2] * 2
         assert split.x.shape[1:] == (12, 10, 1) and split.x.dtype == np.uint8
     assert user.data.sha256 == again.data.sha256 and content(directory) == before
     every = np.concatenate([s.x for s in (user.data.train, user.data.validation, user.data.test)])
@@ -193,7 +193,7 @@ def test_unlabeled_images_are_split_as_their_directories_say(tmp_path):
     image(5).save(tmp_path / "loose.png")
     user = read(tmp_path, labels=False)
     assert user.kind == "unlabeled_images" and user.data.info.task == "generation"
-    assert len(user.data.test) == 40 and sum(sizes(user)) == 160
+    assert user.data.test.examples == 40 and sum(sizes(user)) == 160
     assert any("1 images outside" in w for w in user.warnings)
     assert sum(sizes(read(tmp_path, labels=False, splits="no"))) == 161
 

@@ -51,12 +51,12 @@ def test_a_series_is_split_in_time_and_scaled_on_train():
     assert data.series.windows.season == 24 and data.series.windows.step == "hour"
     assert [int(s[0]) for s in data.series.starts.values()] == [24, 280, 320]
     assert data.series.mean[0] == pytest.approx(hours().price[:280].mean())
-    assert len(data.test) == 80 - 6 + 1
+    assert data.test.examples == 80 - 6 + 1
 
 
 def test_a_horizon_fits_into_each_split_of_a_short_series():
     data = read(hours(200), horizon=24, lookback=None).data
-    assert (len(data.validation), len(data.test)) == (1, 17)
+    assert (data.validation.examples, data.test.examples) == (1, 17)
     raised(["90 steps", "--split"], read, hours(90), horizon=24)
 
 
@@ -242,7 +242,7 @@ def test_gaps_are_filled_as_asked():
     whole = hours()
     hole = whole.assign(price=whole.price.where(whole.index != 50)).drop(index=[100, 101])
     own, wanted = read(hole, gaps="interpolate"), read(whole)
-    assert len(own.warnings) == 2 and len(own.data.train) == len(wanted.data.train)
+    assert len(own.warnings) == 2 and own.data.train.examples == wanted.data.train.examples
     np.testing.assert_allclose(own.data.train.x, wanted.data.train.x, atol=0.3)
     assert own.reading.gaps == "interpolate"
 

@@ -211,7 +211,7 @@ def test_means_are_those_of_the_training_rows_alone():
     train = {row.tobytes() for row in own.data.train.x}
     rows = encode(raw, own.reading.columns, "here")
     chosen = [i for i, row in enumerate(rows) if row.tobytes() in train]
-    assert len(chosen) == len(own.data.train)
+    assert len(chosen) == own.data.train.examples
     assert b.mean == pytest.approx(raw["b"].iloc[chosen].mean())
     assert b.mean != pytest.approx(raw["b"].mean())
 
@@ -222,7 +222,7 @@ def test_given_test_rows_are_the_test_split():
     a = columns_of(own)["a"]
     assert own.test is not None and own.data.test.y.tolist() == [1, 0, 2, 1, 0, 2, 1, 0, 2, 1]
     assert own.data.test.x[:, 0] * a.std + a.mean == pytest.approx(test["a"].to_numpy(), rel=1e-5)
-    assert len(own.data.train) + len(own.data.validation) == 60
+    assert own.data.train.examples + own.data.validation.examples == 60
 
 
 @pytest.mark.parametrize(
