@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import glob
 import hashlib
 import json
@@ -145,6 +144,8 @@ def _replace(new: Path, path: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Let two paths change places in one step; False if the system cannot."""
+    import ctypes
+
     if sys.platform == "win32":
         return False
     here, names, swap = -100, (os.fsencode(one), os.fsencode(other)), 2

@@ -90,7 +90,7 @@ class Config:
     """
 
     format: Literal[1] = 1
-    entry: str
+    entry: str = limited(pattern=r"[^\x00-\x1f]+@[^\x00-\x1f]+")
     tier: str = limited(pattern="full|smoke")
     seed: int = limited(0, 2**32 - 1)
     engine: str = limited(pattern="auto|plain")
