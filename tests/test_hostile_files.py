@@ -24,7 +24,6 @@ from kerazoo.finetuning.readers.reading import reading_of
 from kerazoo.spec import Recipe
 from kerazoo.training import run_directory
 from kerazoo.training.run_config import Config, Facts, Fingerprints, Metrics, Own, Start, Timing
-from tests.exporting.test_export_user_data import FAST, images, series, table, texts
 
 SHA256 = "ab" * 32
 VALUES = (None, True, "text", "\x1b[31m\n", "", -1, -0.5, 10**400, 1e300, [], {}, [[[{"": [{}]}]]])
@@ -187,45 +186,44 @@ def test_a_mutated_reference_is_noticed(name, number, tmp_path, monkeypatch):
         check(name, path, whole, lambda path: reference.read(entry), chance)
 
 
-def zoo(directory):
-    options = {"epochs": 1, "progress": False}
-    kerazoo.train("linear_regression@diabetes", out=directory / "run", **options)
-    train = ("train", "linear_regression@diabetes", "--epochs", "1", "--resume", "--out", "RUN")
-    show = ("show", "linear_regression@diabetes", "--html", "card.html", "--run", "RUN")
-    return [train, show]
+@pytest.fixture(scope="module")
+def zoo_run(tmp_path_factory):
+    """A run of an entry."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    kerazoo.train("linear_regression@diabetes", out=path, epochs=1, progress=False)
+    return path
 
 
-def fine_tuned(make, *commands):
-    def tune(directory):
-        model, data, options = make(directory)
-        kerazoo.finetune(model, data, out=directory / "run", **options, **FAST)
-        return [[str(data) if word == "DATA" else word for word in c] for c in commands]
-
-    return tune
-
-
-RUNS = {
-    "an entry": zoo,
-    "table": fine_tuned(table, ("predict", "RUN", "DATA", "--out", "p.csv")),
-    "series": fine_tuned(series, ("predict", "RUN", "DATA", "--out", "p.csv")),
-    "texts": fine_tuned(texts, ("predict", "RUN", "a wonderful film")),
-    "generator": fine_tuned(images, ("sample", "RUN", "--n", "2", "--out", "p.png")),
+PREDICT = ("predict", "RUN", "DATA", "--out", "p.csv")
+COMMANDS = {
+    "an entry": [
+        ("train", "linear_regression@diabetes", "--epochs", "1", "--resume", "--out", "RUN"),
+        ("show", "linear_regression@diabetes", "--html", "card.html", "--run", "RUN"),
+    ],
+    "table": [PREDICT],
+    "series": [PREDICT],
+    "texts": [("predict", "RUN", "a wonderful film")],
+    "images": [("predict", "RUN", "DATA/one/0.png")],
+    "unlabeled": [("sample", "RUN", "--n", "2", "--out", "p.png")],
 }
 EVERY = [("evaluate", "RUN"), ("export", "RUN", "--format", "keras", "--force", "--out", "e")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RUNS)
-def test_no_command_fails_on_a_mutated_run(name, tmp_path, command):
-    (tmp_path / "made").mkdir()
-    commands, chance = [*EVERY, *RUNS[name](tmp_path / "made")], random.Random(name)
-    for i in range(60):
-        run = shutil.copytree(tmp_path / "made" / "run", tmp_path / f"run{i}")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_fails_on_a_mutated_run(name, zoo_run, tuned, user_file, tmp_path, command):
+    chance, of_entry = random.Random(name), name == "an entry"
+    places = {"DATA": "" if of_entry else str(user_file(name))}
+    for _ in range(60):
+        run = shutil.copytree(zoo_run if of_entry else tuned(name), tmp_path / "run")
         file = chance.choice(["config.json", "config.json", "config.json", "metrics.json"])
-        whole = json.loads((run / file).read_text())
-        text, where, kind, _, new, seal = mutate(whole, chance)
+        text, where, kind, _, new, seal = mutate(json.loads((run / file).read_text()), chance)
         (run / file).write_text(text)
-        words = [str(run) if word == "RUN" else word for word in chance.choice(commands)]
+        places["RUN"] = str(run)
+        words = chance.choice([*EVERY, *COMMANDS[name]])
+        words = [re.sub("RUN|DATA", lambda found: places[found[0]], word) for word in words]
         status, _, err = command(*words)
         assert status in (0, 1, 2) and "Traceback" not in err, (where, kind, new, words, err)
         assert status == 2 or seal == "fresh"
+        shutil.rmtree(run)
+        (tmp_path / "p.csv").unlink(missing_ok=True)
