@@ -150,6 +150,10 @@ def rounding_of_training(entry: Entry, tier: str, reference: Reference) -> float
     measured = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if tier not in measured.get(entry.name, {}):
         return None
+    return max(two_examples(entry, reference), MARGIN * measured[entry.name][tier])
+
+
+def two_examples(entry: Entry, reference: Reference) -> float:
+    """What two test examples change in an accuracy; 0 for another metric."""
     counted = consistency.are_counts(entry, registry.metric_of(entry).name)
-    least = 2 / consistency.test_examples(reference) if counted else 0.0
-    return max(least, MARGIN * measured[entry.name][tier])
+    return 2 / consistency.test_examples(reference) if counted else 0.0

@@ -16,7 +16,13 @@ from kerazoo.datasets import _sources
 from kerazoo.datasets._cache import cached_sha256, load_for
 from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable, require_whole, tell
 from kerazoo.evidence import reference as evidence
-from kerazoo.evidence.audit import audit, machine_of, rounding_of_training, source_problems
+from kerazoo.evidence.audit import (
+    audit,
+    machine_of,
+    rounding_of_training,
+    source_problems,
+    two_examples,
+)
 from kerazoo.evidence.caveats import uneven
 from kerazoo.evidence.record import record_reference, require_writable
 from kerazoo.evidence.reference import RecordedRun, Reference
@@ -294,6 +300,7 @@ def verify(
         for seed, r in runs.items()
     )
     rounding = rounding_of_training(entry, tier, reference)
+    least = max(rounding or 0.0, two_examples(entry, reference))  # worth a remark
     if not settings:
         other = f"recorded with engine {reference.engine}" * (engine != reference.engine)
         other = other or "resumed elsewhere" * (resume == "elsewhere")
@@ -309,11 +316,11 @@ def verify(
         problems=tuple(problems),
         notes=(
             *notes,
-            *_notes(fresh, reference, measure),
+            *_notes(fresh, reference, measure, least),
             *too_scattered(reference, seeds, measure),
             *uneven([r.metrics["also"] for r in runs.values() if r]),
         ),
-        warnings=tuple(too_good([r.value for r in fresh], reference, measure, rounding or 0.0)),
+        warnings=tuple(too_good([r.value for r in fresh], reference, measure, least)),
         data="source" if fresh_data or cached is None else "cache",
     )
 
@@ -381,13 +388,11 @@ def _repeated(
     return problems, [f"seed {', '.join(map(str, s))}: {told}" for told, s in notes.items()]
 
 
-def too_good(
-    values: list[float], reference: Reference, metric: Metric, rounding: float
-) -> list[str]:
-    """A warning if the mean of fresh runs is better than the reference's 99 % interval."""
+def too_good(values: list[float], reference: Reference, metric: Metric, least: float) -> list[str]:
+    """A warning if fresh runs beat the mean by ``least`` and more than the 99 % interval allows."""
     if not values or reference.std is None:
         return []
-    margin = max(prediction_margin(reference, len(values)), rounding)
+    margin = max(prediction_margin(reference, len(values)), least)
     allowed = reference.mean + (margin if metric.higher_is_better else -margin)
     if not metric.is_better(statistics.fmean(values), allowed):
         return []
@@ -445,12 +450,14 @@ def too_scattered(reference: Reference, k: int, metric: Metric) -> list[str]:
     ]
 
 
-def _notes(fresh: tuple[FreshRun, ...], reference: Reference, metric: Metric) -> list[str]:
+def _notes(
+    fresh: tuple[FreshRun, ...], reference: Reference, metric: Metric, least: float
+) -> list[str]:
     notes = [
         f"seed {r.seed} lies {abs(r.value - reference.mean) / reference.std:.1f} standard "
         f"deviations of the {reference.n} recorded runs from their mean"
         for r in fresh
-        if reference.std and abs(r.value - reference.mean) > 3 * reference.std
+        if reference.std and abs(r.value - reference.mean) > max(3 * reference.std, least)
     ]
     best = best_baseline(reference.baselines, metric)
     if fresh and best and not metric.is_better(statistics.fmean(r.value for r in fresh), best[1]):

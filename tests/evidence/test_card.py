@@ -163,11 +163,8 @@ def test_card_tells_which_published_results_lose_and_which_win(weak_lstm, monkey
     assert "does NOT beat" in text
     better = [line for line in caveats.caveats(entry, recorded) if "0.2470" in line]
     assert better, "Informer's MAE is better than the made-up 0.26"
-    resnet, lstm = registry.get_entry("resnet20@cifar10"), entry
     monkeypatch.undo()
-    said = " ".join(caveats.caveats(resnet, evidence.read(resnet)))
-    assert "91.25 % of He et al. 2015" in said and "164 epochs" in said
-    assert "Informer" not in " ".join(caveats.caveats(lstm, evidence.read(lstm)))
+    assert not any("Informer" in line for line in caveats.caveats(entry, evidence.read(entry)))
 
 
 @pytest.mark.parametrize(
@@ -211,16 +208,6 @@ def test_card_tells_that_a_reference_is_out_of_date(command, private_registry):
     told = json.loads(command("show", "mnist_cnn_small@digits", "--json")[1])["caveats"]
     assert sum(stale in line for line in told) == 2, "both tiers"
     assert stale in " ".join(command("show", "mnist_cnn_small@digits")[1].split())
-
-
-def test_card_of_data_with_several_targets_and_of_generated_images():
-    entry = registry.get_entry("stacked_lstm@etth1_multivariate")
-    assert ("model: linear_path", "True", "True") in card.recipe_table(entry).rows
-    said = " ".join(caveats.caveats(entry, evidence.read(entry)))
-    assert "7 columns" in said and "0.309" in said
-    entry = registry.get_entry("dcgan@digits")
-    said = " ".join(caveats.caveats(entry, evidence.read(entry)))
-    assert "Heusel" in said and "mnist_cnn@digits" in said
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evidence import card, caveats, record
 from kerazoo.evidence import reference as evidence
 from kerazoo.training import run_directory
+from tests.evidence.forging import rewrite
 
 
 @pytest.fixture
@@ -31,11 +32,9 @@ def add(recorded, recorded_runs, in_tmp):
     return recording
 
 
-def rewrite(entry, **changes):
+def rewrite_full(entry, **changes):
     """Change the recorded reference of tier ``full``."""
-    before = evidence.read(entry)
-    full = dataclasses.replace(before.tiers["full"], **changes)
-    evidence.write(entry, dataclasses.replace(before, tiers={**before.tiers, "full": full}))
+    rewrite(entry, lambda content: content["tiers"]["full"].update(changes))
 
 
 def seeds_of(entry):
@@ -61,14 +60,14 @@ def test_runs_of_other_versions_or_another_engine_are_dropped(recorded, add, wha
     old = evidence.read(recorded).tiers["full"]
     other = {"environment": {**old.environment, "keras": "3.0.0"}, "engine": "plain"}
     assert old.engine == "auto"
-    rewrite(recorded, **{what: other[what]})
+    rewrite_full(recorded, **{what: other[what]})
     add(7)
     assert seeds_of(recorded) == [7]
 
 
 def test_runs_of_another_machine_are_joined_and_say_so(recorded, add):
     old = evidence.read(recorded).tiers["full"]
-    rewrite(recorded, environment={**old.environment, "machine": "a slide rule"})
+    rewrite_full(recorded, environment={**old.environment, "machine": "a slide rule"})
     now = add(7)
     here = now.environment["machine"]
     assert [r.environment.get("machine") for r in now.runs] == ["a slide rule"] * 3 + [None]
@@ -87,7 +86,7 @@ def test_missing_seeds_are_those_without_a_valid_run(recorded):
     changed = dataclasses.replace(recorded, recipe=recorded.recipe.replace(batch_size=16))
     assert record.missing_seeds(changed, "full", 2) == [0, 1]
     old = evidence.read(recorded).tiers["full"]
-    rewrite(recorded, environment={**old.environment, "keras": "2.0.0"})
+    rewrite_full(recorded, environment={**old.environment, "keras": "2.0.0"})
     assert record.missing_seeds(recorded, "full", 3) == [], "nothing is to be joined"
     with pytest.raises(KerazooError):
         record.missing_seeds(recorded, "full", 4)
