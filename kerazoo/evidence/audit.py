@@ -117,9 +117,8 @@ def _bundled_weights(entry: Entry, tier: str, recorded: Evidence, data: Data) ->
         return ["two predictions of the same inputs differ: dropout or augmentation is on"]
     if entry.recipe_for(tier).lookback != entry.recipe.lookback:
         data = _cache.load_for(entry, entry.recipe)
-    if (
-        data.validation.examples == data.test.examples
-    ):  # else the number of examples tells them apart
+    # If not of equal size, the number of examples tells them apart.
+    if data.validation.examples == data.test.examples:
         data = replace(data, validation=Split(data.test.x[1:], data.test.y[1:]))
     outcome = task.evaluate(model, data)
     if outcome.examples != data.test.examples:

@@ -6,7 +6,6 @@ terminal, the HTML page and the Markdown card of a fine-tuned model render the s
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import inspect
 import io
@@ -14,13 +13,13 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import __version__, building, registry
 from kerazoo._files import write_bytes, write_text
 from kerazoo._lazy import keras
+from kerazoo._parts import LONG_TABLE, MOST_BYTES, Bullets, Code, Image, Part, Section, Table, Text
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import caveats
 from kerazoo.evidence import reference as evidence
@@ -32,81 +31,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 PNG = b"\x89PNG\r\n\x1a\n"
-MOST_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
-LONG_TABLE = 30  # rows; a longer table is folded away until it is asked for
 KEPT_WIDTH, KEPT_COLORS = 1_000, 48  # of the plots that come with the package
 NOT_FOR_SHARING = "worst_errors.png"  # shows test images, which not every license lets us share
-
-
-@dataclass(frozen=True)
-class Text:
-    """Paragraphs; ``style`` is empty, ``note`` or ``warning``."""
-
-    text: str
-    style: str = ""
-
-
-@dataclass(frozen=True)
-class Code:
-    """Lines to copy, under a title that says what they do."""
-
-    text: str
-    title: str = ""
-    language: str = ""
-
-
-@dataclass(frozen=True)
-class Bullets:
-    """List of sentences."""
-
-    lines: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns and rows of text.
-
-    Attributes:
-        columns: titles.
-        rows: one cell per column: text, on the terminal also rich's.
-        numbers: indices of the columns that are aligned to the right.
-        title: above the table.
-        note: below the table.
-        strong: indices of the rows that stand out.
-    """
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    numbers: Sequence[int] = ()
-    title: str = ""
-    note: str = ""
-    strong: Sequence[int] = ()
-
-
-@dataclass(frozen=True)
-class Image:
-    """A plot: its caption, its file name and, where it is embedded, its bytes."""
-
-    caption: str
-    name: str
-    content: bytes = b""
-
-    @property
-    def source(self) -> str:
-        """Data URI of the embedded image."""
-        kind = "svg+xml" if self.name.endswith(".svg") else "png"
-        return f"data:image/{kind};base64,{base64.b64encode(self.content).decode()}"
-
-
-Part = Text | Code | Bullets | Table | Image
-
-
-@dataclass(frozen=True)
-class Section:
-    """Part of a card with a heading."""
-
-    title: str
-    parts: Sequence[Part]
 
 
 def entry_row(entry: Entry, survive: bool = False) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
+from kerazoo._parts import Table
 from kerazoo.datasets import _cache, _sources
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.audit import machine_of
-from kerazoo.evidence.card import Table
 from kerazoo.evidence.reference import Reference
 from kerazoo.spec import Dataset
 from kerazoo.training import machine

@@ -7,7 +7,8 @@ import shlex
 
 from kerazoo import __version__, registry
 from kerazoo._files import write_text
-from kerazoo.evidence.card import Bullets, Code, Image, Section, Table, Text, render
+from kerazoo._parts import Bullets, Code, Image, Section, Table, Text
+from kerazoo.evidence.card import render
 from kerazoo.finetuning.compare import FineTuned, shown_name
 from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.finetuning.transfer import Transfer

@@ -1,0 +1,140 @@
+"""Parts of what is shown: text, code, bullets, tables and images.
+
+Cards, the terminal and notebooks render the same parts.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+LONG_TABLE = 30  # rows; a longer table is folded away until it is asked for
+MOST_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs; ``style`` is empty, ``note`` or ``warning``."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to copy, under a title that says what they do."""
+
+    text: str
+    title: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """List of sentences."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of text.
+
+    Attributes:
+        columns: titles.
+        rows: one cell per column: text, on the terminal also rich's.
+        numbers: indices of the columns that are aligned to the right.
+        title: above the table.
+        note: below the table.
+        strong: indices of the rows that stand out.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    numbers: Sequence[int] = ()
+    title: str = ""
+    note: str = ""
+    strong: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Image:
+    """A plot: its caption, its file name and, where it is embedded, its bytes."""
+
+    caption: str
+    name: str
+    content: bytes = b""
+
+    @property
+    def source(self) -> str:
+        """Data URI of the embedded image."""
+        kind = "svg+xml" if self.name.endswith(".svg") else "png"
+        return f"data:image/{kind};base64,{base64.b64encode(self.content).decode()}"
+
+
+Part = Text | Code | Bullets | Table | Image
+
+
+@dataclass(frozen=True)
+class Section:
+    """Part of a card with a heading."""
+
+    title: str
+    parts: Sequence[Part]
+
+
+class Shown:
+    """A result with a one-line ``repr``, which a notebook shows with its tables and plots.
+
+    A dataclass that is one has ``repr=False`` and overrides :meth:`_line` and :meth:`_parts`.
+    """
+
+    def _line(self) -> str:
+        """What it is and its result, in one line."""
+        raise NotImplementedError
+
+    def _parts(self) -> Sequence[Part]:
+        """What a notebook shows below the line."""
+        return ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({' '.join(self._line().split())})"
+
+    def _repr_html_(self) -> str:
+        return "\n".join([f"<p><code>{escape(repr(self))}</code></p>", *map(html, self._parts())])
+
+
+def facts(values: Mapping[str, Any], title: str = "") -> Table:
+    """A table of names and values."""
+    return Table(("", ""), list(values.items()), [1], title=title)
+
+
+def images(paths: Sequence[Path]) -> list[Image]:
+    """The plots in files that are still there, embedded."""
+    there = [p for p in paths if p.is_file() and p.stat().st_size <= MOST_BYTES]
+    return [Image(path.stem.replace("_", " "), path.name, path.read_bytes()) for path in there]
+
+
+def html(part: Part) -> str:
+    """A part for a notebook, which brings its own style."""
+    if isinstance(part, Image):
+        return f'<img alt="{escape(part.caption)}" src="{part.source}" style="max-width: 100%">'
+    if isinstance(part, Bullets):
+        return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in part.lines)}</ul>"
+    if not isinstance(part, Table):
+        return f"<pre>{escape(part.text)}</pre>" if isinstance(part, Code) else _paragraph(part)
+    head = "".join(f"<th>{escape(str(name))}</th>" for name in part.columns)
+    rows = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in part.rows]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    if len(rows) > LONG_TABLE:
+        return f"<details><summary>{escape(part.title)}</summary>{table}</details>"
+    return "".join(filter(None, (part.title and _paragraph(Text(part.title)), table)))
+
+
+def _paragraph(part: Text) -> str:
+    return f"<p>{escape(part.text)}</p>"
