@@ -298,6 +298,8 @@ class Windows:
         season: period of the seasonal-repeat baseline, in steps; None if there is none.
         targets: indices of the forecast columns; None means all.
         step: unit of one step for axes and tables, such as ``"hour"``.
+        first: date of the whole series' first step; empty without dates.
+        freq: distance of the steps for pandas, such as ``"h"``; empty without dates.
     """
 
     lookback: int
@@ -306,6 +308,8 @@ class Windows:
     season: int | None = None
     targets: tuple[int, ...] | None = None
     step: str = "step"
+    first: str = ""
+    freq: str = ""
 
 
 @dataclass(frozen=True)

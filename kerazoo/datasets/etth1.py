@@ -20,7 +20,9 @@ MONTH = 30 * 24  # hours, as the papers count
 SIZES = {"train": 12 * MONTH, "validation": 4 * MONTH, "test": 4 * MONTH}
 FACTS = {
     "task": "forecasting",
-    "windows": Windows(lookback=96, horizon=24, season=24, step="hour"),
+    "windows": Windows(
+        lookback=96, horizon=24, season=24, step="hour", first="2016-07-01", freq="h"
+    ),
     "license": "CC BY-ND 4.0",
     "source": "Zhou et al. 2021, Informer: beyond efficient transformer for long sequence "
     "time-series forecasting, AAAI; github.com/zhouhaoyi/ETDataset, ETT-small/ETTh1.csv",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import textwrap
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ OTHER_FONTS = (
 )
 BLUE, ORANGE, GRAY, GREEN = "#2f6fab", "#d9822b", "#6b6b6b", "#3c8d5a"
 PURPLE = "#8c3a86"
+CHARACTERS = 12  # of a title, in an inch
 
 
 def show_image(axes: Any, image: np.ndarray) -> None:
@@ -37,6 +39,19 @@ def tidy(axes: Any) -> None:
     """No frame on top and right, a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
+
+
+def head(figure: Figure, text: str) -> None:
+    """Title of a figure, on as many lines as its width needs."""
+    width = int(figure.get_figwidth() * CHARACTERS)
+    lines = (textwrap.fill(line, width) for line in text.splitlines())
+    figure.suptitle(literal("\n".join(lines)), fontsize=11)
+
+
+def legend_below(figure: Figure, axes: Any, columns: int) -> None:
+    """One legend for all panels, which have the same lines; it covers none of them."""
+    shown = {"loc": "outside lower center", "frameon": False, "fontsize": 9}
+    figure.legend(*axes.get_legend_handles_labels(), ncols=columns, **shown)
 
 
 def literal(text: str) -> str:

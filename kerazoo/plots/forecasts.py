@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kerazoo._lazy import Figure, np
-from kerazoo.plots.figure import BLUE, GRAY, GREEN, ORANGE, literal, new_figure, tidy
-from kerazoo.spec import Data
+from kerazoo._lazy import Figure, np, pd
+from kerazoo.plots.figure import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    head,
+    legend_below,
+    literal,
+    new_figure,
+    tidy,
+)
+from kerazoo.spec import Data, Series
 
-EXAMPLES = 3
+EXAMPLES = 2  # windows in a row
 MAX_TARGETS = 3
 STYLES = {  # line and color of the baselines
     "repeat_last": (":", GREEN),
-    "seasonal_repeat": ("-.", GREEN),
+    "seasonal_repeat": ("-.", PURPLE),
     "linear": ("--", BLUE),
-    "linear_from_last": (":", BLUE),
+    "linear_from_last": ((0, (1, 1, 4, 1)), "#8a6d1f"),
 }
-TRUTH: dict[str, Any] = {"color": "black", "lw": 1.4, "label": "truth"}
-FORECAST: dict[str, Any] = {"color": ORANGE, "lw": 1.6, "label": "forecast"}
+TRUTH: dict[str, Any] = {"color": "black", "lw": 1.6, "label": "truth"}
+FORECAST: dict[str, Any] = {"color": ORANGE, "lw": 2.2, "label": "forecast"}
 
 
 def forecasts(
@@ -36,9 +47,9 @@ def forecasts(
     shown = list(targets)[-MAX_TARGETS:]
     columns = windows.targets or tuple(range(len(data.info.columns)))
     lookback = data.test.x.shape[1]
-    context = min(lookback, 4 * horizon)
+    context = min(lookback, 2 * horizon)
     before = "context" if context == lookback else f"context (the last {context} of {lookback})"
-    figure = new_figure(4.6 * EXAMPLES, 2.6 * len(shown) + 0.7)
+    figure = new_figure(4.8 * EXAMPLES, 2.8 * len(shown) + 0.9)
     for row, target in enumerate(shown):
         mean, std = data.series.mean[columns[target]], data.series.std[columns[target]]
         for column, index in enumerate(chosen):
@@ -53,12 +64,15 @@ def forecasts(
             for values, style in lines:
                 axes.plot(ahead, values[index, :, target] * std + mean, **style)
             axes.axvline(0.5, color=GRAY, lw=0.6)
-            axes.set_title(f"{literal(data.info.targets[target])}, test window {index}", fontsize=9)
+            if row == 0:
+                axes.set_title(f"forecast from {_when(data.series, index)}", fontsize=9)
             if row == len(shown) - 1:
                 axes.set_xlabel(f"{_several(windows.step)} after the last known value")
+            if column == 0:
+                axes.set_ylabel(literal(data.info.targets[target]))
             tidy(axes)
-    figure.suptitle(title)
-    _legend_below(figure, figure.axes[0])
+    head(figure, title)
+    legend_below(figure, figure.axes[0], 4)
     return figure
 
 
@@ -74,7 +88,7 @@ def _one_step(
     def natural(values: np.ndarray) -> np.ndarray:
         return values[stretch, 0, 0] * std + mean
 
-    figure = new_figure(11, 5.4)
+    figure = new_figure(9.6, 5.4)
     upper, lower = figure.add_subplot(2, 1, 1), figure.add_subplot(2, 1, 2)
     true = natural(data.test.y)
     lines = [(natural(values), _style(name)) for name, values in baselines.items()]
@@ -83,15 +97,25 @@ def _one_step(
     for values, style in lines:
         upper.plot(values, **style)
         lower.plot(values - true, **style)
-    upper.set_ylabel(literal(data.info.targets[0]))
-    lower.set_ylabel("error")
+    name = literal(data.info.targets[0])
+    upper.set_ylabel(name)
+    lower.set_ylabel(f"error of {name}")
     steps = _several(data.series.windows.step)
-    lower.set_xlabel(f"{steps} of the test split")
+    lower.set_xlabel(f"{steps} of the test split, from {_when(data.series, 0)} on")
     tidy(upper)
     tidy(lower)
-    figure.suptitle(f"{title}, {data.series.windows.lead} {steps} ahead")
-    _legend_below(figure, upper)
+    head(figure, f"{title}, {data.series.windows.lead} {steps} ahead")
+    legend_below(figure, upper, 4)
     return figure
+
+
+def _when(series: Series, index: int) -> str:
+    """Date of a test window's first target, or its place in a series without dates."""
+    windows, place = series.windows, int(series.starts["test"][index])
+    if not windows.freq:
+        return f"step {place + 1:,}"
+    dates = pd.date_range(windows.first, periods=place + 1, freq=windows.freq)
+    return str(dates[-1])[: 10 if (dates == dates.normalize()).all() else 16]
 
 
 def _several(step: str) -> str:
@@ -102,12 +126,4 @@ def _several(step: str) -> str:
 def _style(name: str) -> dict[str, Any]:
     """Line of a baseline."""
     line, color = STYLES.get(name, ("-", GRAY))
-    return {"ls": line, "lw": 1, "color": color, "label": name.replace("_", " ")}
-
-
-def _legend_below(figure: Figure, axes: Any) -> None:
-    """One legend for all panels, which have the same lines."""
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8
-    )
+    return {"ls": line, "lw": 1.3, "color": color, "label": name.replace("_", " ")}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kerazoo._files import save_atomic
 from kerazoo._lazy import Figure, Image, np
-from kerazoo.plots.figure import literal, new_figure, show_image
+from kerazoo.plots.figure import head, literal, new_figure, show_image
 from kerazoo.spec import Data
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ def worst_errors(title: str, scores: Scores, data: Data) -> Figure:
         axes = figure.add_subplot(rows, columns, place)
         show_image(axes, data.test.x[index])
         axes.set_title(text, fontsize=8)
-    shown = f"{len(wrong)} errors, {'all' if len(worst) == len(wrong) else 'the worst'} here"
+    shown = f"{len(wrong):,} of {len(true):,} test images are wrong"
     if not len(wrong):
-        shown = f"no errors in {len(true):,}; the least sure here"
-    figure.suptitle(f"{title}: test split: {shown}", fontsize=10)
+        shown = f"all {len(true):,} test images are right; these were the least sure"
+    elif len(worst) < len(wrong):
+        shown += f"; these are the {len(worst)} worst"
+    head(figure, f"{title}: {shown}")
     return figure
 
 
@@ -87,5 +89,5 @@ def over_training(title: str, grids: dict[int, Path]) -> Figure:
         with Image.open(path) as image:
             show_image(axes, np.atleast_3d(np.asarray(image)))
         axes.set_title(f"epoch {epoch}", fontsize=10)
-    figure.suptitle(f"{title}: the same latents over training")
+    head(figure, f"{title}: the same latents over training")
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import Figure, np
-from kerazoo.plots.figure import BLUE, GRAY, literal, new_figure, tidy
+from kerazoo.plots.figure import BLUE, GRAY, head, literal, new_figure, tidy
 
 MAX_PANELS = 4
 
@@ -25,5 +25,5 @@ def predicted_against_true(
         axes.set_xlabel(f"true {literal(name)}")
         axes.set_ylabel(f"predicted {literal(name)}")
         tidy(axes)
-    figure.suptitle(title)
+    head(figure, title)
     return figure

@@ -44,6 +44,7 @@ def axis_limits(seeds: Sequence[float], marks: Sequence[Mark]) -> tuple[float, f
 def seeds_plot(measure: Metric, seeds: Sequence[float], marks: Sequence[Mark]) -> Figure:
     """One dot per seed and a line at their mean; one row per mark, its value at the right."""
     low, high = axis_limits(seeds, marks)
+    low, high = max(low, measure.low), min(high, measure.high)
     mean = sum(seeds) / len(seeds)
     labels = [f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}, mean"]
     labels += [literal(textwrap.fill(f"{m.kind}: {m.name}", LABEL_WIDTH)) for m in marks]
@@ -52,7 +53,7 @@ def seeds_plot(measure: Metric, seeds: Sequence[float], marks: Sequence[Mark]) -
     axes = figure.add_subplot()
     axes.axvline(mean, color=BLUE, lw=1, alpha=0.5, zorder=0)
     heights = np.linspace(-0.25, 0.25, len(seeds)) if len(seeds) > 1 else [0]  # show equal values
-    axes.plot(seeds, heights, "o", ms=5, color=BLUE, alpha=0.8)
+    axes.plot(seeds, heights, "o", ms=5, color=BLUE, alpha=0.8, clip_on=False)
     for row, mark in enumerate(marks, start=1):
         symbol, color = STYLES[mark.kind]
         if not low <= mark.value <= high:
@@ -68,8 +69,8 @@ def seeds_plot(measure: Metric, seeds: Sequence[float], marks: Sequence[Mark]) -
     better = "right" if measure.higher_is_better else "left"
     unit = ", %" if measure.percent else ""
     axes.set_xlabel(f"{measure.title}{unit} (better to the {better})", fontsize=9)
-    axes.tick_params(length=0, labelsize=9, pad=8)
-    values.tick_params(length=0, pad=8)
+    axes.tick_params(length=0, labelsize=9, pad=12)
+    values.tick_params(length=0, pad=12)
     for line in (*axes.spines.values(), *values.spines.values()):
         line.set_visible(line is axes.spines["bottom"])
     axes.grid(alpha=0.2)

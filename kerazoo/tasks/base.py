@@ -67,6 +67,8 @@ class Finished:
         history: one row of metrics per epoch; may be empty.
         outcome: scores on the test split.
         data: data of the run.
+        head_epochs: epochs before all layers train.
+        harder: what makes training harder than a test, such as ``"dropout"``; may be empty.
     """
 
     directory: Path
@@ -74,6 +76,8 @@ class Finished:
     history: list[dict[str, float]]
     outcome: Outcome
     data: Data
+    head_epochs: int = 0
+    harder: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +249,8 @@ def write_plots(task: Task, run: Finished) -> None:
     title, curves = task.curves(run)
     plots = task.plots(run)
     if run.history:
-        plots["learning_curves"] = learning_curves(f"{run.name}: {title}", run.history, curves)
+        title, moment = f"{run.name}: {title}", (run.head_epochs, run.harder)
+        plots["learning_curves"] = learning_curves(title, run.history, curves, *moment)
     for stem, figure in plots.items():
         save(figure, run.directory / f"{stem}.png")
 

@@ -195,10 +195,18 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     timing = Timing(seconds=round(state.seconds, 3), epochs=tuple(each))
     _schema.write(directory / "timing.json", timing)
     if job.plots and not validated:  # their titles name the test split
-        write_plots(task, Finished(directory, job.entry.name, state.history, outcome, job.data))
+        about = (job.data, job.recipe.head_epochs, _harder(job))
+        write_plots(task, Finished(directory, job.entry.name, state.history, outcome, *about))
     _schema.write(path, metrics)
     (directory / checkpoint.FILE_NAME).unlink(missing_ok=True)
     remove_leftovers(directory)
+
+
+def _harder(job: Job) -> str:
+    """What makes training harder than a test: ``dropout and augmentation``."""
+    types = {type(layer).__name__ for n in networks_of(job.model).values() for layer in n.layers}
+    dropout = any("Dropout" in name for name in types)
+    return " and ".join(["dropout"] * dropout + ["augmentation"] * job.recipe.augments)
 
 
 def _config(job: Job) -> Config:

@@ -13,6 +13,7 @@ from kerazoo.plots import figure as figures
 from kerazoo.plots.confusion_matrix import confusion_matrix
 from kerazoo.plots.forecasts import forecasts
 from kerazoo.plots.images import grid, worst_errors, write_grid
+from kerazoo.plots.learning_curves import Curve, learning_curves
 from kerazoo.plots.seeds import Mark, axis_limits, seeds_plot
 from kerazoo.tasks._scores import Scores
 
@@ -58,6 +59,9 @@ def test_names_are_shown_as_they_are_and_many_classes_without_names(tmp_path):
     right = Scores(np.eye(3, dtype="float32"), np.arange(3))
     names = ("$5% - $10%", "a_$b_$", "$^$")
     figures.save(confusion_matrix("$1", right, names), tmp_path / "few.png")
+    assert [t.get_text() for t in confusion_matrix("", right, names).axes[0].texts] == [
+        "100.0%\n1"
+    ] * 3
     many = Scores(np.eye(1500, dtype="float32"), np.arange(1500))
     figure = confusion_matrix("many", many, tuple(map(str, range(1500))))
     assert max(figure.get_size_inches()) < 30 and len(figure.axes[0].get_xticks()) < 100
@@ -82,6 +86,28 @@ def test_axis_of_a_forecast_names_its_steps(step, several):
     data = dataclasses.replace(data, series=dataclasses.replace(data.series, windows=windows))
     (label,) = {a.get_xlabel() for a in forecasts("sine", data.test.y, {}, data).axes}
     assert label.startswith(several)
+
+
+def test_windows_of_a_forecast_have_dates():
+    data = kerazoo.load_data("sine")
+    windows = dataclasses.replace(data.series.windows, first="2024-01-31 22:00", freq="h")
+    starts = {"test": data.series.starts["test"] - data.series.starts["test"][0]}
+    series = dataclasses.replace(data.series, windows=windows, starts=starts)
+    panels = forecasts("sine", data.test.y, {}, dataclasses.replace(data, series=series)).axes
+    place = np.linspace(0, data.test.examples - 1, len(panels) + 2).astype(int)[1]
+    assert str(np.datetime64("2024-01-31T22") + place).replace("T", " ") in panels[0].get_title()
+
+
+def test_learning_curves_hide_no_value_and_mark_the_switch_to_all_layers():
+    losses, errors = [40.0, 1.0, 0.2, 0.1], [0.9, 0.5, 0.0, 0.0]
+    rows = enumerate(zip(losses, errors, strict=True), start=1)
+    history = [{"epoch": n, "loss": a, "accuracy": 1 - b} for n, (a, b) in rows]
+    curves = [Curve("loss", "loss", -0.5), Curve("loss", "loss", 0.1), Curve("accuracy", "", 1.0)]
+    negative, steep, zero = learning_curves("", history, curves, head_epochs=2).axes
+    assert negative.get_ylim()[0] < -0.5 and zero.get_ylim()[0] == 0
+    assert (negative.get_yscale(), steep.get_yscale()) == ("linear", "log")
+    for axes in (negative, steep, zero):
+        assert [2.5, 2.5] in [list(line.get_xdata()) for line in axes.lines]
 
 
 def test_grid_places_images_in_rows(tmp_path):

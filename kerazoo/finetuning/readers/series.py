@@ -89,6 +89,7 @@ def from_series(
             horizon=horizon,
             season=times.season if times.season and times.season <= lookback else None,
             step=times.step,
+            **({"first": str(times.grid[0]), "freq": times.grid.freqstr} if times.column else {}),
         ),
     )
     data = _data(info, in_order(filled(regular, sizes).to_numpy(), sizes), table.where)
