@@ -167,6 +167,8 @@ def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """Lines below the table: each reason in full, how many passed, the time of all."""
     reasons = [f"{v.entry}: error: {v.error}" for v in verdicts if v.error]
     reasons += [f"{v.entry}: skipped: {v.skipped}" for v in verdicts if v.skipped]
+    reports = [v.report for v in verdicts if v.report]
+    reasons += [f"{r.entry}: {t}" for r in reports for t in r.remarks if not t.startswith("note")]
     failed, skipped = sum(v.failed for v in verdicts), sum(bool(v.skipped) for v in verdicts)
     return [
         *reasons,

@@ -90,15 +90,16 @@ def _baselines(
         return []
     found = registry.task_of(entry).baselines(train, data)
     now = {**found.simple, **found.limits}
-    problems = {}
-    for name, value in {**reference.baselines, **reference.limits}.items():
-        for m, recorded in {**reference.beside.get(name, {}), measure.name: value}.items():
+    problems: dict[str, str] = {}
+    for place, row in reference.rows(measure.name).items():
+        kind, _, name = place.partition(".")
+        for m, recorded in row.items() if name else ():
             again, show = now.get(name, {}).get(m, math.nan), metric(m).show
             # Other versions' linear algebra changes the class of some test images.
             near = {"abs_tol": 5e-3, "rel_tol": 0.0} if metric(m).percent else {"rel_tol": 2e-3}
             if not math.isclose(again, recorded, **near):
                 told = f"{metric(m).title} {show(again)}, recorded {show(recorded)}"
-                problems[name] = f"baseline {plain(name)}: {told}"
+                problems.setdefault(place, f"{kind[:-1]} {plain(name)}: {told}")
     return list(problems.values())
 
 
@@ -117,8 +118,7 @@ def _bundled_weights(entry: Entry, tier: str, recorded: Evidence, data: Data) ->
         return ["two predictions of the same inputs differ: dropout or augmentation is on"]
     if entry.recipe_for(tier).lookback != entry.recipe.lookback:
         data = _cache.load_for(entry, entry.recipe)
-    # If not of equal size, the number of examples tells them apart.
-    if data.validation.examples == data.test.examples:
+    if data.validation.examples == data.test.examples:  # else their number tells them apart
         data = replace(data, validation=Split(data.test.x[1:], data.test.y[1:]))
     outcome = task.evaluate(model, data)
     if outcome.examples != data.test.examples:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
+from kerazoo.metrics import first_impossible
 from kerazoo.spec import Entry
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def check(recorded: Evidence, entry: Entry) -> None:
     - Seeds are distinct, the bundled weights are of a recorded run.
     - An accuracy is a whole number of test examples, the same number for all runs, baselines and
       limits of a tier: their standard errors tell how many. So is that of the bundled weights.
-    - Metrics of the same errors differ by a factor that all rows of a tier share.
+    - Each metric has a value that it can have. Those of the same errors differ by a factor that all
+      rows of a tier share.
     """
     targets = len(registry.get_dataset(entry.dataset).targets)
     counts = are_counts(entry, recorded.metric)
@@ -43,13 +45,15 @@ def check(recorded: Evidence, entry: Entry) -> None:
             if run.seed in seeds:
                 raise Inconsistent(f"{where}.runs[{i}].seed", f"{run.seed} stands there twice")
             seeds.add(run.seed)
+        _require_fitting_rows(reference, recorded.metric, where, targets)
         if counts:
             test_examples(reference, where)
-        _require_common_factors(reference, recorded.metric, where, targets)
     if weights := recorded.weights:
         full = recorded.tiers.get("full")
         if full is None or weights.seed not in {run.seed for run in full.runs}:
             raise Inconsistent("weights.seed", f"{weights.seed} is not the seed of a recorded run")
+        if first_impossible({recorded.metric: weights.value}):
+            raise Inconsistent("weights.value", f"it cannot be {weights.value!r}")
         if counts:
             _require_count("weights.value", weights.value, test_examples(full, "tiers.full"))
 
@@ -68,8 +72,8 @@ def test_examples(reference: Reference, where: str = "") -> int:
     first = None
     for i, run in enumerate(reference.runs):
         field, n = f"{where}.runs[{i}]", 1_000.0
-        if not (0 <= run.value <= 1 and 0 < run.standard_error < 1):
-            raise Inconsistent(field, f"{run.value!r} ± {run.standard_error!r} is no accuracy")
+        if not 0 < run.standard_error < 1:
+            raise Inconsistent(f"{field}.standard_error", f"{run.standard_error!r} is none")
         for _ in range(100):  # of (value · n + 1) / (n + 2) = p and p · (1 - p) / n = its square
             p = (run.value * n + 1) / (n + 2)
             n = math.sqrt(n * p * (1 - p)) / run.standard_error
@@ -79,9 +83,8 @@ def test_examples(reference: Reference, where: str = "") -> int:
             reason = f"{run.standard_error!r} fits {n:.2f} test examples, not {first:,}"
             raise Inconsistent(f"{field}.standard_error", reason)
     assert first is not None  # there are runs
-    for kind, values in (("baselines", reference.baselines), ("limits", reference.limits)):
-        for name, value in values.items():
-            _require_count(f"{where}.{kind}.{name}", value, first)
+    for place, row in reference.rows("accuracy").items():
+        _require_count(f"{where}.{place}", row["accuracy"], first)
     return first
 
 
@@ -96,19 +99,18 @@ def require_fitting_confusion(metrics: Mapping[str, Any]) -> None:
 
 def _require_count(field: str, value: float, n: int) -> None:
     count = value * n
-    if not (0 <= value <= 1) or abs(count - round(count)) > PRECISION * n:
+    if abs(count - round(count)) > PRECISION * n:
         raise Inconsistent(field, f"{value!r} of {n:,} test examples is no whole number of them")
 
 
-def _require_common_factors(reference: Reference, name: str, where: str, targets: int) -> None:
-    """Compare every row of a tier with the first run."""
-    rows = [(f"runs[{i}]", {name: run.value, **run.also}) for i, run in enumerate(reference.runs)]
-    for kind, values in (("baselines", reference.baselines), ("limits", reference.limits)):
-        rows += [
-            (f"{kind}.{k}", {name: v, **reference.beside.get(k, {})}) for k, v in values.items()
-        ]
-    first = dict(_proportional(rows[0][1], targets))
-    for place, row in rows:
+def _require_fitting_rows(reference: Reference, name: str, where: str, targets: int) -> None:
+    """Check the range of every metric of a tier, and compare each row with the first run."""
+    rows = reference.rows(name)
+    first = dict(_proportional(rows["runs[0]"], targets))
+    for place, row in rows.items():
+        if (impossible := first_impossible(row)) is not None:
+            reason = f"{impossible} cannot be {row[impossible]!r}"
+            raise Inconsistent(f"{where}.{place}", reason)
         for pair, (a, b) in _proportional(row, targets):
             c, d = first.get(pair, (a, b))
             rounding = 1e-12 * max(abs(b), abs(d))  # of 1 - R² where it is tiny

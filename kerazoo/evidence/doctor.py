@@ -24,7 +24,6 @@ PACKAGES = (
     *("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pandas"),
     *("tensorflow-datasets", "tensorboard", "onnx", "onnxruntime", "tf2onnx", "ai-edge-litert"),
 )
-TO_THE_BIT = "to the bit"
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,13 @@ def diagnose() -> Diagnosis:
 
 
 def _repeats(here: Machine, reference: Reference) -> str:
-    reasons = {here.why_not(machine_of(reference, run)) for run in reference.runs}
-    return (
-        f"{TO_THE_BIT} (--engine {reference.engine})"
-        if "" in reasons
-        else f"within rounding ({'; '.join(sorted(reasons))})"
-    )
+    answers = set()
+    for run in reference.runs:
+        why = here.why_not(machine_of(reference, run))
+        answers.add(
+            f"within rounding ({why})" if why else f"to the bit (--engine {reference.engine})"
+        )
+    return ", some ".join(sorted(answers, reverse=True))
 
 
 def _copy_of(info: Dataset) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from kerazoo import _schema, registry
 from kerazoo._schema import SHA256, limited
 from kerazoo.errors import DamagedFile, shown
 from kerazoo.evidence import consistency
-from kerazoo.metrics import Metric, first_impossible, metric
+from kerazoo.metrics import Metric, metric
 from kerazoo.spec import Entry, Recipe
 
 THEN = ", then "  # between environments of a run that was resumed elsewhere
@@ -90,6 +89,14 @@ class Reference:
     def std(self) -> float | None:
         """Sample standard deviation (n - 1) of the runs' values; None for a single run."""
         return statistics.stdev(r.value for r in self.runs) if self.n > 1 else None
+
+    def rows(self, metric: str) -> dict[str, dict[str, float]]:
+        """All metrics of each run, baseline and limit, by its place in the file."""
+        found = {f"runs[{i}]": {metric: r.value, **r.also} for i, r in enumerate(self.runs)}
+        for kind, values in (("baselines", self.baselines), ("limits", self.limits)):
+            for name, value in values.items():
+                found[f"{kind}.{name}"] = {metric: value, **self.beside.get(name, {})}
+        return found
 
     @property
     def machines(self) -> list[str]:
@@ -172,28 +179,11 @@ def read(entry: Entry) -> Evidence:
     found = _schema.read(path, Evidence, remedy, sealed=True)
     if found.entry != entry.name:
         raise DamagedFile(path, f"it is {shown(found.entry)}", remedy, "entry")
-    for at, values in _metrics_in(found):
-        if (name := first_impossible(values)) is not None:
-            raise DamagedFile(path, f"{name} cannot be {values[name]!r}", remedy, at)
     try:
         consistency.check(found, entry)
     except consistency.Inconsistent as error:
         raise DamagedFile(path, error.reason, remedy, error.field) from error
     return found
-
-
-def _metrics_in(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Every place of metrics in a reference, and their values by name."""
-    for tier, reference in evidence.tiers.items():
-        for i, run in enumerate(reference.runs):
-            yield f"tiers.{tier}.runs[{i}]", {evidence.metric: run.value, **run.also}
-        for kind in ("baselines", "limits"):
-            for name, value in getattr(reference, kind).items():
-                yield f"tiers.{tier}.{kind}.{name}", {evidence.metric: value}
-        for name, values in reference.beside.items():
-            yield f"tiers.{tier}.beside.{name}", values
-    if evidence.weights is not None:
-        yield "weights.value", {evidence.metric: evidence.weights.value}
 
 
 def write(entry: Entry, evidence: Evidence) -> Path:
