@@ -12,6 +12,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from kerazoo.errors import printable
+from kerazoo.metrics import metric
+
 LONG_TABLE = 30  # rows; a longer table is folded away until it is asked for
 MOST_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
 
@@ -102,15 +105,16 @@ class Shown:
         return ()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({' '.join(self._line().split())})"
+        return f"{type(self).__name__}({printable(' '.join(self._line().split()))})"
 
     def _repr_html_(self) -> str:
         return "\n".join([f"<p><code>{escape(repr(self))}</code></p>", *map(html, self._parts())])
 
 
-def facts(values: Mapping[str, Any], title: str = "") -> Table:
-    """A table of names and values."""
-    return Table(("", ""), list(values.items()), [1], title=title)
+def metrics_table(values: Mapping[str, float]) -> Table:
+    """A table of metrics by name."""
+    rows = [(metric(name).title, metric(name).show(value)) for name, value in values.items()]
+    return Table(("metric", "value"), rows, [1])
 
 
 def images(paths: Sequence[Path]) -> list[Image]:
@@ -128,12 +132,16 @@ def html(part: Part) -> str:
     if not isinstance(part, Table):
         return f"<pre>{escape(part.text)}</pre>" if isinstance(part, Code) else _paragraph(part)
     head = "".join(f"<th>{escape(str(name))}</th>" for name in part.columns)
-    rows = ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in part.rows]
+    rows = ["".join(f"<td>{escape(_cell(cell))}</td>" for cell in row) for row in part.rows]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     if len(rows) > LONG_TABLE:
         return f"<details><summary>{escape(part.title)}</summary>{table}</details>"
     return "".join(filter(None, (part.title and _paragraph(Text(part.title)), table)))
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _paragraph(part: Text) -> str:

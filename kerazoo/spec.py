@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from kerazoo import _schema
 from kerazoo._lazy import keras, np
+from kerazoo._parts import Part, Shown, Table, Text
 from kerazoo._schema import limited
 from kerazoo.errors import KerazooError, unknown
 
@@ -279,7 +280,11 @@ class Split(NamedTuple):
         return len(self.x)
 
     def __repr__(self) -> str:
-        return f"Split({', '.join(f'{k}: {v.dtype} {v.shape}' for k, v in self._asdict().items())})"
+        return f"Split(x: {_kind(self.x)}, y: {_kind(self.y)})"
+
+
+def _kind(array: np.ndarray) -> str:
+    return f"{array.dtype} {array.shape}"
 
 
 # By split: a pair ``(x, y)`` of arrays, or the values of a series.
@@ -392,8 +397,8 @@ class Dataset:
         return len(self.labels)
 
 
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, repr=False)
+class Data(Shown):
     """A loaded dataset: three splits of NumPy arrays and the dataset's description.
 
     Attributes:
@@ -413,6 +418,21 @@ class Data:
     sha256: str
     series: Series | None = None
     judge: str = ""
+
+    @property
+    def sizes(self) -> str:
+        """Number of examples of each split, for readers."""
+        return ", ".join(f"{split.examples:,} {name}" for name, split in self._splits().items())
+
+    def _splits(self) -> dict[str, Split]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def _line(self) -> str:
+        return f"{self.info.name}: {self.sizes}"
+
+    def _parts(self) -> list[Part]:
+        rows = [(n, f"{s.examples:,}", *map(_kind, s)) for n, s in self._splits().items()]
+        return [Table(("split", "examples", "x", "y"), rows, [1]), Text(self.info.summary)]
 
     def training_split(self, recipe: Recipe) -> Split:
         """The examples that a recipe trains on."""

@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from kerazoo._parts import Part, Shown, metrics_table
 from kerazoo.evidence import reference
+from kerazoo.metrics import metric
 from kerazoo.predicting.trained import open_trained
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """Metrics of trained weights now, and the recorded value of the same weights.
 
     Attributes:
@@ -42,6 +44,16 @@ class Evaluation:
     def same(self) -> bool:
         """True if both values are equal."""
         return self.value == self.recorded
+
+    def _line(self) -> str:
+        measure = metric(self.metric)
+        result = (
+            f"{measure.title} {measure.show(self.value)}, recorded {measure.show(self.recorded)}"
+        )
+        return f"{self.source}: {result}; {self.examples:,} {self.split} examples"
+
+    def _parts(self) -> list[Part]:
+        return [metrics_table({self.metric: self.value, **self.also})]
 
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo evaluate --json``."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
+from kerazoo._parts import Bullets, Part, Shown, Table, images
 from kerazoo.datasets import _sources
 from kerazoo.datasets._cache import cached_sha256, load_for
 from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable, require_whole, tell
@@ -64,8 +65,8 @@ class Bound:
     reason: str
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """The verdict of ``verify``, with the numbers behind it.
 
     Attributes:
@@ -165,6 +166,18 @@ class Report:
         lines += [f"  {name:{width}}  {value:>8}  {note}" for name, value, note in self.rows]
         lines += [f"  {remark}" for remark in self.remarks]
         return "\n".join(line.rstrip() for line in [*lines, "PASS" if self.passed else "FAIL"])
+
+    def _line(self) -> str:
+        mean = self.measure.show(self.mean) if self.runs else "no run"
+        result = f"{self.measure.title} {mean}, reference {self.measure.show(self.reference.mean)}"
+        return f"{'PASS' if self.passed else 'FAIL'}: {self.entry}, tier {self.tier}, {result}"
+
+    def _parts(self) -> list[Part]:
+        return [
+            Table(("", "value", ""), self.rows, [1]),
+            Bullets(self.remarks),
+            *images(self.plots),
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Content of ``kerazoo verify --json``; None for NaN."""

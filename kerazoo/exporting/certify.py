@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._lazy import keras, np
+from kerazoo._parts import Bullets, Part, Shown, Table
 from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError
 from kerazoo.exporting.formats import Runner
@@ -118,8 +119,8 @@ class Comparison:
         return not self.problems
 
 
-@dataclass(frozen=True, kw_only=True)
-class Certificate(Comparison):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Certificate(Shown, Comparison):
     """An export, compared with Keras through the format's runtime.
 
     Attributes:
@@ -153,6 +154,22 @@ class Certificate(Comparison):
     notes: tuple[str, ...]
     files: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+
+    def _line(self) -> str:
+        verdict = "PASS" if self.passed else "FAIL"
+        result = f"{self.measure.title} {self.measure.show(self.after)} by {self.runtime}"
+        return f"{verdict}: {self.source} as {self.format}, {result}; {self.path}"
+
+    def _parts(self) -> list[Part]:
+        show = self.measure.show
+        rows = [
+            (f"{self.measure.title}, Keras", show(self.before)),
+            (f"{self.measure.title}, {self.runtime}", show(self.after)),
+            ("largest difference of outputs", f"{self.difference:.2g}"),
+            ("allowed", f"{self.tolerance:.2g}"),
+            ("size", f"{self.bytes:,} bytes"),
+        ]
+        return [Table(("", "value"), rows, [1]), Bullets([*self.problems, *self.notes])]
 
     def as_json(self) -> dict[str, Any]:
         """The certificate as JSON; null for a number that is not finite."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._files import write_json
+from kerazoo._parts import Part, Table
 from kerazoo.finetuning.readers.user_data import UserData
-from kerazoo.metrics import Metric
+from kerazoo.metrics import Metric, metric
 from kerazoo.tasks.base import Baselines
 from kerazoo.training.run_directory import Run
 
@@ -35,7 +36,7 @@ class Compared:
     limit: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FineTuned(Run):
     """A finished fine-tuning: the run that started from the zoo's weights.
 
@@ -52,6 +53,14 @@ class FineTuned(Run):
     warnings: tuple[str, ...]
     use: str
     verdict: str
+
+    def _parts(self) -> list[Part]:
+        return [*super()._parts(), *self.data._parts()]
+
+    def _result(self) -> Table:
+        measure = metric(self.metrics["metric"])
+        rows = [(shown_name(r, self.comparison), measure.show(r.value)) for r in self.comparison]
+        return Table(("", measure.title), rows, [1], note=self.verdict)
 
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo finetune --json``."""

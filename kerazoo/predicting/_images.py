@@ -10,13 +10,13 @@ from kerazoo._lazy import np
 from kerazoo.datasets._images import INVERT, Invert, read_image, require_raw_pixels
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers.reading import ImageReading
-from kerazoo.predicting.predictions import Prediction, Predictor
+from kerazoo.predicting.predictions import PredictionList, Predictor
 
 
 class ImagePredictor(Predictor):
     """A classifier of images."""
 
-    def predict(self, inputs: Any, invert: Invert | None = None) -> list[Prediction]:
+    def predict(self, inputs: Any, invert: Invert | None = None) -> PredictionList:
         """Classify image files and arrays of raw pixels."""
         if hasattr(inputs, "columns"):
             raise KerazooError(f"{self.trained.source} takes images; a DataFrame holds none.")

@@ -12,14 +12,18 @@ from typing import Any, ClassVar
 
 from kerazoo._files import write_text
 from kerazoo._lazy import np, pd
-from kerazoo.errors import KerazooError, ReadingError
+from kerazoo._parts import Bullets, Part, Shown, Table
+from kerazoo.errors import KerazooError, ReadingError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.predicting.trained import Trained
 from kerazoo.training import engine
 
+MOST_ROWS = 12  # of predictions that are shown
+MOST_SHOWN = 80  # characters of an input
 
-@dataclass(frozen=True)
-class Prediction:
+
+@dataclass(frozen=True, repr=False)
+class Prediction(Shown):
     """Class of one input, or the reason why it could not be read.
 
     Attributes:
@@ -42,9 +46,31 @@ class Prediction:
         """Output of ``kerazoo predict --json`` for one input."""
         return dict(vars(self))
 
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Input, label, probability and remark for a table."""
+        probability = "" if self.probability is None else f"{100 * self.probability:.1f} %"
+        return cut(self.input, MOST_SHOWN), self.label or "–", probability, self.error or self.note
 
-@dataclass(frozen=True)
-class TablePredictions:
+    def _line(self) -> str:
+        given, *result = self.cells
+        return f"{given}: {' '.join(filter(None, result))}"
+
+
+class PredictionList(Shown, list[Prediction]):
+    """One :class:`Prediction` per input, in order."""
+
+    def _line(self) -> str:
+        labels = ", ".join(p.label or "–" for p in self[:MOST_ROWS])
+        return f"{len(self):,}: {labels}{', …' if len(self) > MOST_ROWS else ''}"
+
+    def _parts(self) -> list[Part]:
+        rows = [p.cells for p in self]
+        return [Table(("input", "label", "probability", "note"), rows, [2], title=self._line())]
+
+
+@dataclass(frozen=True, repr=False)
+class TablePredictions(Shown):
     """Predictions for a table.
 
     Attributes:
@@ -57,6 +83,15 @@ class TablePredictions:
     frame: pd.DataFrame
     notes: tuple[str, ...]
     kind: str
+
+    def _line(self) -> str:
+        return f"{self.kind}: {len(self.frame):,} rows of {', '.join(map(str, self.frame.columns))}"
+
+    def _parts(self) -> list[Part]:
+        head = self.frame.head(MOST_ROWS)
+        rows = head.astype(object).to_numpy().tolist()
+        title = f"{len(head):,} of {len(self.frame):,} rows"
+        return [Table(list(head.columns), rows, title=title), Bullets(self.notes)]
 
     @property
     def name(self) -> str:
@@ -73,11 +108,11 @@ class TablePredictions:
         write_text(path, self.frame.to_csv(index=False))
 
 
-Predictions = list[Prediction] | TablePredictions
+Predictions = PredictionList | TablePredictions
 
 
-@dataclass(frozen=True)
-class Predictor:
+@dataclass(frozen=True, repr=False)
+class Predictor(Shown):
     """A trained model that stays loaded; call it with inputs.
 
     A subclass has ``predict(inputs)`` with the options of :func:`kerazoo.predict` that it takes.
@@ -85,6 +120,9 @@ class Predictor:
 
     trained: Trained
     predict: ClassVar[Callable[..., Predictions]]
+
+    def _line(self) -> str:
+        return self.trained.source
 
     def __call__(self, inputs: Any, **options: str | None) -> Predictions:
         """Predict for inputs as :func:`kerazoo.predict` takes them, with its options."""
@@ -111,7 +149,7 @@ class Predictor:
 
     def classify(
         self, inputs: Any, prepare: Callable[[Any], tuple[np.ndarray, str]]
-    ) -> list[Prediction]:
+    ) -> PredictionList:
         """Predict for each input that can be prepared.
 
         Args:
@@ -128,7 +166,9 @@ class Predictor:
             except KerazooError as error:
                 predictions.append(Prediction(_shown(given), error=str(error)))
         rows = iter(self.outputs(np.stack(examples)) if examples else ())
-        return [p if p.error else self._with_class(p, next(rows)) for p in predictions]
+        return PredictionList(
+            p if p.error else self._with_class(p, next(rows)) for p in predictions
+        )
 
     def _with_class(self, p: Prediction, row: np.ndarray) -> Prediction:
         labels = self.trained.labels

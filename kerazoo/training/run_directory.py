@@ -43,9 +43,10 @@ from kerazoo import _schema, building, fingerprint, registry
 from kerazoo._archives import require_safe
 from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
 from kerazoo._lazy import keras
+from kerazoo._parts import Part, Shown, Table, images, metrics_table
 from kerazoo.errors import DamagedFile, Interrupted, KerazooError, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
-from kerazoo.metrics import first_impossible
+from kerazoo.metrics import first_impossible, metric
 from kerazoo.spec import Entry, Recipe, networks_of
 from kerazoo.training.machine import MAY_MOVE
 from kerazoo.training.run_config import Config, Metrics, Timing
@@ -60,8 +61,8 @@ LOCK = ".part.lock"  # exists while a process trains in the directory
 Resume = bool | Literal["elsewhere"]
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A finished training.
 
     Attributes:
@@ -91,6 +92,22 @@ class Run:
     def plots(self) -> list[Path]:
         """Plots of the run, by name."""
         return sorted(self.path.glob("*.png"))
+
+    def _line(self) -> str:
+        measure, split = metric(self.metrics["metric"]), self.metrics.get("split", "test")
+        result = f"{measure.title} {measure.show(self.metrics['value'])}"
+        on = f"{self.metrics['examples']:,} {split} examples"
+        return f"{self.entry}, tier {self.tier}, seed {self.seed}: {result} on {on}; {self.path}"
+
+    def _parts(self) -> list[Part]:
+        rows = [list(row.values()) for row in self.history]
+        epochs = Table(list(self.history[0]), rows, title=f"{len(rows)} epochs")
+        return [self._result(), epochs, *images(self.plots)]
+
+    def _result(self) -> Table:
+        return metrics_table(
+            {self.metrics["metric"]: self.metrics["value"], **self.metrics["also"]}
+        )
 
 
 def interrupted(what: str, directory: Path) -> Interrupted:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from kerazoo import fingerprint, registry
 from kerazoo._lazy import np
+from kerazoo._parts import Bullets, Part, Shown
 from kerazoo.building import of_python
 from kerazoo.errors import KerazooError, option, printable
 from kerazoo.finetuning.readers._csv import CsvOptions
@@ -38,7 +39,7 @@ NOT_KEPT = ("test", "progress")  # arguments of readers that say nothing about h
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class UserData:
+class UserData(Shown):
     """A user's data, read, split and ready to train on; ``print`` shows how it was read.
 
     Attributes:
@@ -71,8 +72,11 @@ class UserData:
     test: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def __repr__(self) -> str:
-        return f"UserData({self.data.info.name!r}, {self.kind}: {sizes_line(self.data)})"
+    def _line(self) -> str:
+        return f"{self.data.info.name}, {self.kind}: {self.data.sizes}"
+
+    def _parts(self) -> list[Part]:
+        return [Bullets(str(self).splitlines())]
 
     def __str__(self) -> str:
         lines = [*self.report, *(f"note: {line}" for line in self.warnings)]
@@ -175,7 +179,7 @@ def user_data_of(
     return UserData(
         kind=kind,
         data=data,
-        report=(*report, f"split: {sizes_line(data)} ({how})"),
+        report=(*report, f"split: {data.sizes} ({how})"),
         warnings=(*warnings, *_warnings(data, EXAMPLE[kind])),
         **more,
     )
@@ -234,12 +238,6 @@ def digest(example: Any) -> bytes:
     """16 bytes that tell an example, an array or a text, from others."""
     content = example.encode() if isinstance(example, str) else example.tobytes()
     return hashlib.blake2b(content, digest_size=16).digest()
-
-
-def sizes_line(data: Data) -> str:
-    """Number of examples of each split."""
-    names = ("train", "validation", "test")
-    return ", ".join(f"{getattr(data, name).examples:,} {name}" for name in names)
 
 
 def inner_model(model: keras.Model) -> keras.Model:
