@@ -54,6 +54,8 @@ class Table:
         title: above the table.
         note: below the table.
         strong: indices of the rows that stand out.
+        less_needed: titles of the columns that a narrow screen leaves out, the first one first; by
+            default the last ones, but two.
     """
 
     columns: Sequence[str]
@@ -62,6 +64,7 @@ class Table:
     title: str = ""
     note: str = ""
     strong: Sequence[int] = ()
+    less_needed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
@@ -55,7 +57,15 @@ class Diverged(KerazooError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during training; the last finished epoch was saved and can be resumed."""
+    """Ctrl-C during training; the last finished epoch was saved and can be resumed.
+
+    Attributes:
+        directory: to resume in: the value of ``--out``.
+    """
+
+    def __init__(self, message: str, directory: Path):
+        super().__init__(message)
+        self.directory = directory
 
 
 def cut(text: str, most: int = MOST) -> str:
@@ -88,9 +98,20 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def wrapped(text: str, width: int) -> str:
+    """A text in lines that break between words; a word that is longer stays whole."""
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+
+
 def tell(message: str) -> None:
-    """Print a message for the user on standard error, on one line whatever it quotes."""
-    print(f"kerazoo: {cut(printable(message), LONGEST)}", file=sys.stderr, flush=True)
+    """Print a message for the user on standard error, on one line whatever it quotes.
+
+    On a terminal it breaks between words.
+    """
+    text = f"kerazoo: {cut(printable(message), LONGEST)}"
+    if sys.stderr.isatty():
+        text = wrapped(text, shutil.get_terminal_size().columns)
+    print(text, file=sys.stderr, flush=True)
 
 
 def install_hint(extra: str) -> str:

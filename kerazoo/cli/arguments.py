@@ -7,6 +7,8 @@ An option that is not given is absent, so that the default of the function it be
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -20,45 +22,113 @@ SEED = "seed of initial weights, order of the data, dropout and augmentation (de
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser whose errors cannot control the terminal."""
+    """Parser whose errors cannot control the terminal.
+
+    Attributes:
+        overview: text of ``--help`` instead of what argparse makes of the arguments.
+    """
+
+    overview = ""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message; exit status 2."""
         super().error(printable(message))
 
+    def format_help(self) -> str:
+        """Text of ``--help``."""
+        return self.overview or super().format_help()
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Help as wide as the terminal, up to 100 columns, with the examples as they are written."""
+    width = min(100, shutil.get_terminal_size().columns)
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=width)
+
+
+# Each line of a command declares it: its name, its positional arguments, and what it does.
+OVERVIEW = """\
+usage: kerazoo COMMAND [ARGUMENTS] [OPTIONS]
+
+A small zoo of Keras models with reproducible results.
+
+Look
+  list [PATTERN]              models on datasets, with their results
+  show ENTRY|RUN              result, use and card of an entry or a run
+  runs ACTION [RUN ...]       list, compare or remove run directories
+  doctor                      this machine, and which recorded runs it repeats
+Train
+  train ENTRY                 train an entry with its recipe
+  finetune MODEL DATA         train a model on your data
+  verify [ENTRY]              train again and judge against the reference
+Use
+  evaluate ENTRY|RUN          evaluate trained weights on the test split
+  predict ENTRY|RUN WHAT ...  classes, values of a table, or a forecast
+  sample ENTRY|RUN            images from a trained generator
+  export ENTRY|RUN            trained weights in another format, certified
+  completion SHELL            script for bash, zsh or fish, see docs/cli.md
+
+Options: --help after a command shows all of its options, with examples;
+--version; --import MODULE, a module or .py file that registers models,
+datasets or tasks.
+
+Start with
+  kerazoo list --offline
+  kerazoo show mnist_cnn@digits
+  kerazoo train mnist_cnn_small@digits --tier smoke
+"""
+EXAMPLES = {
+    "list": ("mnist", "--task forecasting --sort time", "--datasets"),
+    "show": ("mnist_cnn@digits", "mnist_cnn --full", "mnist_cnn --html card.html --open"),
+    "runs": ("list", "compare runs/a runs/b", "remove runs/a"),
+    "train": (
+        "mnist_cnn_small@digits --tier smoke",
+        "mnist_cnn@digits --seed 1 --set epochs=5 --out runs/mine",
+        "mnist_cnn@digits --out runs/mine --resume",
+    ),
+    "finetune": (
+        "mnist_cnn letters/",
+        "mlp iris.csv --target species",
+        "stacked_lstm sales.csv --target price --time day --horizon 7",
+        "text_cnn reviews.csv --text body --target label",
+    ),
+    "verify": ("mnist_cnn@digits --tier smoke", "--all '*@digits' --tier smoke"),
+    "evaluate": ("mnist_cnn@mnist", "runs/mine"),
+    "predict": (
+        "mnist_cnn@mnist photo.png --top 3",
+        'text_cnn@imdb "a film to remember"',
+        "runs/iris new.csv --out predictions.csv",
+    ),
+    "sample": ("dcgan@digits --n 16 --open",),
+    "export": ("mnist_cnn@mnist --format onnx", "runs/iris --format tflite --out deployed"),
+}
+
 
 def parser() -> Parser:
-    """Parser of all commands; its result has the name of the command as ``command``."""
-    about = "A small zoo of Keras models with reproducible results."
-    whole = Parser(prog="kerazoo", description=about)
+    """Parser of all commands; its result has the name of the command as ``command``.
+
+    Without a command it is None.
+    """
+    whole = Parser(prog="kerazoo")
+    whole.overview = OVERVIEW
     whole.add_argument("--version", action="version", version=f"kerazoo {__version__}")
     text = "module or .py file that registers models or datasets"
     Command(whole).value("--import", "MODULE", text, dest="imports", action="append", default=[])
-    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    def command(name: str, summary: str) -> Command:
-        description = f"{summary[0].upper()}{summary[1:]}."
-        absent = argparse.SUPPRESS
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
+    for words, name, summary in re.findall(r"(?m)^  ((\w+).*?)  +(\w.*)$", OVERVIEW):
+        examples = [f"kerazoo {name} {example}" for example in EXAMPLES.get(name, ())]
         made = commands.add_parser(
-            name, help=summary, description=description, argument_default=absent
+            name,
+            usage=f"kerazoo {words} [options]",
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog="\n  ".join(["examples:", *examples]) if examples else None,
+            argument_default=argparse.SUPPRESS,
+            formatter_class=_formatter,
         )
-        return Command(made)
-
-    listed = command("list", "entries with their recorded results, and datasets")
-    listed.value("pattern", "PATTERN", "such as '*@digits' (default: all)", nargs="?")
-    _show(command("show", "model card of an entry"))
-    _train(command("train", "train an entry with its recipe"))
-    _finetune(command("finetune", "train a model on user data"))
-    command("evaluate", "evaluate trained weights on the test split").source()
-    _verify(command("verify", "train again and judge against the reference"))
-    command("doctor", "this machine, and which recorded runs it repeats to the bit")
-    _sample(command("sample", "images from a trained generator"))
-    _export(command("export", "trained weights in another format, certified"))
-    _predict(command("predict", "classes of images or texts, values for a table, or a forecast"))
-    for made in commands.choices.values():
-        Command(made).flag("--json", "print one JSON document", default=False)
-    shells = command("completion", 'completion for a shell: eval "$(kerazoo completion bash)"')
-    shells.choice("shell", ("bash", "zsh", "fish"), "shell that is to complete kerazoo's commands")
+        command = Command(made)
+        DECLARE[name](command)
+        command.flag("--json", "print one JSON document", default=False)
+        command.flag("--verbose", "show logs of TensorFlow, and where an error comes from")
+        command.value("--import", "MODULE", text, dest="more_imports", action="append")
     return whole
 
 
@@ -113,17 +183,35 @@ class Command:
         self.completed("source", "ENTRY|RUN", text, registry.list_entries)
 
 
+def _list(command: Command) -> None:
+    command.value("pattern", "PATTERN", "part of a name, or '*@digits' (default: all)", nargs="?")
+    command.value("--task", "TASK", "such as classification or forecasting")
+    command.value("--dataset", "DATASET", "such as digits")
+    command.flag("--offline", "only what needs no network")
+    command.choice("--sort", ("result", "parameters", "time"), "best, smallest or fastest first")
+    command.flag("--datasets", "list the datasets, with their licenses")
+
+
+def _runs(command: Command) -> None:
+    command.choice("action", ("list", "compare", "remove"), "what to do")
+    text = "run directories; for list, the directory they are in (default: runs)"
+    command.completed("paths", "RUN", text, list, nargs="*")
+
+
 def _show(command: Command) -> None:
-    command.entry()
+    command.completed("entry", "ENTRY|RUN", f"{ENTRY}; or a run", registry.list_entries)
+    command.flag("--full", "every seed, published results, data, recipe, limits, citation")
     command.flag("--layers", "print the layers of the model instead")
     command.value("--html", "FILE", "write the card as one HTML file")
     command.value("--run", "DIR", "with --html: show the plots of this finished run")
+    command.flag("--open", "with --html: open it in the browser")
 
 
 def _train(command: Command) -> None:
     command.entry()
     command.value("--seed", "N", SEED, int)
-    command.value("--epochs", "N", "epochs, instead of the recipe's number", int)
+    command.value("--epochs", "N", "epochs (default: the recipe's)", int)
+    command.flag("--open", "open the learning curves when it is finished")
     command.flag("--tensorboard", "write TensorBoard events")
     command.flag("--validate", "evaluate on the validation split; the test split stays unread")
     often = "shortest time between two checkpoints; 0 writes one after every epoch"
@@ -133,27 +221,35 @@ def _train(command: Command) -> None:
 
 
 def _finetune(command: Command) -> None:
-    names = "such as mnist_cnn, mlp, stacked_lstm"
+    names = "images: mnist_cnn, resnet20, dcgan; table: mlp; series: stacked_lstm; text: text_cnn"
     command.completed("model", "MODEL", names, registry.list_models)
     command.value("data", "DATA", "directory of images, or a CSV file")
+    command.flag("--open", "open the card of the run when it is finished")
 
-    group = command.group("tables, series and texts")
+    group = command.group("table, series and text")
     target = "column to predict; repeat it for several numeric ones"
     group.value("--target", "COLUMN", target, action="append")
-    group.value("--text", "COLUMN", "column that holds the texts")
     group.value("--test", "FILE", "test data (default: a fifth of the data)")
+
+    group = command.group("table")
     tasks = ("classification", "regression")
     group.choice("--task", tasks, "kind of target (default: decided by its values)")
-    group.value("--time", "COLUMN", "column of dates of a series")
-    group.value("--horizon", "N", "steps to forecast", int)
-    group.value("--lookback", "N", "past steps that the model sees", int)
-    group.choice("--gaps", GAPS, "missing steps of a series (default: refuse)")
-    group.value("--split", "N,N,N", "steps of train, validation and test", whole_numbers)
+
+    group = command.group("series")
+    group.value("--time", "COLUMN", "column of dates (default: found by its content)")
+    group.value("--horizon", "N", "steps to forecast (default: 1)", int)
+    group.value("--lookback", "N", "past steps that the model sees (default: 96, or fewer)", int)
+    group.choice("--gaps", GAPS, "missing steps (default: refuse)")
+    split = "steps of train, validation and test (default: 70, 10 and 20 %%)"
+    group.value("--split", "N,N,N", split, whole_numbers)
+
+    group = command.group("text")
+    group.value("--text", "COLUMN", "column that holds the texts")
 
     group = command.group("CSV files")
     group.value("--sep", "CHAR", "delimiter (default: told by the file)", character)
-    group.value("--decimal", "MARK", "decimal mark, . or ,")
-    group.value("--thousands", "MARK", "mark between thousands")
+    group.value("--decimal", "MARK", "decimal mark, . or , (default: .)")
+    group.value("--thousands", "MARK", "mark between thousands (default: none)")
     group.value("--encoding", "NAME", "such as latin-1 or cp1252 (default: utf-8)")
     missing = "text that stands for a missing value; repeat it for several"
     group.value("--na", "TEXT", missing, dest="na_values", action="append")
@@ -161,7 +257,7 @@ def _finetune(command: Command) -> None:
     group.value("--day-first", "yes|no", "yes if 01/02/2024 is in February", yes_or_no)
 
     group = command.group("images")
-    group.value("--size", "PIXELS", "height and width that images are resized to", int)
+    group.value("--size", "PIXELS", "height and width of the images (default: the model's)", int)
     group.choice("--invert", INVERT, "invert light and dark (default: auto)")
     group.choice("--splits", INVERT, "train/ and test/ are splits, no classes (default: auto)")
     group.off("--no-augment", "augment", "do not augment the images")
@@ -195,11 +291,13 @@ def _sample(command: Command) -> None:
     command.value("--n", "N", "number of images (default: 64)", int, default=64)
     command.value("--seed", "N", "seed of the latents (default: 0)", int, default=0)
     command.value("--out", "FILE", "PNG file with one grid (default: samples.png)")
+    command.flag("--open", "open the file")
 
 
 def _export(command: Command) -> None:
     command.source()
-    command.value("--format", "FORMAT", "keras, saved_model, onnx or litert", required=True)
+    formats = "keras, saved_model, onnx, or litert (also called tflite)"
+    command.value("--format", "FORMAT", formats, required=True)
     command.value("--out", "DIR", "directory of the export (default: exports/… or in the run)")
     command.value("--rows", "N", "most test examples to compare (default: 10,000)", int)
     command.flag("--force", "replace an earlier export")
@@ -207,11 +305,14 @@ def _export(command: Command) -> None:
 
 def _predict(command: Command) -> None:
     command.source()
-    command.value("inputs", "FILE|TEXT|CSV", "image files, texts or one CSV file", nargs="+")
-    command.choice("--invert", INVERT, "invert light and dark (default: auto)")
-    command.value("--text", "COLUMN", "column of a CSV file that holds the texts")
-    command.choice("--gaps", GAPS, "missing steps of a series (default: as in training)")
-    command.value("--out", "FILE", "CSV file for the predictions (default: by the input's name)")
+    command.value("inputs", "WHAT", "image files, texts or one CSV file", nargs="+")
+    group = command.group("images and texts")
+    group.value("--top", "K", "show the K most probable classes (default: 1)", int, default=1)
+    group.choice("--invert", INVERT, "invert light and dark of images (default: auto)")
+    group = command.group("CSV files")
+    group.value("--text", "COLUMN", "column that holds the texts (default: as in training)")
+    group.choice("--gaps", GAPS, "missing steps of a series (default: as in training)")
+    group.value("--out", "FILE", "CSV file to write (default: by the input's name)")
 
 
 def _tier(command: Command) -> None:
@@ -220,6 +321,7 @@ def _tier(command: Command) -> None:
 
 def _training(command: Command) -> None:
     """Options of every command that trains."""
+    command.off("--quiet", "progress", "show no progress")
     field = "change a field of the recipe, as `kerazoo show ENTRY` lists them"
     command.value("--set", "FIELD=VALUE", field, dest="settings", action="append")
     command.value("--out", "DIR", "run directory (default: runs/…)")
@@ -228,6 +330,26 @@ def _training(command: Command) -> None:
     command.flag("--elsewhere", f"--resume, {elsewhere}")
     engines = "fastest measured settings with TensorFlow on a CPU (auto, default), or Keras's"
     command.choice("--engine", ("auto", "plain"), engines)
+
+
+def _completion(command: Command) -> None:
+    command.choice("shell", ("bash", "zsh", "fish"), "see docs/cli.md for where to put its output")
+
+
+DECLARE: dict[str, Callable[[Command], None]] = {
+    "list": _list,
+    "show": _show,
+    "runs": _runs,
+    "doctor": lambda command: None,
+    "train": _train,
+    "finetune": _finetune,
+    "verify": _verify,
+    "evaluate": Command.source,
+    "predict": _predict,
+    "sample": _sample,
+    "export": _export,
+    "completion": _completion,
+}
 
 
 def yes_or_no(text: str) -> bool:

@@ -8,23 +8,35 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import _lazy, building, registry
-from kerazoo.cli import tables
+from kerazoo._parts import Table
+from kerazoo.cli import runs, tables
 from kerazoo.cli.arguments import parser
-from kerazoo.errors import Interrupted, KerazooError, option, printable, tell
+from kerazoo.errors import (
+    Interrupted,
+    KerazooError,
+    option,
+    printable,
+    require_whole,
+    tell,
+    unknown,
+    wrapped,
+)
 from kerazoo.evidence import card, caveats
 from kerazoo.metrics import duration, metric
 from kerazoo.spec import parse_recipe_value
+from kerazoo.training import run_directory
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from kerazoo.evidence.verify import Report
     from kerazoo.exporting.certify import Certificate
@@ -38,10 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 fine, 1 FAIL, 2 usage error, 70 internal error, 130 Ctrl-C.
     """
-    # TensorFlow logs several lines at import; whoever wants them sets this variable.
-    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        _lazy.silence_import_logs()  # it prints some before it reads the variable
     for stream in (sys.stdout, sys.stderr):  # redirected on Windows, or in an old locale
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -50,8 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import argcomplete
 
         argcomplete.autocomplete(whole)
-    options = vars(whole.parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    options = vars(whole.parse_args(given))
     command, imports = options.pop("command"), options.pop("imports")
+    if command is None:
+        whole.print_help()
+        return OK
+    imports, verbose = imports + options.pop("more_imports", []), options.pop("verbose", False)
+    # TensorFlow logs several lines at import; whoever wants them sets this variable.
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and not verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        _lazy.silence_import_logs()  # it prints some before it reads the variable
     show = Output(options.pop("json", False))
     try:
         if imports or os.environ.get("KERAZOO_IMPORT"):
@@ -70,17 +87,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # the reader of a pipe (head, less) had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OK
+        if verbose:
+            _print_traceback()
         tell(f"error: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt as stop:
         print(file=sys.stderr)
         tell(str(stop) if isinstance(stop, Interrupted) else "stopped.")
+        if isinstance(stop, Interrupted):
+            print(f"  {_to_resume(given, stop.directory)}", file=sys.stderr)
         return INTERRUPTED
     except Exception:
-        for line in traceback.format_exc().splitlines():
-            print(printable(line), file=sys.stderr)
+        _print_traceback()
         tell("internal error; please report it.")
         return INTERNAL_ERROR
+
+
+def _print_traceback() -> None:
+    for line in traceback.format_exc().splitlines():
+        print(printable(line), file=sys.stderr)
+
+
+def _to_resume(arguments: Sequence[str], directory: Path) -> str:
+    """The command that continues an interrupted one in its run directory."""
+    words = [word for word in arguments if word != "--resume"]
+    out = [i for i, word in enumerate(words) if word.split("=")[0] == "--out"]
+    for i in reversed(out):
+        del words[i : i + 1 + ("=" not in words[i])]
+    return shlex.join(["kerazoo", *words, "--out", str(directory), "--resume"])
 
 
 class Output:
@@ -97,17 +131,39 @@ class Output:
             return
         console = self.console()
         for part in parts:
-            if isinstance(part, str):  # a path must stay in one piece
-                console.print(printable(part), soft_wrap=True)
+            if isinstance(part, Table):
+                console.print(tables.render(part, console.width))
+            elif isinstance(part, str):
+                text = printable(part)
+                if not isinstance(part, tables.Whole) and self.is_narrow:
+                    text = wrapped(text, console.width)
+                console.print(text, soft_wrap=True)
             else:
                 console.print(part)
+
+    @property
+    def is_narrow(self) -> bool:
+        """True if the output has a width, that of a terminal or of ``COLUMNS``."""
+        return sys.stdout.isatty() or "COLUMNS" in os.environ
 
     def console(self) -> Console:
         """A console without markup; wide where no terminal tells its width."""
         from rich.console import Console
 
-        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 110
+        width = None if self.is_narrow else 110
         return Console(width=width, highlight=False, markup=False, emoji=False)
+
+    def files(self, kind: str, paths: Iterable[Path]) -> list[str]:
+        """A line for each file."""
+        return [tables.Whole(f"{kind + ':':6} {path}") for path in paths]
+
+
+def _open(path: Path | None) -> None:
+    """Open a file with the program that the desktop has for it."""
+    import webbrowser
+
+    if path is not None:
+        webbrowser.open(path.resolve().as_uri())
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -117,17 +173,49 @@ def _setting(text: str) -> tuple[str, Any]:
     return name, parse_recipe_value(value)
 
 
-def _list(show: Output, pattern: str = "*") -> int:
-    entries = [registry.get_entry(name) for name in registry.list_entries(pattern)]
-    rows = [card.entry_row(entry, survive=True) for entry in entries]
+# From a row of the list to what it is sorted by; None goes last.
+SORTS: dict[str, Callable[[dict[str, Any]], float | None]] = {
+    "result": lambda row: row["mean"] and row["mean"] * (-1 if row["higher_is_better"] else 1),
+    "parameters": lambda row: row["parameters"],
+    "time": lambda row: row["train_seconds"],
+}
+
+
+def _list(
+    show: Output,
+    pattern: str = "*",
+    task: str | None = None,
+    dataset: str | None = None,
+    offline: bool = False,
+    sort: str | None = None,
+    datasets: bool = False,
+) -> int:
+    wanted = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+    if task is not None:
+        registry.get_task(task)
+    if dataset is not None:
+        registry.get_dataset(dataset)
+    if datasets:
+        found = [registry.get_dataset(d) for d in registry.list_datasets()]
+        facts = ("name", "summary", "license", "offline")
+        rows = [{k: getattr(d, k) for k in facts} for d in found]
+        rows = [r for r in rows if fnmatchcase(r["name"], wanted) and r["offline"] >= offline]
+    else:
+        entries = [registry.get_entry(name) for name in registry.list_entries(wanted)]
+        rows = [card.entry_row(entry, survive=True) for entry in entries]
+        given = {"task": task, "dataset": dataset, "offline": offline or None}
+        rows = [r for r in rows if all(v is None or r[k] == v for k, v in given.items())]
+        if sort is not None:
+            value = SORTS[sort]
+            rows.sort(key=lambda r: (sort == "result" and r["metric"], value(r) is None, value(r)))
     if not rows:
-        tell(f"no entry matches {pattern!r}.")
         show(rows)
-        return OK
-    of_rows = sorted({row["dataset"] for row in rows})
-    datasets = tables.datasets_table(registry.list_datasets() if pattern == "*" else of_rows)
-    show(rows, tables.entries_table(rows, show.console().width), datasets)
-    return _errors(row["error"] for row in rows if row["error"])
+        names = [*registry.list_models(), *registry.list_datasets()]
+        kind = "dataset" if datasets else "entry"
+        tell(f"error: {unknown(kind, pattern, names)}" if pattern != "*" else f"no {kind} fits.")
+        return FAILED
+    show(rows, (tables.datasets_table if datasets else tables.entries_table)(rows))
+    return _errors(row["error"] for row in rows if row.get("error"))
 
 
 def _errors(errors: Iterable[str]) -> int:
@@ -139,26 +227,67 @@ def _errors(errors: Iterable[str]) -> int:
 
 
 def _show(
-    show: Output, entry: str, layers: bool = False, html: str | None = None, run: str | None = None
+    show: Output,
+    entry: str,
+    full: bool = False,
+    layers: bool = False,
+    html: str | None = None,
+    run: str | None = None,
+    open: bool = False,
 ) -> int:
     if layers and (html is not None or show.json):
         raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
-    if run is not None and html is None:
-        raise KerazooError("--run goes with --html FILE.")
+    for name in ("run", "open"):
+        if (run if name == "run" else open) and html is None:
+            raise KerazooError(f"--{name} goes with --html FILE.")
+    if Path(entry).name != entry or (Path(entry) / "config.json").is_file():
+        if layers or html is not None:
+            raise KerazooError("--layers and --html go with an entry; a run has its card.md.")
+        its = runs.read(Path(entry))
+        show(its.as_json(), *tables.card_parts(entry, runs.headline(its), runs.sections(its), full))
+        return OK
     found = registry.get_entry(entry)
     if html is not None:
         card.write_card(found, Path(html), None if run is None else Path(run))
         show({"entry": found.name, "path": html}, f"card of {found.name}: {html}")
+        _open(Path(html) if open else None)
     elif layers:
-        show(None, *map(tables.table, card.layers(building.build_for(found))))
+        show(None, *card.layers(building.build_for(found)))
     elif show.json:
         show(card.card(found))
     else:
-        show(None, *tables.card_parts(found))
+        parts = tables.card_parts(found.name, card.headline(found), card.sections(found), full)
+        show(None, *parts, "Layers: --layers. As a page: --html card.html")
     return OK
 
 
-def _train(show: Output, entry: str, **options: Any) -> int:
+def _runs(show: Output, action: str, paths: Sequence[str] = ()) -> int:
+    if action == "list":
+        parent = Path(paths[0] if paths else run_directory.RUNS)
+        directories = list(runs.find(parent))
+    else:
+        directories = [Path(path) for path in paths]
+        if not directories:
+            raise KerazooError(f"runs {action} needs run directories; `kerazoo runs list` does so.")
+    found, errors = [], []
+    for directory in directories:
+        try:
+            found.append(runs.read(directory))
+        except KerazooError as error:
+            if action != "list":
+                raise
+            errors.append(str(error))
+    if action == "remove":
+        for run in found:
+            runs.remove(run)
+        show([str(run.path) for run in found], *(f"removed {run.path}" for run in found))
+        return OK
+    none = [f"no run in {parent}"] if action == "list" and not found else [runs.table(found)]
+    show([run.as_json() for run in found], *none)
+    return _errors(errors)
+
+
+def _train(show: Output, entry: str, open: bool = False, **options: Any) -> int:
     from kerazoo.training.train import train
 
     done = train(entry, **options)
@@ -170,9 +299,10 @@ def _train(show: Output, entry: str, **options: Any) -> int:
         f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
         f"{duration(done.seconds)} of training",
         *_other_metrics(metrics["also"], metrics.get("by_target", {})),
-        *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),
-        *(f"plot:  {path}" for path in done.plots),
+        *show.files("model", sorted(done.path.glob("*.keras"))),
+        *show.files("plot", done.plots),
     )
+    _open(next(done.path.glob("learning_curves.png"), None) if open else None)
     return OK
 
 
@@ -191,23 +321,25 @@ def _other_metrics(
     ]
 
 
-def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
+def _finetune(show: Output, model: str, data: str, open: bool = False, **options: Any) -> int:
     from kerazoo.finetuning import run_card
     from kerazoo.finetuning.finetune import finetune
 
     if len(options.get("target", [])) == 1:
         (options["target"],) = options["target"]
     done = finetune(model, data, **options)
+    cards = sorted(done.path.glob("card.*"))
     show(
         done.as_json(),
-        tables.table(run_card.comparison(done)),
+        run_card.comparison(done),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in caveats.uneven([done.metrics["also"]])),
-        *(f"model: {path}" for path in sorted(done.path.glob("*.keras"))),
-        f"card:  {done.path / 'card.md'}",
-        *(f"plot:  {path}" for path in done.plots),
-        f"try:   {done.use}",
+        *show.files("model", sorted(done.path.glob("*.keras"))),
+        *show.files("card", cards),
+        *show.files("plot", done.plots),
+        tables.Whole(f"try:   {done.use}"),
     )
+    _open(cards[0] if open else None)
     return OK
 
 
@@ -256,7 +388,7 @@ def _judge(
         *(f"warning: {warning}" for warning in warnings),
         *(f"note: {note}" for note in result.notes),
         *(f"problem: {problem}" for problem in result.problems),
-        *(f"{kind}: {path}" for path in paths),
+        *show.files(kind, paths),
         tables.verdict(result.passed),
     )
     return OK if result.passed else FAILED
@@ -286,11 +418,13 @@ def _doctor(show: Output) -> int:
     from kerazoo.evidence.doctor import diagnose
 
     found = diagnose()
-    show(found.as_json(), *(tables.table(t, plain=True, whole=()) for t in found.tables()))
+    show(found.as_json(), *found.tables())
     return OK
 
 
-def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None) -> int:
+def _sample(
+    show: Output, source: str, n: int, seed: int, out: str | None = None, open: bool = False
+) -> int:
     from kerazoo.plots.images import write_grid
     from kerazoo.predicting.sample import sample
 
@@ -301,6 +435,7 @@ def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None
     write_grid(images, path)
     content = {"path": str(path), "n": len(images), "seed": seed}
     show(content, f"{len(images)} images from {source}, seed {seed}: {path}")
+    _open(path if open else None)
     return OK
 
 
@@ -319,35 +454,50 @@ def _export(show: Output, source: str, format: str, **options: Any) -> int:
 
 
 def _predict(
-    show: Output, source: str, inputs: list[str], out: str | None = None, **options: Any
+    show: Output,
+    source: str,
+    inputs: list[str],
+    top: int,
+    out: str | None = None,
+    **options: Any,
 ) -> int:
     from kerazoo.predicting.predict import predict
     from kerazoo.predicting.predictions import TablePredictions
 
+    require_whole("top", top)
+    path = None
+    if len(inputs) == 1 and inputs[0].lower().endswith((".csv", ".tsv")):
+        path = _predictions_file(inputs[0], out, show.json)
+    elif out is not None:
+        raise KerazooError("--out goes with a CSV file; other predictions are printed.")
     predictions = predict(source, inputs, **options)
     if isinstance(predictions, TablePredictions):
-        return _write_predictions(show, predictions, inputs[0], out)
-    if out is not None:
-        raise KerazooError("--out goes with a CSV file; other predictions are printed.")
-    show([p.as_json() for p in predictions], tables.predictions_table(predictions))
+        return _write_predictions(show, predictions, path)
+    show([p.as_json() for p in predictions], tables.predictions_table(predictions, top))
     return _errors(p.error for p in predictions if p.error is not None)
 
 
-def _write_predictions(
-    show: Output, predictions: TablePredictions, source: str, out: str | None
-) -> int:
+def _predictions_file(source: str, out: str | None, json: bool) -> Path | None:
+    """The CSV file to write, which must not be the input; None for JSON alone."""
+    if out is None and json:
+        return None
+    path = _new_file(out, f"{Path(source).stem}-predictions.csv")
+    if path.exists() and Path(source).exists() and path.samefile(source):
+        raise KerazooError(f"{path} is the file that is read; name another with --out FILE.")
+    return path
+
+
+def _write_predictions(show: Output, predictions: TablePredictions, path: Path | None) -> int:
     for note in predictions.notes:
         tell(f"note: {note}")
-    if show.json and out is None:
-        show(predictions.as_json())
+    content = predictions.as_json()
+    if path is None:
+        show(content)
         return OK
-    path = _new_file(out, f"{Path(source).stem}-{predictions.name}.csv")
-    if path.exists() and path.samefile(source):
-        raise KerazooError(f"{path} is the file that is read; name another with --out FILE.")
     predictions.write_csv(path)
-    count = len(predictions.frame)
-    content = {**predictions.as_json(), "path": str(path)}
-    show(content, tables.frame_table(predictions.frame), f"{count:,} rows: {path}")
+    table = tables.frame_table(predictions.frame)
+    rows = tables.Whole(f"{len(predictions.frame):,} rows: {path}")
+    show({**content, "path": str(path)}, table, rows)
     return OK
 
 
@@ -361,6 +511,7 @@ def _completion(show: Output, shell: str) -> int:
 COMMANDS: dict[str, Callable[..., int]] = {
     "list": _list,
     "show": _show,
+    "runs": _runs,
     "train": _train,
     "finetune": _finetune,
     "evaluate": _evaluate,

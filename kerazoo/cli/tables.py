@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from kerazoo import registry
+from kerazoo import _parts as parts
 from kerazoo._lazy import pd
 from kerazoo.errors import printable
-from kerazoo.evidence import card
 from kerazoo.metrics import best_baseline, duration, metric
-from kerazoo.spec import Entry
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,39 +22,78 @@ if TYPE_CHECKING:
 
 MAX_INPUT = 200  # characters of a text in the table of predictions
 MAX_ROWS = 12  # of a table of predictions on the screen
-# Columns of the list of entries with what the caption says about them; and which are left out
-# first where there is no room.
-CAPTIONS = {
-    "entry": "",
-    "metric": "↑ more is better, ↓ less",
-    "test": "– not measured yet",
-    "n": "n: seeds",
-    "baseline": "baseline: the best one",
-    "parameters": "parameters: with statistics of normalization",
-    "time": "time: of a training run",
-    "offline": "",
-}
-LESS_NEEDED = ("offline", "parameters", "time", "baseline", "metric")
+LEAST = 14  # characters that a column of sentences needs
+LONGEST = 36  # characters of a word that is not broken
 
 
-def table(part: card.Table, *, plain: bool = False, whole: Sequence[int] = (0,)) -> Table:
-    """A table for rich, without a frame if ``plain``; columns in ``whole`` do not wrap."""
+class Whole(str):
+    """Text that is not wrapped: a path, or lines to copy."""
+
+
+def render(part: parts.Table, width: int) -> Table:
+    """A table for rich that is no wider than ``width``.
+
+    Numbers are not broken. Where there is no room, the less needed columns are left out, and the
+    note below says so; columns of sentences share the rest and wrap at words.
+    """
     from rich import box
     from rich.table import Table
 
+    titles = [_text(name) for name in part.columns]
+    cells = [[_text(cell) for cell in row] for row in part.rows]
+    kept = list(range(len(titles)))
+    natural, least = zip(*(_widths(part, titles, cells, i) for i in kept), strict=True)
+    shed = [titles.index(name) for name in part.less_needed] or kept[:1:-1]
+    out = []
+    while sum(least[i] + 2 for i in kept) > width + 2 and shed:
+        out.append(shed.pop(0))
+        kept.remove(out[-1])
+    note = part.note + f" (too narrow for: {', '.join(titles[i] for i in out)})" * bool(out)
     made = Table(
-        title=part.title and printable(part.title),
+        title=part.title and _text(part.title),
         title_justify="left",
-        caption=part.note and printable(part.note),
+        title_style="bold",
+        caption=note.strip() and _text(note.strip()),
         caption_justify="left",
-        box=box.SIMPLE_HEAD if plain else box.HEAVY_HEAD,
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    for i, name in enumerate(part.columns):
+    spare = max(0, width + 2 - sum(least[i] + 2 for i in kept))
+    wanted = sum(natural[i] - least[i] for i in kept)
+    for i in kept:
+        size = least[i] + min(
+            natural[i] - least[i], spare * (natural[i] - least[i]) // (wanted or 1)
+        )
         side: Literal["left", "right"] = "right" if i in part.numbers else "left"
-        made.add_column(printable(name), justify=side, no_wrap=i in whole, overflow="fold")
-    for row in part.rows:
-        made.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
+        made.add_column(titles[i], justify=side, width=size, overflow="fold")
+    for row, texts in zip(part.rows, cells, strict=True):
+        made.add_row(
+            *(t if isinstance(row[i], str) else row[i] for i in kept for t in texts[i : i + 1])
+        )
     return made
+
+
+def _text(cell: Any) -> str:
+    """A cell as text, without the markup of docstrings."""
+    return printable(str(cell).replace("``", "`"))
+
+
+def _widths(
+    part: parts.Table, titles: Sequence[str], cells: Sequence[Sequence[str]], i: int
+) -> tuple[int, int]:
+    """Width of a column on one line, and the least that it needs."""
+    from rich.cells import cell_len
+
+    column = [row[i] for row in cells if i < len(row)]
+    widest = max(map(cell_len, column), default=0)
+    words = [*titles[i].split(), *(() if i in part.numbers else " ".join(column).split())]
+    longest = max(map(cell_len, words), default=0)
+    natural = max(widest, cell_len(titles[i]))
+    if i in part.numbers:
+        return natural, max(widest, longest)
+    return natural, min(natural, max(LEAST, min(longest, LONGEST)))
 
 
 def verdict(passed: bool) -> Text:
@@ -65,24 +103,18 @@ def verdict(passed: bool) -> Text:
     return Text("PASS", "bold green") if passed else Text("FAIL", "bold red")
 
 
-def entries_table(rows: Sequence[dict[str, Any]], width: int) -> Table:
-    """The zoo: one row per entry, with as many whole columns as fit into ``width`` characters."""
+def entries_table(rows: Sequence[dict[str, Any]]) -> parts.Table:
+    """The zoo: one row per entry."""
     cells = [_entry_cells(row) for row in rows]
-    # Two more each, for what separates a column from the next.
-    widths = {name: max(len(name), *(len(row[name]) for row in cells)) + 2 for name in CAPTIONS}
-    for name in LESS_NEEDED:
-        if sum(widths.values()) > width:
-            del widths[name]
-    part = card.Table(
-        list(widths),
-        [[row[name] for name in widths] for row in cells],
-        [i for i, name in enumerate(widths) if name not in ("entry", "metric", "offline")],
-        title="entries (kerazoo show ENTRY for the card)",
-        note="; ".join(CAPTIONS[name] for name in widths if CAPTIONS[name]),
+    columns = list(cells[0])
+    return parts.Table(
+        columns,
+        [list(row.values()) for row in cells],
+        [i for i, name in enumerate(columns) if name not in ("entry", "metric", "offline")],
+        title="entries (more: kerazoo show ENTRY, kerazoo list --datasets)",
+        note="↑ more is better, ↓ less; – not measured yet; n: seeds; baseline: the best one",
+        less_needed=("parameters", "offline", "baseline", "time", "metric"),
     )
-    made = table(part, plain=True, whole=range(len(widths)))
-    made.padding = (0, 1, 0, 0)
-    return made
 
 
 def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
@@ -100,46 +132,48 @@ def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def datasets_table(names: Sequence[str]) -> Table:
+def datasets_table(rows: Sequence[dict[str, Any]]) -> parts.Table:
     """One row per dataset."""
-    found = [registry.get_dataset(name) for name in names]
-    rows = [(d.name, d.summary, d.license) for d in found]
-    return table(card.Table(("dataset", "content", "license"), rows, title="datasets"), whole=())
+    cells = [(row["name"], row["summary"], row["license"]) for row in rows]
+    return parts.Table(("dataset", "content", "license"), cells, title="datasets")
 
 
-def card_parts(entry: Entry) -> Iterable[Any]:
-    """Card of an entry as things that rich prints one after the other."""
+def card_parts(
+    name: str, headline: tuple[str, str], sections: Sequence[parts.Section], full: bool
+) -> Iterable[Any]:
+    """Card of an entry or a run, or its first section, as parts for the terminal."""
     from rich.rule import Rule
-    from rich.text import Text
 
-    result, facts = card.headline(entry)
-    yield f"{entry.name}: {result}"
-    yield facts
-    for section in card.sections(entry):
+    yield f"{name}: {headline[0]}"
+    yield headline[1]
+    for section in sections if full else sections[:1]:
         yield ""
         yield Rule(section.title, align="left", style="dim")
         for part in section.parts:
             match part:
-                case card.Table():
-                    yield table(part)
-                case card.Bullets():
-                    yield from (Text(printable(f"– {line}")) for line in part.lines)
-                case card.Code():
+                case parts.Bullets():
+                    yield from (_text(f"– {line}") for line in part.lines)
+                case parts.Code():
                     yield from (["", f"# {part.title}"] if part.title else [])
-                    yield from part.text.split("\n")
-                case card.Text():
-                    yield from part.text.replace("``", "`").split("\n")
-    yield ""
-    yield f"Layers: kerazoo show {entry.name} --layers. As a page: --html card.html"
+                    yield from map(Whole, part.text.split("\n"))
+                case parts.Text():
+                    joined = re.sub(r"(?<=\S)\n(?=\S)", " ", part.text)
+                    yield from map(_text, joined.split("\n"))
+                case _:
+                    yield part
+    if not full:
+        yield ""
+        rest = ", ".join(s.title.lower() for s in sections[1:])
+        yield f"More: kerazoo show {name} --full ({rest})"
 
 
-def report_table(report: Report) -> Table:
+def report_table(report: Report) -> parts.Table:
     """Verdict of ``verify`` with the numbers behind it."""
     title = f"{report.entry}, tier {report.tier}: {report.measure.title} on the test split"
-    return table(card.Table(("", "value", ""), report.rows, [1], title), whole=())
+    return parts.Table(("", "value", ""), report.rows, [1], title)
 
 
-def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
+def verdicts_table(verdicts: Sequence[Verdict]) -> parts.Table:
     """One row per entry of ``verify --all``."""
     columns = ("entry", "metric", "these runs", "allowed", "reference (n)", "time", "verdict")
     rows: list[Sequence[str | Text]] = []
@@ -160,7 +194,8 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
                 verdict(r.passed),
             )
         )
-    return table(card.Table(columns, rows, range(2, 6), "verify --all"), whole=range(7))
+    less = ("time", "metric", "reference (n)", "allowed", "these runs")
+    return parts.Table(columns, rows, range(2, 6), "verify --all", less_needed=less)
 
 
 def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:
@@ -177,7 +212,7 @@ def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:
     ]
 
 
-def predictions_table(predictions: Sequence[Prediction]) -> Table:
+def predictions_table(predictions: Sequence[Prediction], top: int = 1) -> parts.Table:
     """One row per file or text."""
     rows = []
     for p in predictions:
@@ -185,11 +220,13 @@ def predictions_table(predictions: Sequence[Prediction]) -> Table:
         if p.error is not None:
             rows.append((given, "–", "–", p.error))
         else:
-            rows.append((given, p.label or "", f"{p.probability:.1%}", p.note))
-    return table(card.Table(("input", "class", "probability", "note"), rows, [2]), whole=())
+            best = sorted((p.probabilities or {}).items(), key=lambda pair: -pair[1])[:top]
+            for i, (label, probability) in enumerate(best):
+                rows.append(("" if i else given, label, f"{probability:.1%}", "" if i else p.note))
+    return parts.Table(("input", "class", "probability", "note"), rows, [2], less_needed=("note",))
 
 
-def certificate_table(c: Certificate) -> Table:
+def certificate_table(c: Certificate) -> parts.Table:
     """Outputs, metric, time and size of an export in its runtime, and in Keras."""
     from rich.filesize import decimal
 
@@ -216,18 +253,26 @@ def certificate_table(c: Certificate) -> Table:
         f"of {c.calls} warm calls"
     )
     columns = ("", "Keras", "export", "largest difference", "allowed")
-    return table(card.Table(columns, rows, range(1, 5), title, note), whole=())
+    return parts.Table(columns, rows, range(1, 5), title, note)
 
 
-def frame_table(frame: pd.DataFrame) -> Table:
-    """The first rows of a DataFrame."""
-    from pandas.api.types import is_numeric_dtype
-
-    right = [i for i, dtype in enumerate(frame.dtypes) if is_numeric_dtype(dtype)]
-    rows = [
-        [f"{v:.4g}" if isinstance(v, float) else str(v) for v in row]
-        for row in frame.head(MAX_ROWS).itertuples(index=False)
-    ]
+def frame_table(frame: pd.DataFrame) -> parts.Table:
+    """The first rows of a DataFrame; every column with decimals of its own."""
+    columns = [_column(frame[name]) for name in frame.columns]
+    rows: list[Sequence[str]] = [list(row) for row in zip(*columns, strict=True)]
     rows += [["…"]] * (len(frame) > MAX_ROWS)
-    part = card.Table([str(name) for name in frame.columns], rows, right)
-    return table(part, plain=True, whole=())
+    right = [i for i, dtype in enumerate(frame.dtypes) if dtype.kind in "iuf"]
+    less = [str(name) for name in frame.columns[:0:-1]]
+    return parts.Table([str(name) for name in frame.columns], rows, right, less_needed=less)
+
+
+def _column(values: pd.Series) -> list[str]:
+    """The first values: numbers with four significant digits of the largest, dates in short."""
+    head = values.head(MAX_ROWS)
+    if values.dtype.kind == "f":
+        largest = values.abs().max()
+        digits = 3 - math.floor(math.log10(largest)) if 0 < largest < math.inf else 0
+        return ["" if math.isnan(v) else f"{v:,.{max(0, min(digits, 9))}f}" for v in head]
+    if values.dtype.kind == "M" and (values == values.dt.normalize()).all():
+        return [f"{v:%Y-%m-%d}" for v in head]
+    return [f"{v:,}" if values.dtype.kind in "iu" else str(v) for v in head]

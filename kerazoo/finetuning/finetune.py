@@ -155,7 +155,7 @@ def finetune(
                 tell(f"note: {warnings[-1]}")
     except Interrupted as stop:
         again = str(stop).replace(str(directory / SCRATCH), str(directory))
-        raise Interrupted(again) from None
+        raise Interrupted(again, directory) from None
     baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, baselines)

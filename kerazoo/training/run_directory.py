@@ -113,7 +113,8 @@ class Run(Shown):
 def interrupted(what: str, directory: Path) -> Interrupted:
     """The error for Ctrl-C, with how to go on."""
     options = _options_to_resume(directory)
-    return Interrupted(f"{what}; what is finished is kept. Continue: the same command, {options}")
+    message = f"{what}; what is finished is kept. Continue: the same command, {options}"
+    return Interrupted(message, directory)
 
 
 def _options_to_resume(directory: Path) -> str:
@@ -266,7 +267,7 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
     if not is_finished(directory):
         raise KerazooError(
             f"the run in {directory} is not finished. Repeat its command with --resume: "
-            f"{_command_of(config)} {_options_to_resume(directory)}"
+            f"{command_to_resume(directory, config)}"
         )
     metrics = read_metrics(directory)
     seconds = _schema.read(directory / "timing.json", Timing, REMEDY).seconds
@@ -330,6 +331,11 @@ def save_model(model: keras.Model, directory: Path, prefix: str = "") -> list[Pa
         save_atomic(path, network.save)
         paths.append(path)
     return paths
+
+
+def command_to_resume(directory: Path, config: Config) -> str:
+    """Command that continues the run in a directory, as far as its configuration tells."""
+    return f"{_command_of(config)} {_options_to_resume(directory)}"
 
 
 def _command_of(config: Config) -> str:

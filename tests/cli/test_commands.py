@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from kerazoo import _lazy, registry
+from kerazoo._parts import Table
 from kerazoo.cli import main as cli
 from kerazoo.cli import tables
-from kerazoo.evidence import card
+from kerazoo.cli.main import COMMANDS
 from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import METRICS
 from kerazoo.training import checkpoint, run_directory
@@ -58,7 +60,11 @@ ERRORS = {
     ("train", "stacked_lstm@sine", "--set", "horizon=5000"): "horizon",
     ("predict", "mnist_cnn@digits", "x.png", "--out", "x.csv"): "--out",
     ("--import", "no_such_module", "list"): "no_such_module",
-    (): "COMMAND",
+    ("finetune",): "MODEL",
+    ("show", "no/such/run"): "no/such/run",
+    ("list", "--task", "clasification"): "'classification'",
+    ("runs", "compare"): "run",
+    ("predict", "mnist_cnn@digits", "x.png", "--top", "0"): "top",
 }
 
 
@@ -91,8 +97,7 @@ def test_foreign_text_cannot_control_the_terminal(command, capsys):
     status, _, err = command("show", "a\x1b[31m\nname")
     assert status == 2 and "\x1b" not in err and err.count("\n") == 1
     assert "\x1b" not in command("list", "a", "b\x1b[31m")[2]
-    shown = tables.table(card.Table(["a\x1b[2J"], [["b\x07\nc"]]))
-    cli.Output(json=False)(None, shown, "d\x1be")
+    cli.Output(json=False)(None, Table(["a\x1b[2J"], [["b\x07\nc"]]), "d\x1be")
     out = capsys.readouterr().out
     assert not any(c in out for c in "\x1b\x07") and "d\\x1be" in out and "b\\x07\\nc" in out
 
@@ -194,25 +199,95 @@ def test_json_is_one_document_whatever_libraries_print(bars_run, command, monkey
     monkeypatch.setattr("kerazoo.training.train.train", chatty)
     for arguments in (("list",), ("list", "no*"), ("show", "mnist_cnn"), ("train", "mlp@digits")):
         status, out, err = command(*arguments, "--json")
-        assert status == 0 and json.loads(out) is not None
+        assert status == (arguments[-1] == "no*") and json.loads(out) is not None
         assert ("downloading" in err) == (arguments[0] == "train")
 
 
 @pytest.mark.parametrize("width", [63, 90, 140])
 def test_list_shows_whole_values_at_any_width(command, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
-    entries = command("list")[1].partition("datasets")[0]
+    entries = command("list")[1]
     assert "…" not in entries and all(name in entries for name in registry.list_entries())
     full = evidence.read(registry.get_entry("resnet_block@mnist")).tiers["full"]
     value = re.escape(METRICS["accuracy"].with_spread(full.mean, full.std))
     assert re.search(rf"resnet_block@mnist .*{value} +{full.n}\b", entries), "n next to the value"
-    assert ("offline" in entries) == (width > 100)
+    assert (" yes" in entries) == (width > 100), "the column offline"
+    assert max(map(len, entries.splitlines())) <= width
 
 
-def test_terminal_card_and_layers(command):
-    out = command("show", "mnist_cnn")[1]
-    for fact in ("@article", "99.25 %", "seed 4", "kerazoo.build(", "kerazoo verify mnist_cnn"):
-        assert fact in out
+def test_list_filters_sorts_and_suggests(command):
+    def entries(*arguments):
+        return [row["entry"] for row in json.loads(command("list", *arguments, "--json")[1])]
+
+    assert "mnist_cnn_deep@digits" in entries("deep") and entries("*@sine") == ["stacked_lstm@sine"]
+    assert {e.split("@")[1] for e in entries("--dataset", "digits")} == {"digits"}
+    assert entries("--task", "generation", "--offline") == ["dcgan@digits"]
+    fastest = entries("@mnist", "--sort", "time")
+    assert fastest[0] == "mnist_cnn_fast@mnist" and set(fastest) == set(entries("@mnist"))
+    assert entries("resnet", "--sort", "result")[-1] in entries("resnet1")
+    status, _, err = command("list", "mnst")
+    assert status == 1 and "'mnist'" in err
+    assert all(name in command("list", "--datasets")[1] for name in registry.list_datasets())
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_80_columns_and_has_examples(name, command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    if name:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([name, "--help"])
+        assert stop.value.code == 0
+    else:
+        assert cli.main([]) == 0
+    out = capsys.readouterr().out
+    assert f"kerazoo {name}" in out and max(map(len, out.splitlines())) <= 80
+    if not name:
+        assert all(re.search(rf"^  {each}\b", out, re.MULTILINE) for each in COMMANDS)
+    elif name not in ("doctor", "completion"):
+        assert f"  kerazoo {name} " in out.partition("examples:")[2]
+
+
+def test_a_narrow_table_keeps_its_verdict_and_never_breaks_a_number(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    entry = "linear_regression@make_regression"
+    row = (entry, "R²", "-12345.6789", "≥ 0.1234", "0.1234 (10)", "12 min", tables.verdict(True))
+    columns = ("entry", "metric", "these runs", "allowed", "reference (n)", "time", "verdict")
+    table = dataclasses.replace(tables.verdicts_table([]), columns=columns, rows=[row])
+    cli.Output(json=False)(None, table, "a sentence of words " * 9)
+    out = capsys.readouterr().out
+    assert re.search(rf"{entry} .* PASS *$", out, re.MULTILINE) and "12345.6789" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_runs_are_listed_shown_compared_and_removed(private_zoo, command, whole, in_tmp):
+    for name in ("a", "b"):
+        shutil.copytree(whole, in_tmp / "runs" / name)
+    (in_tmp / "runs" / "c").mkdir()
+    _, out, _ = command("runs", "list", "--json")
+    assert [Path(run["path"]).name for run in json.loads(out)] == ["a", "b"]
+    for arguments in (("runs", "list"), ("runs", "compare", "runs/a", "runs/b")):
+        status, out, _ = command(*arguments)
+        assert status == 0 and "runs/a" in out and "runs/b" in out and "bar_net@bars" in out
+    status, out, _ = command("show", "runs/a", "--full")
+    assert status == 0 and "kerazoo evaluate runs/a" in out and "runs/a/model.keras" in out
+    status, _, err = command("runs", "remove", "runs/a", "runs/c")
+    assert status == 2 and "runs/c" in err and (in_tmp / "runs" / "a").is_dir(), "all or none"
+    assert command("runs", "remove", "runs/a")[0] == 0
+    assert sorted(p.name for p in (in_tmp / "runs").iterdir()) == ["b", "c"]
+
+
+def test_terminal_card_and_layers(command, monkeypatch):
+    short, full = (command("show", "mnist_cnn", *more)[1] for more in ([], ["--full"]))
+    assert "kerazoo.build(" in short and "kerazoo verify mnist_cnn" in short
+    for fact in ("@article", "99.25 %", "seed 4"):
+        assert fact in full and fact not in short
+    monkeypatch.setenv("COLUMNS", "80")
+    for entry in registry.list_entries():
+        for more in ([], ["--full"]):
+            out = command("show", entry, *more)[1]
+            assert "``" not in out and not re.search(r":\w+:`", out)
+        shown = out.partition("What it is")[2].partition("Citation")[0]
+        assert max(map(len, shown.splitlines()), default=0) <= 80
     status, out, _ = command("show", "mlp@digits", "--layers")
     layers = registry.get_model("mlp").factory().layers
     assert status == 0 and all(layer.name in out for layer in layers)

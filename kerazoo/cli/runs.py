@@ -1,0 +1,146 @@
+"""Run directories as the commands ``show`` and ``runs`` list them, read without Keras."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kerazoo import _schema, registry
+from kerazoo._files import is_leftover
+from kerazoo._parts import Bullets, Code, Section, Table
+from kerazoo.errors import KerazooError
+from kerazoo.metrics import duration, metric
+from kerazoo.training import run_directory
+from kerazoo.training.run_config import Config, Metrics, Timing
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run directory, of a run that need not be finished.
+
+    Attributes:
+        path: the directory.
+        config: of the run.
+        metrics: None until the run is finished.
+        seconds: of training; None until the run is finished.
+    """
+
+    path: Path
+    config: Config
+    metrics: Metrics | None = None
+    seconds: float | None = None
+
+    @property
+    def result(self) -> str:
+        """The main metric for readers."""
+        if self.metrics is None:
+            return "not finished"
+        return metric(self.metrics.metric).show(self.metrics.value)
+
+    def as_json(self) -> dict[str, Any]:
+        """One item of ``kerazoo runs list --json``."""
+        about = {name: getattr(self.config, name) for name in ("entry", "tier", "seed")}
+        recipe, metrics = asdict(self.config.recipe), self.metrics and self.metrics.as_dict()
+        given = {"recipe": recipe, "metrics": metrics, "seconds": self.seconds}
+        return {"path": str(self.path), **about, **given}
+
+
+def read(directory: Path) -> Found:
+    """The run in a directory.
+
+    Raises:
+        KerazooError: there is no run, or one of its files is damaged.
+    """
+    if not directory.is_dir():
+        raise KerazooError(f"there is no run directory {directory}; `kerazoo runs list` lists all.")
+    config = run_directory.read_config(directory)
+    if not run_directory.is_finished(directory):
+        return Found(directory, config)
+    timing = _schema.read(directory / "timing.json", Timing, run_directory.REMEDY)
+    return Found(directory, config, run_directory.read_metrics(directory), timing.seconds)
+
+
+def find(parent: Path) -> Iterator[Path]:
+    """Run directories below a directory, the oldest first; not those inside another run."""
+    configs = {p.parent for p in parent.rglob("config.json") if not is_leftover(p)}
+    tops = [p for p in configs if not configs & set(p.parents)]
+    return iter(sorted(tops, key=lambda p: (p / "config.json").stat().st_mtime))
+
+
+def remove(found: Found) -> None:
+    """Delete a run directory; raises KerazooError if a process trains in it."""
+    with run_directory.held(found.path):
+        shutil.rmtree(found.path)
+
+
+def table(found: list[Found]) -> Table:
+    """One row per run; of the recipe the fields in which the runs differ."""
+    recipes = [asdict(f.config.recipe) for f in found]
+    names = dict.fromkeys(f.config.entry for f in found)
+    differ = [k for k in recipes[0] if len({str(r[k]) for r in recipes}) > 1] if found else []
+    if len(names) > 1:  # nearly all fields do
+        differ = []
+    rows = [
+        (
+            str(f.path),
+            f.config.entry,
+            metric(f.metrics.metric).short or metric(f.metrics.metric).title if f.metrics else "",
+            f.result,
+            f.config.tier,
+            str(f.config.seed),
+            "" if f.seconds is None else duration(f.seconds),
+            *(str(recipe[name]) for name in differ),
+        )
+        for f, recipe in zip(found, recipes, strict=True)
+    ]
+    columns = ("run", "entry", "metric", "result", "tier", "seed", "time", *differ)
+    less = ("time", "tier", "entry", "metric", *reversed(differ), "seed")
+    return Table(columns, rows, [3, *range(5, len(columns))], less_needed=less)
+
+
+def sections(found: Found) -> list[Section]:
+    """Card of a run."""
+    config, path = found.config, shlex.quote(str(found.path))
+    commands = [f"kerazoo evaluate {path}"]
+    task = registry.get_task(config.data.task)
+    if found.metrics is None:
+        commands = [run_directory.command_to_resume(found.path, config)]
+    elif config.own is not None and config.own.treatment.get("kind") in ("table", "series"):
+        commands.append(f"kerazoo predict {path} new.csv --out predictions.csv")
+    elif config.own is not None:
+        example = '"some text"' if config.data.text else "photo.jpg"
+        what = f"predict {path} {example}" if task.has_classes else f"sample {path}"
+        commands.append(f"kerazoo {what}")
+    else:
+        dataset = registry.get_dataset(registry.get_entry(config.entry).dataset)
+        commands += [f"kerazoo {e}" for e in [task.example_command(dataset, path)] if e]
+    facts = {
+        "tier": config.tier,
+        "seed": str(config.seed),
+        "engine": config.engine,
+        "starts from": config.start.entry if config.start else "fresh weights",
+        "data": (config.own.path or "given in code") if config.own else "",
+        "time": "" if found.seconds is None else duration(found.seconds),
+    }
+    recipe = [(name, str(value)) for name, value in config.recipe.in_use().items()]
+    files = sorted(p for p in found.path.rglob("*") if p.is_file() and not is_leftover(p))
+    return [
+        Section("How to use it", [Code("\n".join(commands), language="shell")]),
+        Section("Run", [Table(("fact", "value"), [f for f in facts.items() if f[1]])]),
+        Section("Recipe", [Table(("field", "value"), recipe)]),
+        Section("Files", [Bullets([str(p) for p in files])]),
+    ]
+
+
+def headline(found: Found) -> tuple[str, str]:
+    """Result in one line, and facts in another."""
+    if found.metrics is None:
+        return found.result, f"{found.config.entry}, seed {found.config.seed}"
+    m, measure = found.metrics, metric(found.metrics.metric)
+    also = [f"{metric(k).title} {metric(k).show(v)}" for k, v in m.also.items()]
+    result = f"{measure.title} {found.result} on {m.examples:,} {m.split} examples"
+    return result, " · ".join([f"{found.config.entry}, seed {found.config.seed}", *also])
