@@ -68,7 +68,7 @@ def find(parent: Path) -> Iterator[Path]:
     """Run directories below a directory, the oldest first; not those inside another run."""
     configs = {p.parent for p in parent.rglob("config.json") if not is_leftover(p)}
     tops = [p for p in configs if not configs & set(p.parents)]
-    return iter(sorted(tops, key=lambda p: (p / "config.json").stat().st_mtime))
+    return iter(sorted(tops, key=lambda p: ((p / "config.json").stat().st_mtime, p)))
 
 
 def remove(found: Found) -> None:
