@@ -1,17 +1,58 @@
-"""Model and weights files of strangers: what must not be in them, before anything is read."""
+"""Model and weights files: written for earlier versions of Keras; those of strangers checked."""
 
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerazoo.errors import DamagedFile, first_line, shown
+
+if TYPE_CHECKING:
+    import keras
 
 EXPANSION = 100  # times as large as it is stored: what a member or an array may become
 FLOOR = 2**25  # bytes that are no danger; a JSON file has less
 REMEDY = "Do not use the file; get it again from a source that you trust."
+
+# Arguments that Keras got after 3.12, which pyproject.toml allows, with their defaults. An earlier
+# version refuses a file that has them, even where it does just that.
+LATER_THAN_3_12 = {
+    "input_axes": None,
+    "output_axes": None,
+    "quantization_config": None,
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+    "salt": None,
+    "oov_method": "floormod",
+    "sliding_window": None,
+    "use_gate": False,
+}
+
+
+def save_network(network: keras.Model, path: Path) -> None:
+    """Write a ``.keras`` file that Keras 3.12 opens, unless the network uses what is later."""
+    network.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: (info, archive.read(info)) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, (info, content) in members.items():
+            if name == "config.json":
+                content = json.dumps(_for_3_12(json.loads(content))).encode()
+            archive.writestr(info, content)
+
+
+def _for_3_12(config: Any) -> Any:
+    """A part of a configuration without later arguments that have their defaults."""
+    if isinstance(config, list):
+        return [_for_3_12(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    later = [k for k, v in config.items() if k in LATER_THAN_3_12 and v == LATER_THAN_3_12[k]]
+    return {k: _for_3_12(v) for k, v in config.items() if k not in later}
 
 
 def require_safe(path: Path) -> None:

@@ -8,9 +8,10 @@ import zipfile
 
 import h5py
 import keras
+import numpy as np
 import pytest
 
-from kerazoo import _archives, building
+from kerazoo import _archives, building, fingerprint
 from kerazoo.datasets import _text
 from kerazoo.errors import MOST, DamagedFile
 from kerazoo.training import run_directory
@@ -80,3 +81,23 @@ def test_a_vocabulary_that_is_a_bomb_is_not_read_whole(tmp_path):
             file.write(bytes(_text.MOST // 8))
     with pytest.raises(DamagedFile):
         _text.read_vocabulary(tmp_path / "bomb.txt.xz")
+
+
+def test_a_saved_network_has_no_default_that_keras_3_12_refuses(tmp_path):
+    """A file of Keras 3.15 opened in no earlier version; what is used must stay."""
+    inputs = keras.Input((4,), dtype="int32")
+    x = keras.layers.Embedding(5, 3)(inputs)
+    x = keras.layers.Bidirectional(keras.layers.LSTM(2, return_sequences=True))(x)
+    x = keras.layers.Conv1D(2, 2, kernel_initializer="he_normal")(x)
+    x = keras.layers.BatchNormalization(renorm_momentum=0.5)(x)
+    inner = keras.Model(inputs, keras.layers.Dense(1)(x))
+    network = keras.Model(inputs, inner(inputs))
+    _archives.save_network(network, tmp_path / "net.keras")
+    with zipfile.ZipFile(tmp_path / "net.keras") as archive:
+        config = archive.read("config.json").decode()
+    there = {name for name in _archives.LATER_THAN_3_12 if f'"{name}"' in config}
+    assert there == {"renorm_momentum"}
+    opened = keras.saving.load_model(tmp_path / "net.keras", safe_mode=True)
+    assert fingerprint.of_model(opened) == fingerprint.of_model(network)
+    for one, other in zip(opened.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

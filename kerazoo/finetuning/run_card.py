@@ -93,7 +93,7 @@ def _takes(data: UserData) -> str:
     }[data.kind]
     name = "generator.keras" if data.kind == "unlabeled_images" else "model.keras"
     labels = " `labels.json` names its outputs in order." if data.data.info.labels else ""
-    return f"`{name}` opens in plain Keras, in safe mode; it takes {takes}.{labels}"
+    return f"`{name}` opens in plain Keras 3.12 or later, in safe mode; it takes {takes}.{labels}"
 
 
 def _limits(done: FineTuned) -> list[str]:

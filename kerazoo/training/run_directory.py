@@ -34,13 +34,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from kerazoo import _schema, building, fingerprint, registry
-from kerazoo._archives import require_safe
+from kerazoo._archives import require_safe, save_network
 from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
 from kerazoo._lazy import keras
 from kerazoo._parts import Part, Shown, Table, images, metrics_table
@@ -328,7 +329,7 @@ def save_model(model: keras.Model, directory: Path, prefix: str = "") -> list[Pa
     paths = []
     for name, network in networks_of(model).items():
         path = directory / f"{prefix}{name}.keras"
-        save_atomic(path, network.save)
+        save_atomic(path, partial(save_network, network))
         paths.append(path)
     return paths
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kerazoo._archives import save_network
 from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.training import engine
@@ -21,7 +22,7 @@ class KerasArchive(Format):
 
     def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Save the network."""
-        network.save(path)
+        save_network(network, path)
         return ()
 
     def load(self, path: Path) -> Runner:

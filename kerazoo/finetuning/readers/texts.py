@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
+from kerazoo._archives import save_network
 from kerazoo._files import save_atomic, write_bytes
 from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets import _text
@@ -155,4 +157,4 @@ def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> 
     ids = ops.pad(ids, [[0, 0], [0, length]])
     ids = ops.cast(ops.take_along_axis(ids, places, axis=1), "int32")
     whole = keras.Model(strings, model(ids), name="takes_strings")
-    save_atomic(folder / STRINGS, whole.save)
+    save_atomic(folder / STRINGS, partial(save_network, whole))
