@@ -37,12 +37,11 @@ def save_network(network: keras.Model, path: Path) -> None:
     """Write a ``.keras`` file that Keras 3.12 opens, unless the network uses what is later."""
     network.save(path)
     with zipfile.ZipFile(path) as archive:
-        members = {info.filename: (info, archive.read(info)) for info in archive.infolist()}
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.dumps(_for_3_12(json.loads(members["config.json"])))
     with zipfile.ZipFile(path, "w") as archive:
-        for name, (info, content) in members.items():
-            if name == "config.json":
-                content = json.dumps(_for_3_12(json.loads(content))).encode()
-            archive.writestr(info, content)
+        for name, content in {**members, "config.json": config.encode()}.items():
+            archive.writestr(name, content)
 
 
 def _for_3_12(config: Any) -> Any:
