@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 _quiet = False
+_announced = True
+BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
 def silence_import_logs() -> None:
@@ -26,9 +28,28 @@ def silence_import_logs() -> None:
     _quiet = True
 
 
+def announce_import(now: bool) -> None:
+    """Tell the user on standard error, once, that Keras is loading: now, or when it does."""
+    global _announced
+    _announced = False
+    if now:
+        _announce()
+
+
+def _announce() -> None:
+    global _announced
+    if not _announced and "keras" not in sys.modules:
+        backend = BACKENDS.get(os.environ.get("KERAS_BACKEND", ""), "Keras and its backend")
+        print(f"kerazoo: loading {backend} …", file=sys.stderr, flush=True)
+    _announced = True
+
+
 def load(name: str) -> types.ModuleType:
     """Import a module by name, without its native logs if the command line asked for that."""
-    if name in sys.modules or not _quiet:
+    if name in sys.modules:
+        return sys.modules[name]
+    _announce()
+    if not _quiet:
         return importlib.import_module(name)
     import logging
 

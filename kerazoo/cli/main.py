@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import TablePredictions
 
+TRAINING = ("train", "finetune", "verify")  # commands
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
 
@@ -75,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _lazy.load("keras")  # as these modules do themselves, but without TensorFlow's logs
         for name in imports:
             registry.import_module(name)
+        if options.get("progress", True):  # what trains loads it for sure, unless a name is wrong
+            name = str(options.get("model", options.get("entry"))).partition("@")[0]
+            _lazy.announce_import(command in TRAINING and name in registry.list_models())
         if "settings" in options:
             options["settings"] = dict(_setting(text) for text in options["settings"])
         if options.pop("elsewhere", False):

@@ -145,10 +145,13 @@ def finetune(
         runs = {"from scratch" if transferred is None else "fine-tuned": done}
         if transferred is not None and scratch:
             changes.pop("learning_rate", None)  # it was chosen for trained weights
-            tell("the same model from scratch, for the comparison")
             try:
                 runs["from scratch"] = train_job(
-                    job(None)[0], directory / SCRATCH, resume=resume or True, show=progress
+                    job(None)[0],
+                    directory / SCRATCH,
+                    resume=resume or True,
+                    show=progress,
+                    title="from scratch, for the comparison",
                 )
             except Diverged as error:  # what was asked for is trained
                 warnings.append(f"from scratch is not in the comparison: {first_line(error)}")

@@ -86,6 +86,7 @@ class Epochs:
         job, task = self.job, registry.task_of(self.job.entry)
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         self._look(self.batches.steps, row["loss"])
+        self.progress.finished(epoch + 1, row)
         now = time.monotonic()
         seconds, self.clock = now - self.clock, now
         assert self.state is not None  # the state at the start
@@ -117,8 +118,7 @@ class Epochs:
     def _look(self, step: int, loss: float) -> None:
         if not math.isfinite(loss):
             raise _diverged(loss, self.epoch, step)
-        epochs, done = self.job.recipe.epochs, self.epoch * self.batches.steps + step
-        self.progress.update(done, f"epoch {self.epoch + 1}/{epochs} · loss {loss:.4f}")
+        self.progress.update(self.epoch, step, loss)
 
 
 def fit(
@@ -127,11 +127,13 @@ def fit(
     *,
     callbacks: Collection[keras.callbacks.Callback] = (),
     show: bool = True,
+    title: str = "",
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Checkpoint:
     """Train to the recipe's last epoch, from the directory's checkpoint if it has one.
 
-    ``checkpoint_seconds`` and ``show``, the progress, are those of :func:`kerazoo.train`.
+    ``checkpoint_seconds`` and ``show``, the progress, are those of :func:`kerazoo.train`;
+    ``title`` distinguishes it in the progress from another training of the entry.
 
     Raises:
         Diverged: the training failed; the last good state is kept.
@@ -141,7 +143,8 @@ def fit(
     recipe = job.recipe
     split = job.data.training_split(recipe)
     batches = Batches(registry.task_of(job.entry).fit_arguments(split), recipe.batch_size)
-    progress = Progress(f"{job.entry.name} seed {job.seed}", recipe.epochs * batches.steps, show)
+    title = f"{job.entry.name}{title and f' {title}'}, seed {job.seed}"
+    progress = Progress(title, recipe.epochs, batches.steps, show)
     epochs = Epochs(job, directory, batches, checkpoint_seconds, progress)
     _adapt(job.model, split)
     options = fit_options(job, split)
