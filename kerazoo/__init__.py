@@ -6,7 +6,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kerazoo.building import build as build
     from kerazoo.datasets._cache import load_data as load_data
     from kerazoo.errors import KerazooError as KerazooError
     from kerazoo.evidence.evaluate import evaluate as evaluate
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from kerazoo.predicting.predict import predict as predict
     from kerazoo.predicting.predict import predictor as predictor
     from kerazoo.predicting.sample import sample as sample
+    from kerazoo.pretrained import build as build
     from kerazoo.registry import list_datasets as list_datasets
     from kerazoo.registry import list_entries as list_entries
     from kerazoo.registry import list_models as list_models
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from kerazoo.spec import Published as Published
     from kerazoo.spec import Recipe as Recipe
     from kerazoo.tasks.base import Task as Task
+    from kerazoo.training.run_directory import load_run as load_run
     from kerazoo.training.train import train as train
 
 __version__ = "0.1.0"
 
 # Imported at first use, so that `import kerazoo` costs nothing.
 _NAMES = {
-    "building": ["build"],
     "datasets._cache": ["load_data"],
     "errors": ["KerazooError"],
     "evidence.evaluate": ["evaluate"],
@@ -53,12 +53,14 @@ _NAMES = {
     "models.resnet": ["residual_block"],
     "predicting.predict": ["predict", "predictor"],
     "predicting.sample": ["sample"],
+    "pretrained": ["build"],
     "registry": [
         *("list_datasets", "list_entries", "list_models"),
         *("register_dataset", "register_model", "register_task"),
     ],
     "spec": ["Entry", "Published", "Recipe"],
     "tasks.base": ["Task"],
+    "training.run_directory": ["load_run"],
     "training.train": ["train"],
 }
 _MODULES = {name: f"kerazoo.{module}" for module, names in _NAMES.items() for name in names}

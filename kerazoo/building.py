@@ -1,9 +1,9 @@
-"""Build a model of the zoo, fresh or with trained weights."""
+"""Models of the zoo by their factories, and the trained weights that come with kerazoo."""
 
 from __future__ import annotations
 
 import inspect
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +17,6 @@ from kerazoo.spec import Entry, Model, Recipe, networks_of
 
 CANNOT_BUILD = (ValueError, TypeError, MemoryError)
 OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError")  # by backend
-
-
-def build(
-    name: str, *, weights: str | os.PathLike[str] | None = None, **options: Any
-) -> keras.Model:
-    """Build a model of the zoo.
-
-    Args:
-        name: a registered model, such as ``"mnist_cnn"``.
-        weights: None for fresh weights; a dataset's name (``"mnist"``) for the trained weights
-            that come with kerazoo; or the path of a ``.weights.h5`` file.
-        **options: passed to the factory: ``input_shape``, ``classes``, ``classifier_activation``
-            and what else its docstring names. With a dataset's weights the defaults are that
-            dataset's shape and classes.
-
-    Returns:
-        A functional ``keras.Model``, not compiled; see :func:`kerazoo.register_model` for its
-        inputs and outputs. (``dcgan``: one model of two functional networks.)
-
-    Raises:
-        KerazooError: unknown model or option, a value the architecture cannot have, or weights
-            that do not fit, are missing or were altered.
-    """
-    model = registry.get_model(name)
-    if weights is None:
-        return call_factory(model, options)
-    text = os.fspath(weights)
-    if text in model.entries:
-        entry = model.entries[text]
-        net = call_factory(model, {**factory_options(entry, entry.recipe), **options})
-        load_bundled_weights(net, entry, options)
-        return net
-    if not (text.endswith(".h5") or os.sep in text or Path(text).exists()):
-        hint = "Or give a .weights.h5 file."
-        raise unknown(f"weights of model {model.name!r}", text, model.entries, hint)
-    net = call_factory(model, options)
-    load_weights_file(net, Path(text))
-    return net
 
 
 def factory_options(entry: Entry, recipe: Recipe) -> dict[str, Any]:
@@ -105,7 +67,7 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
             raise
         hint = " Is input_shape too small for the architecture?" if "input_shape" in options else ""
         raise KerazooError(
-            f"{model.name}({_shown(options)}) cannot be built: {first_line(error)}{hint}"
+            f"{model.name}({shown_options(options)}) cannot be built: {first_line(error)}{hint}"
         ) from error
 
 
@@ -118,7 +80,8 @@ def _reject_empty_tensors(net: keras.Model) -> None:
                     raise ValueError(f"{operation.name} has an output of shape {tensor.shape}.")
 
 
-def _shown(options: dict[str, Any]) -> str:
+def shown_options(options: Mapping[str, Any]) -> str:
+    """Options as they are written in a call."""
     return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
@@ -151,15 +114,8 @@ def _check_options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -
             raise KerazooError(f"{name}: {option}={given[option]!r}; give True or False.")
 
 
-def load_bundled_weights(
-    net: keras.Model, entry: Entry, options: dict[str, Any] | None = None
-) -> None:
+def load_bundled_weights(net: keras.Model, entry: Entry) -> None:
     """Load the trained weights of an entry into a model built for it.
-
-    Args:
-        net: the model.
-        entry: the entry.
-        options: of the factory, if they differ from those of the entry.
 
     Raises:
         KerazooError: there are none, they were altered, or they do not fit the model.
@@ -176,9 +132,7 @@ def load_bundled_weights(
             "Reinstall kerazoo (or `git checkout` the file); for a user's model, record again with "
             f"`kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
         )
-    hint = f"The weights are for {_shown(factory_options(entry, entry.recipe))}."
-    if options:
-        hint += f" The model has {_shown(options)}."
+    hint = f"The weights are for {shown_options(factory_options(entry, entry.recipe))}."
     load_weights_file(net, path, hint)
 
 

@@ -18,10 +18,12 @@ import kerazoo
         ("mnist_cnn", {"classifier_activation": "sofmax"}, "sofmax"),
         ("mnist_cnn", {"weights": "mnit"}, "'mnist'"),
         ("mnist_cnn", {"weights": "nowhere.weights.h5"}, "nowhere.weights.h5"),
-        ("mnist_cnn", {"weights": "digits", "classes": 26}, "classes=26"),
+        ("mnist_cnn", {"weights": "digits", "input_shape": (32, 32, 1), "classes": 9}, "classes=9"),
+        ("mnist_cnn", {"weights": True}, "True"),
+        ("mnist_cnn@digits", {"weights": "mnist"}, "mnist_cnn"),
         ("mnist_cnn", {"weights": "digits", "input_shape": [32, 32, 1]}, "(28, 28, 1)"),
         ("text_cnn", {"weights": "imdb", "width": 16}, "width=16"),
-        ("stacked_lstm", {"weights": "etth1", "horizon": 12}, "horizon=24"),
+        ("stacked_lstm", {"weights": "etth1", "segment": 24}, "segment=48"),
     ],
 )
 def test_build_names_the_option_that_cannot_be(model, options, shown):
@@ -29,6 +31,32 @@ def test_build_names_the_option_that_cannot_be(model, options, shown):
         kerazoo.build(model, **options)
     assert shown in str(error.value)
     assert ("too small" in str(error.value)) == (shown == "too small")
+
+
+def test_an_entry_has_its_weights():
+    one, other = kerazoo.build("mlp@digits"), kerazoo.build("mlp", weights="digits")
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_other_classes_have_a_fresh_last_layer_and_a_line_says_so(capsys):
+    trained, net = kerazoo.build("mlp@digits"), kerazoo.build("mlp", weights="digits", classes=3)
+    assert net.output_shape == (None, 3) and "classifier" in capsys.readouterr().err
+    names = [layer.name for layer in net.layers if layer.weights and layer.name != "classifier"]
+    assert names
+    for name in names:
+        for a, b in zip(net.get_layer(name).weights, trained.get_layer(name).weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_the_weights_of_a_run_whatever_keras_named_its_layers(whole, private_zoo, in_tmp):
+    run = kerazoo.load_run(whole)
+    for net in (kerazoo.build("bar_net", weights=run), kerazoo.build("bar_net", weights=whole)):
+        for a, b in zip(net.get_weights(), run.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert kerazoo.build("bar_net", weights=run, classes=5).output_shape == (None, 5)
+    with pytest.raises(kerazoo.KerazooError):
+        kerazoo.build("mlp", weights=run)
 
 
 def test_build_loads_a_weights_file(in_tmp):

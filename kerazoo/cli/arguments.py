@@ -264,7 +264,7 @@ def _finetune(command: Command) -> None:
 
     group = command.group("training")
     weights = "weights to start from (default: auto, those of the first entry that has some)"
-    group.value("--weights", "DATASET|none", weights, name_or_none)
+    group.value("--weights", "DATASET|RUN|none", weights, name_or_none)
     group.flag("--freeze", "train the last layer only")
     group.flag("--balance", "give all classes the same weight")
     group.off("--no-scratch", "scratch", "do not also train the same model from scratch")

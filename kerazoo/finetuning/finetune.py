@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, prin
 from kerazoo.finetuning import run_card as card
 from kerazoo.finetuning.compare import FineTuned, compare, verdict, write_comparison
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
-from kerazoo.finetuning.readers.reading import as_json
+from kerazoo.finetuning.readers.reading import TableReading, as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
-from kerazoo.finetuning.transfer import Transfer, last_layer, source_of, transfer
 from kerazoo.metrics import metric
+from kerazoo.predicting.trained import Trained
+from kerazoo.pretrained import Transfer, Weights, first_recorded, last_layer, source_of, transfer
 from kerazoo.spec import Entry, Model, Recipe, is_image
 from kerazoo.training import run_directory as run
 from kerazoo.training.run_config import Own, Start
@@ -41,6 +43,8 @@ SMALL_BATCH = 32
 DECAY = 1_000.0
 MOST_DECAY = 3.0
 LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
+# Options of readers that a run on user data hands on to one that starts from its weights.
+SUITING = ("size", "channels", "light_on_dark", "segment", "lookback", "horizon")
 SCRATCH = "scratch"  # folder of the same model from scratch, inside the run directory
 
 
@@ -48,7 +52,7 @@ def finetune(
     model: str,
     data: Any,
     *,
-    weights: str | None = "auto",
+    weights: Weights | None = "auto",
     freeze: bool = False,
     balance: bool = False,
     augment: bool = True,
@@ -75,9 +79,10 @@ def finetune(
         data: what :func:`kerazoo.from_images`, ``from_table``, ``from_series``, ``from_texts`` or
             ``from_arrays`` gave; or what they read, of which the model decides: a directory of
             images, a CSV file, a pandas DataFrame, arrays ``(x, y)`` or a ``tf.data.Dataset``.
-        weights: the dataset whose trained weights are the start (``"digits"``), None for none, or
-            ``"auto"``: the first entry's that has some, but none for tables and series, whose
-            columns mean something else each time. Layers whose shape does not fit start fresh.
+        weights: the dataset whose trained weights are the start (``"digits"``); a run of the
+            model, or its directory; None for none; or ``"auto"``: the first entry's that has
+            some, but none for tables and series, whose columns mean something else each time.
+            Layers whose shape does not fit start fresh.
         freeze: train the last layer only.
         balance: give all classes the same weight.
         augment: augment training images, as the entry's recipe does.
@@ -107,15 +112,14 @@ def finetune(
     known = registry.get_model(model)
     seed = run.require_seed(seed)
     _reject_directory(out, resume, data)  # before the data is read
-    fresh = weights == "auto" and not {"images", "unlabeled_images", "texts"} & set(kinds_of(known))
-    source = source_of(known, None if fresh else weights)
-    user = read(known, data, reading, source, progress)
+    source = _source_for(known, weights)
+    entry = source.entry if source and not source.own else None
+    user = read(known, data, reading, entry, progress, _suiting(source))
     if weights == "auto" and user.kind in ("table", "series"):
         source = None
+    _reject_other_columns(source, user)
     _reject_head_settings(source, freeze, settings or {})
-    # Without weights, recipe and options come from the first entry of the same task.
-    same = (e for e in known.entries.values() if registry.task_of(e).name == user.data.info.task)
-    base = source or next(same, known.main)
+    base = _base_of(known, source, user)
     given = {"epochs": epochs, "learning_rate": learning_rate}
     changes = {k: v for k, v in given.items() if v is not None} | dict(settings or {})
     if "optimizer" in changes and user.kind == "table":
@@ -175,13 +179,62 @@ def finetune(
     return tuned
 
 
-def _reject_head_settings(source: Entry | None, freeze: bool, settings: Mapping[str, Any]) -> None:
+def _source_for(known: Model, weights: Weights | None) -> Trained | None:
+    """The trained model to start from; "auto" has none where only tables or series fit."""
+    if weights == "auto":
+        labeled = {"images", "unlabeled_images", "texts"} & set(kinds_of(known))
+        weights = first_recorded(known) if labeled else None
+    return None if weights is None else source_of(known, weights)
+
+
+def _base_of(known: Model, source: Trained | None, user: UserData) -> Entry:
+    """The entry with the recipe and options that the model gets where the data says nothing else.
+
+    Without an entry's weights it is the first one of the same task.
+    """
+    if source is not None and source.own is None:
+        return source.entry
+    same = (e for e in known.entries.values() if registry.task_of(e).name == user.data.info.task)
+    base = next(same, known.main)
+    # The recipe of a run on user data was sized to that data.
+    return base if source is None else replace(base, options=source.entry.options)
+
+
+def _suiting(source: Trained | None) -> dict[str, Any]:
+    """Options of readers with which data suits the weights of a run on user data."""
+    if source is None or source.run is None or source.own is None:
+        return {}
+    asked = {k: tuple(v) if isinstance(v, list) else v for k, v in source.own.asked.items()}
+    options = {name: asked[name] for name in SUITING if asked.get(name) is not None}
+    if source.vocabulary is not None:
+        options["vocabulary"] = str(source.run.path / run.VOCABULARY)
+    return options
+
+
+def _reject_other_columns(source: Trained | None, user: UserData) -> None:
+    """Raise KerazooError for a table whose columns are not those of the run to start from."""
+    before, now = source and source.reading, user.reading
+    if not isinstance(before, TableReading) or not isinstance(now, TableReading):
+        return
+    if [(c.name, c.categories) for c in before.columns] != [
+        (c.name, c.categories) for c in now.columns
+    ]:
+        raise KerazooError(
+            f"{user.data.info.name} has not the columns, with the categories, of the table in "
+            f"{source and source.source}; its weights mean nothing here. Train from scratch "
+            "(--weights none)."
+        )
+
+
+def _reject_head_settings(
+    source: Trained | None, freeze: bool, settings: Mapping[str, Any]
+) -> None:
     """Raise KerazooError for options of the new last layer where there is none."""
     heads = ["freeze"] * freeze + [k for k in settings if k.startswith("head_")]
     if heads and source is None:
         raise KerazooError(f"{heads[0]} needs trained weights to start from; there are none.")
-    if heads and source and not registry.task_of(source).has_targets:
-        raise KerazooError(f"{heads[0]}: {source.model} has no last layer to train alone.")
+    if heads and source and not source.task.has_targets:
+        raise KerazooError(f"{heads[0]}: {source.entry.model} has no last layer to train alone.")
 
 
 def _reject_directory(out: str | Path | None, resume: run.Resume, data: Any) -> None:
@@ -247,7 +300,7 @@ def prepare_job(
     changes: Mapping[str, Any],
     freeze: bool,
     seed: int,
-    source: Entry | None,
+    source: Trained | None,
     **more: Any,
 ) -> tuple[Job, Transfer | None]:
     """The training from trained weights, or from scratch where ``source`` is None.
@@ -260,7 +313,7 @@ def prepare_job(
         changes: fields of the recipe that the user set.
         freeze: train the last layer only.
         seed: of the initial weights and the training.
-        source: the entry whose weights are the start, if any.
+        source: the trained model whose weights are the start, if any.
         **more: other fields of the job.
     """
     info = user.data.info
@@ -268,23 +321,24 @@ def prepare_job(
     recipe = plain.replace(**{k: v for k, v in changes.items() if not k.startswith("head_")})
     keras.utils.set_random_seed(seed)
     task = registry.task_of(entry)
-    # What the data says goes before what the entry has.
-    options = {**task.factory_options(info, recipe), **base.options, **user.factory_options}
+    # What the data says goes before what the entry or run has.
+    options = {**base.options, **task.factory_options(info, recipe), **user.factory_options}
     options = {k: v for k, v in options.items() if k in building.options_of(model)}
     if task.has_classes and "classes" not in building.options_of(model):
         what = f"{model.name} predicts numbers, but {info.name} holds classes"
         raise KerazooError(f"{what}. Take another model, such as mlp, or give --task regression.")
     net = building.call_factory(model, options)
     head: tuple[str, ...] = ()
-    transferred = None
+    transferred = start = None
     if source is not None:
-        same = not task.has_classes or registry.get_dataset(source.dataset).labels == info.labels
+        same = not task.has_classes or source.labels == info.labels
         transferred = transfer(net, source, but=() if same else last_layer(net))
         recipe = finetuning_recipe(plain, changes, freeze=freeze, head=task.has_targets)
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
+        start = source.run.as_start(head) if source.run else Start(entry=source.source, head=head)
     about = {
         "own": Own(**_about(user), model=model.name, options=options),
-        "start": transferred and Start(entry=transferred.source, head=head),
+        "start": start,
     }
     job = Job(
         entry=entry,

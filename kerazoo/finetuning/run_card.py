@@ -11,8 +11,8 @@ from kerazoo._parts import Bullets, Code, Image, Section, Table, Text
 from kerazoo.evidence.card import render
 from kerazoo.finetuning.compare import FineTuned, shown_name
 from kerazoo.finetuning.readers.user_data import UserData
-from kerazoo.finetuning.transfer import Transfer
 from kerazoo.metrics import duration, metric
+from kerazoo.pretrained import Transfer
 from kerazoo.spec import Recipe
 from kerazoo.training.run_directory import Run
 

@@ -19,7 +19,7 @@ from kerazoo.finetuning.readers.user_data import UserData, inner_model
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
-from kerazoo.training.run_config import Config
+from kerazoo.training.run_config import Config, Own
 from kerazoo.training.run_directory import REMEDY, Run
 
 
@@ -50,12 +50,17 @@ class Trained:
     config: Config | None = None
     given: tuple[Any, Any] = (None, None)
 
+    @property
+    def own(self) -> Own | None:
+        """What a run keeps of the user's data; None for other data."""
+        return self.config.own if self.config else None
+
     @cached_property
     def reading(self) -> Reading | None:
         """How the user's data was read; None for other data."""
-        if self.run is None or self.config is None or self.config.own is None:
+        if self.run is None or self.own is None:
             return None
-        reading = reading_of(self.config.own, self.run.path / "config.json")
+        reading = reading_of(self.own, self.run.path / "config.json")
         if isinstance(reading, SeriesReading):
             field, kept, taken = "lookback", reading.lookback, self.model.input_shape[1]
         elif isinstance(reading, TableReading):
@@ -79,10 +84,11 @@ class Trained:
         """The entry; a run on user data has one that is not registered."""
         if self.run is None:
             return registry.get_entry(self.source)
-        if self.config is None or self.config.own is None:
+        if self.own is None:
             return registry.get_entry(self.run.entry)
         return Entry(
-            model=self.config.own.model,
+            model=self.own.model,
+            options=self.own.factory_options,
             dataset=self.run.entry.partition("@")[2],
             recipe=self.run.recipe,
             task=self.task.name,
@@ -105,7 +111,7 @@ class Trained:
         Raises:
             KerazooError: it was given in code and not again, is no longer there, or was changed.
         """
-        if self.run is None or self.config is None or self.config.own is None:
+        if self.run is None or self.config is None or self.own is None:
             return None
         try:
             user_data = reread(self.config, self.run.path, *self.given)

@@ -52,13 +52,27 @@ class Own:
     model: str
     options: dict[str, Any]
 
+    @property
+    def factory_options(self) -> dict[str, Any]:
+        """The options as the factory takes them; JSON has lists for tuples."""
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in self.options.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """The entry whose weights a fine-tuning started from, and the layers that were fresh."""
+    """What a training started from, other than fresh weights.
+
+    Attributes:
+        entry: ``model@dataset`` of the weights.
+        head: layers that a fine-tuning trains first; those that were fresh among them.
+        run: directory of the run with the weights; None for those that come with kerazoo.
+        weights_sha256: fingerprint of that run's weights.
+    """
 
     entry: str
-    head: tuple[str, ...]
+    head: tuple[str, ...] = ()
+    run: str | None = None
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

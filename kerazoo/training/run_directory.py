@@ -27,6 +27,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import os
 import secrets
 import shlex
 import time
@@ -50,7 +51,7 @@ from kerazoo.evidence.reference import THEN
 from kerazoo.metrics import first_impossible, metric
 from kerazoo.spec import Entry, Recipe, networks_of
 from kerazoo.training.machine import MAY_MOVE
-from kerazoo.training.run_config import Config, Metrics, Timing
+from kerazoo.training.run_config import Config, Metrics, Start, Timing
 
 RUNS = "runs"  # parent of run directories, below the current directory
 LEFT_OUT = "left_out.txt"
@@ -64,7 +65,7 @@ Resume = bool | Literal["elsewhere"]
 
 @dataclass(frozen=True, repr=False)
 class Run(Shown):
-    """A finished training.
+    """A finished training; it may stand wherever its directory may.
 
     Attributes:
         path: the run directory.
@@ -88,6 +89,14 @@ class Run(Shown):
     seed: int
     recipe: Recipe
     seconds: float
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def as_start(self, head: tuple[str, ...] = ()) -> Start:
+        """What a training that starts from the run's weights keeps of it."""
+        path, sha256 = os.path.abspath(self.path), self.metrics["weights_sha256"]
+        return Start(entry=self.entry, head=head, run=path, weights_sha256=sha256)
 
     @property
     def plots(self) -> list[Path]:
@@ -258,6 +267,22 @@ def is_finished(directory: Path) -> bool:
     return (directory / "metrics.json").exists()
 
 
+def load_run(path: str | os.PathLike[str]) -> Run:
+    """Open a finished run: ``.model``, ``.history``, ``.metrics``.
+
+    :func:`kerazoo.predict`, ``evaluate``, ``export``, and ``weights=`` of ``build``, ``train`` and
+    ``finetune`` take it, or its directory.
+
+    Raises:
+        KerazooError: there is no finished run, or one of its files is missing or damaged.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise KerazooError(f"{path!r} is no run directory; give its path.")
+    if not Path(path).is_dir():
+        raise KerazooError(f"there is no run directory {os.fspath(path)}.")
+    return load(Path(path))
+
+
 def load(directory: Path, model: keras.Model | None = None) -> Run:
     """Open a finished run, with its saved model or the same one from memory.
 
@@ -300,8 +325,8 @@ def load_model(directory: Path, config: Config) -> keras.Model:
     if config.networks == ("model",):
         return loaded["model"]
     if config.own is not None:
-        options = {k: tuple(v) if isinstance(v, list) else v for k, v in config.own.options.items()}
-        model = building.call_factory(registry.get_model(config.own.model), options)
+        of_data = config.own.factory_options
+        model = building.call_factory(registry.get_model(config.own.model), of_data)
     else:
         model = building.build_for(registry.get_entry(config.entry), config.recipe)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from kerazoo.training import run_directory as run
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.engine import ENGINES
 from kerazoo.training.machine import environment
-from kerazoo.training.run_config import Config, Facts, Fingerprints, Metrics, Timing
+from kerazoo.training.run_config import Config, Facts, Fingerprints, Metrics, Start, Timing
 from kerazoo.training.run_directory import Run
 
 
@@ -83,7 +84,9 @@ def train(
     *,
     seed: int = 0,
     tier: str = "full",
+    weights: str | os.PathLike[str] | None = None,
     epochs: int | None = None,
+    learning_rate: float | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     resume: run.Resume = False,
@@ -104,7 +107,11 @@ def train(
         name: an entry, ``"mnist_cnn@digits"``, or a model for its main dataset.
         seed: seed of initial weights, order of the data, dropout and augmentation; 0 or more.
         tier: ``"full"``, the reference recipe, or ``"smoke"``, under a minute.
+        weights: a finished run of the entry's model, or its directory, whose weights are the
+            start instead of fresh ones: ``train(name, weights=run, epochs=5)`` trains 5 more
+            epochs, with a new optimizer. ``config.json`` keeps what the start was.
         epochs: number of epochs instead of the recipe's.
+        learning_rate: peak learning rate instead of the recipe's.
         settings: recipe fields to change, such as ``{"learning_rate": 0.01}``.
         out: the run directory, new or empty; by default one below ``runs/``.
         resume: continue the unfinished run in ``out``, or start it if there is none. The weights
@@ -132,9 +139,9 @@ def train(
         Interrupted: Ctrl-C; the last finished epoch is kept and can be resumed.
     """
     entry = registry.get_entry(name)
-    recipe = entry.recipe_for(tier).replace(**dict(settings or {}))
-    if epochs is not None:
-        recipe = recipe.replace(epochs=epochs)
+    given = {"epochs": epochs, "learning_rate": learning_rate}
+    changes = {k: v for k, v in given.items() if v is not None}
+    recipe = entry.recipe_for(tier).replace(**{**(settings or {}), **changes})
     seed = run.require_seed(seed)
     run.require_out(out, resume)
     if out is not None and not resume:
@@ -148,13 +155,30 @@ def train(
             f"the recipe of {entry.name} trains on {recipe.train_on}, so nothing is left to "
             "validate on; add --set train_on=train."
         )
-    data, about = load_for(entry, recipe), {}
+    start = None if weights is None else run.load_run(weights)
+    data, about = load_for(entry, recipe), dict[str, Any]()
     if validate:
         data, about = data.on_validation(), {"split": "validation"}
     options: dict[str, Any] = {"tier": tier, "engine": engine, "about": about, "plots": plots}
     job = Job.of_entry(entry, recipe, data, seed, **options)
+    if start is not None:
+        about["start"] = _take_weights(job, start)
     options = {"callbacks": callbacks, "checkpoint_seconds": checkpoint_seconds}
     return train_job(job, directory, resume=resume, show=progress, **options)
+
+
+def _take_weights(job: Job, start: Run) -> Start:
+    """Put the weights of a run into the model of a job."""
+    networks = networks_of(start.model)
+    try:
+        for name, network in networks_of(job.model).items():
+            network.set_weights(networks[name].get_weights())
+    except (KeyError, ValueError):
+        raise KerazooError(
+            f"the weights of {start.path}, a run of {start.entry}, do not fit {job.entry.name}; "
+            "kerazoo.finetune starts from those that fit."
+        ) from None
+    return start.as_start()
 
 
 def train_job(job: Job, directory: Path, *, resume: run.Resume = False, **options: Any) -> Run:

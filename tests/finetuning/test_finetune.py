@@ -167,6 +167,25 @@ def test_texts_start_from_the_vocabulary_of_the_trained_weights(in_tmp, stopped)
     np.testing.assert_array_equal(model.layers[1].get_weights(), trained.layers[1].get_weights())
 
 
+@pytest.mark.parametrize("kind", ["images", "table", "series", "texts"])
+def test_a_fine_tuned_run_is_a_start(kind, tuned, user_file, in_tmp, stopped):
+    """Of the same data read alike: every layer is taken over, the last one too."""
+    before, (_, _, model, options) = tuned(kind), KINDS[kind]
+    reading = {name: options[name] for name in ("text", "target") if name in options}
+    config, net = stopped(model, user_file(kind), weights=before, **reading)
+    sha256 = json.loads((before / "metrics.json").read_text())["weights_sha256"]
+    assert (config.start.run, config.start.weights_sha256) == (str(before), sha256)
+    trained = kerazoo.build(model, weights=before)
+    for one, other in zip(net.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_weights_for_one_table_are_none_for_another(tuned, in_tmp, stopped):
+    frame = pd.DataFrame({"a": range(40), "kind": ["big", "small"] * 20})
+    with pytest.raises(KerazooError):
+        kerazoo.finetune("mlp", frame, target="kind", weights=tuned("table"), progress=False)
+
+
 def test_another_image_size_keeps_the_layers_that_fit(digits, in_tmp, stopped):
     config, model = stopped("mnist_cnn", digits, weights="digits", size=16)
     assert config.start.entry == "mnist_cnn@digits"
@@ -411,7 +430,7 @@ def test_data_in_memory_is_given_again(table, in_tmp, stopped):
     assert reread(config, Path("run"), frame).data.sha256 == config.fingerprints.data
     shutil.rmtree("run")
     tested, _ = stopped("mlp", frame, test=frame[:20], target="1st")
-    assert len(reread(tested, Path("run"), frame, frame[:20]).data.test) == 20
+    assert reread(tested, Path("run"), frame, frame[:20]).data.test.examples == 20
     for run, given in ((config, ()), (tested, ()), (tested, (frame,))):
         with pytest.raises(KerazooError, match=r"data=|test="):
             reread(run, Path("run"), *given)

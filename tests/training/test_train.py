@@ -54,6 +54,28 @@ def test_a_damaged_file_of_a_run_is_named(bar_run, name):
         assert error.value.path.name == name
 
 
+def test_a_finished_run_is_trained_on_as_a_new_run(whole, private_zoo, in_tmp, monkeypatch):
+    before, starts = kerazoo.load_run(whole), []
+    fit = loop.fit
+
+    def fits(job, *arguments, **options):
+        starts.append(job.model.get_weights())
+        return fit(job, *arguments, **options)
+
+    monkeypatch.setattr(loop, "fit", fits)
+    more = kerazoo.train("bar_net", weights=before, epochs=1, learning_rate=1e-5, **QUIET)
+    for one, other in zip(starts[0], before.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    config = run_directory.read_config(more.path)
+    assert config.start == before.as_start() and config.recipe.learning_rate == 1e-5
+    assert more.path != before.path and len(more.history) == 1
+    for wrong in (True, in_tmp / "nowhere"):
+        with pytest.raises(KerazooError):
+            kerazoo.train("bar_net", weights=wrong, **QUIET)
+    with pytest.raises(KerazooError):
+        kerazoo.train("mlp@digits", weights=before, **QUIET)
+
+
 def test_the_test_split_does_not_influence_the_training(in_tmp, monkeypatch):
     """With a layer that is adapted to the data."""
     load_for, random = training.load_for, np.random.RandomState(0)

@@ -61,6 +61,7 @@ def read(
     options: Mapping[str, Any],
     start: Entry | None = None,
     progress: bool = False,
+    suiting: Mapping[str, Any] | None = None,
 ) -> UserData:
     """Read a user's data with the reader that fits a model.
 
@@ -71,11 +72,12 @@ def read(
         options: of the reader; what follows from the model is filled in.
         start: the entry whose weights the training starts from, if any.
         progress: show how far a long reading is.
+        suiting: options with which the data suits a run's weights.
 
     Raises:
         KerazooError: the model cannot learn from the source, or what the reader raises.
     """
-    follows = _options_for(model, start) | {"progress": progress}
+    follows = {**_options_for(model, start), "progress": progress, **(suiting or {})}
     if not isinstance(source, UserData):
         reader = _reader_for(model, source)
         follows = {k: v for k, v in follows.items() if k in options_of(reader)}

@@ -48,8 +48,9 @@ def from_texts(
         text: the column of texts.
         target: the column of classes.
         test: likewise, the texts to evaluate on; by default a fifth of ``source``.
-        vocabulary: a dataset (``"imdb"``) whose vocabulary is used; by default one is made of the
-            training texts. ``finetune`` takes that of the trained weights.
+        vocabulary: a dataset (``"imdb"``) whose vocabulary is used, or the path of a run's; by
+            default one is made of the training texts. ``finetune`` takes that of the trained
+            weights.
         **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
     Raises:
@@ -77,7 +78,8 @@ def from_texts(
     if vocabulary is None:
         path: Path | None = _vocabulary_of(texts[indices["train"]])
     else:
-        path = registry.get_dataset(vocabulary).vocabulary
+        of_run = Path(vocabulary).name != vocabulary
+        path = Path(vocabulary) if of_run else registry.get_dataset(vocabulary).vocabulary
     if path is None:
         raise KerazooError(f"dataset {vocabulary} has no vocabulary, as it holds no texts.")
     tokens = _text.read_vocabulary(path)
