@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import shutil
 import sys
 import textwrap
@@ -60,12 +61,17 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during training; the last finished epoch was saved and can be resumed.
 
     Attributes:
-        directory: to resume in: the value of ``--out``.
+        what: was stopped where.
+        directory: to resume in.
     """
 
-    def __init__(self, message: str, directory: Path):
-        super().__init__(message)
-        self.directory = directory
+    def __init__(self, what: str, directory: Path):
+        options = f"--out {shlex.quote(str(directory))} --resume"
+        super().__init__(
+            f"{what}; what is finished is kept. Continue with the same command and {options} "
+            "(out=..., resume=True)."
+        )
+        self.what, self.directory = what, directory
 
 
 def cut(text: str, most: int = MOST) -> str:

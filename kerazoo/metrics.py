@@ -43,16 +43,30 @@ class Metric:
         """Direction of better values."""
         return "↑" if self.higher_is_better else "↓"
 
-    def show(self, value: float) -> str:
+    def show(self, value: float, like: float | None = None) -> str:
         """A value with its unit: ``99.45 %`` or ``0.0262``."""
-        return f"{self.number(value)} %" if self.percent else self.number(value)
+        return f"{self.number(value, like)} %" if self.percent else self.number(value, like)
 
     def number(self, value: float, like: float | None = None) -> str:
         """A value without its unit, with the digits of ``like`` if given."""
         size, digits = abs(value if like is None else like), self.digits
-        if self.natural_units and 0 < size < 1:  # three significant digits
-            digits = max(digits, 2 - math.floor(math.log10(size)))
-        return f"{100 * value if self.percent else value:.{digits}f}"
+        if self.natural_units and 0 < size < math.inf:  # three to six significant digits
+            order = math.floor(math.log10(size))
+            digits = max(0, min(max(digits, 2 - order), 5 - order))
+        return f"{100 * value if self.percent else value:,.{digits}f}"
+
+    def with_error(self, value: float, standard_error: float, n: int) -> str:
+        """A value on ``n`` examples and how sure it is.
+
+        A proportion has Wilson's interval of 95 %, which stays inside [0, 1], other metrics their
+        standard error.
+        """
+        if not self.percent:
+            return f"{self.show(value)} ± {self.number(standard_error, value)}"
+        z2 = 1.96**2 / n
+        middle, half = value + z2 / 2, math.sqrt(z2 * (value * (1 - value) + z2 / 4))
+        low, high = (min(1.0, max(0.0, (middle + s * half) / (1 + z2))) for s in (-1, 1))
+        return f"{self.show(value)} ({100 * low:.1f} to {100 * high:.1f})"
 
     def as_given(self, value: float) -> str:
         """A published value with all its digits and its unit."""
@@ -80,6 +94,7 @@ _ALL = (
     Metric("mse", "MSE (standardized)", short="MSE"),
     Metric("mae", "MAE (standardized)", short="MAE"),
     Metric("mse_natural", "MSE (natural units)", digits=3, natural_units=True),
+    Metric("rmse_natural", "RMSE (natural units)", digits=3, natural_units=True),
     Metric("mae_natural", "MAE (natural units)", digits=3, natural_units=True),
     Metric("nrmse", "NRMSE"),
     Metric(
@@ -103,6 +118,16 @@ def metric(name: str) -> Metric:
         title = f"Fréchet distance in {judged[1]} features, 10,000 samples"
         return Metric(name, title, digits=2, short="FD")
     return Metric(name, name.replace("_", " "), higher_is_better=True, low=-math.inf)
+
+
+def with_rmse(values: Mapping[str, float]) -> dict[str, float]:
+    """Metrics for readers: next to a mean squared error its root, which has the targets' unit."""
+    pairs: list[tuple[str, float]] = []
+    for name, value in values.items():
+        pairs.append((name, value))
+        if name == "mse_natural":
+            pairs.append(("rmse_natural", math.sqrt(value)))
+    return dict(pairs)
 
 
 def first_impossible(values: Mapping[str, float]) -> str | None:

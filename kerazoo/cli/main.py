@@ -31,7 +31,7 @@ from kerazoo.errors import (
     wrapped,
 )
 from kerazoo.evidence import card, caveats
-from kerazoo.metrics import duration, metric
+from kerazoo.metrics import duration, metric, with_rmse
 from kerazoo.spec import parse_recipe_value
 from kerazoo.training import run_directory
 
@@ -97,9 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt as stop:
         print(file=sys.stderr)
-        tell(str(stop) if isinstance(stop, Interrupted) else "stopped.")
-        if isinstance(stop, Interrupted):
-            print(f"  {_to_resume(given, stop.directory)}", file=sys.stderr)
+        if not isinstance(stop, Interrupted):
+            tell("stopped.")
+            return INTERRUPTED
+        tell(f"{stop.what}; what is finished is kept. Continue with")
+        print(f"  {printable(_to_resume(given, stop.directory))}", file=sys.stderr)
         return INTERRUPTED
     except Exception:
         _print_traceback()
@@ -244,7 +246,9 @@ def _show(
     for name in ("run", "open"):
         if (run if name == "run" else open) and html is None:
             raise KerazooError(f"--{name} goes with --html FILE.")
-    if Path(entry).name != entry or (Path(entry) / "config.json").is_file():
+    from kerazoo.predicting.trained import is_run
+
+    if is_run(entry):
         if layers or html is not None:
             raise KerazooError("--layers and --html go with an entry; a run has its card.md.")
         its = runs.read(Path(entry))
@@ -319,7 +323,7 @@ def _other_metrics(
         return f"{metric(name).title} {metric(name).show(value)}"
 
     return [
-        *(shown(name, value) for name, value in values.items()),
+        *(shown(name, value) for name, value in with_rmse(values).items()),
         *(f"{t}: " + ", ".join(shown(*pair) for pair in m.items()) for t, m in by_target.items()),
         *(f"note: {line}" for line in caveats.uneven([values])),
     ]
@@ -353,11 +357,12 @@ def _evaluate(show: Output, source: str) -> int:
     result = evaluate(source)
     measure = metric(result.metric)
     same = "as recorded" if result.same else f"recorded: {result.recorded!r}"
+    value = measure.with_error(result.value, result.standard_error, result.examples)
     show(
         result.as_json(),
-        f"{result.source}: {measure.title} {measure.show(result.value)} (standard error "
-        f"{measure.number(result.standard_error)}) on {result.examples:,} {result.split} examples "
-        f"of {result.entry.split('@')[1]} ({same})",
+        f"{result.source}: {measure.title} {value} on {result.examples:,} {result.split} examples "
+        f"of {result.entry.split('@')[1]} ({same}; "
+        f"{'in parentheses: 95 % interval' if measure.percent else '± standard error'})",
         *_other_metrics(result.also, result.by_target),
     )
     return OK
@@ -465,13 +470,14 @@ def _predict(
     out: str | None = None,
     **options: Any,
 ) -> int:
+    from kerazoo.predicting._tables import is_table
     from kerazoo.predicting.predict import predict
     from kerazoo.predicting.predictions import TablePredictions
 
     require_whole("top", top)
     path = None
-    if len(inputs) == 1 and inputs[0].lower().endswith((".csv", ".tsv")):
-        path = _predictions_file(inputs[0], out, show.json)
+    if len(inputs) == 1 and is_table(inputs):
+        path = _predictions_file(source, inputs[0], out, show.json)
     elif out is not None:
         raise KerazooError("--out goes with a CSV file; other predictions are printed.")
     predictions = predict(source, inputs, **options)
@@ -481,12 +487,18 @@ def _predict(
     return _errors(p.error for p in predictions if p.error is not None)
 
 
-def _predictions_file(source: str, out: str | None, json: bool) -> Path | None:
-    """The CSV file to write, which must not be the input; None for JSON alone."""
+def _predictions_file(source: str, table: str, out: str | None, json: bool) -> Path | None:
+    """The CSV file to write, which is not the input; None for JSON alone."""
     if out is None and json:
         return None
-    path = _new_file(out, f"{Path(source).stem}-predictions.csv")
-    if path.exists() and Path(source).exists() and path.samefile(source):
+    what = "predictions"
+    from kerazoo.predicting.trained import is_run
+
+    own = run_directory.read_config(Path(source)).own if is_run(source) else None
+    if own is not None and own.treatment.get("kind") == "series":
+        what = "forecast"
+    path = _new_file(out, f"{Path(table).stem}-{what}.csv")
+    if path.exists() and Path(table).exists() and path.samefile(table):
         raise KerazooError(f"{path} is the file that is read; name another with --out FILE.")
     return path
 
@@ -499,7 +511,7 @@ def _write_predictions(show: Output, predictions: TablePredictions, path: Path |
         show(content)
         return OK
     predictions.write_csv(path)
-    table = tables.frame_table(predictions.frame)
+    table = tables.frame_table(predictions.rows)
     rows = tables.Whole(f"{len(predictions.frame):,} rows: {path}")
     show({**content, "path": str(path)}, table, rows)
     return OK

@@ -94,8 +94,13 @@ def tfds_splits(
         KerazooError: there is no copy and it cannot be downloaded, or the copy cannot be read.
     """
     remedy = (
-        f"Set TFDS_DATA_DIR to a directory in which tensorflow-datasets has prepared {name}, "
-        f"connect to the network once, or use {EMBEDDED}, whose data is embedded."
+        f"Set TFDS_DATA_DIR to a directory in which tensorflow-datasets has prepared {name}, or "
+        "connect to the network once. "
+        + (
+            f"{EMBEDDED} has the same task and embedded data."
+            if feature == "image"
+            else "No entry of texts has embedded data; `kerazoo finetune text_cnn` takes your own."
+        )
     )
     tell(f"preparing {name} through tensorflow-datasets …")
     load("tensorflow")

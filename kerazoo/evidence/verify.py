@@ -347,7 +347,7 @@ def _train(job: Job, directory: Path, **options: Any) -> Run | None:
         return None
     except Interrupted:
         where = f"stopped in the run of seed {job.seed}"
-        raise run.interrupted(where, directory) from None
+        raise Interrupted(where, directory) from None
 
 
 def _equal(metrics: Mapping[str, Any], recorded: RecordedRun) -> tuple[str, ...]:
@@ -571,7 +571,7 @@ def verify_all(
                 error = str(problem)
             except Interrupted:
                 where = f"stopped at {name}, {number} of {len(names)}"
-                raise run.interrupted(where, directory) from None
+                raise Interrupted(where, directory) from None
             yield Verdict(name, report, skipped, time.monotonic() - start, error)
 
 

@@ -67,7 +67,7 @@ def export(
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``), a model, or a run directory.
-        format: ``"keras"``, ``"saved_model"``, ``"onnx"`` or ``"litert"``.
+        format: ``"keras"``, ``"saved_model"``, ``"onnx"`` or ``"litert"`` (also ``"tflite"``).
         out: the directory of the export, new or empty; by default ``exports/<entry>-<format>``
             below the current directory, for a run ``export-<format>`` inside the run directory.
         rows: number of examples to compare of a larger test split (chosen with seed 0). A
@@ -93,14 +93,14 @@ def export(
     if out is not None:
         directory = Path(out)
     elif trained.run is not None:
-        directory = trained.run.path / f"export-{format}"
+        directory = trained.run.path / f"export-{chosen.name}"
     else:
-        directory = Path("exports") / f"{trained.entry.name}-{format}"
+        directory = Path("exports") / f"{trained.entry.name}-{chosen.name}"
     _require_free(directory, chosen.suffix, force)
     plan = plan_export(trained, chosen)
     reason = chosen.refusal(plan.model)
     if reason:
-        raise KerazooError(f"{trained.source} cannot be exported to {format}: {reason}.")
+        raise KerazooError(f"{trained.source} cannot be exported to {chosen.name}: {reason}.")
     return save_directory_atomic(
         directory, lambda temporary: _fill(temporary, directory, trained, plan, chosen, rows)
     )

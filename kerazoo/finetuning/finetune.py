@@ -161,8 +161,7 @@ def finetune(
                 warnings.append(f"from scratch is not in the comparison: {first_line(error)}")
                 tell(f"note: {warnings[-1]}")
     except Interrupted as stop:
-        again = str(stop).replace(str(directory / SCRATCH), str(directory))
-        raise Interrupted(again, directory) from None
+        raise Interrupted(stop.what, directory) from None
     baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, baselines)

@@ -11,7 +11,7 @@ from kerazoo._parts import Bullets, Code, Image, Section, Table, Text
 from kerazoo.evidence.card import render
 from kerazoo.finetuning.compare import FineTuned, shown_name
 from kerazoo.finetuning.readers.user_data import UserData
-from kerazoo.metrics import duration, metric
+from kerazoo.metrics import duration, metric, with_rmse
 from kerazoo.pretrained import Transfer
 from kerazoo.spec import Recipe
 from kerazoo.training.run_directory import Run
@@ -41,15 +41,23 @@ def write(done: FineTuned, transferred: Transfer | None) -> None:
 
 def comparison(done: FineTuned) -> Table:
     """Fine-tuned model, the same model from scratch, and baselines."""
-    measure, others = metric(done.metrics["metric"]), [metric(m) for m in done.metrics["also"]]
+    measure, n = metric(done.metrics["metric"]), done.metrics["examples"]
+    also = [with_rmse(row.also) for row in done.comparison]
+    names = list(with_rmse(done.metrics["also"]))
+    largest = {k: max(abs(values.get(k, 0.0)) for values in also) for k in names}
     rows = []
-    for row in done.comparison:
-        error = "" if row.standard_error is None else f" ± {measure.number(row.standard_error)}"
-        also = (m.show(row.also[m.name]) if m.name in row.also else "" for m in others)
-        rows.append((shown_name(row, done.comparison), measure.show(row.value) + error, *also))
-    columns = ("", *(f"{m.short or m.title} {m.arrow}" for m in (measure, *others)))
+    for row, values in zip(done.comparison, also, strict=True):
+        error = row.standard_error
+        value = (
+            measure.show(row.value) if error is None else measure.with_error(row.value, error, n)
+        )
+        rest = (metric(k).show(values[k], largest[k]) if k in values else "" for k in names)
+        rows.append((shown_name(row, done.comparison), value, *rest))
+    shown = (measure, *map(metric, names))
+    columns = ("", *(f"{m.short or m.title} {m.arrow}" for m in shown))
+    note = "in parentheses: 95 % interval" if measure.percent else "± standard error"
     title = f"{done.entry}: {done.metrics['examples']:,} test examples, read once at the end"
-    return Table(columns, rows, range(1, len(columns)), title=title, note="± standard error")
+    return Table(columns, rows, range(1, len(columns)), title=title, note=note)
 
 
 def use(data: UserData, done: Run) -> str:

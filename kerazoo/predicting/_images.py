@@ -10,7 +10,8 @@ from kerazoo._lazy import np
 from kerazoo.datasets._images import INVERT, Invert, read_image, require_raw_pixels
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers.reading import ImageReading
-from kerazoo.predicting.predictions import PredictionList, Predictor
+from kerazoo.predicting._tables import is_table
+from kerazoo.predicting.predictions import OWN_TABLE, PredictionList, Predictor
 
 
 class ImagePredictor(Predictor):
@@ -18,8 +19,8 @@ class ImagePredictor(Predictor):
 
     def predict(self, inputs: Any, invert: Invert | None = None) -> PredictionList:
         """Classify image files and arrays of raw pixels."""
-        if hasattr(inputs, "columns"):
-            raise KerazooError(f"{self.trained.source} takes images; a DataFrame holds none.")
+        if is_table(inputs):
+            raise KerazooError(f"{self.trained.source} takes images, no table. {OWN_TABLE}")
         if invert is None:
             reading = self.trained.reading
             invert = reading.invert if isinstance(reading, ImageReading) else "auto"

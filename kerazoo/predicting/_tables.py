@@ -33,7 +33,7 @@ class TablePredictor(Predictor):
             predicted = with_classes(targets[0], best, predicted)
         notes = [*table.notes, *differences(frame, reading.columns, targets)]
         notes += compare(frame, predicted, targets, labels)
-        return TablePredictions(predicted, tuple(notes), "table")
+        return TablePredictions(predicted, tuple(notes), "table", frame)
 
 
 def with_classes(

@@ -47,7 +47,7 @@ class TextPredictor(Predictor):
         ]
         notes = [f"{len(errors):,} text(s) have no prediction: {listed(errors)}"] if errors else []
         notes = [*table.notes, *notes, *compare(table.frame, frame, reading.targets, labels)]
-        return TablePredictions(frame, tuple(notes), "texts")
+        return TablePredictions(frame, tuple(notes), "texts", table.frame)
 
     def _ids(self, given: Any) -> tuple[np.ndarray, str]:
         """Token ids ``(length,)`` of a text, and a note."""

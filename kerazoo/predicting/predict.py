@@ -11,7 +11,7 @@ from kerazoo.predicting._images import ImagePredictor
 from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting._tables import TablePredictor
 from kerazoo.predicting._texts import TextPredictor
-from kerazoo.predicting.predictions import Predictions, Predictor
+from kerazoo.predicting.predictions import OWN_TABLE, Predictions, Predictor
 from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import is_image
 
@@ -80,5 +80,5 @@ def predictor(source: str | os.PathLike[str]) -> Predictor:
     raise KerazooError(
         f"{trained.source} cannot predict for new inputs: predict takes classifiers of images "
         f"or texts, and models fine-tuned on a table or a series; this is one for "
-        f"{trained.task.name}{f' with inputs of shape {shape}' if shape else ''}."
+        f"{trained.task.name}{f' with inputs of shape {shape}' if shape else ''}. {OWN_TABLE}"
     )

@@ -78,11 +78,13 @@ class TablePredictions(Shown):
             its classes; for a series, the next steps with their dates.
         notes: how the input was changed, or what differs from the training data, a line each.
         kind: ``table``, ``texts`` or ``series``.
+        inputs: the table that was given; None for a series, whose next steps it does not hold.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...]
     kind: str
+    inputs: pd.DataFrame | None = None
 
     def _line(self) -> str:
         return f"{self.kind}: {len(self.frame):,} rows of {', '.join(map(str, self.frame.columns))}"
@@ -103,10 +105,32 @@ class TablePredictions(Shown):
         rows = json.loads(self.frame.to_json(orient="records", date_format="iso"))
         return {"kind": self.kind, "rows": rows, "notes": list(self.notes)}
 
-    def write_csv(self, path: Path) -> None:
-        """Write ``frame`` as UTF-8, atomically."""
-        write_text(path, self.frame.to_csv(index=False))
+    @property
+    def rows(self) -> pd.DataFrame:
+        """``frame`` after the number of each row and its columns of the input.
 
+        A predicted column that the input has too is called ``predicted …``.
+        """
+        if self.inputs is None:
+            return self.frame
+        whole = self.inputs.reset_index(drop=True)
+        for name in self.frame.columns:
+            free = str(name)
+            while free in whole.columns:
+                free = f"predicted {free}"
+            whole[free] = self.frame[name]
+        whole.insert(0, "row" if "row" not in whole.columns else "row number", whole.index + 1)
+        return whole
+
+    def write_csv(self, path: Path) -> None:
+        """Write ``rows`` as UTF-8, atomically."""
+        write_text(path, self.rows.to_csv(index=False))
+
+
+# What to do with a table and a model that takes none.
+OWN_TABLE = (
+    "For rows of your own train a model first, `kerazoo finetune mlp FILE.csv --target COLUMN`."
+)
 
 Predictions = PredictionList | TablePredictions
 

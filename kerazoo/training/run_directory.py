@@ -46,7 +46,7 @@ from kerazoo._archives import require_safe, save_network
 from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
 from kerazoo._lazy import keras
 from kerazoo._parts import Part, Shown, Table, images, metrics_table
-from kerazoo.errors import DamagedFile, Interrupted, KerazooError, first_line, require_whole, shown
+from kerazoo.errors import DamagedFile, KerazooError, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
 from kerazoo.metrics import first_impossible, metric
 from kerazoo.spec import Entry, Recipe, networks_of
@@ -118,13 +118,6 @@ class Run(Shown):
         return metrics_table(
             {self.metrics["metric"]: self.metrics["value"], **self.metrics["also"]}
         )
-
-
-def interrupted(what: str, directory: Path) -> Interrupted:
-    """The error for Ctrl-C, with how to go on."""
-    options = _options_to_resume(directory)
-    message = f"{what}; what is finished is kept. Continue: the same command, {options}"
-    return Interrupted(message, directory)
 
 
 def _options_to_resume(directory: Path) -> str:

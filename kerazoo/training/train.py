@@ -13,7 +13,7 @@ from kerazoo import _schema, building, fingerprint, registry
 from kerazoo._files import remove_leftovers, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
-from kerazoo.errors import KerazooError, install_hint, require_choice
+from kerazoo.errors import Interrupted, KerazooError, install_hint, require_choice
 from kerazoo.spec import Data, Entry, Recipe, networks_of
 from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import checkpoint, loop
@@ -196,7 +196,7 @@ def train_job(job: Job, directory: Path, *, resume: run.Resume = False, **option
     except KeyboardInterrupt:
         kept = checkpoint.read(directory)
         done = f"stopped after {kept.epochs if kept else 0} of {job.recipe.epochs} epochs"
-        raise run.interrupted(done, directory) from None
+        raise Interrupted(done, directory) from None
 
 
 def _finish(job: Job, state: Checkpoint, directory: Path) -> None:

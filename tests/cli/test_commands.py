@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from kerazoo._parts import Table
 from kerazoo.cli import main as cli
 from kerazoo.cli import tables
 from kerazoo.cli.main import COMMANDS
+from kerazoo.errors import Interrupted
 from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import METRICS
 from kerazoo.training import checkpoint, run_directory
@@ -61,6 +63,7 @@ ERRORS = {
     ("predict", "mnist_cnn@digits", "x.png", "--out", "x.csv"): "--out",
     ("--import", "no_such_module", "list"): "no_such_module",
     ("finetune",): "MODEL",
+    ("finetune", "mnist_cnn", "/dev/null"): "mlp",
     ("show", "no/such/run"): "no/such/run",
     ("list", "--task", "clasification"): "'classification'",
     ("runs", "compare"): "run",
@@ -82,6 +85,27 @@ def test_reading_options_reach_the_reader(options, command, in_tmp):
     (in_tmp / "rows.csv").write_text("a;b\n" + "1,5;2\n" * 20)
     status, out, err = command("finetune", "mlp", "rows.csv", "--target", "b", *options)
     assert status == 2 and not out and options[-2].removeprefix("--") in err
+
+
+def test_ctrl_c_prints_the_whole_command_that_resumes(command, monkeypatch):
+    def stops(*_, **__):
+        raise Interrupted("stopped", Path("runs/a b"))
+
+    monkeypatch.setattr("kerazoo.training.train.train", stops)
+    for given in (["--out", "old"], ["--out=old", "--resume"], []):
+        status, _, err = command("train", "mlp@digits", *given, "--seed", "3")
+        words = shlex.split(err.splitlines()[-1])
+        assert status == 130 and words[:5] == ["kerazoo", "train", "mlp@digits", "--seed", "3"]
+        assert words[5:] == ["--out", "runs/a b", "--resume"]
+
+
+def test_predictions_overwrite_nothing_and_nothing_is_computed_before(command, in_tmp, monkeypatch):
+    monkeypatch.setattr("kerazoo.predicting.predict.predict", None)  # it is not called
+    for name in ("x.csv", "x-predictions.csv"):
+        Path(name).write_text("a\n1\n")
+    for more in ([], ["--out", "x.csv"]):
+        assert command("predict", "text_cnn@imdb", "x.csv", *more)[0] == 2
+    assert Path("x.csv").read_text() == Path("x-predictions.csv").read_text() == "a\n1\n"
 
 
 def test_an_internal_error_has_its_own_status(command, monkeypatch):

@@ -316,7 +316,7 @@ def test_a_failure_or_an_error_of_one_entry_is_its_verdict(recorded, stubbed, co
 
 def test_ctrl_c_shows_the_verdicts_so_far(recorded, stubbed, command, monkeypatch):
     monkeypatch.setattr(registry, "list_entries", lambda pattern: ["bar_net@bars"] * 3)
-    stubbed += [PASS, Interrupted("stopped")]
+    stubbed += [PASS, Interrupted("stopped", Path())]
     status, out, err = command("verify", "--all", "--out", "here", "--json")
     assert status == 130 and "--out here --resume" in err
     assert [row["passed"] for row in json.loads(out)] == [True]

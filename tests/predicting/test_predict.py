@@ -129,7 +129,8 @@ def test_a_table_of_texts(in_tmp, texts, command):
     frame.to_csv("reviews.csv", index=False)
     assert command("predict", "text_cnn@imdb", "reviews.csv", "--text", "review")[0] == 0
     written = pd.read_csv("reviews-predictions.csv")
-    pd.testing.assert_frame_equal(written, found.frame, check_dtype=False)
+    assert list(written.columns)[:3] == ["row", "review", "n"]
+    pd.testing.assert_frame_equal(written.iloc[:, 3:], found.frame, check_dtype=False)
     for inputs, options in ((frame, {}), (["a film"], {"text": "n"}), (frame, {"text": "n o"})):
         with pytest.raises(KerazooError):
             texts(inputs, **options)

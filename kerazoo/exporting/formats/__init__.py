@@ -17,6 +17,7 @@ Runner = Callable[[Any], "np.ndarray"]
 Vocabulary = Sequence[str] | None  # for a text model: its tokens in the order of their ids
 Notes = tuple[str, ...]  # for the users of an export
 _formats: dict[str, Format] = {}
+ALIASES = {"tflite": "litert"}
 
 
 class Format(ABC):
@@ -87,6 +88,7 @@ def get(name: str) -> Format:
         KerazooError: there is no such format, a package is missing, or Keras runs on a backend
             that cannot write it.
     """
+    name = ALIASES.get(name, name)
     if name not in names():
         raise unknown("format", str(name), _formats)
     format = _formats[name]

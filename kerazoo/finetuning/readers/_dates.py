@@ -65,6 +65,12 @@ class Times:
         return SEASONS.get(self.step)
 
 
+def shown_dates(dates: pd.DatetimeIndex) -> list[str]:
+    """Dates for readers, at their resolution."""
+    day, minute = ((dates == dates.floor(unit)).all() for unit in ("D", "min"))
+    return list(dates.strftime("%Y-%m-%d" + ("" if day else " %H:%M" if minute else " %H:%M:%S")))
+
+
 def times_of(
     frame: pd.DataFrame,
     time: str | None,

@@ -12,7 +12,7 @@ from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import CsvOptions, numbers_of, read_table, target_columns
-from kerazoo.finetuning.readers._dates import Times, times_of
+from kerazoo.finetuning.readers._dates import Times, shown_dates, times_of
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -248,7 +248,7 @@ def _found(times: Times, data: Data, sizes: Mapping[str, int], where: str) -> li
     windows, targets = data.series.windows, list(data.info.targets)
     when = "no column of dates; the rows are taken as regular steps"
     if times.column is not None:
-        first, last = times.dates[0].isoformat(), times.dates[-1].isoformat()
+        first, last = shown_dates(times.dates[[0, -1]])
         when = f"a step is one {times.step}; from {first} to {last} (column {times.column!r})"
     return [
         f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}; {when}",
