@@ -63,7 +63,7 @@ ERRORS = {
     ("predict", "mnist_cnn@digits", "x.png", "--out", "x.csv"): "--out",
     ("--import", "no_such_module", "list"): "no_such_module",
     ("finetune",): "MODEL",
-    ("finetune", "mnist_cnn", "/dev/null"): "mlp",
+    ("finetune", "mnist_cnn", __file__): "mlp",
     ("show", "no/such/run"): "no/such/run",
     ("list", "--task", "clasification"): "'classification'",
     ("runs", "compare"): "run",

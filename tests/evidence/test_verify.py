@@ -203,7 +203,7 @@ def test_an_interrupted_verification_resumes(recorded, copied, monkeypatch):
 
     def stops(job, folder, **rest):
         if job.seed == 1:
-            raise Interrupted
+            raise Interrupted("stopped", folder)
         return train_job(job, folder, **rest)
 
     with monkeypatch.context() as patch:
