@@ -66,6 +66,11 @@ class Table:
     strong: Sequence[int] = ()
     less_needed: Sequence[str] = ()
 
+    @property
+    def filled(self) -> list[int]:
+        """Indices of the columns that are not empty."""
+        return [i for i in range(len(self.columns)) if any(row[i] != "" for row in self.rows)]
+
 
 @dataclass(frozen=True)
 class Image:

@@ -199,10 +199,13 @@ def _runs(command: Command) -> None:
 
 
 def _show(command: Command) -> None:
-    command.completed("entry", "ENTRY|RUN", f"{ENTRY}; or a run", registry.list_entries)
+    command.completed("entry", "ENTRY|RUN", f"{ENTRY}; or a run", registry.list_entries, nargs="?")
+    command.flag("--all", "with --html: the cards of all entries, and an index of them")
     command.flag("--full", "every seed, published results, data, recipe, limits, citation")
     command.flag("--layers", "print the layers of the model instead")
-    command.value("--html", "FILE", "write the card as one HTML file")
+    command.value(
+        "--html", "FILE", "write the card as one HTML file; with --all, a directory of them"
+    )
     command.value("--run", "DIR", "with --html: show the plots of this finished run")
     command.flag("--open", "with --html: open it in the browser")
 

@@ -234,13 +234,24 @@ def _errors(errors: Iterable[str]) -> int:
 
 def _show(
     show: Output,
-    entry: str,
+    entry: str = "",
+    all: bool = False,
     full: bool = False,
     layers: bool = False,
     html: str | None = None,
     run: str | None = None,
     open: bool = False,
 ) -> int:
+    if bool(entry) is all:
+        raise KerazooError("show needs an ENTRY, a RUN, or --all.")
+    if all:
+        if html is None or layers or run is not None:
+            raise KerazooError("show --all goes with --html DIR.")
+        count = card.write_all(Path(html))
+        index = Path(html) / card.INDEX
+        show({"cards": count, "path": str(index)}, f"{count} cards: {index}")
+        _open(index if open else None)
+        return OK
     if layers and (html is not None or show.json):
         raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
     for name in ("run", "open"):
@@ -250,7 +261,7 @@ def _show(
 
     if is_run(entry):
         if layers or html is not None:
-            raise KerazooError("--layers and --html go with an entry; a run has its card.md.")
+            raise KerazooError("--layers and --html go with an entry; a run has its card.")
         its = runs.read(Path(entry))
         show(its.as_json(), *tables.card_parts(entry, runs.headline(its), runs.sections(its), full))
         return OK

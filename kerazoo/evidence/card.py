@@ -1,18 +1,22 @@
 """Card of an entry: everything that is known of it, as data, as sections and as one HTML file.
 
 A card is a list of sections, each a list of parts: text, code, bullets, tables and images. The
-terminal, the HTML page and the Markdown card of a fine-tuned model render the same parts.
+terminal, the HTML page and the Markdown card of a fine-tuned model render the same parts. The
+index of all cards is itself a card, of tiles.
 """
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import inspect
 import io
 import math
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +37,47 @@ if TYPE_CHECKING:
 PNG = b"\x89PNG\r\n\x1a\n"
 KEPT_WIDTH, KEPT_COLORS = 1_000, 48  # of the plots that come with the package
 NOT_FOR_SHARING = "worst_errors.png"  # shows test images, which not every license lets us share
+PHOTOS = ("worst_errors", "samples_over_training")  # keep their colors on a dark page
+HEROES = (*PHOTOS, "forecasts", "predicted_against_true")  # the first of a card's plots is its head
+INDEX, TILE_WIDTH = "index.html", 480
+LICENSE = "Apache-2.0"  # of the code and the weights that come with it
+
+
+@dataclass(frozen=True)
+class Card:
+    """A page.
+
+    Attributes:
+        title: name of the entry.
+        summary: one sentence.
+        result: one line.
+        about: one more line.
+        sections: those without parts are left out.
+        plots: all plots; the most telling one stands at the head.
+        measured: there is a result.
+        home: address of the index; empty without one.
+        groups: other cards, which it links to, by title of their group.
+    """
+
+    title: str
+    summary: str
+    result: str
+    about: str
+    sections: Sequence[Section]
+    plots: Sequence[Part] = ()
+    measured: bool = True
+    home: str = ""
+    groups: Mapping[str, Sequence[Card]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def hero(self) -> Image | None:
+        """The plot at the head."""
+        found = {Path(p.name).stem: p for p in self.plots if isinstance(p, Image)}
+        return next((found[name] for name in (*HEROES, *found) if name in found), None)
+
+    def html(self) -> str:
+        """The page; every text is escaped by the template."""
+        return render("card.html.jinja", card=self, long=LONG_TABLE, photos=PHOTOS)
 
 
 def entry_row(entry: Entry, survive: bool = False) -> dict[str, Any]:
@@ -75,25 +120,20 @@ def card(entry: Entry) -> dict[str, Any]:
     """The card as data (``kerazoo show --json``)."""
     model, recorded = registry.get_model(entry.model), evidence.read(entry)
     dataset = registry.get_dataset(entry.dataset)
-    facts = ("name", "input_shape", "labels", "columns", "targets", "measured_on", "license")
+    names = ("name", "input_shape", "labels", "columns", "targets", "measured_on", "license")
     return {
         **entry_row(entry),
         "description": _doc(model.factory),
         "seeds": entry.seeds,
         "data": {
-            **{name: getattr(dataset, name) for name in (*facts, "source")},
+            **{name: getattr(dataset, name) for name in (*names, "source")},
             "description": _doc(dataset.load),
             "windows": dataclasses.asdict(dataset.windows) if dataset.windows else None,
         },
         "options": dict(entry.options),
         "recipes": {tier: dataclasses.asdict(entry.recipe_for(tier)) for tier in TIERS},
         "reference": {
-            tier: {
-                **{name: getattr(r, name) for name in ("mean", "std", "n", "also")},
-                **{name: getattr(r, name) for name in ("baselines", "limits", "beside")},
-                "runs": [dataclasses.asdict(run) for run in r.runs],
-                "environment": r.environment,
-            }
+            tier: dataclasses.asdict(r) | {n: getattr(r, n) for n in ("mean", "std", "n", "also")}
             for tier, r in recorded.tiers.items()
         },
         "weights": dataclasses.asdict(recorded.weights) if recorded.weights else None,
@@ -116,19 +156,46 @@ def sections(
     """Sections of a card; without ``plots`` and ``network`` no Keras and Matplotlib is imported."""
     model, recorded = registry.get_model(entry.model), evidence.read(entry)
     dataset = registry.get_dataset(entry.dataset)
+    use = (
+        f"For teaching, for comparing models and training methods on {dataset.name} under one "
+        "protocol, and as a start for fine-tuning. Not tested on other data."
+    )
     found = [
         Section("How to use it", usage(entry, recorded)),
-        Section("What it is", [Text(_doc(model.factory))]),
+        Section("What it is", [Text(_doc(model.factory)), _model_facts(entry, recorded)]),
         Section("Results", _results(entry, recorded, dataset, with_plots=plots is not None)),
         Section("Published elsewhere", _published(entry, recorded)),
         Section("Data", [Text(_doc(dataset.load)), _facts(dataset)]),
         Section("Plots", plots or []),
         Section("Architecture", [] if network is None else layers(network)),
         Section("Recipe", [recipe_table(entry)]),
-        Section("Limits", [Bullets(caveats.caveats(entry, recorded, network))]),
+        Section(
+            "Intended use and limits",
+            [Text(use), Bullets(caveats.caveats(entry, recorded, network))],
+        ),
         Section("Citation", [Code(model.citation, language="bibtex")]),
     ]
     return [section for section in found if section.parts]
+
+
+def _model_facts(entry: Entry, recorded: Evidence) -> Table:
+    """Size, and license of what comes with kerazoo."""
+    from rich.filesize import decimal
+
+    ours = registry.get_model(entry.model).evidence == Path(__file__).parent
+    path = evidence.weights_path(entry) if recorded.weights else None
+    return _known(
+        {
+            "parameters": f"{recorded.parameters:,}" if recorded.parameters else "",
+            "license": f"{LICENSE} for code and weights; see below for the data" if ours else "",
+            "weights": f"{decimal(path.stat().st_size)}, installed with the model" if path else "",
+        }
+    )
+
+
+def _known(values: Mapping[str, str]) -> Table:
+    """Facts that are not empty."""
+    return Table(("fact", "value"), [fact for fact in values.items() if fact[1]])
 
 
 def _doc(function: Callable[..., Any]) -> str:
@@ -140,17 +207,17 @@ def headline(entry: Entry) -> tuple[str, str]:
     """Result in one line, and facts in another."""
     row = entry_row(entry)
     measure = metric(row["metric"])
-    facts = [f"{row['task']} on {row['dataset']}"]
+    about = [f"{row['task']} on {row['dataset']}"]
     if row["parameters"]:
-        facts.append(f"{row['parameters']:,} parameters")
+        about.append(f"{row['parameters']:,} parameters")
     if row["mean"] is None:
-        return "not measured yet" + (f": {entry.unmeasured}" if entry.unmeasured else ""), facts[0]
+        return "not measured yet" + (f": {entry.unmeasured}" if entry.unmeasured else ""), about[0]
     best = best_baseline(row["baselines"], measure)
     if best:
         beats = "beats" if measure.is_better(row["mean"], best[1]) else "does NOT beat"
-        facts.append(f"{beats} its best baseline, {plain(best[0])} ({measure.show(best[1])})")
+        about.append(f"{beats} its best baseline, {plain(best[0])} ({measure.show(best[1])})")
     result = measure.with_spread(row["mean"], row["std"], row["n"])
-    return f"{result} test {measure.title}", " · ".join(facts)
+    return f"{result} test {measure.title}", " · ".join(about)
 
 
 def usage(entry: Entry, recorded: Evidence) -> list[Code]:
@@ -185,21 +252,14 @@ def usage(entry: Entry, recorded: Evidence) -> list[Code]:
 
 
 def _results(entry: Entry, recorded: Evidence, dataset: Dataset, with_plots: bool) -> list[Part]:
-    if not recorded.tiers:
-        why = entry.unmeasured or "no reference has been recorded"
-        command = f"kerazoo verify {entry.name} --seeds {entry.seeds} --record"
-        return [Text(f"Not measured yet: {why}. ``{command}`` records a reference.", "warning")]
     parts: list[Part] = []
     for tier, reference in recorded.tiers.items():
         spread = recorded.measure.with_spread(reference.mean, reference.std, reference.n)
         copy = f"; data: {dataset.measured_on}" if dataset.measured_on else ""
-        parts.append(
-            dataclasses.replace(
-                reference_table(reference, recorded.measure),
-                title=f"tier {tier}: {recorded.measure.title} {spread}",
-                note=f"measured with {measured_with(reference)}{copy}",
-            )
-        )
+        table = reference_table(reference, recorded.measure)
+        title = f"tier {tier}: {recorded.measure.title} {spread}"
+        note = f"measured with {measured_with(reference)}{copy}"
+        parts.append(dataclasses.replace(table, title=title, note=note))
         if with_plots:
             parts.append(_seeds_plot(entry, tier, reference, recorded.measure))
     return parts
@@ -215,10 +275,8 @@ def _seeds_plot(entry: Entry, tier: str, reference: Reference, measure: Metric) 
     if tier == "full":  # nobody else publishes what the short recipe should give
         same = [p for p in entry.published if p.metric == measure.name]
         marks += [Mark("published", p.source, p.value) for p in same]
-    plot = seeds_plot(measure, [run.value for run in reference.runs], marks)
-    return Image(
-        f"{measure.title} of every seed, tier {tier}", f"{tier}.svg", to_bytes(plot, "svg")
-    )
+    content = to_bytes(seeds_plot(measure, [run.value for run in reference.runs], marks), "svg")
+    return Image(f"{measure.title} of every seed, tier {tier}", f"{tier}.svg", content)
 
 
 def reference_table(reference: Reference, measure: Metric) -> Table:
@@ -263,15 +321,12 @@ def _published(entry: Entry, recorded: Evidence) -> list[Part]:
         for p in entry.published
     ]
     columns = ("metric", "value", "source", "conditions", "against our baselines")
-    note = (
-        "Results of others, measured under other conditions. The last column says where a baseline "
-        "that we measured is better in the same metric."
-    )
+    note = "Measured by others, under other conditions."
     return [Table(columns, rows, [1], note=note)] if rows else []
 
 
 def _facts(dataset: Dataset) -> Table:
-    facts = {
+    values = {
         "name": dataset.name,
         "one example": " × ".join(map(str, dataset.input_shape)),
         "classes": ", ".join(dataset.labels),
@@ -285,11 +340,11 @@ def _facts(dataset: Dataset) -> Table:
     }
     if windows := dataset.windows:
         season = f", season {windows.season}" if windows.season else ""
-        facts["windows"] = (
+        values["windows"] = (
             f"lookback {windows.lookback} (a recipe may choose another), horizon {windows.horizon},"
             f" lead {windows.lead}{season}; one step is one {windows.step}"
         )
-    return Table(("fact", "value"), [fact for fact in facts.items() if fact[1]])
+    return _known(values)
 
 
 def recipe_table(entry: Entry) -> Table:
@@ -297,15 +352,13 @@ def recipe_table(entry: Entry) -> Table:
 
     One row per field that some tier uses, ``–`` where a tier does not use it.
     """
-    recipes = [entry.recipe_for(tier) for tier in TIERS]
-    used, fields = [recipe.in_use() for recipe in recipes], vars(recipes[0])
-    names = [name for name in fields if any(name in recipe for recipe in used)]
+    used = [entry.recipe_for(tier).in_use() for tier in TIERS]
+    names = [name for name in vars(entry.recipe) if any(name in recipe for recipe in used)]
     rows = [
         *((f"model: {name}", *[str(value)] * len(TIERS)) for name, value in entry.options.items()),
         *((name, *(str(recipe.get(name, "–")) for recipe in used)) for name in names),
     ]
-    note = f"unused fields: {', '.join(name for name in fields if name not in names)}"
-    return Table(("field", *TIERS), rows, range(1, len(TIERS) + 1), note=note)
+    return Table(("field", *TIERS), rows, range(1, len(TIERS) + 1))
 
 
 def layers(model: keras.Model) -> list[Table]:
@@ -336,7 +389,7 @@ def _output_shape(layer: keras.Layer) -> str:
 
 
 def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
-    """Write the card of an entry as one HTML file that needs no network and no script.
+    """Write the card of an entry as one HTML file that needs no network.
 
     Args:
         entry: the entry.
@@ -348,27 +401,42 @@ def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
         KerazooError: another file name; a run that is not finished, damaged, or of another entry;
             the model cannot be built; or the file cannot be written. ``path`` is then as before.
     """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise KerazooError(f"--html {path}: give a file name that ends in .html or .htm.")
-    if path.is_dir():
-        raise KerazooError(f"--html {path}: there is a directory of this name.")
-    write_text(path, page(entry, kept_plots(entry) if run is None else run_plots(run, entry)))
+    if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
+        raise KerazooError(f"--html {path}: give the name of a file, ending in .html or .htm.")
+    plots = kept_plots(entry) if run is None else run_plots(run, entry)
+    write_text(path, page(entry, plots).html())
 
 
-def page(entry: Entry, plots: Sequence[Part] = ()) -> str:
-    """The whole card as HTML; every text is escaped by the template."""
-    result, facts = headline(entry)
-    return render(
-        "card.html.jinja",
-        title=entry.name,
-        summary=registry.get_model(entry.model).summary,
-        result=result,
-        facts=facts,
-        measured=bool(evidence.read(entry).tiers),
-        sections=sections(entry, plots, building.build_for(entry)),
-        long_table=LONG_TABLE,
-        version=__version__,
-    )
+def write_all(directory: Path) -> int:
+    """Write the cards of all entries and their gallery, ``index.html``; returns their number.
+
+    Raises:
+        KerazooError: a file cannot be written, or a model cannot be built.
+    """
+    if directory.suffix.lower() in (".html", ".htm") or directory.is_file():
+        raise KerazooError(f"--html {directory}: --all takes the name of a directory.")
+    groups: dict[str, list[Card]] = {}
+    for name in registry.list_entries():
+        entry = registry.get_entry(name)
+        card = page(entry, kept_plots(entry), INDEX)
+        write_text(directory / f"{name}.html", card.html())
+        if hero := card.hero:
+            hero = dataclasses.replace(hero, content=_in_few_colors(hero.content, TILE_WIDTH))
+        tile = dataclasses.replace(card, sections=(), plots=(hero,) if hero else ())
+        groups.setdefault(registry.task_of(entry).name, []).append(tile)
+    count = sum(map(len, groups.values()))
+    about = "Results are means over all seeds on the test split, with their standard deviation."
+    index = Card("kerazoo", "All models of the zoo.", f"{count} cards", about, (), groups=groups)
+    write_text(directory / INDEX, index.html())
+    return count
+
+
+def page(entry: Entry, plots: Sequence[Part] = (), home: str = "") -> Card:
+    """The card of an entry with all its sections."""
+    found = sections(entry, plots, building.build_for(entry))
+    summary = registry.get_model(entry.model).summary
+    measured = bool(evidence.read(entry).tiers)
+    return Card(entry.name, summary, *headline(entry), found, plots, measured, home)
 
 
 def render(template: str, **content: Any) -> str:
@@ -382,18 +450,20 @@ def render(template: str, **content: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["inline"] = _inline
-    return environment.get_template(template).render(**content)
+    environment.filters |= {"inline": _inline, "sha256": _checksum}
+    return environment.get_template(template).render(version=__version__, **content)
+
+
+def _checksum(script: str) -> str:
+    """By which a page allows its own script and no other."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _inline(text: str) -> Markup:
-    """Paragraph of a docstring: ``code`` between double backticks."""
-    from markupsafe import Markup
+    """Paragraph of a docstring: ``code`` between backticks."""
+    from markupsafe import Markup, escape
 
-    parts = re.split(r"``(.+?)``", text, flags=re.DOTALL)
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
-    )
+    return Markup(re.sub(r"(?s)(`{1,2})(.+?)\1", r"<code>\2</code>", str(escape(text))))
 
 
 def run_plots(directory: Path, entry: Entry) -> list[Part]:
@@ -406,23 +476,16 @@ def run_plots(directory: Path, entry: Entry) -> list[Part]:
 
     run = run_directory.load(directory)
     if run.entry != entry.name:
-        raise KerazooError(
-            f"the run in {directory} is one of {run.entry}, not of {entry.name}; its plots do not "
-            "belong onto this card."
-        )
+        raise KerazooError(f"the run in {directory} is one of {run.entry}, not of {entry.name}.")
     files = sorted(directory.glob("*.png"))
     if not files:
         raise KerazooError(f"the run in {directory} has no plots (*.png).")
     measure, recipe = metric(run.metrics["metric"]), vars(entry.recipe_for(run.tier))
     changes = [(k, v) for k, v in vars(run.recipe).items() if v != recipe[k]]
-    changed = ", ".join(f"{k} {v!r} instead of {recipe[k]!r}" for k, v in changes)
-    about = (
-        f"One run: seed {run.seed}, tier {run.tier}, {measure.title} "
-        f"{measure.show(run.metrics['value'])} on {run.metrics['examples']:,} "
-        f"{run.metrics.get('split', 'test')} examples"
-        + (f"; changed recipe: {changed}." if changed else ".")
-    )
-    return [Text(about, "note"), *map(_png, files)]
+    split, result = run.metrics.get("split", "test"), measure.show(run.metrics["value"])
+    about = [f"One run: seed {run.seed}, tier {run.tier}, {split} {measure.title} {result}"]
+    about += [f"{k} {v!r} instead of {recipe[k]!r}" for k, v in changes]
+    return [Text("; ".join(about), "note"), *map(_png, files)]
 
 
 def kept_plots(entry: Entry) -> list[Part]:
@@ -460,22 +523,22 @@ def keep_plots(entry: Entry, run: Path, *, all_there: bool = True) -> None:
     if registry.get_dataset(entry.dataset).license.startswith("not stated"):
         found.pop(NOT_FOR_SHARING, None)
     for name, path in found.items():
-        write_bytes(kept_directory(entry) / name, _in_few_colors(path))
+        write_bytes(kept_directory(entry) / name, _in_few_colors(path.read_bytes(), KEPT_WIDTH))
     for old in kept_files(entry) if all_there else ():
         if old.name not in found:
             old.unlink()
 
 
-def _in_few_colors(path: Path) -> bytes:
+def _in_few_colors(content: bytes, width: int) -> bytes:
     from PIL import Image as Pillow
 
-    with Pillow.open(path) as opened:
+    with Pillow.open(io.BytesIO(content)) as opened:
         image = opened.convert("RGB")
-    image.thumbnail((KEPT_WIDTH, image.height), Pillow.Resampling.LANCZOS)
+    image.thumbnail((width, image.height), Pillow.Resampling.LANCZOS)
     # Median cut gives its colors to what covers much, so that thin lines came out gray.
     few = image.quantize(
         KEPT_COLORS, Pillow.Quantize.MAXCOVERAGE, kmeans=3, dither=Pillow.Dither.NONE
     )
-    content = io.BytesIO()
-    few.save(content, "PNG", optimize=True)
-    return content.getvalue()
+    file = io.BytesIO()
+    few.save(file, "PNG", optimize=True)
+    return file.getvalue()

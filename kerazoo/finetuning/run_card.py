@@ -7,8 +7,8 @@ import shlex
 
 from kerazoo import __version__, registry
 from kerazoo._files import write_text
-from kerazoo._parts import Bullets, Code, Image, Section, Table, Text
-from kerazoo.evidence.card import render
+from kerazoo._parts import Bullets, Code, Section, Table, Text, images
+from kerazoo.evidence.card import LICENSE, Card, layers, render
 from kerazoo.finetuning.compare import FineTuned, shown_name
 from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.metrics import duration, metric, with_rmse
@@ -16,27 +16,30 @@ from kerazoo.pretrained import Transfer
 from kerazoo.spec import Recipe
 from kerazoo.training.run_directory import Run
 
-FILE_NAME = "card.md"
 FEW = 200  # test examples; with fewer, the card points to the standard error
 
 
 def write(done: FineTuned, transferred: Transfer | None) -> None:
-    """Write ``card.md`` to the run directory, in Markdown."""
+    """Write ``card.html`` and, in Markdown, ``card.md`` to the run directory."""
     model = registry.get_model(done.entry.partition("@")[0])
     verdict = f"{done.verdict[:1].upper()}{done.verdict[1:]}"
-    plots = [Image(path.stem.replace("_", " "), path.name) for path in done.plots]
+    plots, measure = images(done.plots), metric(done.metrics["metric"])
     sections = [
         Section("Result", [comparison(done), Text(verdict)]),
         Section("Data", [Bullets([*done.data.report, *done.warnings])]),
         Section("Training", [Text(start_line(transferred, done.recipe)), Text(_recipe(done))]),
         Section("Plots", plots),
         Section("Use", [Code(done.use, language="bash"), Text(_takes(done.data))]),
-        Section("Limits", [Bullets(_limits(done))]),
+        Section("Architecture", layers(done.model)),
+        Section("Intended use and limits", [Bullets(_limits(done))]),
         Section("Citation", [Code(model.citation, language="bibtex")]),
     ]
     summary = f"{model.summary} Trained with kerazoo {__version__} on user data."
-    text = render("card.md.jinja", title=done.entry, summary=summary, sections=sections)
-    write_text(done.path / FILE_NAME, text)
+    result = measure.show(done.metrics["value"]) + f" test {measure.title}"
+    about = f"{done.metrics['examples']:,} test examples, one run, seed {done.seed}"
+    card = Card(done.entry, summary, result, about, sections, plots)
+    write_text(done.path / "card.html", card.html())
+    write_text(done.path / "card.md", render("card.md.jinja", card=card))
 
 
 def comparison(done: FineTuned) -> Table:
@@ -105,7 +108,11 @@ def _takes(data: UserData) -> str:
 
 
 def _limits(done: FineTuned) -> list[str]:
-    lines = [f"One run, seed {done.seed}: another seed gives another result."]
+    lines = [
+        "For inputs like those of the data above; untested on others.",
+        f"Code and weights of kerazoo are under {LICENSE}; the terms of your data come on top.",
+        f"One run, seed {done.seed}: another seed gives another result.",
+    ]
     if done.data.test is None:
         lines.append("The test examples are from the same source as the training examples.")
     if (n := done.metrics["examples"]) < FEW:

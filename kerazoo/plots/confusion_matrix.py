@@ -25,7 +25,8 @@ def confusion_matrix(title: str, scores: Scores, labels: tuple[str, ...]) -> Fig
     figure = new_figure(side, side)
     axes = figure.add_subplot()
     errors = np.where(right, 0, shares)
-    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(errors.max() * 1.5, 0.01))
+    high = max(errors.max() * 1.5, 0.01)
+    axes.imshow(np.ma.masked_equal(errors, 0), cmap="Oranges", vmin=-high / 8, vmax=high)
     axes.imshow(np.ma.masked_where(~right, shares), cmap="Blues", vmin=0, vmax=2.5)
     size = 9 if n <= MAX_COUNTS // 4 else 7
     for row, column in np.argwhere((counts > 0) | right) if n <= MAX_COUNTS else ():

@@ -9,7 +9,7 @@ model.keras         the trained model, which plain Keras opens without kerazoo (
                     for a GAN generator.keras and discriminator.keras, for fine-tuned text models
                     also model_strings.keras, after a divergence last_good_*.keras
 labels.json         class names of a classifier
-card.md             card of a fine-tuned model, with comparison.json, its values; the same model
+card.html, card.md  card of a fine-tuned model, with comparison.json, its values; the same model
                     trained from scratch is in scratch/
 vocabulary.txt.xz   tokens of a text model
 metrics.json        metrics on the test split; written last: the run is finished

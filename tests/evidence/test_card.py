@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import shlex
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -23,39 +23,10 @@ from kerazoo.metrics import metric
 from kerazoo.plots.figure import BLUE, GREEN, ORANGE
 from kerazoo.spec import Published, networks_of
 from tests.evidence.forging import made_up
+from tests.pages import Browser, Page
 
-VOID = {"meta", "img", "br", "hr", "link", "input"}
 HOSTILE = '</pre><script>alert("1")</script> & "<b>'
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-class Page(HTMLParser):
-    """Reads a page strictly: every tag is closed in order, and nothing outside it is loaded."""
-
-    def __init__(self, source: str):
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.words: list[str] = []
-        self.feed(source)
-        self.close()
-        assert not self.open, f"never closed: {self.open}"
-        assert "script" not in self.tags and "url(" not in source and "@import" not in source
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        loads = [v for k, v in attributes if k in ("src", "href", "xlink:href", "data")]
-        assert all(load.startswith(("#", "data:image/")) for load in loads)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
 
 
 def recorded_as(entry, values, baselines, **fields) -> Evidence:
@@ -94,6 +65,8 @@ def test_page_holds_every_recorded_value_layer_and_source(command, in_tmp):
     facts = (model.summary, dataset.license, dataset.source, "1,199,882", *model.citation.split())
     layers = [layer.name for layer in building.build_for(entry).layers]
     assert all(fact in page.text for fact in (*facts, *layers))
+    size = evidence.weights_path(entry).stat().st_size / 1e6
+    assert f"{size:.1f} MB" in page.text and card.LICENSE in page.text
     assert source.count("data:image/svg+xml") == len(recorded.tiers)
     assert source.count("data:image/png") == len(card.kept_files(entry)) > 1
     assert "prefers-color-scheme: dark" in source and "width=device-width" in source
@@ -101,7 +74,7 @@ def test_page_holds_every_recorded_value_layer_and_source(command, in_tmp):
 
 def test_page_of_a_composite_lists_both_networks():
     entry = registry.get_entry("dcgan@digits")
-    text = Page(card.page(entry)).text
+    text = Page(card.page(entry).html()).text
     for network in networks_of(building.build_for(entry)).values():
         assert f"{len(network.layers)} layers, {network.count_params():,} parameters" in text
         assert all(layer.name in text for layer in network.layers)
@@ -110,7 +83,7 @@ def test_page_of_a_composite_lists_both_networks():
 @pytest.mark.parametrize("name", ["mnist_cnn@fashion_mnist", "resnet32@cifar10"])
 def test_card_without_evidence_gives_the_reason_and_the_command(name, command):
     entry = registry.get_entry(name)
-    text = Page(card.page(entry)).text
+    text = Page(card.page(entry).html()).text
     for fact in (entry.unmeasured, f"kerazoo train {name}", f"kerazoo verify {name} --seeds"):
         assert fact in text
     for published in entry.published:
@@ -129,12 +102,12 @@ def test_foreign_texts_are_escaped(private_zoo):
     bars.load.__doc__ = HOSTILE
     hostile = {"labels": (HOSTILE, "b", "c"), "source": HOSTILE, "measured_on": HOSTILE}
     registry._datasets["bars"] = dataclasses.replace(bars, license=HOSTILE, **hostile)
-    page = Page(card.page(entry))
+    page = Page(card.page(entry).html())
     assert page.text.count('<script>alert("1")</script>') >= 8 and "b" not in page.tags
 
 
 def test_a_private_entry_names_its_module(private_zoo):
-    text = Page(card.page(registry.get_entry("bar_net"))).text
+    text = Page(card.page(registry.get_entry("bar_net")).html()).text
     assert "import private_zoo" in text and "kerazoo --import private_zoo train bar_net" in text
 
 
@@ -155,8 +128,8 @@ def test_reference_table(weak_lstm):
 def test_card_tells_which_published_results_lose_and_which_win(weak_lstm, monkeypatch, command):
     entry, recorded = weak_lstm
     monkeypatch.setattr(evidence, "read", lambda entry: recorded)
-    text = Page(card.page(entry)).text
-    terminal = " ".join(command("show", entry.name)[1].replace("│", " ").split())
+    text = Page(card.page(entry).html()).text
+    terminal = " ".join(command("show", entry.name, "--full")[1].replace("│", " ").split())
     for shown in (text, terminal):
         assert "repeat last (0.0340)" in shown and "0.1390" in shown, "each in its own metric"
         assert "seasonal repeat (0.2000)" not in shown
@@ -194,7 +167,7 @@ def test_limits_are_derived_from_what_is_recorded(monkeypatch):
     short = [c for c in caveats.caveats(entry, evidence.read(entry)) if "tier smoke" in c]
     assert "linear" in short[0], "the short recipe loses to a baseline"
     monkeypatch.setattr(evidence, "read", lambda entry: weak)
-    text = Page(card.page(entry)).text
+    text = Page(card.page(entry).html()).text
     assert "does NOT beat" in text and "model's structure changed" in text
 
 
@@ -207,7 +180,7 @@ def test_card_tells_that_a_reference_is_out_of_date(command, private_registry):
     stale = f"recipe field batch_size was {entry.recipe.batch_size}, is 16"
     told = json.loads(command("show", "mnist_cnn_small@digits", "--json")[1])["caveats"]
     assert sum(stale in line for line in told) == 2, "both tiers"
-    assert stale in " ".join(command("show", "mnist_cnn_small@digits")[1].split())
+    assert stale in " ".join(command("show", "mnist_cnn_small@digits", "--full")[1].split())
 
 
 @pytest.mark.parametrize(
@@ -237,6 +210,49 @@ def test_plots_of_a_run_replace_the_recorded_ones(whole, private_zoo, command, i
     metrics = json.loads((whole / "metrics.json").read_text())
     assert source.count("data:image/png") == len(list(whole.glob("*.png"))) > 1
     assert metric("accuracy").show(metrics["value"]) in Page(source).text
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """The index and the cards of a few entries of different make."""
+    names = [
+        *("stacked_lstm@etth1_multivariate", "linear_regression@diabetes", "dcgan@digits"),
+        *("mnist_cnn@digits", "mnist_cnn@fashion_mnist"),
+    ]
+    directory = tmp_path_factory.mktemp("gallery")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "list_entries", lambda: names)
+        assert card.write_all(directory) == len(names)
+    return directory
+
+
+def test_the_index_links_to_every_card_and_shows_its_plot_and_result(gallery):
+    pages = {path.name: Page(path.read_text(encoding="utf-8")) for path in gallery.iterdir()}
+    index = pages.pop(card.INDEX)
+    assert sorted(index.links) == sorted(pages)
+    assert index.tags.count("img") == len(pages) - 1, "one has no plots"
+    for name, page in pages.items():
+        entry = registry.get_entry(name.removesuffix(".html"))
+        assert page.links == [card.INDEX] and card.headline(entry)[0] in index.text
+        assert page.tags.count("img") >= len(card.kept_files(entry)), "the hero is not lost"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_cards_fit_the_screen_in_a_browser(gallery, width):
+    with Browser() as browser:
+        for path in gallery.iterdir():
+            for dark in (False, True):
+                needed, problems = browser.open(path, width, dark)
+                assert needed <= width and not problems, path.name
+
+
+@pytest.mark.slow
+def test_all_cards_fit_the_screen_in_a_browser(tmp_path):
+    assert card.write_all(tmp_path) == len(registry.list_entries())
+    with Browser() as browser:
+        for path, width in itertools.product(tmp_path.iterdir(), (1280, 390)):
+            needed, problems = browser.open(path, width)
+            assert needed <= width and not problems, path.name
 
 
 def test_a_run_whose_plots_cannot_be_shown_is_an_error(whole, private_zoo, command, in_tmp):
@@ -269,6 +285,10 @@ def test_what_cannot_be_a_card_is_an_error(whole, private_zoo, command, in_tmp):
         ["mnist_cnn", "--html", "folder.html"],
         ["mnist_cnn_small@digits", "--html", "file/card.html"],
         ["mnist_cnn", "--run", whole],
+        ["--all"],
+        ["mnist_cnn", "--all", "--html", "cards"],
+        ["--all", "--html", "card.html"],
+        ["--all", "--html", "file"],
         ["mnist_cnn", "--layers", "--json"],
     ):
         status, out, err = command("show", *arguments)

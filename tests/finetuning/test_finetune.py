@@ -28,6 +28,7 @@ from kerazoo.training import checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
 from kerazoo.training.run_config import Start
 from tests.conftest import copy_after_each_checkpoint, needs_data, raises_naming
+from tests.pages import Page
 from tests.user_data import KINDS
 
 FAST = {"epochs": 2, "progress": False, "plots": False}
@@ -80,6 +81,9 @@ def test_a_directory_becomes_a_model_with_a_comparison_plots_and_a_card(tuned):
         "model.keras", "labels.json", "confusion_matrix.png", "worst_errors.png",
         "learning_curves.png", "scratch",
     }  # fmt: skip
+    page = Page((run.path / "card.html").read_text(encoding="utf-8"))
+    assert metric("accuracy").show(run.metrics["value"]) in page.text
+    assert page.tags.count("img") == len(run.plots) and not page.links
     assert json.loads((run.path / "labels.json").read_text()) == ["one", "seven", "zero"]
     with zipfile.ZipFile(run.path / "model.keras") as archive:
         assert b'"kerazoo' not in archive.read("config.json"), "plain Keras opens the model"
