@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kerazoo.registry import list_datasets as list_datasets
     from kerazoo.registry import list_entries as list_entries
     from kerazoo.registry import list_models as list_models
+    from kerazoo.registry import recipe_of as recipe_of
     from kerazoo.registry import register_dataset as register_dataset
     from kerazoo.registry import register_model as register_model
     from kerazoo.registry import register_task as register_task
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kerazoo.spec import Published as Published
     from kerazoo.spec import Recipe as Recipe
     from kerazoo.tasks.base import Task as Task
+    from kerazoo.training.loop import compile_model as compile_model
     from kerazoo.training.run_directory import load_run as load_run
     from kerazoo.training.train import train as train
 
@@ -55,11 +57,12 @@ _NAMES = {
     "predicting.sample": ["sample"],
     "pretrained": ["build"],
     "registry": [
-        *("list_datasets", "list_entries", "list_models"),
+        *("list_datasets", "list_entries", "list_models", "recipe_of"),
         *("register_dataset", "register_model", "register_task"),
     ],
     "spec": ["Entry", "Published", "Recipe"],
     "tasks.base": ["Task"],
+    "training.loop": ["compile_model"],
     "training.run_directory": ["load_run"],
     "training.train": ["train"],
 }

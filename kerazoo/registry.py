@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
-from kerazoo.spec import Dataset, Entry, Loader, Model
+from kerazoo.spec import Dataset, Entry, Loader, Model, Recipe
 
 if TYPE_CHECKING:
     from kerazoo.tasks.base import Task
@@ -269,6 +269,11 @@ def get_entry(name: str) -> Entry:
     if dataset_name not in model.entries:
         raise unknown("entry", name, (e.name for e in model.entries.values()))
     return model.entries[dataset_name]
+
+
+def recipe_of(name: str, tier: str = "full") -> Recipe:
+    """The training settings of an entry, ``"mnist_cnn@digits"``; ``.replace(…)`` changes some."""
+    return get_entry(name).recipe_for(tier)
 
 
 def get_task(name: str) -> Task:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,31 @@ def test_the_weights_of_a_run_whatever_keras_named_its_layers(whole, private_zoo
     assert kerazoo.build("bar_net", weights=run, classes=5).output_shape == (None, 5)
     with pytest.raises(kerazoo.KerazooError):
         kerazoo.build("mlp", weights=run)
+
+
+@pytest.mark.parametrize(
+    ("name", "pooling"),
+    [("mlp@digits", None), ("resnet_block@digits", "avg"), ("text_cnn@imdb", "max")],
+)
+def test_without_its_classifier_a_model_gives_features(name, pooling):
+    """Pooled as the model does, they are what the classifier takes."""
+    whole, vectors = kerazoo.build(name), kerazoo.build(name, include_top=False, pooling=pooling)
+    x = np.random.RandomState(0).randint(0, 256, (2, *whole.input_shape[1:]))
+    last = whole.get_layer("classifier")
+    outputs = whole(x).numpy()
+    np.testing.assert_allclose(last(vectors(x)).numpy(), outputs, atol=1e-5)
+    places = kerazoo.build(name, include_top=False)(x).numpy()
+    means = kerazoo.build(name, include_top=False, pooling="avg")(x).numpy()
+    axes = tuple(range(1, places.ndim - 1))
+    np.testing.assert_allclose(places.mean(axis=axes) if axes else places, means, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", kerazoo.list_models())
+def test_features_of_every_model(name):
+    many = name in ("dcgan",)  # two networks, without a classifier
+    with pytest.raises(kerazoo.KerazooError) if many else contextlib.nullcontext():
+        net = kerazoo.build(name, include_top=False, pooling="avg")
+        assert net.output_shape[0] is None and len(net.output_shape) == 2
 
 
 def test_build_loads_a_weights_file(in_tmp):

@@ -22,7 +22,7 @@ MODEL = next(code for code, _ in PYTHON if "def " in code)
 
 def trains(code: str) -> bool:
     """Whether a block takes long."""
-    return "kerazoo.train(" in code or "kerazoo.finetune(" in code
+    return any(call in code for call in ("kerazoo.train(", "kerazoo.finetune(", ".fit("))
 
 
 def masked(output: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -58,6 +58,8 @@ def finetune(
     augment: bool = True,
     epochs: int | None = None,
     learning_rate: float | None = None,
+    early_stopping: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     scratch: bool = True,
@@ -88,6 +90,10 @@ def finetune(
         augment: augment training images, as the entry's recipe does.
         epochs: by default fewer the more data there is.
         learning_rate: of the whole network (with ``freeze``, of the last layer).
+        early_stopping: end after so many epochs without a better validation loss, with the
+            weights of the best epoch, which the metrics name; by default the last epoch counts.
+        callbacks: of Keras, for each ``fit``: the last layer, the whole network, and the model
+            from scratch. See :func:`kerazoo.train`.
         settings: other fields of the recipe. Of a table, another optimizer comes without the
             weight decay that belongs to the default one.
         seed: of initial weights, order, dropout and augmentation; the split does not depend on it.
@@ -127,7 +133,18 @@ def finetune(
     plain = starting_recipe(base, user, augment=augment, balance=balance)
 
     job = partial(
-        prepare_job, known, base, user, plain, changes, freeze, seed, engine=engine, plots=plots
+        prepare_job,
+        known,
+        base,
+        user,
+        plain,
+        changes,
+        freeze,
+        seed,
+        engine=engine,
+        plots=plots,
+        early_stopping=early_stopping,
+        callbacks=callbacks,
     )
     first, transferred = job(source)
     if transferred is not None and not transferred.taken and weights != "auto":

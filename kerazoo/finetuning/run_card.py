@@ -88,7 +88,9 @@ def start_line(transferred: Transfer | None, recipe: Recipe) -> str:
 
 def _recipe(done: FineTuned) -> str:
     fields = ", ".join(f"{name} {value}" for name, value in done.recipe.in_use().items())
-    return f"Seed {done.seed}, {duration(done.seconds)}. Recipe: {fields}."
+    best = done.metrics.get("best_epoch")
+    kept = f" Early stopping: epoch {best} of {len(done.history)} is kept." if best else ""
+    return f"Seed {done.seed}, {duration(done.seconds)}.{kept} Recipe: {fields}."
 
 
 def _takes(data: UserData) -> str:

@@ -12,6 +12,7 @@ file.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,14 @@ class Checkpoint:
         epoch_seconds: wall-clock time of each; compilation counts into the first.
         history: metrics of each finished epoch.
         variables: the values of all variables of model and optimizer, in Keras's order.
+        best: with early stopping, those of the model after its best epoch; else empty.
     """
 
     epochs: int
     epoch_seconds: list[float]
     history: list[dict[str, float]]
     variables: list[np.ndarray]
+    best: Sequence[np.ndarray] = ()
 
     @property
     def seconds(self) -> float:
@@ -75,6 +78,11 @@ def take(
     return Checkpoint(epochs, list(epoch_seconds), list(history), values)
 
 
+def weights_of(model: keras.Model) -> list[np.ndarray]:
+    """The values of the variables of a model, copied."""
+    return [keras.ops.convert_to_numpy(v).copy() for v in model.variables]
+
+
 def restore(model: keras.Model, checkpoint: Checkpoint, *, optimizer: bool = True) -> None:
     """Put a checkpoint's weights, and its optimizer's state, into a model of the same structure."""
     variables = _variables(model) if optimizer else model.variables
@@ -90,7 +98,8 @@ def _variables(model: keras.Model) -> list[Any]:
 def write(directory: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically, durable against a power cut."""
     arrays = {f"{i:05d}": v for i, v in enumerate(checkpoint.variables)}
-    about = {name: value for name, value in vars(checkpoint).items() if name != "variables"}
+    arrays |= {f"best{i:05d}": v for i, v in enumerate(checkpoint.best)}
+    about = {k: v for k, v in vars(checkpoint).items() if k not in ("variables", "best")}
     text = json.dumps(about)
     sha256 = sha256_of_json([text, fingerprint.of_arrays(arrays)])
     write_arrays(directory / FILE_NAME, arrays, {"about": text, "sha256": sha256})
@@ -110,7 +119,10 @@ def read(directory: Path) -> Checkpoint | None:
         if about["sha256"] != sha256_of_json([about["about"], fingerprint.of_arrays(arrays)]):
             raise ValueError("its checksum differs")
         state = json.loads(about["about"])
-        return Checkpoint(**state, variables=[arrays[name] for name in sorted(arrays)])
+        names = sorted(arrays)
+        variables = [arrays[name] for name in names if not name.startswith("best")]
+        best = [arrays[name] for name in names if name.startswith("best")]
+        return Checkpoint(**state, variables=variables, best=best)
     except (ValueError, KeyError, TypeError) as error:
         remedy = "Delete the run directory and train again."
         raise DamagedFile(path, first_line(error), remedy) from error

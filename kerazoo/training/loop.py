@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
 from kerazoo._lazy import keras, np
-from kerazoo.errors import Diverged, KerazooError
-from kerazoo.spec import Split, networks_of
+from kerazoo.errors import Diverged, KerazooError, require_whole
+from kerazoo.spec import Recipe, Split, networks_of
+from kerazoo.tasks.base import Task
 from kerazoo.training import checkpoint, engine
 from kerazoo.training import run_directory as run
 from kerazoo.training.batches import Batches
 from kerazoo.training.checkpoint import Checkpoint
-from kerazoo.training.optimizer import Phase, phases
+from kerazoo.training.optimizer import Phase, optimizer_for, phases
 from kerazoo.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -58,6 +60,13 @@ class Epochs:
         return self.state.epochs if self.state else 0
 
     @property
+    def is_over(self) -> bool:
+        """True after the last epoch, the recipe's or that of early stopping."""
+        patience, best = self.job.early_stopping, self.state and best_epoch(self.job, self.state)
+        stops = patience and best and self.done - best >= patience
+        return bool(stops) or self.done >= self.job.recipe.epochs
+
+    @property
     def model(self) -> keras.Model:
         """The network in training; on JAX the callback brings its variables up to date."""
         return self.callback.model
@@ -93,6 +102,10 @@ class Epochs:
         history = [*self.state.history, row]
         times = [*self.state.epoch_seconds, seconds]
         state = checkpoint.take(self.model, epoch + 1, times, history)
+        if job.early_stopping:
+            is_best = best_epoch(job, state) == epoch + 1
+            best = checkpoint.weights_of(self.model) if is_best else self.state.best
+            state = replace(state, best=best)
         if not state.is_finite:  # the last step's update broke what its loss did not show
             raise _diverged(math.nan, epoch, self.batches.steps)
         if problem := task.problem(row):
@@ -100,7 +113,9 @@ class Epochs:
         # Before the state is kept: an epoch that is on disk is not trained again for its files.
         task.after_epoch(self.directory, job.model, epoch + 1, job.recipe.epochs)
         self.state = state
-        if epoch + 1 == job.recipe.epochs or time.monotonic() >= self.next_write:
+        if self.is_over:
+            self.model.stop_training = True
+        if self.is_over or time.monotonic() >= self.next_write:
             self.write()
 
     def write(self) -> None:
@@ -121,11 +136,19 @@ class Epochs:
         self.progress.update(self.epoch, step, loss)
 
 
+def best_epoch(job: Job, state: Checkpoint) -> int | None:
+    """With early stopping, the finished epoch of least validation loss, the first of equal ones.
+
+    Only epochs of the last phase compare; before them it is None.
+    """
+    rows = state.history[phases(job.recipe)[-1].start :] if job.early_stopping else []
+    return int(min(rows, key=lambda row: row["val_loss"])["epoch"]) if rows else None
+
+
 def fit(
     job: Job,
     directory: Path,
     *,
-    callbacks: Collection[keras.callbacks.Callback] = (),
     show: bool = True,
     title: str = "",
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -152,33 +175,31 @@ def fit(
         try:
             for phase in phases(recipe):
                 if epochs.done < phase.end or phase.end == recipe.epochs:
-                    _fit_phase(epochs, phase, callbacks, options)
+                    _fit_phase(epochs, phase, options)
         except KeyboardInterrupt:
             epochs.write()
             raise
         except Diverged as error:
             raise Diverged(f"{error} {_keep_last_good(epochs)}") from None
     assert epochs.state is not None  # a recipe has an epoch
-    assert epochs.done == recipe.epochs
+    assert epochs.is_over
     return epochs.state
 
 
-def _fit_phase(
-    epochs: Epochs,
-    phase: Phase,
-    callbacks: Collection[keras.callbacks.Callback],
-    options: dict[str, Any],
-) -> None:
+def _fit_phase(epochs: Epochs, phase: Phase, options: dict[str, Any]) -> None:
     """Train the epochs of a phase that are not done; an optimizer is new at its start."""
     job = epochs.job
     way = engine.way_to_train(job.model, job.recipe.batch_size, job.engine)
     with _frozen_but(job.model, job.head if phase.head_only else None), engine.traced(way):
-        net = _compiled(job, phase, epochs.batches.steps, way)
+        task = registry.task_of(job.entry)
+        optimizer = phase.optimizer(job.recipe, epochs.batches.steps)
+        net = _compiled(task, job.model, job.recipe, optimizer, way.compile_options)
+        _build_metrics(net, task.fit_arguments(job.data.train))
         before = epochs.state or checkpoint.take(net, 0, [], [])
         checkpoint.restore(net, before, optimizer=before.epochs > phase.start)
         done = before.epochs, before.epoch_seconds, before.history
-        epochs.state = checkpoint.take(net, *done)
-        if epochs.done < phase.end:
+        epochs.state = replace(checkpoint.take(net, *done), best=before.best)
+        if epochs.done < phase.end and not epochs.is_over:
             epochs.callback = keras.callbacks.LambdaCallback(
                 on_epoch_begin=epochs.on_epoch_begin,
                 on_epoch_end=epochs.on_epoch_end,
@@ -190,9 +211,19 @@ def _fit_phase(
                 epochs=phase.end,
                 shuffle=False,
                 verbose=0,
-                callbacks=[epochs.callback, *callbacks],
+                # The last one: what the others change at the end of an epoch is in its state.
+                callbacks=[*job.callbacks, epochs.callback],
                 **options,
             )
+            if epochs.done < phase.end and not epochs.is_over:
+                epochs.write()
+                raise KerazooError(
+                    f"a callback stopped the training after {epochs.done} of {phase.end} epochs. "
+                    "The last epoch is what is reported: give epochs=, or on your data "
+                    "early_stopping=."
+                )
+        for variable, value in zip(net.variables, epochs.state.best, strict=False):
+            variable.assign(value)
 
 
 @contextmanager
@@ -228,6 +259,8 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
     arrays = registry.task_of(job.entry).fit_arguments(job.data.validation)
     if job.recipe.train_on == "train" and len(arrays) == 2 and len(arrays[0]):
         options["validation_data"] = Batches(arrays, engine.INFERENCE_BATCH).dataset()
+    elif job.early_stopping:
+        raise KerazooError("early_stopping needs a validation loss, which this training lacks.")
     if job.recipe.balance:
         options["class_weight"] = class_weights(split.y)
     return options
@@ -258,17 +291,40 @@ def _adapt(model: keras.Model, split: Split) -> None:
                 layer.finalize_state()
 
 
-def _compiled(job: Job, phase: Phase, steps: int, way: engine.Way) -> keras.Model:
-    """The network to fit in a phase, with every variable of optimizer and metrics."""
-    task = registry.task_of(job.entry)
-    net = task.training_network(job.model, job.recipe)
-    net.compile(
-        optimizer=phase.optimizer(job.recipe, steps),
-        **task.compile_arguments(job.model),
-        **way.compile_options,
-    )
+def compile_model(
+    model: keras.Model, recipe: Recipe, steps: int, *, task: str = "classification"
+) -> keras.Model:
+    """The network that ``fit`` trains with a recipe: for a training loop of your own.
+
+    Args:
+        model: the model; its weights are trained, and it stays without augmentation.
+        recipe: of :func:`kerazoo.recipe_of`. Its ``epochs`` and ``steps`` decide the schedule of
+            the learning rate; ``head_epochs`` and ``balance`` are for :func:`kerazoo.finetune`.
+        steps: optimizer steps in an epoch.
+        task: kind of task, which decides loss and metrics together with the last activation.
+
+    Returns:
+        The model behind the recipe's augmentation, compiled with its optimizer, schedule, loss and
+        metrics. ``Normalization`` layers of the model are adapted to the data by you.
+
+    Raises:
+        KerazooError: the recipe or the task does not suit the model.
+    """
+    require_whole("steps", steps)
+    optimizer = optimizer_for(recipe, steps * recipe.epochs)
+    return _compiled(registry.get_task(task), model, recipe, optimizer, engine.compile_options())
+
+
+def _compiled(
+    task: Task,
+    model: keras.Model,
+    recipe: Recipe,
+    optimizer: keras.Optimizer,
+    options: Mapping[str, Any],
+) -> keras.Model:
+    net = task.training_network(model, recipe)
+    net.compile(optimizer=optimizer, **task.compile_arguments(model), **options)
     net.optimizer.build(net.trainable_variables)
-    _build_metrics(net, task.fit_arguments(job.data.train))
     return net
 
 

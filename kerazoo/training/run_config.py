@@ -101,6 +101,9 @@ class Config:
         own: user data; None for a run of an entry.
         start: what a fine-tuning started from; None for fresh weights.
         split: the split that was evaluated.
+        callbacks: classes of the user's callbacks.
+        early_stopping: epochs without a better validation loss that end the training; None if
+            all epochs are trained.
     """
 
     format: Literal[1] = 1
@@ -116,6 +119,8 @@ class Config:
     own: Own | None = None
     start: Start | None = None
     split: SplitName = "test"
+    callbacks: tuple[str, ...] = ()
+    early_stopping: int | None = limited(1, 2**31, None)
 
 
 @dataclass(frozen=True, kw_only=True)

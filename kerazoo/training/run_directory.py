@@ -294,7 +294,7 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
     try:
         with history.open(newline="", encoding="utf-8") as file:
             rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-        if len(rows) != config.recipe.epochs:
+        if not (config.early_stopping and rows) and len(rows) != config.recipe.epochs:
             raise ValueError(f"it has {len(rows)} of {config.recipe.epochs} epochs")
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise DamagedFile(history, first_line(error), REMEDY) from error

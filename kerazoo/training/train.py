@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from kerazoo import _schema, building, fingerprint, registry
 from kerazoo._files import remove_leftovers, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
-from kerazoo.errors import Interrupted, KerazooError, install_hint, require_choice
+from kerazoo.errors import Interrupted, KerazooError, install_hint, require_choice, require_whole
 from kerazoo.spec import Data, Entry, Recipe, networks_of
 from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import checkpoint, loop
@@ -43,9 +43,13 @@ class Job:
         about: further fields of :class:`kerazoo.training.run_config.Config`.
         left_out: unreadable files that the data lacks, with reasons.
         plots: write the plots of the finished run.
+        callbacks: of Keras, called in the ``fit`` of each phase.
+        early_stopping: epochs without a better validation loss after which the training ends with
+            the weights of the best one; None trains all epochs.
 
     Raises:
-        KerazooError: unknown engine; ``head_epochs`` without a head; ``balance`` without classes.
+        KerazooError: what is no callback; unknown engine; ``head_epochs`` without a head;
+            ``balance`` without classes.
     """
 
     entry: Entry
@@ -60,8 +64,15 @@ class Job:
     about: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     plots: bool = True
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    early_stopping: int | None = None
 
     def __post_init__(self) -> None:
+        for callback in self.callbacks:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise KerazooError(f"{callback!r} is no keras.callbacks.Callback.")
+        if self.early_stopping is not None:
+            require_whole("early_stopping", self.early_stopping)
         require_choice("engine", self.engine, ENGINES)
         if self.recipe.head_epochs and not self.head:
             raise KerazooError(
@@ -90,6 +101,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     resume: run.Resume = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     tensorboard: bool = False,
     progress: bool = True,
     plots: bool = True,
@@ -118,6 +130,9 @@ def train(
             are those of an uninterrupted training, so another machine, number of threads,
             kerazoo, Python or NumPy is refused; ``"elsewhere"`` continues there too, without the
             same bits, and notes it in ``config.json``.
+        callbacks: of Keras. A resumed run is exact if they keep nothing from epoch to epoch, as
+            ``LearningRateScheduler``; one that does, as ``ReduceLROnPlateau``, starts anew with
+            each resume. None may stop the training: the last epoch is reported.
         tensorboard: write TensorBoard events to the run directory.
         progress: show progress and time left on standard error.
         plots: write the plots of the finished run.
@@ -147,7 +162,7 @@ def train(
     if out is not None and not resume:
         run.reject_used(Path(out))  # before the data is loaded
     directory = Path(out) if out is not None else run.default_directory(entry, tier, seed)
-    callbacks = [_tensorboard(directory)] if tensorboard else []
+    callbacks = [*callbacks, *([_tensorboard(directory)] if tensorboard else [])]
     if not 0 <= checkpoint_seconds < math.inf:  # nor NaN
         raise KerazooError(f"checkpoint_seconds is {checkpoint_seconds}; give seconds from 0 up.")
     if validate and recipe.train_on != "train":
@@ -160,11 +175,11 @@ def train(
     if validate:
         data, about = data.on_validation(), {"split": "validation"}
     options: dict[str, Any] = {"tier": tier, "engine": engine, "about": about, "plots": plots}
-    job = Job.of_entry(entry, recipe, data, seed, **options)
+    job = Job.of_entry(entry, recipe, data, seed, callbacks=callbacks, **options)
     if start is not None:
         about["start"] = _take_weights(job, start)
-    options = {"callbacks": callbacks, "checkpoint_seconds": checkpoint_seconds}
-    return train_job(job, directory, resume=resume, show=progress, **options)
+    options = {"show": progress, "checkpoint_seconds": checkpoint_seconds}
+    return train_job(job, directory, resume=resume, **options)
 
 
 def _take_weights(job: Job, start: Run) -> Start:
@@ -205,8 +220,10 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     outcome = task.evaluate(job.model, job.data)
     model = job.delivered(job.model)
     split = job.about.get("split", "test")
-    weights = {"weights_sha256": fingerprint.of_weights(model), "split": split}
-    content, path = {**outcome.as_metrics(), **weights}, directory / "metrics.json"
+    more = {"weights_sha256": fingerprint.of_weights(model), "split": split}
+    if job.early_stopping:
+        more["best_epoch"] = loop.best_epoch(job, state)
+    content, path = {**outcome.as_metrics(), **more}, directory / "metrics.json"
     metrics = _schema.parse(content, Metrics, path, "Choose another metric.")
     validated = split == "validation"
     run.write_history(directory, state.history)
@@ -251,8 +268,14 @@ def _config(job: Job) -> Config:
             text=dataset.vocabulary is not None,
             fewest_words=dataset.fewest_words,
         ),
+        callbacks=tuple(type(c).__name__ for c in job.callbacks if not _only_watches(c)),
+        early_stopping=job.early_stopping,
         **job.about,
     )
+
+
+def _only_watches(callback: keras.callbacks.Callback) -> bool:
+    return isinstance(callback, keras.callbacks.TensorBoard)
 
 
 def _tensorboard(directory: Path) -> keras.callbacks.Callback:

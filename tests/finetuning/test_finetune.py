@@ -190,6 +190,28 @@ def test_the_weights_for_one_table_are_none_for_another(tuned, in_tmp, stopped):
         kerazoo.finetune("mlp", frame, target="kind", weights=tuned("table"), progress=False)
 
 
+def test_early_stopping_keeps_the_best_epoch_and_resumes_exactly(in_tmp, monkeypatch):
+    """Of one more than `patience` epochs that are trained at such a rate."""
+    data = kerazoo.load_data("digits")
+    some = kerazoo.from_arrays(data.train.x[:300], data.train.y[:300])
+    copy_after_each_checkpoint(monkeypatch)
+    options = {"weights": "digits", "learning_rate": 0.02, "epochs": 12, "early_stopping": 2}
+    options |= {"scratch": False, "progress": False, "plots": False}
+    monkeypatch.setattr(loop, "fit", functools.partial(loop.fit, checkpoint_seconds=0.0))
+    tune = functools.partial(kerazoo.finetune, "mnist_cnn_small", some, **options)
+    done = tune(out="run")
+    head, losses = done.recipe.head_epochs, [row["val_loss"] for row in done.history]
+    best = done.metrics["best_epoch"]
+    assert best == head + 1 + int(np.argmin(losses[head:])) and len(losses) == best + 2 < 12
+    model = keras.Sequential([done.model])
+    model.compile(loss="sparse_categorical_crossentropy")
+    assert model.evaluate(*some.data.validation, verbose=0) == pytest.approx(losses[best - 1])
+    for epoch in (head, best, best + 2):
+        assert (in_tmp / f"run-{epoch}").is_dir()
+        again = tune(out=f"run-{epoch}", resume=True)
+        assert again.metrics == done.metrics and again.history == done.history
+
+
 def test_another_image_size_keeps_the_layers_that_fit(digits, in_tmp, stopped):
     config, model = stopped("mnist_cnn", digits, weights="digits", size=16)
     assert config.start.entry == "mnist_cnn@digits"

@@ -16,7 +16,9 @@ from kerazoo.errors import DamagedFile, Diverged, KerazooError
 from kerazoo.spec import Split
 from kerazoo.training import checkpoint, loop, progress, run_directory
 from kerazoo.training import train as training
-from tests.training.conftest import QUIET
+from kerazoo.training.batches import Batches
+from kerazoo.training.run_directory import load_run
+from tests.training.conftest import QUIET, results
 
 FEW = {"epochs": 2, **QUIET}
 
@@ -74,6 +76,53 @@ def test_a_finished_run_is_trained_on_as_a_new_run(whole, private_zoo, in_tmp, m
             kerazoo.train("bar_net", weights=wrong, **QUIET)
     with pytest.raises(KerazooError):
         kerazoo.train("mlp@digits", weights=before, **QUIET)
+
+
+def test_a_loop_of_ones_own_trains_to_the_same_bits(whole, private_zoo):
+    """In the order of ``train``, behind the recipe's augmentation, with its schedule."""
+    recipe, data, done = kerazoo.recipe_of("bar_net"), kerazoo.load_data("bars"), whole
+    keras.utils.set_random_seed(0)
+    model = kerazoo.build("bar_net")
+    batches = Batches(data.training_split(recipe), recipe.batch_size)
+    net = kerazoo.compile_model(model, recipe, batches.steps)
+    for epoch in range(recipe.epochs):
+        checkpoint.set_random_state(net, 0, epoch)
+        batches.in_order(checkpoint.order_of_data(batches.examples, 0, epoch))
+        net.fit(batches.dataset(), shuffle=False, verbose=0)
+    for one, other in zip(model.get_weights(), load_run(done).model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Rates(keras.callbacks.Callback):
+    """Halves the learning rate from the fourth epoch on, and notes each."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = 0.01 if epoch < 3 else 0.005
+        self.seen.append(epoch)
+
+
+def test_callbacks_are_called_and_a_resumed_run_stays_exact(private_zoo, in_tmp, copies):
+    options = {"settings": {"schedule": "constant"}, "checkpoint_seconds": 0.0, **QUIET}
+    whole, rest = Rates(), Rates()
+    kerazoo.train("bar_net", out="run", callbacks=[whole], **options)
+    kerazoo.train("bar_net", out="run-2", resume=True, callbacks=[rest], **options)
+    assert (whole.seen, rest.seen) == ([0, 1, 2, 3, 4, 5], [2, 3, 4, 5])
+    assert results(in_tmp / "run") == results(in_tmp / "run-2")
+    with pytest.raises(KerazooError):  # it was not trained without
+        kerazoo.train("bar_net", out="run-3", resume=True, **options)
+    with pytest.raises(KerazooError):
+        kerazoo.train("bar_net", callbacks=["early"], **options)
+
+
+def test_a_callback_that_stops_the_training_is_an_error(private_zoo, in_tmp):
+    stop = keras.callbacks.EarlyStopping("loss", min_delta=100.0, patience=1)
+    with pytest.raises(KerazooError):
+        kerazoo.train("bar_net", out="run", callbacks=[stop], **QUIET)
+    assert checkpoint.read(in_tmp / "run").epochs == 2
 
 
 def test_the_test_split_does_not_influence_the_training(in_tmp, monkeypatch):
