@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 import sys
 import types
@@ -39,9 +40,18 @@ def announce_import(now: bool) -> None:
 def _announce() -> None:
     global _announced
     if not _announced and "keras" not in sys.modules:
-        backend = BACKENDS.get(os.environ.get("KERAS_BACKEND", ""), "Keras and its backend")
-        print(f"kerazoo: loading {backend} …", file=sys.stderr, flush=True)
+        print(f"kerazoo: loading {_backend()} …", file=sys.stderr, flush=True)
     _announced = True
+
+
+def _backend() -> str:
+    """Name of Keras's backend, which is known before Keras is imported."""
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    name = os.environ.get("KERAS_BACKEND")
+    path = os.path.join(home, "keras.json")
+    with contextlib.suppress(OSError, ValueError, AttributeError), open(path, "rb") as file:
+        name = name or json.load(file).get("backend")
+    return BACKENDS.get(name or "tensorflow", f"Keras on {name}")
 
 
 def load(name: str) -> types.ModuleType:

@@ -109,15 +109,17 @@ def wrapped(text: str, width: int) -> str:
     return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def tell(message: str) -> None:
-    """Print a message for the user on standard error, on one line whatever it quotes.
-
-    On a terminal it breaks between words.
-    """
-    text = f"kerazoo: {cut(printable(message), LONGEST)}"
+def say(text: str) -> None:
+    """Print foreign text on standard error, on a terminal with breaks between words."""
+    text = printable(text)
     if sys.stderr.isatty():
         text = wrapped(text, shutil.get_terminal_size().columns)
     print(text, file=sys.stderr, flush=True)
+
+
+def tell(message: str) -> None:
+    """Print a message for the user on standard error, whatever it quotes."""
+    say(f"kerazoo: {cut(printable(message), LONGEST)}")
 
 
 def install_hint(extra: str) -> str:

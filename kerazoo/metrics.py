@@ -50,9 +50,10 @@ class Metric:
     def number(self, value: float, like: float | None = None) -> str:
         """A value without its unit, with the digits of ``like`` if given."""
         size, digits = abs(value if like is None else like), self.digits
-        if self.natural_units and 0 < size < math.inf:  # three to six significant digits
-            order = math.floor(math.log10(size))
-            digits = max(0, min(max(digits, 2 - order), 5 - order))
+        if self.natural_units and 0 < size < 1:  # three significant digits
+            digits = max(digits, 2 - math.floor(math.log10(size)))
+        elif self.natural_units and size >= 1000:
+            digits = 0
         return f"{100 * value if self.percent else value:,.{digits}f}"
 
     def with_error(self, value: float, standard_error: float, n: int) -> str:

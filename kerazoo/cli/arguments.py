@@ -81,9 +81,9 @@ EXAMPLES = {
     "show": ("mnist_cnn@digits", "mnist_cnn --full", "mnist_cnn --html card.html --open"),
     "runs": ("list", "compare runs/a runs/b", "remove runs/a"),
     "train": (
-        "mnist_cnn_small@digits --tier smoke",
-        "mnist_cnn@digits --seed 1 --set epochs=5 --out runs/mine",
-        "mnist_cnn@digits --out runs/mine --resume",
+        "mlp@digits --tier smoke",
+        "mlp@digits --out a --epochs 5",
+        "mlp@digits --out a --resume",
     ),
     "finetune": (
         "mnist_cnn letters/",
@@ -93,11 +93,7 @@ EXAMPLES = {
     ),
     "verify": ("mnist_cnn@digits --tier smoke", "--all '*@digits' --tier smoke"),
     "evaluate": ("mnist_cnn@mnist", "runs/mine"),
-    "predict": (
-        "mnist_cnn@mnist photo.png --top 3",
-        'text_cnn@imdb "a film to remember"',
-        "runs/iris new.csv --out predictions.csv",
-    ),
+    "predict": ("mnist_cnn photo.png --top 3", 'text_cnn "a good film"', "runs/iris new.csv"),
     "sample": ("dcgan@digits --n 16 --open",),
     "export": ("mnist_cnn@mnist --format onnx", "runs/iris --format tflite --out deployed"),
 }

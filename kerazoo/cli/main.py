@@ -136,16 +136,23 @@ class Output:
             print(json.dumps(content, indent=2, allow_nan=False), file=self.stream)
             return
         console = self.console()
-        for part in parts:
+        for i, part in enumerate(parts):
             if isinstance(part, Table):
-                console.print(tables.render(part, console.width))
+                table, note = tables.render(part, console.width)
+                if part.title:
+                    self._print(console, "\n" * bool(i) + part.title, style="bold")
+                console.print(table)
+                self._print(console, note, end="\n" if note else "")
             elif isinstance(part, str):
-                text = printable(part)
-                if not isinstance(part, tables.Whole) and self.is_narrow:
-                    text = wrapped(text, console.width)
-                console.print(text, soft_wrap=True)
+                self._print(console, part)
             else:
                 console.print(part)
+
+    def _print(self, console: Console, text: str, **options: Any) -> None:
+        lines = printable(text)
+        if not isinstance(text, tables.Whole) and self.is_narrow:
+            lines = wrapped(lines, console.width)
+        console.print(lines, soft_wrap=True, **options)
 
     @property
     def is_narrow(self) -> bool:
@@ -275,7 +282,8 @@ def _show(
     elif show.json:
         show(card.card(found))
     else:
-        parts = tables.card_parts(found.name, card.headline(found), card.sections(found), full)
+        lines = (*card.headline(found), registry.get_model(found.model).summary)
+        parts = tables.card_parts(found.name, lines, card.sections(found), full)
         show(None, *parts, "Layers: --layers. As a page: --html card.html")
     return OK
 
@@ -470,7 +478,7 @@ def _export(show: Output, source: str, format: str, **options: Any) -> int:
     from kerazoo.exporting.export import export
 
     done = export(source, format, **options)
-    return _judge(show, done, tables.certificate_table(done), "export", [done.path])
+    return _judge(show, done, done.table, "export", [done.path])
 
 
 def _predict(

@@ -13,6 +13,7 @@ from kerazoo import _schema, registry
 from kerazoo._files import is_leftover
 from kerazoo._parts import Bullets, Code, Section, Table
 from kerazoo.errors import KerazooError
+from kerazoo.finetuning import run_card
 from kerazoo.metrics import duration, metric
 from kerazoo.training import run_directory
 from kerazoo.training.run_config import Config, Metrics, Timing
@@ -106,32 +107,26 @@ def sections(found: Found) -> list[Section]:
     """Card of a run."""
     config, path = found.config, shlex.quote(str(found.path))
     commands = [f"kerazoo evaluate {path}"]
-    task = registry.get_task(config.data.task)
     if found.metrics is None:
         commands = [run_directory.command_to_resume(found.path, config)]
-    elif config.own is not None and config.own.treatment.get("kind") in ("table", "series"):
-        commands.append(f"kerazoo predict {path} new.csv --out predictions.csv")
     elif config.own is not None:
-        example = '"some text"' if config.data.text else "photo.jpg"
-        what = f"predict {path} {example}" if task.has_classes else f"sample {path}"
-        commands.append(f"kerazoo {what}")
+        commands.append(run_card.use(config.own.treatment["kind"], found.path))
     else:
-        dataset = registry.get_dataset(registry.get_entry(config.entry).dataset)
-        commands += [f"kerazoo {e}" for e in [task.example_command(dataset, path)] if e]
+        entry = registry.get_entry(config.entry)
+        example = registry.task_of(entry).example_command(registry.get_dataset(entry.dataset), path)
+        commands += [f"kerazoo {example}"] if example else []
     facts = {
-        "tier": config.tier,
-        "seed": str(config.seed),
-        "engine": config.engine,
         "starts from": config.start.entry if config.start else "fresh weights",
         "data": (config.own.path or "given in code") if config.own else "",
         "time": "" if found.seconds is None else duration(found.seconds),
+        **{name: getattr(config, name) for name in ("tier", "seed", "engine")},
+        **config.recipe.in_use(),
     }
-    recipe = [(name, str(value)) for name, value in config.recipe.in_use().items()]
+    rows = [(name, str(value)) for name, value in facts.items() if value != ""]
     files = sorted(p for p in found.path.rglob("*") if p.is_file() and not is_leftover(p))
     return [
         Section("How to use it", [Code("\n".join(commands), language="shell")]),
-        Section("Run", [Table(("fact", "value"), [f for f in facts.items() if f[1]])]),
-        Section("Recipe", [Table(("field", "value"), recipe)]),
+        Section("Recipe", [Table(("fact", "value"), rows)]),
         Section("Files", [Bullets([str(p) for p in files])]),
     ]
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from kerazoo.evidence.verify import Report, Verdict
-    from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import Prediction
 
 MAX_INPUT = 200  # characters of a text in the table of predictions
@@ -30,8 +29,8 @@ class Whole(str):
     """Text that is not wrapped: a path, or lines to copy."""
 
 
-def render(part: parts.Table, width: int) -> Table:
-    """A table for rich that is no wider than ``width``.
+def render(part: parts.Table, width: int) -> tuple[Table, str]:
+    """A table for rich that is no wider than ``width``, and the note below it.
 
     Numbers are not broken. Where there is no room, the less needed columns are left out, and the
     note below says so; columns of sentences share the rest and wrap at words.
@@ -49,17 +48,7 @@ def render(part: parts.Table, width: int) -> Table:
         out.append(shed.pop(0))
         kept.remove(out[-1])
     note = part.note + f" (too narrow for: {', '.join(titles[i] for i in out)})" * bool(out)
-    made = Table(
-        title=part.title and _text(part.title),
-        title_justify="left",
-        title_style="bold",
-        caption=note.strip() and _text(note.strip()),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     spare = max(0, width + 2 - sum(least[i] + 2 for i in kept))
     wanted = sum(natural[i] - least[i] for i in kept)
     for i in kept:
@@ -72,7 +61,7 @@ def render(part: parts.Table, width: int) -> Table:
         made.add_row(
             *(t if isinstance(row[i], str) else row[i] for i in kept for t in texts[i : i + 1])
         )
-    return made
+    return made, note.strip()
 
 
 def _text(cell: Any) -> str:
@@ -139,13 +128,13 @@ def datasets_table(rows: Sequence[dict[str, Any]]) -> parts.Table:
 
 
 def card_parts(
-    name: str, headline: tuple[str, str], sections: Sequence[parts.Section], full: bool
+    name: str, headline: Sequence[str], sections: Sequence[parts.Section], full: bool
 ) -> Iterable[Any]:
     """Card of an entry or a run, or its first section, as parts for the terminal."""
     from rich.rule import Rule
 
     yield f"{name}: {headline[0]}"
-    yield headline[1]
+    yield from headline[1:]
     for section in sections if full else sections[:1]:
         yield ""
         yield Rule(section.title, align="left", style="dim")
@@ -224,36 +213,6 @@ def predictions_table(predictions: Sequence[Prediction], top: int = 1) -> parts.
             for i, (label, probability) in enumerate(best):
                 rows.append(("" if i else given, label, f"{probability:.1%}", "" if i else p.note))
     return parts.Table(("input", "class", "probability", "note"), rows, [2], less_needed=("note",))
-
-
-def certificate_table(c: Certificate) -> parts.Table:
-    """Outputs, metric, time and size of an export in its runtime, and in Keras."""
-    from rich.filesize import decimal
-
-    show, allowed = c.measure.show, f"{c.tolerance:.2g}"
-    bound = f"{c.metric_tolerance:.2g}"
-
-    def metric_row(name: str, value: float) -> tuple[str, ...]:
-        return name, show(c.before), show(value), f"{abs(value - c.before):.2g}", bound
-
-    rows: list[tuple[str, ...]] = [
-        (f"{c.compared:,} outputs", "", "", f"{c.difference:.2g}", allowed),
-        metric_row(c.measure.short or c.measure.title, c.after),
-    ]
-    if c.texts is not None:
-        difference = f"{c.texts.difference:.2g}"
-        rows.append((f"{c.compared:,} outputs of raw texts", "", "", difference, allowed))
-        rows.append(metric_row("accuracy on raw texts", c.texts.value))
-    rows.append(("time", f"{c.keras_milliseconds:.3f} ms", f"{c.milliseconds:.3f} ms", "", ""))
-    rows.append(("size", "", decimal(c.bytes), "", ""))
-    title = f"{c.entry} as {c.format}, read back by {c.runtime}"
-    some = "" if c.examples == c.test_examples else f"{c.examples:,} of "
-    note = (
-        f"{c.measure.title} on {some}{c.test_examples:,} test examples; time: one example, median "
-        f"of {c.calls} warm calls"
-    )
-    columns = ("", "Keras", "export", "largest difference", "allowed")
-    return parts.Table(columns, rows, range(1, 5), title, note)
 
 
 def frame_table(frame: pd.DataFrame) -> parts.Table:

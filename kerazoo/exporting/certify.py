@@ -160,16 +160,39 @@ class Certificate(Shown, Comparison):
         result = f"{self.measure.title} {self.measure.show(self.after)} by {self.runtime}"
         return f"{verdict}: {self.source} as {self.format}, {result}; {self.path}"
 
-    def _parts(self) -> list[Part]:
-        show = self.measure.show
+    @property
+    def table(self) -> Table:
+        """Outputs, metric, time and size in the format's runtime, and in Keras."""
+        show, allowed, bound = self.measure.show, f"{self.tolerance:.2g}", self.metric_tolerance
+
+        def metric_row(name: str, value: float) -> tuple[str, ...]:
+            difference = f"{abs(value - self.before):.2g}"
+            return name, show(self.before), show(value), difference, f"{bound:.2g}"
+
+        def outputs_row(name: str, difference: float) -> tuple[str, ...]:
+            return f"{self.compared:,} {name}", "", "", f"{difference:.2g}", allowed
+
         rows = [
-            (f"{self.measure.title}, Keras", show(self.before)),
-            (f"{self.measure.title}, {self.runtime}", show(self.after)),
-            ("largest difference of outputs", f"{self.difference:.2g}"),
-            ("allowed", f"{self.tolerance:.2g}"),
-            ("size", f"{self.bytes:,} bytes"),
+            outputs_row("outputs", self.difference),
+            metric_row(self.measure.short or self.measure.title, self.after),
         ]
-        return [Table(("", "value"), rows, [1]), Bullets([*self.problems, *self.notes])]
+        if self.texts is not None:
+            rows.append(outputs_row("outputs of raw texts", self.texts.difference))
+            rows.append(metric_row("accuracy on raw texts", self.texts.value))
+        times = (f"{t:.3f} ms" for t in (self.keras_milliseconds, self.milliseconds))
+        rows += [("time", *times, "", ""), ("size", "", f"{self.bytes / 1000:,.1f} kB", "", "")]
+        some = "" if self.examples == self.test_examples else f"{self.examples:,} of "
+        return Table(
+            ("", "Keras", "export", "largest difference", "allowed"),
+            rows,
+            range(1, 5),
+            title=f"{self.entry} as {self.format}, read back by {self.runtime}",
+            note=f"{self.measure.title} on {some}{self.test_examples:,} test examples; time: one "
+            f"example, median of {self.calls} warm calls",
+        )
+
+    def _parts(self) -> list[Part]:
+        return [self.table, Bullets([*self.problems, *self.notes])]
 
     def as_json(self) -> dict[str, Any]:
         """The certificate as JSON; null for a number that is not finite."""

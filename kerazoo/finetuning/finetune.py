@@ -12,7 +12,7 @@ from typing import Any
 
 from kerazoo import building, registry
 from kerazoo._lazy import keras
-from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, printable
+from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, say
 from kerazoo.finetuning import run_card as card
 from kerazoo.finetuning.compare import FineTuned, compare, verdict, write_comparison
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
@@ -155,7 +155,7 @@ def finetune(
 
     def tell(text: str) -> None:
         if progress:
-            print(printable(text), file=sys.stderr, flush=True)
+            say(text)
 
     for line in (*str(user).splitlines(), card.start_line(transferred, first.recipe)):
         tell(line)
@@ -187,7 +187,7 @@ def finetune(
         data=user,
         comparison=rows,
         warnings=tuple(warnings),
-        use=card.use(user, done),
+        use=card.use(user.kind, done.path),
         verdict=verdict(rows, measure),
     )
     write_comparison(directory, rows, done)

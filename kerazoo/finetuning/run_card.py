@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
+from pathlib import Path
 
 from kerazoo import __version__, registry
 from kerazoo._files import write_text
 from kerazoo._parts import Bullets, Code, Section, Table, Text, images
 from kerazoo.evidence.card import LICENSE, Card, layers, render
 from kerazoo.finetuning.compare import FineTuned, shown_name
-from kerazoo.finetuning.readers.user_data import UserData
+from kerazoo.finetuning.readers.user_data import Kind, UserData
 from kerazoo.metrics import duration, metric, with_rmse
 from kerazoo.pretrained import Transfer
 from kerazoo.spec import Recipe
-from kerazoo.training.run_directory import Run
 
 FEW = 200  # test examples; with fewer, the card points to the standard error
 
@@ -63,16 +63,16 @@ def comparison(done: FineTuned) -> Table:
     return Table(columns, rows, range(1, len(columns)), title=title, note=note)
 
 
-def use(data: UserData, done: Run) -> str:
-    """A command to paste."""
-    path = shlex.quote(os.fspath(done.path))
+def use(kind: Kind, directory: Path) -> str:
+    """A command to paste that uses a run on a kind of data."""
+    path = shlex.quote(os.fspath(directory))
     return {
         "images": f"kerazoo predict {path} photo.jpg",
         "unlabeled_images": f"kerazoo sample {path} --n 64 --out samples.png",
         "texts": f'kerazoo predict {path} "some text"',
         "table": f"kerazoo predict {path} new.csv --out predictions.csv",
         "series": f"kerazoo predict {path} new.csv --out forecast.csv",
-    }[data.kind]
+    }[kind]
 
 
 def start_line(transferred: Transfer | None, recipe: Recipe) -> str:

@@ -51,7 +51,7 @@ class Progress:
         done = epoch * self.steps + step
         if done == self.task.completed:
             return
-        text = f"{self._counted(epoch + 1)}  loss {loss:.4f}"
+        text = f"{self._counted(epoch + 1)}  loss {_value('loss', loss)}"
         self.bar.update(self.task.id, completed=done, description=text)
         now = time.monotonic()
         if step < self.steps and not self.is_terminal and now - self.last >= LINE_SECONDS:
@@ -91,4 +91,6 @@ def _title(name: str) -> str:
 
 def _value(name: str, value: float) -> str:
     measure = METRICS.get(name.removeprefix("val_"))
-    return measure.show(value) if measure and measure.percent else f"{value:.4f}"
+    if measure and measure.percent:
+        return measure.show(value)
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
