@@ -11,6 +11,7 @@ from kerazoo.errors import KerazooError
 
 Invert = Literal["auto", "yes", "no"]
 INVERT: tuple[str, ...] = get_args(Invert)
+WHITE = 65_535  # of 16 bits
 MAX_PIXELS = 80_000_000  # decoding takes up to 12 bytes a pixel, in several threads at once
 
 
@@ -24,6 +25,8 @@ class LoadedImage:
         size: width and height in the file.
         mode: mode of the file in Pillow's terms, such as ``"RGB"``.
         frames: number of frames or pages in the file, of which this is the first.
+        light_border: True if the border is light, before any inversion.
+        largest: largest value of grayscale of 16 bits; None for other files.
     """
 
     pixels: np.ndarray
@@ -31,17 +34,24 @@ class LoadedImage:
     size: tuple[int, int]
     mode: str
     frames: int
+    light_border: bool
+    largest: int | None
 
 
 def read_image(
-    path: Path, shape: tuple[int, ...], *, light_on_dark: bool = False, invert: Invert = "auto"
+    path: Path,
+    shape: tuple[int, ...],
+    *,
+    light_on_dark: bool = False,
+    invert: Invert = "auto",
+    white: int = WHITE,
 ) -> LoadedImage:
     """Read one image file and resize it to ``shape``, keeping its proportions.
 
     An image of another size is scaled to fit and padded with the color of its border.
     Transparency is laid on white (on black if white would hide everything). Grayscale of 16 bits
-    is scaled by 255 / 65535, whatever values the file holds. Of an animation the first frame is
-    taken.
+    is scaled by :func:`eight_bits`, whatever values the file holds. Of an animation the first frame
+    is taken.
 
     Args:
         path: of a file that Pillow can read.
@@ -49,6 +59,7 @@ def read_image(
         light_on_dark: the model expects light strokes on a dark background.
         invert: ``"auto"`` inverts if the model expects a dark background and the image's border
             is light; ``"yes"`` and ``"no"`` decide.
+        white: of grayscale of 16 bits, the value that becomes 255, and all above it.
 
     Raises:
         KerazooError: no image that can be read, a huge one, or floating-point pixels.
@@ -63,7 +74,7 @@ def read_image(
                     f"{path} has more than {MAX_PIXELS:,} pixels. Make it smaller first."
                 )
             frames = getattr(opened, "n_frames", 1)
-            image = _eight_bits(ImageOps.exif_transpose(opened), shape[-1], path)
+            image, largest = _plain(ImageOps.exif_transpose(opened), shape[-1], path, white)
     except (KerazooError, MemoryError):
         raise
     except Exception as error:  # Pillow's readers of forty formats raise what they please
@@ -74,11 +85,17 @@ def read_image(
     inverted = invert == "yes" or (invert == "auto" and light_on_dark and light_border)
     if inverted:
         pixels = 255 - pixels
-    return LoadedImage(pixels.reshape(shape), inverted, size, mode, frames)
+    pixels = pixels.reshape(shape)
+    return LoadedImage(pixels, inverted, size, mode, frames, light_border, largest)
 
 
-def require_raw_pixels(pixels: np.ndarray, what: str) -> None:
-    """Raise KerazooError unless an array holds raw pixels, numbers from 0 to 255.
+def eight_bits(values: np.ndarray, white: int) -> np.ndarray:
+    """Values of 16 bits as pixels: int64, 255 from ``white`` on."""
+    return (2 * np.minimum(values.astype(np.int64), white) + 1) * 255 // (2 * white)
+
+
+def require_raw_pixels(pixels: np.ndarray, what: str, most: int = 255) -> None:
+    """Raise KerazooError unless an array holds raw pixels, numbers from 0 to ``most``.
 
     Floating-point values from 0 to 1 are refused: they are divided pixels, which a model would
     take for an almost black image. An array of zeros, or of integers, is left as it is.
@@ -86,35 +103,40 @@ def require_raw_pixels(pixels: np.ndarray, what: str) -> None:
     Args:
         pixels: one or several images.
         what: name of the array, for messages.
+        most: largest value of a pixel.
     """
     if pixels.dtype.kind not in "iuf" or not np.isfinite(pixels).all():
         raise KerazooError(f"{what} holds something else than finite numbers.")
     low, high = float(pixels.min()), float(pixels.max())
-    if low < 0 or high > 255:
+    if low < 0 or high > most:
         raise KerazooError(
-            f"{what} holds values from {low:g} to {high:g}; raw pixels range from 0 to 255."
+            f"{what} holds values from {low:g} to {high:g}; raw pixels range from 0 to {most:,}."
         )
     if pixels.dtype.kind == "f" and 0 < high <= 1:
         raise KerazooError(
-            f"{what} holds values from {low:g} to {high:g}, as pixels divided by 255; give raw "
-            "pixels from 0 to 255, which the model scales itself."
+            f"{what} holds values from {low:g} to {high:g}, as divided pixels; give raw "
+            f"pixels from 0 to {most:,}, which the model scales itself."
         )
 
 
-def _eight_bits(image: Image.Image, channels: int, path: Path) -> Image.Image:
-    """The image as 8-bit grayscale or RGB, without transparency."""
+def _plain(
+    image: Image.Image, channels: int, path: Path, white: int
+) -> tuple[Image.Image, int | None]:
+    """The image as 8-bit grayscale or RGB, without transparency; the largest value of 16 bits."""
+    largest = None
     if image.mode == "F":
         raise KerazooError(f"{path} holds floating-point pixels; save it with 8 bits a channel.")
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
+        if values.min() < 0 or values.max() > WHITE:
             raise KerazooError(
                 f"{path} holds values from {values.min()} to {values.max()}; 0 to 65,535 are read."
             )
-        image = Image.fromarray((values * 255 // 65535).astype(np.uint8))
+        largest = int(values.max())
+        image = Image.fromarray(eight_bits(values, white).astype(np.uint8))
     if image.has_transparency_data:
         image = _without_transparency(image.convert("RGBA"))
-    return image.convert("L" if channels == 1 else "RGB")
+    return image.convert("L" if channels == 1 else "RGB"), largest
 
 
 def _without_transparency(image: Image.Image) -> Image.Image:

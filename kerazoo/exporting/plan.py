@@ -16,7 +16,8 @@ from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Runner
 from kerazoo.finetuning.readers._columns import feature_names, raw_rows, takes_rows
 from kerazoo.finetuning.readers._csv import MISSING
-from kerazoo.finetuning.readers.reading import TableReading
+from kerazoo.finetuning.readers.images import as_read
+from kerazoo.finetuning.readers.reading import ImageReading, TableReading
 from kerazoo.finetuning.readers.series import in_deviations
 from kerazoo.predicting.trained import Trained
 
@@ -61,6 +62,10 @@ def plan_export(trained: Trained, format: Format) -> ExportPlan:
     if trained.core is trained.model:
         return plain
     reading = trained.reading
+    if isinstance(reading, ImageReading):
+        return dataclasses.replace(
+            plain, model=trained.model, to_inputs=lambda x: as_read(x, reading).astype("float32")
+        )
     if isinstance(reading, TableReading):
         return _rows_plan(plain, reading, format)
     return _series_plan(plain, trained)

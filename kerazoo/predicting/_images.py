@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kerazoo._lazy import np
-from kerazoo.datasets._images import INVERT, Invert, read_image, require_raw_pixels
+from kerazoo.datasets._images import (
+    INVERT,
+    WHITE,
+    Invert,
+    eight_bits,
+    read_image,
+    require_raw_pixels,
+)
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.predicting._tables import is_table
@@ -21,29 +29,62 @@ class ImagePredictor(Predictor):
         """Classify image files and arrays of raw pixels."""
         if is_table(inputs):
             raise KerazooError(f"{self.trained.source} takes images, no table. {OWN_TABLE}")
-        if invert is None:
-            reading = self.trained.reading
-            invert = reading.invert if isinstance(reading, ImageReading) else "auto"
-        require_choice("invert", invert, INVERT)
-        return self.classify(inputs, lambda given: self._pixels(given, invert))
+        reading = self.trained.reading
+        if not isinstance(reading, ImageReading):  # of the zoo, where all have black and white
+            reading = ImageReading(invert="auto")
+        if invert is not None:
+            require_choice("invert", invert, INVERT)
+            reading = replace(reading, invert=invert if invert != "auto" else reading.invert)
+        return self.classify(inputs, lambda given: self._pixels(given, reading))
 
-    def _pixels(self, given: Any, invert: Invert) -> tuple[np.ndarray, str]:
+    def _pixels(self, given: Any, reading: ImageReading) -> tuple[np.ndarray, str]:
         """Pixels ``(height, width, channels)`` of a file or an array, and a note."""
-        shape = self.trained.model.input_shape[1:]
+        shape, notes = self.trained.model.input_shape[1:], []
         if isinstance(given, (str, os.PathLike)) and os.fspath(given):
-            image = read_image(
-                Path(given), shape, light_on_dark=self.trained.light_on_dark, invert=invert
-            )
-            notes = [f"the first of {image.frames} frames"] if image.frames > 1 else []
-            if image.inverted:
-                notes.append("dark and light inverted (--invert no: leave as it is)")
-            return image.pixels, "; ".join(notes)
-        if isinstance(given, str) or not hasattr(given, "shape"):
+            image = read_image(Path(given), shape, invert="no", white=reading.white)
+            pixels, light = image.pixels, image.light_border
+            if image.frames > 1:
+                notes.append(f"the first of {image.frames} frames")
+            if (image.largest or 0) > reading.white:
+                notes.append(f"values above {reading.white:,} are taken as white, as in training")
+        elif isinstance(given, str) or not hasattr(given, "shape"):
             raise KerazooError(f"{given!r} is neither an image file nor an array.")
-        pixels = np.asarray(given)
+        else:
+            pixels, light = self._array(np.asarray(given), shape, reading), False
+        notes += _unlike_training(pixels, reading)
+        inverted = reading.invert == "yes" or (
+            reading.invert == "auto" and self.trained.light_on_dark and light
+        )
+        if inverted and not self._inside:
+            notes.append("dark and light inverted (--invert no: leave as it is)")
+        return 255 - pixels if inverted else pixels, "; ".join(notes)
+
+    def _array(
+        self, pixels: np.ndarray, shape: tuple[int, ...], reading: ImageReading
+    ) -> np.ndarray:
+        """Pixels from 0 to 255 of an array as the saved model takes it."""
         if pixels.shape == shape[:-1] and shape[-1] == 1:
             pixels = pixels[..., None]
         if pixels.shape != shape:
             raise KerazooError(f"The array has shape {pixels.shape}; the model takes {shape}.")
-        require_raw_pixels(pixels, "The array")
-        return pixels, ""
+        require_raw_pixels(pixels, "The array", WHITE if reading.sixteen_bits else 255)
+        return eight_bits(pixels, reading.white) if reading.sixteen_bits else pixels
+
+    @property
+    def _inside(self) -> bool:
+        """True if the saved model inverts dark and light by itself."""
+        reading = self.trained.reading
+        return isinstance(reading, ImageReading) and reading.invert == "yes"
+
+
+def _unlike_training(pixels: np.ndarray, reading: ImageReading) -> list[str]:
+    """A note on an image far from the brightness of the training images, if it is."""
+    mean, maximum = float(pixels.mean()), float(pixels.max())
+    low, high = reading.least_mean, reading.most_mean
+    if maximum < reading.least_maximum / 2:
+        least = f"in every training image it is {reading.least_maximum:g} or more"
+        return [f"the largest pixel is {maximum:g}, {least}; is it scaled otherwise?"]
+    if mean < low / 2 or 255 - mean < (255 - high) / 2:
+        usual = f"the training images have {low:.0f} to {high:.0f}"
+        return [f"the mean pixel is {mean:.0f}, {usual}; is it scaled or inverted otherwise?"]
+    return []

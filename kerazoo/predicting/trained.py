@@ -14,7 +14,13 @@ from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import DamagedFile, KerazooError, first_line
 from kerazoo.finetuning.readers.choose import reread
-from kerazoo.finetuning.readers.reading import Reading, SeriesReading, TableReading, reading_of
+from kerazoo.finetuning.readers.reading import (
+    ImageReading,
+    Reading,
+    SeriesReading,
+    TableReading,
+    reading_of,
+)
 from kerazoo.finetuning.readers.user_data import UserData, inner_model
 from kerazoo.spec import Data, Entry
 from kerazoo.tasks.base import Task
@@ -29,8 +35,8 @@ class Trained:
 
     Attributes:
         source: name of the entry, or path of the run directory.
-        model: the model as saved; after fine-tuning on a table or a series it takes raw rows or
-            natural units.
+        model: the model as saved; after fine-tuning on user data it takes them as they were read,
+            such as raw rows or natural units.
         task: kind of task.
         labels: names of the classes, in the order of the outputs; else empty.
         light_on_dark: images show light strokes on a dark background.
@@ -61,6 +67,10 @@ class Trained:
         if self.run is None or self.own is None:
             return None
         reading = reading_of(self.own, self.run.path / "config.json")
+        if isinstance(reading, ImageReading) and reading.inside:
+            if self.model.name != "takes_images":
+                raise _damaged(self.run.path, "own.treatment", "the model takes images otherwise")
+            return reading
         if isinstance(reading, SeriesReading):
             field, kept, taken = "lookback", reading.lookback, self.model.input_shape[1]
         elif isinstance(reading, TableReading):
@@ -76,7 +86,10 @@ class Trained:
     @cached_property
     def core(self) -> keras.Model:
         """The network that was trained: the model itself, or the one inside it."""
-        inside = isinstance(self.reading, (TableReading, SeriesReading))
+        reading = self.reading
+        inside = isinstance(reading, (TableReading, SeriesReading)) or (
+            isinstance(reading, ImageReading) and reading.inside
+        )
         return inner_model(self.model) if inside else self.model
 
     @cached_property

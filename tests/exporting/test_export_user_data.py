@@ -8,8 +8,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import kerazoo
+from kerazoo.datasets._images import read_image
 from tests.user_data import NAMES, SERIES, series
 
 
@@ -72,7 +74,39 @@ def test_natural_units_go_into_onnx_and_come_out(tuned, user_file, tmp_path):
     assert 49_950 < outputs.mean() < 50_050
 
 
+def test_images_go_into_onnx_as_they_are(tuned, user_file, tmp_path):
+    """Dark on light: what the model inverts is inside the export."""
+    import onnxruntime
+
+    path = tuned("images")
+    certificate, _ = exported(path, "onnx", tmp_path / "out")
+    files = sorted(user_file("images").rglob("*.png"))[:3]
+    x = np.stack([read_image(file, (28, 28, 1), invert="no").pixels for file in files])
+    assert x.mean() > 128
+    session = onnxruntime.InferenceSession(certificate.path, providers=["CPUExecutionProvider"])
+    found = session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0]
+    expected = [list(p.probabilities.values()) for p in kerazoo.predict(path, files)]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["keras", "saved_model", "onnx", "litert"])
+def test_values_of_sixteen_bits_go_into_every_format(format, tmp_path):
+    random = np.random.RandomState(0)
+    for i in range(40):
+        level = 900 if i % 2 else 3_000
+        image = np.clip(random.normal(level, 300, (28, 28)), 0, 4_095).astype(np.uint16)
+        path = tmp_path / "data" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(4_095 - image if i == 1 else image).save(path)
+    options = {"epochs": 2, "scratch": False, "progress": False, "plots": False, "invert": "yes"}
+    kerazoo.finetune("mlp", tmp_path / "data", weights=None, out=tmp_path / "run", **options)
+    certificate, _ = exported(tmp_path / "run", format, tmp_path / "out")
+    assert certificate.difference < 1e-4
+
+
 SIDE_FILES = {
+    "images": {"labels.json"},
     "table": {"labels.json", "columns.json"},
     "series": {"series.json"},
     "texts": {"labels.json"},
@@ -84,6 +118,8 @@ SIDE_FILES = {
 @pytest.mark.parametrize(
     ("kind", "format"),
     [
+        ("images", "litert"),
+        ("images", "saved_model"),
         ("table", "litert"),
         ("series", "litert"),
         ("series", "saved_model"),

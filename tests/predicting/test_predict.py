@@ -94,6 +94,21 @@ def test_an_array_of_other_values_is_an_error(images, array, fits):
     assert bool(prediction.label) == fits == (prediction.error is None)
 
 
+def test_an_image_unlike_the_training_images_has_a_note(in_tmp, images, digits, tuned, user_file):
+    for scaled in (digits.x[0] // 16, (digits.x[0] > 127).astype("uint8"), digits.x[0] / 127.5):
+        assert images([scaled])[0].note
+    files = sorted(user_file("images").rglob("*.png"))
+    own = kerazoo.predictor(tuned("images"))  # dark on light, which the model inverts itself
+    assert not any(p.note for p in own(files))
+    x = 255 - digits.x[:5]
+    assert not any(p.note for p in own(x)) and all(p.note for p in own(255 - x))
+    assert all(p.note for p in own(x // 16))
+    as_it_is, inverted = own([x[0]], invert="no")[0], own([x[0]])[0]
+    assert as_it_is.probabilities != inverted.probabilities
+    expected = kerazoo.predictor(tuned("images")).trained.model(x[:1])[0]
+    np.testing.assert_allclose(list(inverted.probabilities.values()), expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", registry.list_entries("*@imdb"))
 def test_texts_are_classified_offline(name, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "/nowhere")

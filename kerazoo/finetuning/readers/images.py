@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from collections import Counter
@@ -10,9 +11,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from kerazoo._lazy import np
-from kerazoo.datasets._images import INVERT, Invert, LoadedImage, read_image
+from kerazoo._lazy import keras, np
+from kerazoo.datasets._images import INVERT, WHITE, Invert, LoadedImage, read_image
 from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
@@ -34,6 +36,7 @@ LEAST = {"": 3, "train": 3, "validation": 1, "test": 1}  # images of a class: on
 LEAST_UNLABELED = 100
 LARGEST = 4096  # pixels a side
 USUAL = 224  # most pixels a side, where no size is given
+MOST_FILES = 0.95  # share that decides how all files of a set are taken
 OFTEN = 1000  # images after which progress is shown
 
 
@@ -64,8 +67,8 @@ def from_images(
         size: height and width that images are resized to, keeping their proportions; by default
             those of the first image, up to 224.
         channels: 1 for grayscale, 3 for color; by default those of the first image.
-        invert: ``"auto"`` inverts images with a light background for a model that expects
-            a dark one; or ``"yes"`` or ``"no"``.
+        invert: ``"auto"`` inverts all images if they have a light background and the model expects
+            a dark one; or ``"yes"`` or ``"no"``. Images without classes stay as they are.
         light_on_dark: the model expects light strokes on a dark background.
         labels: False takes all images without classes, to generate such images.
         splits: ``"yes"`` if directories named ``train`` and so on are splits, ``"no"`` if they are
@@ -75,7 +78,8 @@ def from_images(
     Raises:
         KerazooError: no directory, fewer than two classes, classes that differ between the splits,
             a class with fewer than three readable images, images one level too deep, or
-            directories that may be splits or classes; fewer than 100 images without classes.
+            directories that may be splits or classes; fewer than 100 images without classes;
+            light and dark backgrounds for a model that expects dark ones.
     """
     directory = Path(path)
     require_choice("invert", invert, INVERT)
@@ -92,7 +96,7 @@ def from_images(
         found = f"{directory} has {len(names)} directories of images"
         raise KerazooError(f"{found}; give two or more, one for each class.{hint}")
     shape = _shape([directory / f for f in chosen], size, channels)
-    x, read, problems = _read(directory, chosen, shape, light_on_dark, invert, progress)
+    x, read, problems = _read(directory, chosen, shape, progress)
     if problems:
         skipped[f"unreadable ({listed(list(problems.values()))})"] = len(problems)
     line = "; ".join(f"{n:,} {kind}" for kind, n in (+skipped).items())
@@ -101,6 +105,19 @@ def from_images(
     of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
     _reject_few(directory, y, of, names, split_of, line)
     indices, how = _indices(y, of, split_of, labels)
+    white, whites = _white(read)
+    if white != WHITE:
+        for i in (i for i, image in enumerate(read) if image.largest is not None):
+            x[i] = read_image(directory / kept[i], shape, invert="no", white=white).pixels
+    inverted, backgrounds = _inverted(directory, read, light_on_dark and labels, invert)
+    reading = image_reading(
+        x[indices["train"]],
+        invert="yes" if inverted and labels else "no",
+        white=white,
+        sixteen_bits=labels and all(image.largest is not None for image in read),
+    )
+    if inverted:
+        np.subtract(255, x, out=x)
     each = [f"{name} {n:,}" for name, n in zip(names, np.bincount(y), strict=True)]
     sizes = np.array([image.size for image in read])
     (wide, high), (widest, highest) = sizes.min(axis=0), sizes.max(axis=0)
@@ -113,8 +130,7 @@ def from_images(
         f"each is resized to {shape[1]} × {shape[0]} pixels, "
         f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
     ]
-    if inverted := sum(image.inverted for image in read):
-        report.append(f"{inverted:,} are inverted: light strokes on a dark background (--invert)")
+    report += [*whites, *backgrounds]
     return user_data_of(
         "images" if labels else "unlabeled_images",
         directory,
@@ -124,8 +140,87 @@ def from_images(
         warnings=[f"skipped: {line}"] if line else [],
         skipped=tuple(problems.values()),
         facts={"labels": tuple(names) * labels, "light_on_dark": light_on_dark},
-        reading=ImageReading(invert=invert if labels else "no"),
+        reading=reading,
+        serving_model=lambda core: takes_images(core, reading),
     )
+
+
+def image_reading(train: np.ndarray, **decided: Any) -> ImageReading:
+    """How images were read; ``train`` are the training images before any inversion."""
+    means, maxima = train.mean(axis=(1, 2, 3)), train.max(axis=(1, 2, 3))
+    return ImageReading(
+        least_mean=round(float(means.min()), 3),
+        most_mean=round(float(means.max()), 3),
+        least_maximum=float(maxima.min()),
+        **decided,
+    )
+
+
+def takes_images(core: keras.Model, reading: ImageReading) -> keras.Model:
+    """A model of images as they were read around one of what became of them."""
+    if not reading.inside:
+        return core
+    x = inputs = keras.Input(core.input_shape[1:], name="images")
+    exact = {"dtype": "float32"}
+    if reading.sixteen_bits:  # as `eight_bits` does, of which no value is near to another
+        x = keras.layers.ReLU(max_value=reading.white, name="up_to_white", **exact)(x)
+        step = 255 / reading.white
+        x = keras.layers.Rescaling(step, step / 2, name="eight_bits", **exact)(x)
+        x = keras.ops.floor(x)
+    if reading.invert == "yes":
+        x = keras.layers.Rescaling(-1.0, 255.0, name="inverted", **exact)(x)
+    return keras.Model(inputs, core(x), name="takes_images")
+
+
+def as_read(x: np.ndarray, reading: ImageReading) -> np.ndarray:
+    """Images that :func:`takes_images` makes these of, what the trained network takes."""
+    x = 255 - x if reading.invert == "yes" else x
+    return np.round(x.astype(np.float64) * reading.white / 255) if reading.sixteen_bits else x
+
+
+def _white(read: list[LoadedImage]) -> tuple[int, list[str]]:
+    """White of grayscale of 16 bits, one for all files, and a line that says so.
+
+    It is the largest value of as many bits as most files need: a hot pixel here and there must not
+    make all images dark.
+    """
+    largest = sorted(image.largest for image in read if image.largest is not None)
+    if not largest:
+        return WHITE, []
+    needed = largest[math.ceil(MOST_FILES * len(largest)) - 1]
+    bits = next(bits for bits in (8, 10, 12, 14, 16) if needed < 2**bits)
+    white = 2**bits - 1
+    line = f"{len(largest):,} hold 16 bits of gray; white is {white:,} ({bits} bits), as "
+    over = sum(value > white for value in largest)
+    line += (
+        f"{len(largest) - over:,} hold no larger value, {over:,} do" if over else "none is larger"
+    )
+    if len(largest) < len(read):
+        line += "; the model takes 8 bits, as the others have"
+    return white, [line]
+
+
+def _inverted(
+    directory: Path, read: list[LoadedImage], light_on_dark: bool, invert: Invert
+) -> tuple[bool, list[str]]:
+    """True if all images are inverted, and a line that says why.
+
+    Raises:
+        KerazooError: ``auto``, where some images have a light background and others a dark one.
+    """
+    light = sum(image.light_border for image in read)
+    found = f"{light:,} of {len(read):,} images have a light background"
+    if invert != "auto":
+        asked = f"; inverted, as --invert {invert} says" * (invert == "yes")
+        return invert == "yes", [f"{found}{asked}"] * bool(asked)
+    if not light_on_dark or light <= (1 - MOST_FILES) * len(read):
+        return False, [f"{found}; none is inverted"] * bool(light and light_on_dark)
+    if light < MOST_FILES * len(read):
+        problem = f"{directory}: {found}, and the weights expect dark ones"
+        raise KerazooError(
+            f"{problem}. Say if all are inverted with --invert yes or no, or move them apart."
+        )
+    return True, [f"{found}; the model inverts all, as its weights expect dark ones (--invert)"]
 
 
 def _walk(directory: Path) -> tuple[list[Path], set[Path], Counter[str]]:
@@ -211,8 +306,6 @@ def _read(
     directory: Path,
     files: list[Path],
     shape: tuple[int, int, int],
-    light_on_dark: bool,
-    invert: Invert,
     progress: bool,
 ) -> tuple[np.ndarray, list[LoadedImage], dict[Path, str]]:
     """The images uint8 ``(n, *shape)``, how each was read, and the files that cannot be read."""
@@ -220,7 +313,7 @@ def _read(
     def read(file: Path) -> LoadedImage | str:
         path = directory / file
         try:
-            return read_image(path, shape, light_on_dark=light_on_dark, invert=invert)
+            return read_image(path, shape, invert="no")
         except KerazooError as error:
             return str(error).removesuffix(".")  # they are listed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._schema import limited, parse
-from kerazoo.datasets._images import Invert
+from kerazoo.datasets._images import WHITE, Invert
 from kerazoo.errors import DamagedFile
 from kerazoo.finetuning.readers._columns import Column
 from kerazoo.finetuning.readers._csv import CsvOptions
@@ -21,13 +21,28 @@ from kerazoo.training.run_directory import REMEDY
 
 @dataclass(frozen=True, kw_only=True)
 class ImageReading:
-    """How images were read.
+    """How images were read. The saved model takes pixels as they were before that.
 
     Attributes:
-        invert: see :func:`kerazoo.from_images`.
+        invert: ``"yes"`` if dark and light are inverted in front of the network.
+        white: of grayscale of 16 bits, the value that became 255.
+        sixteen_bits: all images are such, and the saved model takes their values.
+        least_mean: of the pixels of a training image, with 255 as white.
+        most_mean: likewise.
+        least_maximum: likewise of the largest pixel; by default that of the zoo's datasets.
     """
 
-    invert: Invert = "auto"
+    invert: Invert = "no"
+    white: int = limited(255, WHITE, default=WHITE)
+    sixteen_bits: bool = False
+    least_mean: float = limited(0, 255, default=0.0)
+    most_mean: float = limited(0, 255, default=255.0)
+    least_maximum: float = limited(0, 255, default=60.0)
+
+    @property
+    def inside(self) -> bool:
+        """True if the saved model has steps in front of the network that was trained."""
+        return self.sixteen_bits or self.invert == "yes"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from kerazoo.finetuning.readers.images import from_images
+from kerazoo.datasets._images import eight_bits
+from kerazoo.finetuning.readers.images import as_read, from_images, takes_images
+from kerazoo.finetuning.readers.reading import ImageReading
 from tests.conftest import raises_naming
 
 
@@ -173,18 +176,88 @@ def test_classes_of_different_sizes_are_reported(tmp_path):
     assert any("rare" in w and "--balance" in w for w in read(tmp_path).warnings)
 
 
+def ink(directory: Path, n=20, light=()) -> Path:
+    """Dark dots on light paper, light ones on black in the images whose numbers are ``light``."""
+    for i in range(n):
+        dot = Image.new("L", (10, 12), i if i in light else 250 - i)
+        dot.putpixel((5, 5), 255 if i in light else 0)
+        path = directory / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        dot.save(path)
+    return directory
+
+
 def test_dark_ink_is_inverted_for_a_model_of_light_strokes(tmp_path):
-    for i in range(20):
-        ink = Image.new("L", (10, 12), 250 - i)
-        ink.putpixel((5, 5), 0)
-        path = tmp_path / "ab"[i % 2] / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
-        ink.save(path)
+    ink(tmp_path)
     user = read(tmp_path, light_on_dark=True)
     assert user.data.train.x.mean() < 30 and user.data.info.light_on_dark
-    assert any(line.startswith("20 are inverted") for line in user.report)
+    assert user.reading.invert == "yes" and any("--invert" in line for line in user.report)
+    assert 200 < user.reading.least_mean <= user.reading.most_mean < 251
     for left in (read(tmp_path), read(tmp_path, light_on_dark=True, invert="no")):
-        assert left.data.train.x.mean() > 200
+        assert left.data.train.x.mean() > 200 and left.reading.invert == "no"
+
+
+def test_all_images_of_a_set_are_inverted_or_none(tmp_path):
+    """Each file was once judged by its own border."""
+    options = {"light_on_dark": True}
+    most, few, mixed = (ink(tmp_path / str(n), 40, range(n)) for n in (2, 38, 20))
+    assert read(most, **options).reading.invert == "yes"
+    assert (read(most, **options).data.train.x.mean(axis=(1, 2, 3)) > 200).sum() in (1, 2)
+    assert read(few, **options).reading.invert == "no"
+    with raises_naming("--invert", "20 of 40"):
+        read(mixed, **options)
+    assert read(mixed, **options, invert="yes").reading.invert == "yes"
+    assert read(mixed).reading.invert == "no"
+
+
+def sensor(directory: Path, n=40) -> list[np.ndarray]:
+    """Images of 12 bits, one of which has a hot pixel."""
+    values = np.random.RandomState(0).randint(2_000, 4_000, (n, 12, 10)).astype(np.uint16)
+    values[3, 5, 5] = 60_000
+    for i, image in enumerate(values):
+        path = directory / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return values
+
+
+@pytest.mark.parametrize("divided", [1, 16])
+def test_images_of_sixteen_bits_have_one_white(tmp_path, divided):
+    """Of 12 bits, only 16 of 256 levels were left: 900 and 3,000 became 3 and 11."""
+    values = sensor(tmp_path)
+    if divided > 1:  # 8 bits, saved with 16
+        values //= divided
+        for path in tmp_path.rglob("*.png"):
+            Image.fromarray(values[int(path.stem)]).save(path)
+    user = read(tmp_path)
+    white = 4_095 // divided
+    assert (user.reading.white, user.reading.sixteen_bits) == (white, True)
+    assert any(f"{white:,}" in line for line in user.report)
+    every = np.concatenate([s.x for s in (user.data.train, user.data.validation, user.data.test)])
+    expected = np.minimum(values, white) * (255 / white)
+    assert {x.tobytes() for x in every} == {
+        x.tobytes() for x in eight_bits(values, white).astype("u1")
+    }
+    assert np.abs(eight_bits(values, white) - expected).max() < 1
+    image(1).resize((10, 12)).save(tmp_path / "a" / "1000.png")
+    mixed = read(tmp_path).reading
+    assert (mixed.white, mixed.sixteen_bits) == (white, False)
+
+
+@pytest.mark.parametrize("white", [255, 1_023, 4_095, 16_383, 65_535])
+@pytest.mark.parametrize("invert", ["yes", "no"])
+def test_the_saved_model_takes_images_as_they_were_read(white, invert):
+    """Every value of 16 bits, to the bit."""
+    reading = ImageReading(invert=invert, white=white, sixteen_bits=True)
+    inputs = keras.Input((256, 256, 1))
+    model = takes_images(keras.Model(inputs, keras.layers.Identity()(inputs)), reading)
+    x = np.arange(65_536).reshape(1, 256, 256, 1)
+    pixels = eight_bits(x, white)
+    pixels = 255 - pixels if invert == "yes" else pixels
+    np.testing.assert_array_equal(model.predict(x.astype(np.uint16), verbose=0), pixels)
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    again = eight_bits(as_read(levels, reading), white)
+    np.testing.assert_array_equal(255 - again if invert == "yes" else again, levels)
 
 
 def test_unlabeled_images_are_split_as_their_directories_say(tmp_path):
