@@ -11,6 +11,7 @@ from kerazoo._files import write_text
 from kerazoo._parts import Bullets, Code, Section, Table, Text, images
 from kerazoo.evidence.card import LICENSE, Card, layers, render
 from kerazoo.finetuning.compare import FineTuned, shown_name
+from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import Kind, UserData
 from kerazoo.metrics import duration, metric, with_rmse
 from kerazoo.pretrained import Transfer
@@ -95,13 +96,19 @@ def _recipe(done: FineTuned) -> str:
 
 def _takes(data: UserData) -> str:
     shape = " × ".join(map(str, data.data.info.input_shape))
+    pixels = "0 to 255"
+    if isinstance(data.reading, ImageReading):
+        pixels = "0 to 65,535" if data.reading.sixteen_bits else pixels
+        pixels += ", dark on light as in the files" * (data.reading.invert == "yes")
     takes = {
-        "images": f"raw pixels, 0 to 255, n × {shape}",
+        "images": f"raw pixels, {pixels}, n × {shape}",
         "unlabeled_images": "latents from a standard normal distribution, and gives images, 0 to "
         "255; `discriminator.keras` takes images",
-        "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings in "
-        "lower case without HTML, under TensorFlow",
-        "table": "raw rows, a dictionary of columns (NaN or an empty string is a missing value)",
+        "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings, n, in "
+        "lower case, without HTML and with plain quotes, under TensorFlow",
+        "table": "raw rows, a dictionary of values, n × 1, for each name in `model.input`: "
+        "float32, or a tensor of strings without blanks around them; NaN or an empty string is a "
+        "missing value",
         "series": f"windows in natural units, n × {shape}, and forecasts in natural units",
     }[data.kind]
     name = "generator.keras" if data.kind == "unlabeled_images" else "model.keras"
