@@ -201,7 +201,7 @@ def plot(found: dict[str, Values]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(counts, [*map(str, counts)])
     axes.minorticks_off()
-    axes.set(xlabel="images per class", ylabel="test accuracy, %")
+    axes.set(xlabel="images per class", ylabel="test accuracy, % (higher is better)")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("mnist_cnn on digits: trained weights compared with from scratch")
