@@ -15,18 +15,9 @@ import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-_quiet = False
 _announced = True
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
-
-
-def silence_import_logs() -> None:
-    """Hide the log lines of TensorFlow's native code from now on.
-
-    For the command line only: a library leaves its user's standard error alone.
-    """
-    global _quiet
-    _quiet = True
 
 
 def announce_import(now: bool) -> None:
@@ -44,6 +35,9 @@ def _announce() -> None:
     _announced = True
 
 
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
 def _backend() -> str:
     """Name of Keras's backend, which is known before Keras is imported."""
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
@@ -55,17 +49,27 @@ def _backend() -> str:
 
 
 def load(name: str) -> types.ModuleType:
-    """Import a module by name, without its native logs if the command line asked for that."""
+    """Import a module by name, Keras without the logs of TensorFlow that nobody asked for.
+
+    Whoever wants them sets TF_CPP_MIN_LOG_LEVEL; then nothing is hidden.
+    """
     if name in sys.modules:
         return sys.modules[name]
     _announce()
-    if not _quiet:
+    if name.partition(".")[0] != "keras" or LOG_LEVEL in os.environ:
         return importlib.import_module(name)
     import logging
 
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with _standard_error_aside():
+    os.environ[LOG_LEVEL] = "3"
+    logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)
+    with _standard_error_aside():  # it prints some before it reads the variable
         return importlib.import_module(name)
+
+
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    """False for the warning that Keras's step is traced often: each model has one of its own."""
+    message = record.getMessage()
+    return not ("retracing" in message and "TensorFlowTrainer" in message)
 
 
 @contextlib.contextmanager
@@ -73,8 +77,12 @@ def _standard_error_aside() -> Iterator[None]:
     """Hold back output on file descriptor 2; it is shown if an error occurs."""
     import tempfile
 
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
     sys.stderr.flush()
-    kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
@@ -98,6 +106,8 @@ class _LazyModule(types.ModuleType):
 
 
 if TYPE_CHECKING:
+    import logging
+
     import keras
     import numpy as np
     import pandas as pd

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shlex
 import sys
@@ -66,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole.print_help()
         return OK
     imports, verbose = imports + options.pop("more_imports", []), options.pop("verbose", False)
-    # TensorFlow logs several lines at import; whoever wants them sets this variable.
-    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and not verbose:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        _lazy.silence_import_logs()  # it prints some before it reads the variable
+    if verbose:
+        os.environ.setdefault(_lazy.LOG_LEVEL, "0")
+    if _lazy.LOG_LEVEL not in os.environ:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     show = Output(options.pop("json", False))
     try:
         if imports or os.environ.get("KERAZOO_IMPORT"):
