@@ -78,7 +78,8 @@ class Report(Shown):
         bound: the worst mean that the reference allows for so many runs.
         problems: reasons to FAIL whatever the results.
         notes: further remarks.
-        warnings: results that are too good to be true; they change no verdict.
+        warnings: results that are too good to be true, or that do not repeat to the bit though
+            they should; they change no verdict.
         data: ``source`` if the loader gave the data just now, ``cache`` if it was cached.
     """
 
@@ -312,13 +313,14 @@ def verify(
         )
         for seed, r in runs.items()
     )
-    rounding = rounding_of_training(entry, tier, reference)
+    rounding, warnings = rounding_of_training(entry, tier, reference), list[str]()
     least = max(rounding or 0.0, two_examples(entry, reference))  # worth a remark
     if not settings:
         other = f"recorded with engine {reference.engine}" * (engine != reference.engine)
         other = other or "resumed elsewhere" * (resume == "elsewhere")
-        missed, repeats = _repeated(fresh, reference, measure, rounding, other)
+        missed, warnings, repeats = _repeated(fresh, reference, measure, rounding, other)
         problems, notes = problems + missed, notes + repeats
+    warnings += too_good([r.value for r in fresh], reference, measure, least)
     return Report(
         entry=entry.name,
         tier=tier,
@@ -333,7 +335,7 @@ def verify(
             *too_scattered(reference, seeds, measure),
             *uneven([r.metrics["also"] for r in runs.values() if r]),
         ),
-        warnings=tuple(too_good([r.value for r in fresh], reference, measure, least)),
+        warnings=tuple(warnings),
         data="source" if fresh_data or cached is None else "cache",
     )
 
@@ -366,8 +368,8 @@ def _repeated(
     metric: Metric,
     rounding: float | None,
     other: str,
-) -> tuple[list[str], list[str]]:
-    """Problems and notes of repeated seeds: which of them came out as recorded.
+) -> tuple[list[str], list[str], list[str]]:
+    """Problems, warnings and notes of repeated seeds: which of them came out as recorded.
 
     Args:
         fresh: the runs.
@@ -376,7 +378,7 @@ def _repeated(
         rounding: largest difference that rounding makes; None if it was not measured.
         other: reason why no bits are promised, besides the machine's; else empty.
     """
-    problems, here = [], machine.here()
+    problems, warnings, here = [], [], machine.here()
     notes: dict[str, list[int]] = {}
     for r in fresh:
         if r.recorded is None or math.isnan(r.value):
@@ -392,13 +394,20 @@ def _repeated(
                 f"on a machine of the same identity ({told})"
             )
             continue
+        if not why and differ:
+            warnings.append(
+                f"seed {r.seed}, {told}, on a machine of the same identity: the recorded run was "
+                "made by other code, or its record was changed"
+            )
+            continue
         if why and differ:
             if rounding is not None and miss <= rounding:
                 continue
             bound = "" if rounding is None else f"more than rounding, {rounding:.2g}; "
             told += f"; value off by {miss:.2g} ({bound}{why})"
         notes.setdefault(told, []).append(r.seed)
-    return problems, [f"seed {', '.join(map(str, s))}: {told}" for told, s in notes.items()]
+    told_by_seed = [f"seed {', '.join(map(str, s))}: {told}" for told, s in notes.items()]
+    return problems, warnings, told_by_seed
 
 
 def too_good(values: list[float], reference: Reference, metric: Metric, least: float) -> list[str]:
