@@ -493,8 +493,8 @@ def kept_plots(entry: Entry) -> list[Part]:
     weights, files = evidence.read(entry).weights, kept_files(entry)
     if weights is None or not files:
         return []
-    about = Text(f"Recorded run of seed {weights.seed}, tier full.", "note")
-    return [about, *(_png(path) for path in files)]
+    about = f"Recorded run of seed {weights.seed}, tier full, or its bundled float16 weights."
+    return [Text(about, "note"), *(_png(path) for path in files)]
 
 
 def _png(path: Path) -> Image:

@@ -22,6 +22,8 @@ FEW = 200  # test examples; with fewer, the card points to the standard error
 
 def write(done: FineTuned, transferred: Transfer | None) -> None:
     """Write ``card.html`` and, in Markdown, ``card.md`` to the run directory."""
+    from rich.filesize import decimal
+
     model = registry.get_model(done.entry.partition("@")[0])
     verdict = f"{done.verdict[:1].upper()}{done.verdict[1:]}"
     plots, measure = images(done.plots), metric(done.metrics["metric"])
@@ -37,7 +39,8 @@ def write(done: FineTuned, transferred: Transfer | None) -> None:
     ]
     summary = f"{model.summary} Trained with kerazoo {__version__} on user data."
     result = measure.show(done.metrics["value"]) + f" test {measure.title}"
-    about = f"{done.metrics['examples']:,} test examples, one run, seed {done.seed}"
+    size = decimal(sum(path.stat().st_size for path in done.path.glob("*.keras")))
+    about = f"{done.metrics['examples']:,} test examples · one run, seed {done.seed} · {size}"
     card = Card(done.entry, summary, result, about, sections, plots)
     write_text(done.path / "card.html", card.html())
     write_text(done.path / "card.md", render("card.md.jinja", card=card))

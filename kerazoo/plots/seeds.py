@@ -49,7 +49,7 @@ def seeds_plot(measure: Metric, seeds: Sequence[float], marks: Sequence[Mark]) -
     labels = [f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}, mean"]
     labels += [literal(textwrap.fill(f"{m.kind}: {m.name}", LABEL_WIDTH)) for m in marks]
     lines = max(label.count("\n") + 1 for label in labels)
-    figure = new_figure(7.5, 0.7 + (0.14 * lines + 0.16) * len(labels))
+    figure = new_figure(6.6, 0.7 + (0.14 * lines + 0.16) * len(labels))
     axes = figure.add_subplot()
     axes.axvline(mean, color=BLUE, lw=1, alpha=0.5, zorder=0)
     heights = np.linspace(-0.25, 0.25, len(seeds)) if len(seeds) > 1 else [0]  # show equal values
@@ -65,6 +65,7 @@ def seeds_plot(measure: Metric, seeds: Sequence[float], marks: Sequence[Mark]) -
     values = axes.secondary_yaxis("right")
     shown = [measure.show(value) for value in (mean, *(m.value for m in marks))]
     values.set_yticks(range(len(labels)), shown, fontsize=9)
+    axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(lambda value, _: measure.number(value))
     better = "right" if measure.higher_is_better else "left"
     unit = ", %" if measure.percent else ""
