@@ -9,7 +9,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._dates import times_of, without_dates
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import filled, regular_values
-from kerazoo.predicting._tables import read_input
+from kerazoo.predicting._tables import read_input, unlike_training
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 from kerazoo.training import engine
 
@@ -32,6 +32,8 @@ class SeriesPredictor(Predictor):
             times = times_of(frame, reading.time, targets, where, reading.csv, reading.step)
         regular, notes = regular_values(frame, targets, times, gaps or reading.gaps, where)
         notes += table.notes
+        steps = (regular[name].rename_axis("step") for name in targets)
+        notes += unlike_training(list(zip(steps, reading.low, reading.high, strict=False)))
         if len(regular) < reading.lookback:
             raise KerazooError(
                 f"{where} has {len(regular):,} steps; the model needs {reading.lookback:,} or more."

@@ -16,6 +16,8 @@ from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 
+ENOUGH = 10  # rows that tell how much a column varies
+
 
 class TablePredictor(Predictor):
     """A model of the rows of a table."""
@@ -82,6 +84,7 @@ def differences(
     known = {c.name for c in columns} | set(targets)
     unused = [repr(name) for name in frame.columns if name not in known]
     notes = [f"columns that the model does not use: {listed(unused)}"] if unused else []
+    ranges = []
     for c in columns:
         values = frame[c.name]
         if c.categories is not None:
@@ -90,8 +93,28 @@ def differences(
             continue
         if not c.missing:
             notes += _note(values, is_missing(values), "missing (none was in training)")
-        _, unread = as_numbers(values, c.name) or ((), [])
+        numbers, unread = as_numbers(values, c.name) or (np.full(len(values), np.nan), [])
+        if c.low is not None and c.high is not None:
+            ranges.append((pd.Series(numbers, values.index, name=c.name), c.low, c.high))
         notes += _note(values, np.isin(np.arange(len(values)), unread), "no number, so missing")
+    return notes + unlike_training(ranges)
+
+
+def unlike_training(ranges: Sequence[tuple[pd.Series, float, float]]) -> list[str]:
+    """Notes on numbers that lie elsewhere than those of the training, or closer together.
+
+    Args:
+        ranges: columns of numbers, each with the least and the largest in training.
+    """
+    notes, close = [], []
+    for values, low, high in ranges:
+        far = (values < 2 * low - high) | (values > 2 * high - low)
+        notes += _note(values, far.to_numpy(), f"far from those in training, {low:g} to {high:g}")
+        if len(values) >= ENOUGH and 10 * (values.max() - values.min()) < high - low:
+            close.append(repr(values.name))
+    if 2 * len(close) > len(ranges):
+        less = "vary less than a tenth as much as in training; are they scaled otherwise?"
+        notes.append(f"{listed(close)} {less}")
     return notes
 
 
@@ -121,4 +144,5 @@ def _note(values: pd.Series, where: np.ndarray, what: str) -> list[str]:
     if not where.any():
         return []
     line, first = values.index[where][0], values[where].iloc[0]
-    return [f"{values.name}: {int(where.sum())} value(s) are {what} (line {line}: {first!r})"]
+    at = f"{values.index.name or 'line'} {line}"
+    return [f"{values.name}: {int(where.sum())} value(s) are {what} ({at}: {first!r})"]

@@ -109,6 +109,17 @@ def test_an_image_unlike_the_training_images_has_a_note(in_tmp, images, digits, 
     np.testing.assert_allclose(list(inverted.probabilities.values()), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("factor", [1 / 255, 1_000])
+def test_numbers_unlike_those_of_the_training_have_a_note(factor, user_file, tuned):
+    rows = pd.read_csv(user_file("table"), dtype={"名前": str})
+    series = pd.read_csv(user_file("series"), parse_dates=["when"])
+    for kind, frame in (("table", rows), ("series", series)):
+        known = kerazoo.predictor(tuned(kind))
+        scaled = frame.apply(lambda v: factor * v if v.dtype.kind in "if" else v)
+        before, after = known(frame).notes, known(scaled).notes
+        assert len(after) > len(before) == len(known(frame[-5:]).notes), kind
+
+
 @pytest.mark.parametrize("name", registry.list_entries("*@imdb"))
 def test_texts_are_classified_offline(name, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "/nowhere")

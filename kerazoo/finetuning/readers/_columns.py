@@ -25,6 +25,8 @@ class Column:
         mean: of numbers, in the training split; a missing one is replaced with it.
         missing: of numbers: a feature tells where one is missing.
         std: of numbers: standard deviation in the training split.
+        low: of numbers: the least in the training split.
+        high: likewise the largest.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Column:
     mean: float = 0.0
     missing: bool = False
     std: float = limited(1e-300, default=1.0)
+    low: float | None = limited(default=None)
+    high: float | None = limited(default=None)
 
     @property
     def width(self) -> int:

@@ -79,12 +79,16 @@ class SeriesReading(RowsReading):
         step: name of a step, such as ``"hour"``.
         lookback: past steps that the model sees.
         gaps: ``refuse`` or ``interpolate``.
+        low: the least value of each target.
+        high: likewise the largest.
     """
 
     time: str | None
     step: str
     lookback: int = limited(1, 100_000)
     gaps: str = "refuse"
+    low: tuple[float, ...] = limited(default=())
+    high: tuple[float, ...] = limited(default=())
 
 
 @dataclass(frozen=True, kw_only=True)

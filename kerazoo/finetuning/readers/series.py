@@ -106,6 +106,8 @@ def from_series(
             step=times.step,
             lookback=lookback,
             gaps=gaps,
+            low=tuple(regular.min().tolist()),
+            high=tuple(regular.max().tolist()),
             csv=times.options,
         ),
         factory_options={

@@ -142,7 +142,8 @@ def columns_of(
         else:
             # Rounded, so that the saved model takes off the same.
             mean, std = float(np.float32(known.mean())), float(known.std())
-            columns.append(Column(name, key, None, mean, len(known) < len(train), std))
+            low, high = float(known.min()), float(known.max())
+            columns.append(Column(name, key, None, mean, len(known) < len(train), std, low, high))
         if wrong:
             first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
             notes.append(f"{name}: {len(wrong)} value(s) are no number, so missing ({first})")
