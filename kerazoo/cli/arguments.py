@@ -304,7 +304,7 @@ def _export(command: Command) -> None:
 
 def _predict(command: Command) -> None:
     command.source()
-    command.value("inputs", "WHAT", "image files, texts or one CSV file", nargs="+")
+    command.value("inputs", "WHAT", "image files, directories, texts or one CSV file", nargs="+")
     group = command.group("images and texts")
     group.value("--top", "K", "show the K most probable classes (default: 1)", int, default=1)
     group.choice("--invert", INVERT, "invert light and dark of images (default: auto)")

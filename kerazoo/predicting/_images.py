@@ -17,6 +17,7 @@ from kerazoo.datasets._images import (
     require_raw_pixels,
 )
 from kerazoo.errors import KerazooError, require_choice
+from kerazoo.finetuning.readers.images import image_files
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.predicting._tables import is_table
 from kerazoo.predicting.predictions import OWN_TABLE, PredictionList, Predictor
@@ -36,6 +37,15 @@ class ImagePredictor(Predictor):
             require_choice("invert", invert, INVERT)
             reading = replace(reading, invert=invert if invert != "auto" else reading.invert)
         return self.classify(inputs, lambda given: self._pixels(given, reading))
+
+    def files_in(self, directory: Path) -> list[Path]:
+        """The images in a directory and below."""
+        return image_files(directory)
+
+    def is_one(self, array: np.ndarray) -> bool:
+        """True for an array in the shape of one image, also without its one channel."""
+        shape = self.trained.model.input_shape[1:]
+        return array.shape == shape or (array.shape == shape[:-1] and shape[-1] == 1)
 
     def _pixels(self, given: Any, reading: ImageReading) -> tuple[np.ndarray, str]:
         """Pixels ``(height, width, channels)`` of a file or an array, and a note."""

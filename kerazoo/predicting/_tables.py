@@ -71,6 +71,7 @@ def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
             raise KerazooError(f"{source} takes one CSV file; {len(inputs)} inputs are given.")
         inputs = inputs[0]
     if hasattr(inputs, "shape") and not hasattr(inputs, "columns"):
+        inputs = inputs[None] if inputs.ndim == 1 else inputs
         if inputs.ndim != 2:
             raise KerazooError(f"The rows have shape {inputs.shape}; give (n, columns).")
         inputs = pd.DataFrame(inputs, columns=row_names(inputs.shape[1]))

@@ -28,6 +28,10 @@ class TextPredictor(Predictor):
             raise KerazooError("text names a column of a CSV file or DataFrame; there is none.")
         return self.classify(inputs, lambda given: self._ids(_text_of(given)))
 
+    def files_in(self, directory: Path) -> list[Path]:
+        """The ``.txt`` files in a directory and below."""
+        return sorted(directory.rglob("*.txt"))
+
     def _predict_table(self, inputs: Any, text: str | None) -> TablePredictions:
         """Classify each text of a table; one without a known word gets a note and no class."""
         reading, labels = self.trained.reading, self.trained.labels

@@ -29,13 +29,14 @@ def predict(
     Loads the model each time; :func:`predictor` gives one that stays loaded.
 
     Args:
-        source: an entry with trained weights (``"mnist_cnn@mnist"``) or a run directory.
-        inputs: for a model of images: files of any size and kind that Pillow reads (see
-            :func:`kerazoo.datasets._images.read_image`), or arrays of raw pixels from 0 to 255 in
-            the model's shape. For a model of texts: the texts, or UTF-8 files (a
-            ``pathlib.Path``, or the name of a file that exists), or a CSV file or DataFrame with
-            a column of texts. For a model fine-tuned on a table or a series: one CSV file, a
-            pandas DataFrame, or an array of rows ``(n, columns)``.
+        source: an entry with trained weights (``"mnist_cnn@mnist"``), or a run or its directory.
+        inputs: one input or a list. For a model of images: files of any size and kind that Pillow
+            reads (see :func:`kerazoo.datasets._images.read_image`), directories of them, or
+            arrays of raw pixels from 0 to 255 in the model's shape. For a model of texts: the
+            texts, or UTF-8 files (a ``pathlib.Path``, or the name of a file that exists),
+            directories of ``.txt`` files, or a table with a column of texts. For a model
+            fine-tuned on a table or a series: a table, which is one CSV file, a pandas DataFrame,
+            a dictionary or a list of them, or an array of rows ``(n, columns)``. No URL.
         invert: for image files: ``"auto"``, ``"yes"`` or ``"no"``: invert dark and light; by
             default as in training (``"auto"`` for bundled weights).
         text: for a table of texts: the column of texts; by default as in training.

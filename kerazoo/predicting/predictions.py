@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence, Sized
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,8 @@ from kerazoo.training import engine
 
 MOST_ROWS = 12  # of predictions that are shown
 MOST_SHOWN = 80  # characters of an input
+NAMED = (str, bytes, os.PathLike)  # types of a file or a text
+URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,12 +162,49 @@ class Predictor(Shown):
                     f"{' and '.join(known) or 'none'}."
                 )
         try:
-            return self.predict(inputs, **given)
+            return self.predict(self._several(inputs), **given)
         except ReadingError as error:  # the options that it names are those of the training
             csv = getattr(self.trained.reading, "csv", CsvOptions())
             raise KerazooError(
                 f"{error.what} Write the file as the training file was written: {csv}."
             ) from None
+
+    def files_in(self, directory: Path) -> list[Path]:
+        """The files of a directory that the model can read."""
+        raise KerazooError(f"{self.trained.source} takes one file, and {directory} is a directory.")
+
+    def is_one(self, array: np.ndarray) -> bool:
+        """True for an array that is one input and not several."""
+        return False
+
+    def _several(self, inputs: Any) -> Any:
+        """Inputs as a table or a list: one becomes a list, rows a table, directories their files.
+
+        Raises:
+            KerazooError: a URL, or a directory without files that the model can read.
+        """
+        if isinstance(inputs, Mapping):
+            of_columns = all(np.ndim(value) for value in inputs.values())
+            inputs = pd.DataFrame(dict(inputs) if of_columns else [inputs])
+        if hasattr(inputs, "columns"):
+            return inputs
+        if isinstance(inputs, NAMED) or (hasattr(inputs, "shape") and self.is_one(inputs)):
+            inputs = [inputs]
+        if not isinstance(inputs, (list, tuple)):
+            return inputs
+        if inputs and all(isinstance(row, Mapping) for row in inputs):
+            return pd.DataFrame(list(inputs))
+        several: list[Any] = []
+        for given in inputs:
+            if isinstance(given, str) and URL.fullmatch(given):
+                raise KerazooError(f"{given} is a URL, and predict opens none: download it first.")
+            if _is_directory(given):
+                several += (found := self.files_in(Path(given)))
+                if not found:
+                    raise KerazooError(f"{given} holds no file that {self.trained.source} reads.")
+            else:
+                several.append(given)
+        return several
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Outputs of the network that was trained; of a classifier the probabilities."""
@@ -201,9 +241,16 @@ class Predictor(Shown):
         return Prediction(p.input, label, probabilities[label], probabilities, p.note)
 
 
+def _is_directory(given: Any) -> bool:
+    try:
+        return isinstance(given, (str, os.PathLike)) and given != "" and Path(given).is_dir()
+    except (OSError, ValueError):  # a text that no file can be named
+        return False
+
+
 def _listed(inputs: Any) -> Sequence[Any]:
     """The inputs with a length; raises KerazooError unless there are some."""
-    one = isinstance(inputs, (str, bytes, os.PathLike)) or getattr(inputs, "shape", None) == ()
+    one = isinstance(inputs, NAMED) or getattr(inputs, "shape", None) == ()
     several: Any = [] if one or not isinstance(inputs, Iterable) else inputs
     several = several if isinstance(several, Sized) else list(several)
     if not len(several):

@@ -178,11 +178,43 @@ def test_rows_of_a_table_and_what_is_new_in_them(user_file, table_predictor):
             table_predictor(bad)
 
 
-@pytest.mark.parametrize("given", ["what a film", b"a film", None, 5, [], iter(()), np.array(5)])
-def test_inputs_are_a_list(given, images, texts):
+@pytest.mark.parametrize("given", [None, 5, [], iter(()), np.array(5), "https://host/a.png"])
+def test_there_is_an_input_and_no_url(given, images, texts):
     for known in (images, texts):
         with pytest.raises(KerazooError):
             known(given)
+
+
+def test_one_input_is_a_list_of_one(images, texts, digits, table_predictor, user_file, in_tmp):
+    x, given = digits.x[0], TEXTS["negative"]
+    Image.fromarray(x[..., 0]).save("a.png")
+    for one in ("a.png", in_tmp / "a.png", x, x[..., 0]):
+        assert [p.label for p in images(one)] == [str(digits.y[0])]
+    assert (
+        [p.label for p in texts(given)] == [p.label for p in texts(given.encode())] == ["negative"]
+    )
+    frame = pd.read_csv(user_file("table"))
+    row, rows = frame.iloc[0].to_dict(), frame.iloc[:3].to_dict("records")
+    whole = table_predictor(frame).frame
+    for one, n in ((row, 1), (rows, 3), (frame.iloc[:3].to_dict("list"), 3)):
+        pd.testing.assert_frame_equal(table_predictor(one).frame, whole.iloc[:n], rtol=1e-4)
+
+
+def test_a_directory_stands_for_its_files(images, texts, table_predictor, digits, in_tmp, command):
+    (in_tmp / "some" / "more").mkdir(parents=True)
+    for name, x in zip(("b.png", "a.png", "more/c.png"), digits.x, strict=False):
+        Image.fromarray(x[..., 0]).save(in_tmp / "some" / name)
+    (in_tmp / "some" / "note.txt").write_text(TEXTS["positive"])
+    found = images("some")
+    assert [p.input for p in found] == [f"some/{name}" for name in ("a.png", "b.png", "more/c.png")]
+    assert [p.label for p in found] == [str(digits.y[i]) for i in (1, 0, 2)]
+    assert [p.label for p in texts(in_tmp / "some")] == ["positive"]
+    status, out, _ = command("predict", "mnist_cnn_small@digits", "some", "some/a.png", "--json")
+    assert status == 0 and len(json.loads(out)) == 4
+    (in_tmp / "empty").mkdir()
+    for known in (images, texts, table_predictor):
+        with pytest.raises(KerazooError):
+            known("empty")
 
 
 def test_an_option_of_another_kind_of_model_is_an_error(images, texts, table_predictor):

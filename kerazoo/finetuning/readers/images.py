@@ -223,6 +223,12 @@ def _inverted(
     return True, [f"{found}; the model inverts all, as its weights expect dark ones (--invert)"]
 
 
+def image_files(directory: Path) -> list[Path]:
+    """The images, by their names, in a directory and below, sorted."""
+    files, images, _ = _walk(directory)
+    return [directory / file for file in files if file in images]
+
+
 def _walk(directory: Path) -> tuple[list[Path], set[Path], Counter[str]]:
     """Files below a directory, sorted; which are images by name; what is skipped, by kind."""
     from PIL import Image
