@@ -65,10 +65,21 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
     except Exception as error:
         if not isinstance(error, CANNOT_BUILD) and type(error).__name__ not in OUT_OF_MEMORY:
             raise
-        hint = " Is input_shape too small for the architecture?" if "input_shape" in options else ""
+        hint = _hint(defaults, options)
         raise KerazooError(
             f"{model.name}({shown_options(options)}) cannot be built: {first_line(error)}{hint}"
         ) from error
+
+
+def _hint(defaults: dict[str, Any], options: dict[str, Any]) -> str:
+    """What to do about an ``input_shape`` with which a model cannot be built."""
+    if "input_shape" not in options:
+        return ""
+    usual = defaults.get("input_shape")
+    if isinstance(usual, tuple) and len(usual) != len(options["input_shape"]):
+        names = " (height, width, channels)" if len(usual) == 3 else ""
+        return f" Give input_shape with {len(usual)} sizes{names}, such as {usual}."
+    return " Is input_shape too small for the architecture?"
 
 
 def _reject_empty_tensors(net: keras.Model) -> None:

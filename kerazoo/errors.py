@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 MOST = 300  # characters of a foreign text in an error
 LONGEST = 4_000  # of a whole message
+
+
+# Options that some functions lack on purpose.
+ELSEWHERE = {
+    "early_stopping": "Recorded entries report the last epoch; kerazoo.finetune has early_stopping."
+}
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 class KerazooError(ValueError):
@@ -134,6 +144,22 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> Keraz
     guess = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     listed = f" Known: {', '.join(known)}." if known and not near else ""
     return KerazooError(f"unknown {kind} {name!r}.{guess}{listed}{' ' + hint if hint else ''}")
+
+
+def checked(function: Callable[P, Result]) -> Callable[P, Result]:
+    """A public function, of which an unknown option is a KerazooError with the nearest ones."""
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> Result:
+        for name in options:
+            if name not in known:
+                raise unknown(
+                    f"option of {function.__name__}", name, known, ELSEWHERE.get(name, "")
+                )
+        return function(*args, **options)
+
+    return call
 
 
 def require_whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:

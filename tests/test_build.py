@@ -16,6 +16,7 @@ import kerazoo
         *(("mnist_cnn", {"classes": n}, "classes") for n in (0, 2.5)),
         *(("mnist_cnn", {"input_shape": shape}, "input_shape") for shape in ((28, 0, 1), 28)),
         ("mnist_cnn", {"input_shape": (2, 2, 1)}, "too small"),
+        ("mnist_cnn", {"input_shape": (32, 32)}, "channels"),
         ("mnist_cnn", {"class": 3}, "class"),
         ("mnist_cnn", {"classifier_activation": "sofmax"}, "sofmax"),
         ("mnist_cnn", {"weights": "mnit"}, "'mnist'"),

@@ -106,6 +106,24 @@ def test_what_is_no_name_is_an_error(ask, nothing):
         ask(nothing)
 
 
+@pytest.mark.parametrize(
+    ("ask", "near"),
+    [
+        (lambda: kerazoo.train("mlp@digits", epoch=1), "'epochs'"),
+        (lambda: kerazoo.train("mlp@digits", early_stopping=1), "finetune"),
+        (lambda: kerazoo.verify("mlp@digits", seed=1), "'seeds'"),
+        (lambda: kerazoo.predict("mlp@digits", [], inverted="yes"), "'invert'"),
+        (lambda: kerazoo.finetune("mlp", "photos", weight=None), "photos"),
+        (lambda: kerazoo.build("mlp", clases=3), "'classes'"),
+        (lambda: kerazoo.load_run(True), "True"),
+    ],
+)
+def test_an_unknown_option_is_an_error_with_the_nearest_one(ask, near, in_tmp):
+    with pytest.raises(KerazooError) as error:
+        ask()
+    assert near in str(error.value)
+
+
 def test_a_users_file_or_module_is_imported_once(in_tmp, private_registry, monkeypatch):
     """With its neighbor."""
     monkeypatch.setattr(sys, "modules", dict(sys.modules))

@@ -19,7 +19,7 @@ from kerazoo._files import save_directory_atomic
 from kerazoo._lazy import np
 from kerazoo._schema import SHA256, limited
 from kerazoo.datasets._windows import windows_of
-from kerazoo.errors import KerazooError, first_line, tell
+from kerazoo.errors import KerazooError, checked, first_line, tell
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
 
 SPLITS = ("train", "validation", "test")
@@ -43,6 +43,7 @@ def home() -> Path:
     return Path(platformdirs.user_cache_dir("kerazoo", appauthor=False))
 
 
+@checked
 def load_data(name: str, *, lookback: int | None = None, horizon: int | None = None) -> Data:
     """Load a registered dataset.
 

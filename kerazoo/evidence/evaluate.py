@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerazoo._parts import Part, Shown, metrics_table
+from kerazoo.errors import checked
 from kerazoo.evidence import reference
 from kerazoo.metrics import metric
 from kerazoo.predicting.trained import open_trained
@@ -60,6 +61,7 @@ class Evaluation(Shown):
         return {**vars(self), "same": self.same}
 
 
+@checked
 def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = None) -> Evaluation:
     """Evaluate an entry's bundled weights, or a finished run, on its test split.
 

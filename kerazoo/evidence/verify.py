@@ -15,7 +15,15 @@ from kerazoo import registry
 from kerazoo._parts import Bullets, Part, Shown, Table, images
 from kerazoo.datasets import _sources
 from kerazoo.datasets._cache import cached_sha256, load_for
-from kerazoo.errors import Diverged, Interrupted, KerazooError, NotAvailable, require_whole, tell
+from kerazoo.errors import (
+    Diverged,
+    Interrupted,
+    KerazooError,
+    NotAvailable,
+    checked,
+    require_whole,
+    tell,
+)
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.audit import (
     audit,
@@ -204,6 +212,7 @@ def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+@checked
 def verify(
     name: str,
     *,

@@ -25,7 +25,7 @@ from typing import Any
 from kerazoo import _schema, registry
 from kerazoo._files import save_directory_atomic, sha256_of_file, write_json, write_text
 from kerazoo._schema import SHA256
-from kerazoo.errors import KerazooError, first_line, require_whole
+from kerazoo.errors import KerazooError, checked, first_line, require_whole
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
 from kerazoo.exporting.formats.keras_archive import runner_of
@@ -48,6 +48,7 @@ class Listed:
 CERTIFICATE = ".certificate.json"
 
 
+@checked
 def export(
     source: str | os.PathLike[str],
     format: str,

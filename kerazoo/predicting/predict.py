@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, checked
 from kerazoo.finetuning.readers.reading import SeriesReading, TableReading
 from kerazoo.predicting._images import ImagePredictor
 from kerazoo.predicting._series import SeriesPredictor
@@ -16,6 +16,7 @@ from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import is_image
 
 
+@checked
 def predict(
     source: str | os.PathLike[str],
     inputs: Any,
@@ -56,6 +57,7 @@ def predict(
     return predictor(source)(inputs, invert=invert, text=text, gaps=gaps)
 
 
+@checked
 def predictor(source: str | os.PathLike[str]) -> Predictor:
     """Load a trained model once, to predict with it many times.
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from kerazoo._lazy import np
-from kerazoo.errors import KerazooError, require_whole
+from kerazoo.errors import KerazooError, checked, require_whole
 from kerazoo.predicting.trained import open_trained
 from kerazoo.spec import networks_of
 from kerazoo.tasks import generation
@@ -15,6 +15,7 @@ from kerazoo.training.run_directory import require_seed
 MAX_IMAGES = 10_000
 
 
+@checked
 def sample(
     source: str | os.PathLike[str], n: int = 64, *, seed: int = 0, latents: Any = None
 ) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import registry
 from kerazoo._lazy import keras, np
-from kerazoo.errors import Diverged, KerazooError, require_whole
+from kerazoo.errors import Diverged, KerazooError, checked, require_whole
 from kerazoo.spec import Recipe, Split, networks_of
 from kerazoo.tasks.base import Task
 from kerazoo.training import checkpoint, engine
@@ -291,6 +291,7 @@ def _adapt(model: keras.Model, split: Split) -> None:
                 layer.finalize_state()
 
 
+@checked
 def compile_model(
     model: keras.Model, recipe: Recipe, steps: int, *, task: str = "classification"
 ) -> keras.Model:

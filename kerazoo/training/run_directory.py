@@ -46,7 +46,7 @@ from kerazoo._archives import require_safe, save_network
 from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
 from kerazoo._lazy import keras
 from kerazoo._parts import Part, Shown, Table, images, metrics_table
-from kerazoo.errors import DamagedFile, KerazooError, first_line, require_whole, shown
+from kerazoo.errors import DamagedFile, KerazooError, checked, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
 from kerazoo.metrics import first_impossible, metric
 from kerazoo.spec import Entry, Recipe, networks_of
@@ -260,6 +260,7 @@ def is_finished(directory: Path) -> bool:
     return (directory / "metrics.json").exists()
 
 
+@checked
 def load_run(path: str | os.PathLike[str]) -> Run:
     """Open a finished run: ``.model``, ``.history``, ``.metrics``.
 

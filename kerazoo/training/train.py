@@ -13,7 +13,14 @@ from kerazoo import _schema, building, fingerprint, registry
 from kerazoo._files import remove_leftovers, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
-from kerazoo.errors import Interrupted, KerazooError, install_hint, require_choice, require_whole
+from kerazoo.errors import (
+    Interrupted,
+    KerazooError,
+    checked,
+    install_hint,
+    require_choice,
+    require_whole,
+)
 from kerazoo.spec import Data, Entry, Recipe, networks_of
 from kerazoo.tasks.base import Finished, write_plots
 from kerazoo.training import checkpoint, loop
@@ -90,6 +97,7 @@ class Job:
         return cls(entry=entry, recipe=recipe, data=data, model=model, seed=seed, **options)
 
 
+@checked
 def train(
     name: str,
     *,
