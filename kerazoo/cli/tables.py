@@ -42,7 +42,7 @@ def render(part: parts.Table, width: int) -> tuple[Table, str]:
     cells = [[_text(cell) for cell in row] for row in part.rows]
     kept = list(range(len(titles)))
     natural, least = zip(*(_widths(part, titles, cells, i) for i in kept), strict=True)
-    shed = [titles.index(name) for name in part.less_needed] or kept[:1:-1]
+    shed = [list(part.columns).index(name) for name in part.less_needed] or kept[:1:-1]
     out = []
     while sum(least[i] + 2 for i in kept) > width + 2 and shed:
         out.append(shed.pop(0))
@@ -58,9 +58,7 @@ def render(part: parts.Table, width: int) -> tuple[Table, str]:
         side: Literal["left", "right"] = "right" if i in part.numbers else "left"
         made.add_column(titles[i], justify=side, width=size, overflow="fold")
     for row, texts in zip(part.rows, cells, strict=True):
-        made.add_row(
-            *(t if isinstance(row[i], str) else row[i] for i in kept for t in texts[i : i + 1])
-        )
+        made.add_row(*(texts[i] if isinstance(row[i], str) else row[i] for i in kept))
     return made, note.strip()
 
 
@@ -75,7 +73,7 @@ def _widths(
     """Width of a column on one line, and the least that it needs."""
     from rich.cells import cell_len
 
-    column = [row[i] for row in cells if i < len(row)]
+    column = [row[i] for row in cells]
     widest = max(map(cell_len, column), default=0)
     words = [*titles[i].split(), *(() if i in part.numbers else " ".join(column).split())]
     longest = max(map(cell_len, words), default=0)
@@ -219,7 +217,7 @@ def frame_table(frame: pd.DataFrame) -> parts.Table:
     """The first rows of a DataFrame; every column with decimals of its own."""
     columns = [_column(frame[name]) for name in frame.columns]
     rows: list[Sequence[str]] = [list(row) for row in zip(*columns, strict=True)]
-    rows += [["…"]] * (len(frame) > MAX_ROWS)
+    rows += [["…"] * len(columns)] * (len(frame) > MAX_ROWS)
     right = [i for i, dtype in enumerate(frame.dtypes) if dtype.kind in "iuf"]
     less = [str(name) for name in frame.columns[:0:-1]]
     return parts.Table([str(name) for name in frame.columns], rows, right, less_needed=less)
