@@ -49,7 +49,7 @@ def build(
             the model with its trained weights.
         weights: None for fresh weights; a dataset's name (``"mnist"``) for the trained weights
             that come with kerazoo; a run or its directory, for the network that was trained
-            there; or a ``.weights.h5`` file.
+            there, without the steps that its saved model has in front; or a ``.weights.h5`` file.
         include_top: False leaves the classifier out: outputs are the features that it takes.
         pooling: of features at positions, such as ``(n, height, width, channels)``, the mean
             (``"avg"``) or maximum (``"max"``) over all positions, ``(n, channels)``.
