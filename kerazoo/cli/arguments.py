@@ -210,7 +210,7 @@ def _train(command: Command) -> None:
     command.entry()
     command.value("--seed", "N", SEED, int)
     command.value("--epochs", "N", "epochs (default: the recipe's)", int)
-    command.flag("--open", "open the learning curves when it is finished")
+    command.flag("--open", "open a plot of the finished run")
     command.flag("--tensorboard", "write TensorBoard events")
     command.flag("--validate", "evaluate on the validation split; the test split stays unread")
     often = "shortest time between two checkpoints; 0 writes one after every epoch"
@@ -223,7 +223,7 @@ def _finetune(command: Command) -> None:
     names = "images: mnist_cnn, resnet20, dcgan; table: mlp; series: stacked_lstm; text: text_cnn"
     command.completed("model", "MODEL", names, registry.list_models)
     command.value("data", "DATA", "directory of images, or a CSV file")
-    command.flag("--open", "open the card of the run when it is finished")
+    command.flag("--open", "open the card of the finished run")
 
     group = command.group("table, series and text")
     target = "column to predict; repeat it for several numeric ones"

@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 import traceback
+import webbrowser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(_lazy.LOG_LEVEL, "0")
     if _lazy.LOG_LEVEL not in os.environ:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    show = Output(options.pop("json", False))
+    show, opens = Output(options.pop("json", False)), options.pop("open", False)
     try:
         if imports or os.environ.get("KERAZOO_IMPORT"):
             _lazy.load("keras")  # as these modules do themselves, but without TensorFlow's logs
@@ -87,7 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whatever a library prints, standard output is the one JSON document.
         aside = contextlib.redirect_stdout(sys.stderr) if show.json else contextlib.nullcontext()
         with aside:
-            return COMMANDS[command](show, **options)
+            status = COMMANDS[command](show, **options)
+        if opens and (pages := [p for p in show.written if p.suffix in (".html", ".htm", ".png")]):
+            webbrowser.open(pages[0].resolve().as_uri())
+        return status
     except (KerazooError, OSError) as error:
         if isinstance(error, BrokenPipeError):  # the reader of a pipe (head, less) had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -130,6 +134,7 @@ class Output:
     def __init__(self, json: bool):
         self.json = json
         self.stream = sys.stdout  # libraries may print elsewhere, see main
+        self.written: list[Path] = []
 
     def __call__(self, content: Any, *parts: Any) -> None:
         """Print ``content`` as JSON if that was asked for, else ``parts`` as text."""
@@ -168,16 +173,10 @@ class Output:
         return Console(width=width, highlight=False, markup=False, emoji=False)
 
     def files(self, kind: str, paths: Iterable[Path]) -> list[str]:
-        """A line for each file."""
+        """A line for each file; ``open`` opens the first page or plot of all."""
+        paths = list(paths)
+        self.written += paths
         return [tables.Whole(f"{kind + ':':6} {path}") for path in paths]
-
-
-def _open(path: Path | None) -> None:
-    """Open a file with the program that the desktop has for it."""
-    import webbrowser
-
-    if path is not None:
-        webbrowser.open(path.resolve().as_uri())
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -248,7 +247,6 @@ def _show(
     layers: bool = False,
     html: str | None = None,
     run: str | None = None,
-    open: bool = False,
 ) -> int:
     if bool(entry) is all:
         raise KerazooError("show needs an ENTRY, a RUN, or --all.")
@@ -257,14 +255,12 @@ def _show(
             raise KerazooError("show --all goes with --html DIR.")
         count = card.write_all(Path(html))
         index = Path(html) / card.INDEX
-        show({"cards": count, "path": str(index)}, f"{count} cards: {index}")
-        _open(index if open else None)
+        show({"cards": count, "path": str(index)}, *show.files(f"{count} cards", [index]))
         return OK
     if layers and (html is not None or show.json):
         raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
-    for name in ("run", "open"):
-        if (run if name == "run" else open) and html is None:
-            raise KerazooError(f"--{name} goes with --html FILE.")
+    if run is not None and html is None:
+        raise KerazooError("--run goes with --html FILE.")
     from kerazoo.predicting.trained import is_run
 
     if is_run(entry):
@@ -276,8 +272,7 @@ def _show(
     found = registry.get_entry(entry)
     if html is not None:
         card.write_card(found, Path(html), None if run is None else Path(run))
-        show({"entry": found.name, "path": html}, f"card of {found.name}: {html}")
-        _open(Path(html) if open else None)
+        show({"entry": found.name, "path": html}, *show.files("card", [Path(html)]))
     elif layers:
         show(None, *card.layers(building.build_for(found)))
     elif show.json:
@@ -315,7 +310,7 @@ def _runs(show: Output, action: str, paths: Sequence[str] = ()) -> int:
     return _errors(errors)
 
 
-def _train(show: Output, entry: str, open: bool = False, **options: Any) -> int:
+def _train(show: Output, entry: str, **options: Any) -> int:
     from kerazoo.training.train import train
 
     done = train(entry, **options)
@@ -330,7 +325,6 @@ def _train(show: Output, entry: str, open: bool = False, **options: Any) -> int:
         *show.files("model", sorted(done.path.glob("*.keras"))),
         *show.files("plot", done.plots),
     )
-    _open(next(done.path.glob("learning_curves.png"), None) if open else None)
     return OK
 
 
@@ -349,25 +343,23 @@ def _other_metrics(
     ]
 
 
-def _finetune(show: Output, model: str, data: str, open: bool = False, **options: Any) -> int:
+def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     from kerazoo.finetuning import run_card
     from kerazoo.finetuning.finetune import finetune
 
     if len(options.get("target", [])) == 1:
         (options["target"],) = options["target"]
     done = finetune(model, data, **options)
-    cards = sorted(done.path.glob("card.*"))
     show(
         done.as_json(),
         run_card.comparison(done),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in caveats.uneven([done.metrics["also"]])),
         *show.files("model", sorted(done.path.glob("*.keras"))),
-        *show.files("card", cards),
+        *show.files("card", sorted(done.path.glob("card.*"))),
         *show.files("plot", done.plots),
         tables.Whole(f"try:   {done.use}"),
     )
-    _open(cards[0] if open else None)
     return OK
 
 
@@ -451,9 +443,7 @@ def _doctor(show: Output) -> int:
     return OK
 
 
-def _sample(
-    show: Output, source: str, n: int, seed: int, out: str | None = None, open: bool = False
-) -> int:
+def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None) -> int:
     from kerazoo.plots.images import write_grid
     from kerazoo.predicting.sample import sample
 
@@ -463,8 +453,7 @@ def _sample(
     images = sample(source, n, seed=seed)
     write_grid(images, path)
     content = {"path": str(path), "n": len(images), "seed": seed}
-    show(content, f"{len(images)} images from {source}, seed {seed}: {path}")
-    _open(path if open else None)
+    show(content, *show.files(f"{len(images)} images from {source}, seed {seed}", [path]))
     return OK
 
 

@@ -100,6 +100,14 @@ def test_ctrl_c_prints_the_whole_command_that_resumes(command, monkeypatch):
         assert words[5:] == ["--out", "runs/a b", "--resume"]
 
 
+def test_open_opens_the_page_that_was_written(command, in_tmp, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(cli.card, "write_card", lambda *_: None)
+    assert command("show", "mlp@digits", "--html", "a b.html", "--open")[0] == 0
+    assert opened == [(in_tmp / "a b.html").as_uri()]
+
+
 def test_predictions_overwrite_nothing_and_nothing_is_computed_before(command, in_tmp, monkeypatch):
     monkeypatch.setattr("kerazoo.predicting.predict.predict", None)  # it is not called
     for name in ("x.csv", "x-predictions.csv"):
