@@ -143,9 +143,11 @@ def html(part: Part) -> str:
     rows = ["".join(f"<td>{escape(_cell(cell))}</td>" for cell in row) for row in part.rows]
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    note = _paragraph(Text(part.note)) if part.note else ""
     if len(rows) > LONG_TABLE:
-        return f"<details><summary>{escape(part.title)}</summary>{table}</details>"
-    return "".join(filter(None, (part.title and _paragraph(Text(part.title)), table)))
+        return f"<details><summary>{escape(part.title)}</summary>{table}</details>{note}"
+    title = _paragraph(Text(part.title)) if part.title else ""
+    return title + table + note
 
 
 def _cell(value: Any) -> str:

@@ -210,6 +210,8 @@ def _train(command: Command) -> None:
     command.entry()
     command.value("--seed", "N", SEED, int)
     command.value("--epochs", "N", "epochs (default: the recipe's)", int)
+    command.value("--learning-rate", "R", "peak learning rate (default: the recipe's)", float)
+    command.value("--weights", "RUN", "start from the weights of a finished run (default: fresh)")
     command.flag("--open", "open a plot of the finished run")
     command.flag("--tensorboard", "write TensorBoard events")
     command.flag("--validate", "evaluate on the validation split; the test split stays unread")
@@ -269,6 +271,8 @@ def _finetune(command: Command) -> None:
     group.off("--no-scratch", "scratch", "do not also train the same model from scratch")
     group.value("--epochs", "N", "epochs (default: by the size of the data)", int)
     group.value("--learning-rate", "R", "learning rate of the whole network", float)
+    patience = "end after N epochs without a better validation loss, with the best epoch's weights"
+    group.value("--early-stopping", "N", patience, int)
     group.value("--seed", "N", SEED, int)
     _training(group)
 

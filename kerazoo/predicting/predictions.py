@@ -69,7 +69,8 @@ class PredictionList(Shown, list[Prediction]):
 
     def _parts(self) -> list[Part]:
         rows = [p.cells for p in self]
-        return [Table(("input", "label", "probability", "note"), rows, [2], title=self._line())]
+        title = f"{len(self):,} predictions"
+        return [Table(("input", "label", "probability", "note"), rows, [2], title=title)]
 
 
 @dataclass(frozen=True, repr=False)

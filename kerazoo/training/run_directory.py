@@ -365,6 +365,7 @@ def _command_of(config: Config) -> str:
     words = ["kerazoo", "train", config.entry, "--tier", config.tier]
     words += ["--seed", str(config.seed), "--engine", config.engine]
     words += ["--validate"] * (config.split == "validation")
+    words += ["--weights", config.start.run] if config.start and config.start.run else []
     recipe = registry.get_entry(config.entry).recipe_for(config.tier)
     for name, value in asdict(recipe).items():
         if (was := getattr(config.recipe, name)) != value:
