@@ -35,9 +35,6 @@ def _announce() -> None:
     _announced = True
 
 
-LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-
-
 def _backend() -> str:
     """Name of Keras's backend, which is known before Keras is imported."""
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")

@@ -74,13 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     show, opens = Output(options.pop("json", False)), options.pop("open", False)
     try:
-        if imports or os.environ.get("KERAZOO_IMPORT"):
+        loud, importing = options.get("progress", True), imports or os.environ.get("KERAZOO_IMPORT")
+        if loud:
+            _lazy.announce_import(now=bool(importing))
+        if importing:
             _lazy.load("keras")  # as these modules do themselves, but without TensorFlow's logs
         for name in imports:
             registry.import_module(name)
-        if options.get("progress", True):  # what trains loads it for sure, unless a name is wrong
-            name = str(options.get("model", options.get("entry"))).partition("@")[0]
-            _lazy.announce_import(command in TRAINING and name in registry.list_models())
+        model = str(options.get("model", options.get("entry"))).partition("@")[0]
+        if loud and command in TRAINING and model in registry.list_models():
+            _lazy.announce_import(now=True)  # before data is read
         if "settings" in options:
             options["settings"] = dict(_setting(text) for text in options["settings"])
         if options.pop("elsewhere", False):
@@ -101,12 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"error: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt as stop:
-        print(file=sys.stderr)
-        if not isinstance(stop, Interrupted):
-            tell("stopped.")
-            return INTERRUPTED
-        tell(f"{stop.what}; what is finished is kept. Continue with")
-        print(f"  {printable(_to_resume(given, stop.directory))}", file=sys.stderr)
+        _say_how_to_resume(stop, given)
         return INTERRUPTED
     except Exception:
         _print_traceback()
@@ -119,13 +117,18 @@ def _print_traceback() -> None:
         print(printable(line), file=sys.stderr)
 
 
-def _to_resume(arguments: Sequence[str], directory: Path) -> str:
-    """The command that continues an interrupted one in its run directory."""
+def _say_how_to_resume(stop: KeyboardInterrupt, arguments: Sequence[str]) -> None:
+    """Print what was stopped and, for a training, the whole command that continues it."""
+    print(file=sys.stderr)
+    if not isinstance(stop, Interrupted):
+        return tell("stopped.")
     words = [word for word in arguments if word != "--resume"]
     out = [i for i, word in enumerate(words) if word.split("=")[0] == "--out"]
     for i in reversed(out):
         del words[i : i + 1 + ("=" not in words[i])]
-    return shlex.join(["kerazoo", *words, "--out", str(directory), "--resume"])
+    command = shlex.join(["kerazoo", *words, "--out", str(stop.directory), "--resume"])
+    tell(f"{stop.what}; what is finished is kept. Continue with")
+    print(f"  {printable(command)}", file=sys.stderr)
 
 
 class Output:
