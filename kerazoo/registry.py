@@ -24,10 +24,7 @@ from kerazoo.spec import Dataset, Entry, Loader, Model, Recipe
 if TYPE_CHECKING:
     from kerazoo.tasks.base import Task
 
-PRIVATE = (
-    "`kerazoo list` shows all. A model or dataset of a user's module needs --import MODULE before "
-    "the command."
-)
+PRIVATE = "`kerazoo list` shows all. A model or dataset of a user's module needs --import MODULE."
 _PACKAGE = Path(__file__).parent
 _models: dict[str, Model] = {}
 _datasets: dict[str, Dataset] = {}
