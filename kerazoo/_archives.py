@@ -6,12 +6,10 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kerazoo._lazy import keras
 from kerazoo.errors import DamagedFile, first_line, shown
-
-if TYPE_CHECKING:
-    import keras
 
 EXPANSION = 100  # times as large as it is stored: what a member or an array may become
 FLOOR = 2**25  # bytes that are no danger; a JSON file has less
@@ -52,6 +50,17 @@ def _for_3_12(config: Any) -> Any:
         return config
     later = [k for k, v in config.items() if k in LATER_THAN_3_12 and v == LATER_THAN_3_12[k]]
     return {k: _for_3_12(v) for k, v in config.items() if k not in later}
+
+
+def other_keras(path: Path) -> str:
+    """End of a sentence that says which other version of Keras wrote a file; empty for this one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
+    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
+        return ""
+    same = version == keras.__version__
+    return "" if same else f" (Keras {shown(version)[1:-1]} wrote it, this is {keras.__version__})"
 
 
 def require_safe(path: Path) -> None:

@@ -101,3 +101,18 @@ def test_a_saved_network_has_no_default_that_keras_3_12_refuses(tmp_path):
     assert fingerprint.of_model(opened) == fingerprint.of_model(network)
     for one, other in zip(opened.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_of_another_keras_names_the_version(bars_run, tmp_path):
+    run = shutil.copytree(bars_run, tmp_path / "run")
+    with zipfile.ZipFile(bars_run / "model.keras") as old:
+        members = {n: old.read(n) for n in old.namelist()}
+    changed = {
+        "config.json": members["config.json"].replace(b'"Dense"', b'"Denser"'),
+        "metadata.json": b'{"keras_version": "99.1"}',
+    }
+    with zipfile.ZipFile(run / "model.keras", "w") as new:
+        for member, content in {**members, **changed}.items():
+            new.writestr(member, content)
+    with pytest.raises(DamagedFile, match=r"99\.1"):
+        run_directory.load(run)

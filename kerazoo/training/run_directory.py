@@ -42,7 +42,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from kerazoo import _schema, building, fingerprint, registry
-from kerazoo._archives import require_safe, save_network
+from kerazoo._archives import other_keras, require_safe, save_network
 from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
 from kerazoo._lazy import keras
 from kerazoo._parts import Part, Shown, Table, images, metrics_table
@@ -340,7 +340,7 @@ def _load_network(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # zip, h5 and Keras raise many kinds for one cause
-        raise DamagedFile(path, first_line(error), REMEDY) from error
+        raise DamagedFile(path, first_line(error) + other_keras(path), REMEDY) from error
 
 
 def save_model(model: keras.Model, directory: Path, prefix: str = "") -> list[Path]:
