@@ -116,6 +116,7 @@ def test_what_is_no_name_is_an_error(ask, nothing):
         (lambda: kerazoo.finetune("mlp", "photos", weight=None), "photos"),
         (lambda: kerazoo.build("mlp", clases=3), "'classes'"),
         (lambda: kerazoo.load_run(True), "True"),
+        (lambda: kerazoo.compile_model("mlp", kerazoo.recipe_of("mlp"), 3), "kerazoo.build"),
     ],
 )
 def test_an_unknown_option_is_an_error_with_the_nearest_one(ask, near, in_tmp):

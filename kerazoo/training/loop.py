@@ -311,6 +311,8 @@ def compile_model(
     Raises:
         KerazooError: the recipe or the task does not suit the model.
     """
+    if not isinstance(model, keras.Model) or not isinstance(recipe, Recipe):
+        raise KerazooError("compile_model takes what kerazoo.build and kerazoo.recipe_of give.")
     require_whole("steps", steps)
     optimizer = optimizer_for(recipe, steps * recipe.epochs)
     return _compiled(registry.get_task(task), model, recipe, optimizer, engine.compile_options())
