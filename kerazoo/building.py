@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
-from kerazoo._archives import require_safe
 from kerazoo._files import sha256_of_file
+from kerazoo._files.archives import require_safe
 from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError, first_line, require_sizes, require_whole, unknown
 from kerazoo.evidence import reference as evidence

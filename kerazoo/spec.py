@@ -14,10 +14,10 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from kerazoo import _schema
+from kerazoo._files import schema
+from kerazoo._files.schema import limited
 from kerazoo._lazy import keras, np
 from kerazoo._parts import Part, Shown, Table, Text
-from kerazoo._schema import limited
 from kerazoo.errors import KerazooError, unknown
 
 OptimizerName = Literal["adam", "adamw", "sgd"]
@@ -90,15 +90,15 @@ class Recipe:
     balance: bool = False
 
     def __post_init__(self) -> None:
-        for f, hint in _schema.fields_of(Recipe):
+        for f, hint in schema.fields_of(Recipe):
             value = getattr(self, f.name)
             if value is f.default:
                 continue
             if isinstance(value, Real) and not isinstance(value, bool):  # NumPy's numbers too
                 value = int(value) if isinstance(value, Integral) else float(value)
             try:
-                value = _schema.checked(value, hint, f.name, f.metadata)
-            except _schema.Unfit as error:
+                value = schema.checked(value, hint, f.name, f.metadata)
+            except schema.Unfit as error:
                 raise KerazooError(f"recipe field {f.name}: {error.problem}.") from None
             object.__setattr__(self, f.name, value)
             owners = f.metadata.get("optimizers")

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerazoo import _archives, building, fingerprint
+from kerazoo import building, fingerprint
+from kerazoo._files import archives
 from kerazoo.datasets import _text
 from kerazoo.errors import MOST, DamagedFile
 from kerazoo.training import run_directory
@@ -69,10 +70,10 @@ def test_weights_that_are_no_arrays_of_the_file_are_named(weights, kind):
 
 def test_good_files_and_hard_links_in_a_circle_pass(weights):
     _, path = weights
-    _archives.require_safe(path)
+    archives.require_safe(path)
     with h5py.File(path, "a") as file:
         file["layers/again"] = file["/"]
-    _archives.require_safe(path)
+    archives.require_safe(path)
 
 
 def test_a_vocabulary_that_is_a_bomb_is_not_read_whole(tmp_path):
@@ -92,10 +93,10 @@ def test_a_saved_network_has_no_default_that_keras_3_12_refuses(tmp_path):
     x = keras.layers.BatchNormalization(renorm_momentum=0.5)(x)
     inner = keras.Model(inputs, keras.layers.Dense(1)(x))
     network = keras.Model(inputs, inner(inputs))
-    _archives.save_network(network, tmp_path / "net.keras")
+    archives.save_network(network, tmp_path / "net.keras")
     with zipfile.ZipFile(tmp_path / "net.keras") as archive:
         config = archive.read("config.json").decode()
-    there = {name for name in _archives.LATER_THAN_3_12 if f'"{name}"' in config}
+    there = {name for name in archives.LATER_THAN_3_12 if f'"{name}"' in config}
     assert there == {"renorm_momentum"}
     opened = keras.saving.load_model(tmp_path / "net.keras", safe_mode=True)
     assert fingerprint.of_model(opened) == fingerprint.of_model(network)

@@ -14,8 +14,8 @@ import shutil
 import pytest
 
 import kerazoo
-from kerazoo import _schema, registry
-from kerazoo._files import sha256_of_json
+from kerazoo import registry
+from kerazoo._files import schema, sha256_of_json
 from kerazoo.datasets._cache import About
 from kerazoo.errors import DamagedFile
 from kerazoo.evidence import reference
@@ -166,9 +166,9 @@ def check(name, path, content, read, chance):
 def test_a_mutated_file_is_noticed(name, number, tmp_path):
     file, content, read = FILES[name]
     if isinstance(read, type):
-        kind, read = read, lambda path: _schema.read(path, kind, "")
+        kind, read = read, lambda path: schema.read(path, kind, "")
     path, chance = tmp_path / file, random.Random(f"{name} {number}")
-    _schema.write(path, content)
+    schema.write(path, content)
     whole = json.loads(path.read_text())
     assert outcome(read, path) is None
     for _ in range(number):

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kerazoo import _schema, registry
-from kerazoo._files import is_leftover
+from kerazoo import registry
+from kerazoo._files import is_leftover, schema
 from kerazoo._parts import Bullets, Code, Section, Table
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning import run_card
@@ -61,7 +61,7 @@ def read(directory: Path) -> Found:
     config = run_directory.read_config(directory)
     if not run_directory.is_finished(directory):
         return Found(directory, config)
-    timing = _schema.read(directory / "timing.json", Timing, run_directory.REMEDY)
+    timing = schema.read(directory / "timing.json", Timing, run_directory.REMEDY)
     return Found(directory, config, run_directory.read_metrics(directory), timing.seconds)
 
 

@@ -14,10 +14,10 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from kerazoo import _schema, fingerprint, registry
-from kerazoo._files import save_directory_atomic
+from kerazoo import fingerprint, registry
+from kerazoo._files import save_directory_atomic, schema
+from kerazoo._files.schema import SHA256, limited
 from kerazoo._lazy import np
-from kerazoo._schema import SHA256, limited
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, checked, first_line, tell
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
@@ -115,7 +115,7 @@ def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None
     if not path.exists():
         return None
     try:
-        about = _schema.read(path / "about.json", About, "It is made again.")
+        about = schema.read(path / "about.json", About, "It is made again.")
         # Copy on write: the caller may change the arrays, and the files stay.
         names = [f"{s}_{part}" for s in SPLITS for part in _parts(info)]
         arrays = {n: np.load(path / f"{n}.npy", mmap_mode="c") for n in names}
@@ -186,7 +186,7 @@ def _keep(path: Path, arrays: dict[str, np.ndarray], sha256: str) -> None:
     def fill(directory: Path) -> None:
         for name, array in arrays.items():
             np.save(directory / f"{name}.npy", array, allow_pickle=False)
-        _schema.write(directory / "about.json", About(sha256=sha256, crc32=_checksums(arrays)))
+        schema.write(directory / "about.json", About(sha256=sha256, crc32=_checksums(arrays)))
 
     try:
         save_directory_atomic(path, fill)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kerazoo import _schema, registry
-from kerazoo._schema import SHA256, limited
+from kerazoo import registry
+from kerazoo._files import schema
+from kerazoo._files.schema import SHA256, limited
 from kerazoo.errors import DamagedFile, shown
 from kerazoo.evidence import consistency
 from kerazoo.metrics import Metric, metric
@@ -176,7 +177,7 @@ def read(entry: Entry) -> Evidence:
         "Restore it (reinstall kerazoo, or `git checkout` it), or delete it and record again "
         f"with `kerazoo verify {entry.name} --seeds {entry.seeds} --record`."
     )
-    found = _schema.read(path, Evidence, remedy, sealed=True)
+    found = schema.read(path, Evidence, remedy, sealed=True)
     if found.entry != entry.name:
         raise DamagedFile(path, f"it is {shown(found.entry)}", remedy, "entry")
     try:
@@ -189,7 +190,7 @@ def read(entry: Entry) -> Evidence:
 def write(entry: Entry, evidence: Evidence) -> Path:
     """Write the reference of an entry with its checksum; returns the file's path."""
     path = reference_path(entry)
-    _schema.write(path, evidence)
+    schema.write(path, evidence)
     return path
 
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerazoo import _schema, registry
-from kerazoo._files import save_directory_atomic, sha256_of_file, write_json, write_text
-from kerazoo._schema import SHA256
+from kerazoo import registry
+from kerazoo._files import save_directory_atomic, schema, sha256_of_file, write_json, write_text
+from kerazoo._files.schema import SHA256
 from kerazoo.errors import KerazooError, checked, first_line, require_whole
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
@@ -136,7 +136,7 @@ def _files_of_export(directory: Path) -> set[str] | None:
     """Names of the certificate in a directory and of the files in it; None without one."""
     try:
         (path,) = directory.glob(f"*{CERTIFICATE}")
-        return {path.name, *_schema.read(path, Listed, "").files}
+        return {path.name, *schema.read(path, Listed, "").files}
     except ValueError:
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kerazoo._schema import SHA256, limited
+from kerazoo._files.schema import SHA256, limited
 from kerazoo.spec import Recipe
 
 SplitName = Literal["test", "validation"]

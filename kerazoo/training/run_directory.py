@@ -41,9 +41,9 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from kerazoo import _schema, building, fingerprint, registry
-from kerazoo._archives import other_keras, require_safe, save_network
-from kerazoo._files import cannot_write, is_leftover, save_atomic, write_text
+from kerazoo import building, fingerprint, registry
+from kerazoo._files import cannot_write, is_leftover, save_atomic, schema, write_text
+from kerazoo._files.archives import other_keras, require_safe, save_network
 from kerazoo._lazy import keras
 from kerazoo._parts import Part, Shown, Table, images, metrics_table
 from kerazoo.errors import DamagedFile, KerazooError, checked, first_line, require_whole, shown
@@ -180,7 +180,7 @@ def prepare(directory: Path, config: Config, *, resume: Resume) -> None:
             belongs to another entry, recipe, seed or version; or it cannot be written.
     """
     if not is_used(directory):
-        _schema.write(directory / "config.json", config)
+        schema.write(directory / "config.json", config)
         return
     if not resume:
         reject_used(directory)
@@ -193,7 +193,7 @@ def prepare(directory: Path, config: Config, *, resume: Resume) -> None:
         known |= moved
     # The data's fingerprint stands for the facts.
     before = replace(before, environment=known, data=config.data)
-    differ = _differences(_schema.plain(before), _schema.plain(config))
+    differ = _differences(schema.plain(before), schema.plain(config))
     if differ:
         only_moved = resume != "elsewhere" and len(differ) == len(moved)
         raise KerazooError(
@@ -203,7 +203,7 @@ def prepare(directory: Path, config: Config, *, resume: Resume) -> None:
         )
     if moved and not is_finished(directory):
         came = {name: f"{started.get(name, 'unknown')}{THEN}{now}" for name, now in moved.items()}
-        _schema.write(directory / "config.json", replace(config, environment={**started, **came}))
+        schema.write(directory / "config.json", replace(config, environment={**started, **came}))
 
 
 def is_used(directory: Path) -> bool:
@@ -242,13 +242,13 @@ def read_config(directory: Path) -> Config:
     Raises:
         DamagedFile: the directory holds no run, or one of a later version of kerazoo.
     """
-    return _schema.read(directory / "config.json", Config, REMEDY)
+    return schema.read(directory / "config.json", Config, REMEDY)
 
 
 def read_metrics(directory: Path) -> Metrics:
     """Metrics of the finished run in a directory; raises DamagedFile."""
     path = directory / "metrics.json"
-    metrics = _schema.read(path, Metrics, REMEDY)
+    metrics = schema.read(path, Metrics, REMEDY)
     for values in ({metrics.metric: metrics.value, **metrics.also}, *metrics.by_target.values()):
         if (name := first_impossible(values)) is not None:
             raise DamagedFile(path, f"it cannot be {values[name]!r}", REMEDY, name)
@@ -290,7 +290,7 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
             f"{command_to_resume(directory, config)}"
         )
     metrics = read_metrics(directory)
-    seconds = _schema.read(directory / "timing.json", Timing, REMEDY).seconds
+    seconds = schema.read(directory / "timing.json", Timing, REMEDY).seconds
     history = directory / "history.csv"
     try:
         with history.open(newline="", encoding="utf-8") as file:

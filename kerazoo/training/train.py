@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerazoo import _schema, building, fingerprint, registry
-from kerazoo._files import remove_leftovers, write_bytes, write_json, write_text
+from kerazoo import building, fingerprint, registry
+from kerazoo._files import remove_leftovers, schema, write_bytes, write_json, write_text
 from kerazoo._lazy import keras
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import (
@@ -232,7 +232,7 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     if job.early_stopping:
         more["best_epoch"] = loop.best_epoch(job, state)
     content, path = {**outcome.as_metrics(), **more}, directory / "metrics.json"
-    metrics = _schema.parse(content, Metrics, path, "Choose another metric.")
+    metrics = schema.parse(content, Metrics, path, "Choose another metric.")
     validated = split == "validation"
     run.write_history(directory, state.history)
     run.save_model(model, directory)
@@ -242,11 +242,11 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
         write_bytes(directory / run.VOCABULARY, info.vocabulary.read_bytes())
     each = [round(s, 3) for s in state.epoch_seconds]
     timing = Timing(seconds=round(state.seconds, 3), epochs=tuple(each))
-    _schema.write(directory / "timing.json", timing)
+    schema.write(directory / "timing.json", timing)
     if job.plots and not validated:  # their titles name the test split
         about = (job.data, job.recipe.head_epochs, _harder(job))
         write_plots(task, Finished(directory, job.entry.name, state.history, outcome, *about))
-    _schema.write(path, metrics)
+    schema.write(path, metrics)
     (directory / checkpoint.FILE_NAME).unlink(missing_ok=True)
     remove_leftovers(directory)
 

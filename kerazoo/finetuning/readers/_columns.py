@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kerazoo._files.schema import limited
 from kerazoo._lazy import keras, np, pd
-from kerazoo._schema import limited
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.user_data import listed

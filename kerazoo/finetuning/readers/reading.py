@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerazoo._schema import limited, parse
+from kerazoo._files.schema import limited, parse
 from kerazoo.datasets._images import WHITE, Invert
 from kerazoo.errors import DamagedFile
 from kerazoo.finetuning.readers._columns import Column

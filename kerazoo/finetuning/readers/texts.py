@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
-from kerazoo._archives import save_network
 from kerazoo._files import save_atomic, write_bytes
+from kerazoo._files.archives import save_network
 from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import home
