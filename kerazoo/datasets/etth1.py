@@ -20,22 +20,33 @@ MONTH = 30 * 24  # hours, as the papers count
 SIZES = {"train": 12 * MONTH, "validation": 4 * MONTH, "test": 4 * MONTH}
 FACTS = {
     "task": "forecasting",
-    "windows": Windows(
-        lookback=96, horizon=24, season=24, step="hour", first="2016-07-01", freq="h"
-    ),
     "license": "CC BY-ND 4.0",
     "source": "Zhou et al. 2021, Informer: beyond efficient transformer for long sequence "
     "time-series forecasting, AAAI; github.com/zhouhaoyi/ETDataset, ETT-small/ETTh1.csv",
     "offline": False,
 }
-
-
-@register_dataset(
-    columns=COLUMNS[-1:],
-    targets=COLUMNS[-1:],
+ONE = {
     **FACTS,
-    sha256="1839a066e9aa87bf0604073e4b95b7b6a15f459acca10cdf7628dd20fa14094a",
-)
+    "columns": COLUMNS[-1:],
+    "targets": COLUMNS[-1:],
+    "sha256": "1839a066e9aa87bf0604073e4b95b7b6a15f459acca10cdf7628dd20fa14094a",
+}
+ALL = {
+    **FACTS,
+    "columns": COLUMNS,
+    "targets": COLUMNS,
+    "sha256": "74853f5d956f3739dcb1b257294309ef32381008b5b8c5ab6c6c28507fece591",
+}
+
+
+def hours(horizon: int) -> Windows:
+    """Windows that forecast so many hours."""
+    return Windows(
+        lookback=96, horizon=horizon, season=24, step="hour", first="2016-07-01", freq="h"
+    )
+
+
+@register_dataset(**ONE, windows=hours(24))
 def etth1() -> Splits:
     """Oil temperature of a transformer, hourly over 20 months; the univariate ETTh1 task.
 
@@ -48,12 +59,25 @@ def etth1() -> Splits:
     return in_order(values()[:, -1:], SIZES)
 
 
-@register_dataset(
-    columns=COLUMNS,
-    targets=COLUMNS,
-    **FACTS,
-    sha256="74853f5d956f3739dcb1b257294309ef32381008b5b8c5ab6c6c28507fece591",
-)
+@register_dataset(**ONE, windows=hours(96))
+def etth1_96() -> Splits:
+    """Oil temperature of a transformer, 96 hours ahead; a horizon that papers compare.
+
+    Values as in ``etth1``. The test split has 2,785 windows, of which none is left out.
+    """
+    return etth1()
+
+
+@register_dataset(**ONE, windows=hours(720))
+def etth1_720() -> Splits:
+    """Oil temperature of a transformer, 720 hours ahead; a horizon that papers compare.
+
+    Values as in ``etth1``. The test split has 2,161 windows, of which none is left out.
+    """
+    return etth1()
+
+
+@register_dataset(**ALL, windows=hours(24))
 def etth1_multivariate() -> Splits:
     """Six loads and the oil temperature of a transformer, hourly; the multivariate ETTh1 task.
 
@@ -62,6 +86,24 @@ def etth1_multivariate() -> Splits:
     and windows as in ``etth1``.
     """
     return in_order(values(), SIZES)
+
+
+@register_dataset(**ALL, windows=hours(96))
+def etth1_multivariate_96() -> Splits:
+    """Six loads and the oil temperature of a transformer, 96 hours ahead.
+
+    Values as in ``etth1_multivariate``, windows as in ``etth1_96``.
+    """
+    return etth1_multivariate()
+
+
+@register_dataset(**ALL, windows=hours(720))
+def etth1_multivariate_720() -> Splits:
+    """Six loads and the oil temperature of a transformer, 720 hours ahead.
+
+    Values as in ``etth1_multivariate``, windows as in ``etth1_720``.
+    """
+    return etth1_multivariate()
 
 
 def values() -> np.ndarray:

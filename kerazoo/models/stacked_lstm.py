@@ -196,6 +196,46 @@ register_model(
             ),
         ),
         Entry(
+            dataset="etth1_96",
+            recipe=Recipe(epochs=8, batch_size=64, schedule="cosine", lookback=336),
+            options={"segment": 48, "subtract_last": True, "dropout": 0.3},
+            smoke={"epochs": 2},
+        ),
+        Entry(
+            dataset="etth1_720",
+            recipe=Recipe(epochs=8, batch_size=64, schedule="cosine", lookback=336),
+            options={"segment": 48, "subtract_last": True, "dropout": 0.3},
+            smoke={"epochs": 2},
+        ),
+        Entry(
+            dataset="etth1_multivariate_96",
+            recipe=Recipe(
+                epochs=12, batch_size=128, learning_rate=6e-3, schedule="cosine", lookback=336
+            ),
+            options={
+                "segment": 24,
+                "per_column": True,
+                "subtract_last": True,
+                "dropout": 0.5,
+                "linear_path": True,
+            },
+            smoke={"epochs": 2},
+        ),
+        Entry(
+            dataset="etth1_multivariate_720",
+            recipe=Recipe(
+                epochs=12, batch_size=128, learning_rate=6e-3, schedule="cosine", lookback=336
+            ),
+            options={
+                "segment": 24,
+                "per_column": True,
+                "subtract_last": True,
+                "dropout": 0.5,
+                "linear_path": True,
+            },
+            smoke={"epochs": 2},
+        ),
+        Entry(
             dataset="mackey_glass",
             recipe=Recipe(
                 epochs=40, batch_size=32, learning_rate=1e-2, schedule="cosine", lookback=96
