@@ -63,7 +63,7 @@ def etth1() -> Splits:
 def etth1_96() -> Splits:
     """Oil temperature of a transformer, 96 hours ahead; a horizon that papers compare.
 
-    Values as in ``etth1``. The test split has 2,785 windows, of which none is left out.
+    Values float64 ``(n, 1)`` as in ``etth1``. The test split has 2,785 windows, of which none is left out.
     """
     return etth1()
 
@@ -72,7 +72,7 @@ def etth1_96() -> Splits:
 def etth1_720() -> Splits:
     """Oil temperature of a transformer, 720 hours ahead; a horizon that papers compare.
 
-    Values as in ``etth1``. The test split has 2,161 windows, of which none is left out.
+    Values float64 ``(n, 1)`` as in ``etth1``. The test split has 2,161 windows, of which none is left out.
     """
     return etth1()
 
@@ -92,7 +92,7 @@ def etth1_multivariate() -> Splits:
 def etth1_multivariate_96() -> Splits:
     """Six loads and the oil temperature of a transformer, 96 hours ahead.
 
-    Values as in ``etth1_multivariate``, windows as in ``etth1_96``.
+    Values float64 ``(n, 7)`` as in ``etth1_multivariate``, windows as in ``etth1_96``.
     """
     return etth1_multivariate()
 
@@ -101,7 +101,7 @@ def etth1_multivariate_96() -> Splits:
 def etth1_multivariate_720() -> Splits:
     """Six loads and the oil temperature of a transformer, 720 hours ahead.
 
-    Values as in ``etth1_multivariate``, windows as in ``etth1_720``.
+    Values float64 ``(n, 7)`` as in ``etth1_multivariate``, windows as in ``etth1_720``.
     """
     return etth1_multivariate()
 

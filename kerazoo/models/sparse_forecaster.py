@@ -1,6 +1,6 @@
 """A forecaster of 145 parameters: one linear map from period to period, shared by all phases.
 
-    kerazoo verify sparse_forecaster     ETTh1, all seven columns, the next 96 hours
+kerazoo verify sparse_forecaster     ETTh1, all seven columns, the next 96 hours
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from kerazoo._lazy import keras, layers
 from kerazoo.errors import KerazooError
 from kerazoo.models.stacked_lstm import columns_as_examples, columns_of_examples
 from kerazoo.registry import register_model
-from kerazoo.spec import Entry, Recipe
+from kerazoo.spec import Entry, Published, Recipe
 
 CITATION = """
 @inproceedings{lin2024sparsetsf,
@@ -52,7 +52,7 @@ def sparse_forecaster(
         )
     if targets != columns:
         raise KerazooError(
-            f"sparse_forecaster: forecasts all its columns; {targets} targets of {columns}."
+            f"sparse_forecaster forecasts every column; targets={targets}, columns={columns}."
         )
     inputs = keras.Input(input_shape, name="window")
     mean = keras.ops.mean(inputs, axis=1, keepdims=True)
@@ -75,9 +75,20 @@ register_model(
         Entry(
             dataset="etth1_multivariate_96",
             recipe=Recipe(
-                epochs=15, batch_size=256, learning_rate=2e-2, schedule="cosine", lookback=720
+                epochs=8, batch_size=64, learning_rate=3e-2, schedule="cosine", lookback=720
             ),
-            smoke={"epochs": 2},
+            smoke={"epochs": 1},
+            test_exposure="the published result of this architecture on the same windows was known",
+            published=(
+                Published(
+                    value=0.362,
+                    metric="mse",
+                    source="Lin et al. 2024, ICML, ETTh1, horizon 96",
+                    conditions="the same architecture and split, normalized; the epoch chosen on "
+                    "validation by code that leaves out the last incomplete batch of the test "
+                    "windows",
+                ),
+            ),
         ),
     ],
 )
