@@ -63,7 +63,8 @@ def etth1() -> Splits:
 def etth1_96() -> Splits:
     """Oil temperature of a transformer, 96 hours ahead; a horizon that papers compare.
 
-    Values float64 ``(n, 1)`` as in ``etth1``. The test split has 2,785 windows, of which none is left out.
+    Values float64 ``(n, 1)`` as in ``etth1``. The test split has 2,785
+    windows, of which none is left out.
     """
     return etth1()
 
@@ -72,7 +73,8 @@ def etth1_96() -> Splits:
 def etth1_720() -> Splits:
     """Oil temperature of a transformer, 720 hours ahead; a horizon that papers compare.
 
-    Values float64 ``(n, 1)`` as in ``etth1``. The test split has 2,161 windows, of which none is left out.
+    Values float64 ``(n, 1)`` as in ``etth1``. The test split has 2,161
+    windows, of which none is left out.
     """
     return etth1()
 
