@@ -69,16 +69,6 @@ def etth1_96() -> Splits:
     return etth1()
 
 
-@register_dataset(**ONE, windows=hours(720))
-def etth1_720() -> Splits:
-    """Oil temperature of a transformer, 720 hours ahead; a horizon that papers compare.
-
-    Values float64 ``(n, 1)`` as in ``etth1``. The test split has 2,161
-    windows, of which none is left out.
-    """
-    return etth1()
-
-
 @register_dataset(**ALL, windows=hours(24))
 def etth1_multivariate() -> Splits:
     """Six loads and the oil temperature of a transformer, hourly; the multivariate ETTh1 task.
@@ -95,15 +85,6 @@ def etth1_multivariate_96() -> Splits:
     """Six loads and the oil temperature of a transformer, 96 hours ahead.
 
     Values float64 ``(n, 7)`` as in ``etth1_multivariate``, windows as in ``etth1_96``.
-    """
-    return etth1_multivariate()
-
-
-@register_dataset(**ALL, windows=hours(720))
-def etth1_multivariate_720() -> Splits:
-    """Six loads and the oil temperature of a transformer, 720 hours ahead.
-
-    Values float64 ``(n, 7)`` as in ``etth1_multivariate``, windows as in ``etth1_720``.
     """
     return etth1_multivariate()
 
