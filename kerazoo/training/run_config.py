@@ -72,7 +72,7 @@ class Start:
     entry: str
     head: tuple[str, ...] = ()
     run: str | None = None
-    weights_sha256: str | None = None
+    weights_sha256: str | None = limited(default=None, pattern=SHA256)
 
 
 @dataclass(frozen=True, kw_only=True)
