@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerazoo import _lazy, building, registry
 from kerazoo._parts import Table
-from kerazoo.cli import runs, tables
+from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
 from kerazoo.errors import (
     Interrupted,
@@ -264,6 +264,7 @@ def _show(
         raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
     if run is not None and html is None:
         raise KerazooError("--run goes with --html FILE.")
+    from kerazoo.cli import runs
     from kerazoo.predicting.trained import is_run
 
     if is_run(entry):
@@ -288,6 +289,8 @@ def _show(
 
 
 def _runs(show: Output, action: str, paths: Sequence[str] = ()) -> int:
+    from kerazoo.cli import runs
+
     if action == "list":
         parent = Path(paths[0] if paths else run_directory.RUNS)
         directories = list(runs.find(parent))

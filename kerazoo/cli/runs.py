@@ -13,7 +13,6 @@ from kerazoo import registry
 from kerazoo._files import is_leftover, schema
 from kerazoo._parts import Bullets, Code, Section, Table
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning import run_card
 from kerazoo.metrics import duration, metric
 from kerazoo.training import run_directory
 from kerazoo.training.run_config import Config, Metrics, Timing
@@ -110,6 +109,8 @@ def sections(found: Found) -> list[Section]:
     if found.metrics is None:
         commands = [run_directory.command_to_resume(found.path, config)]
     elif config.own is not None:
+        from kerazoo.finetuning import run_card
+
         commands.append(run_card.use(config.own.treatment["kind"], found.path))
     else:
         entry = registry.get_entry(config.entry)
