@@ -6,6 +6,7 @@ Cards, the terminal and notebooks render the same parts.
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,7 +17,7 @@ from kerazoo.errors import printable
 from kerazoo.metrics import metric
 
 LONG_TABLE = 30  # rows; a longer table is folded away until it is asked for
-MOST_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
+MAX_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,18 @@ class Section:
     parts: Sequence[Part]
 
 
-class Shown:
+class Shown(ABC):
     """A result with a one-line ``repr``, which a notebook shows with its tables and plots.
 
     A dataclass that is one has ``repr=False`` and overrides :meth:`_line` and :meth:`_parts`.
     """
 
+    @abstractmethod
     def _line(self) -> str:
-        """What it is and its result, in one line."""
-        raise NotImplementedError
+        """Name of the result and its value, in one line."""
 
     def _parts(self) -> Sequence[Part]:
-        """What a notebook shows below the line."""
+        """Parts that a notebook shows below the line."""
         return ()
 
     def __repr__(self) -> str:
@@ -127,7 +128,7 @@ def metrics_table(values: Mapping[str, float]) -> Table:
 
 def images(paths: Sequence[Path]) -> list[Image]:
     """The plots in files that are still there, embedded."""
-    there = [p for p in paths if p.is_file() and p.stat().st_size <= MOST_BYTES]
+    there = [p for p in paths if p.is_file() and p.stat().st_size <= MAX_BYTES]
     return [Image(path.stem.replace("_", " "), path.name, path.read_bytes()) for path in there]
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import __version__, building, registry
 from kerazoo._files import write_bytes, write_text
 from kerazoo._lazy import keras
-from kerazoo._parts import LONG_TABLE, MOST_BYTES, Bullets, Code, Image, Part, Section, Table, Text
+from kerazoo._parts import LONG_TABLE, MAX_BYTES, Bullets, Code, Image, Part, Section, Table, Text
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import caveats
 from kerazoo.evidence import reference as evidence
@@ -499,8 +499,8 @@ def kept_plots(entry: Entry) -> list[Part]:
 
 def _png(path: Path) -> Image:
     content = path.read_bytes()
-    if not content.startswith(PNG) or len(content) > MOST_BYTES:
-        raise KerazooError(f"{path} is no PNG image of at most {MOST_BYTES // 1_000_000} MB.")
+    if not content.startswith(PNG) or len(content) > MAX_BYTES:
+        raise KerazooError(f"{path} is no PNG image of at most {MAX_BYTES // 1_000_000} MB.")
     return Image(path.stem.replace("_", " "), path.name, content)
 
 
