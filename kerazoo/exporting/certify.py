@@ -16,7 +16,7 @@ from kerazoo._parts import Bullets, Part, Shown, Table
 from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError
 from kerazoo.exporting.formats import Runner
-from kerazoo.finetuning.readers.series import MOST_ROUNDING
+from kerazoo.finetuning.readers.series import MAX_ROUNDING
 from kerazoo.metrics import Metric, metric
 from kerazoo.spec import Data
 from kerazoo.tasks.base import Task
@@ -79,7 +79,7 @@ class Comparison:
     @property
     def tolerance(self) -> float:
         """Largest difference of outputs that is allowed."""
-        return OUTPUT_TOLERANCE * max(1.0, self.scale) + min(self.rounding, MOST_ROUNDING)
+        return OUTPUT_TOLERANCE * max(1.0, self.scale) + min(self.rounding, MAX_ROUNDING)
 
     @property
     def metric_tolerance(self) -> float:
@@ -89,7 +89,7 @@ class Comparison:
         size = abs(self.before)
         if self.metric == "r2":  # 1 minus an error, and rounding changes the error
             size = max(size, 1 - self.before)
-        return (METRIC_TOLERANCE + min(self.rounding, MOST_ROUNDING)) * size
+        return (METRIC_TOLERANCE + min(self.rounding, MAX_ROUNDING)) * size
 
     @property
     def problems(self) -> list[str]:

@@ -39,9 +39,9 @@ FEWEST = 3  # epochs
 SMALL = 5_000  # training examples, up to which batches are small
 SMALL_BATCH = 32
 # AdamW's weight decay for the rows of a table: DECAY over their number in training, so that it
-# counts the less the more there is to learn from, and at most MOST_DECAY. See TUNING.md.
+# counts the less the more there is to learn from, and at most MAX_DECAY. See TUNING.md.
 DECAY = 1_000.0
-MOST_DECAY = 3.0
+MAX_DECAY = 3.0
 LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
 # Options of readers that a run on user data hands on to one that starts from its weights.
 SUITING = ("size", "channels", "light_on_dark", "segment", "lookback", "horizon")
@@ -282,7 +282,7 @@ def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool
         lookback=getattr(user.reading, "lookback", None),
     )
     if kind == "table" and recipe.optimizer == "adam":
-        recipe = recipe.replace(optimizer="adamw", weight_decay=min(MOST_DECAY, DECAY / n))
+        recipe = recipe.replace(optimizer="adamw", weight_decay=min(MAX_DECAY, DECAY / n))
     if not augment or not is_image(info.input_shape):
         recipe = recipe.replace(
             augment_flip=False, augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0

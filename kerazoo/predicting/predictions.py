@@ -19,8 +19,8 @@ from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.predicting.trained import Trained
 from kerazoo.training import engine
 
-MOST_ROWS = 12  # of predictions that are shown
-MOST_SHOWN = 80  # characters of an input
+MAX_ROWS = 12  # of predictions that are shown
+MAX_SHOWN = 80  # characters of an input
 NAMED = (str, bytes, os.PathLike)  # types of a file or a text
 URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
@@ -53,7 +53,7 @@ class Prediction(Shown):
     def cells(self) -> tuple[str, str, str, str]:
         """Input, label, probability and remark for a table."""
         probability = "" if self.probability is None else f"{100 * self.probability:.1f} %"
-        return cut(self.input, MOST_SHOWN), self.label or "–", probability, self.error or self.note
+        return cut(self.input, MAX_SHOWN), self.label or "–", probability, self.error or self.note
 
     def _line(self) -> str:
         given, *result = self.cells
@@ -64,8 +64,8 @@ class PredictionList(Shown, list[Prediction]):
     """One :class:`Prediction` per input, in order."""
 
     def _line(self) -> str:
-        labels = ", ".join(p.label or "–" for p in self[:MOST_ROWS])
-        return f"{len(self):,}: {labels}{', …' if len(self) > MOST_ROWS else ''}"
+        labels = ", ".join(p.label or "–" for p in self[:MAX_ROWS])
+        return f"{len(self):,}: {labels}{', …' if len(self) > MAX_ROWS else ''}"
 
     def _parts(self) -> list[Part]:
         rows = [p.cells for p in self]
@@ -94,7 +94,7 @@ class TablePredictions(Shown):
         return f"{self.kind}: {len(self.frame):,} rows of {', '.join(map(str, self.frame.columns))}"
 
     def _parts(self) -> list[Part]:
-        head = self.frame.head(MOST_ROWS)
+        head = self.frame.head(MAX_ROWS)
         rows = head.astype(object).to_numpy().tolist()
         title = f"{len(head):,} of {len(self.frame):,} rows"
         return [Table(list(head.columns), rows, title=title), Bullets(self.notes)]

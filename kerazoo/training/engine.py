@@ -22,7 +22,7 @@ INFERENCE_BATCH = 500
 # Steps that TensorFlow runs without coming back to Python. Python takes about 1 ms a step, which
 # is nothing against a ResNet's and half of a small LSTM's. So many steps take a fraction of a
 # second, so that progress and Ctrl-C stay responsive.
-MOST_STEPS = 32
+MAX_STEPS = 32
 # Multiply-adds of kernels; a current core does so many in 0.1 to 0.5 s.
 WORK_OF_AN_EXECUTION = 10e9
 # A recurrent loop is unrolled up to so many steps: the loop's bookkeeping costs more than the
@@ -60,7 +60,7 @@ def way_to_train(model: keras.Model, batch_size: int, name: str) -> Way:
         # PyTorch's. On a GPU nothing was measured yet, and an unrolled loop would not be cuDNN's.
         return Way()
     work = 3 * batch_size * max(1, multiply_adds(model))
-    steps = int(min(MOST_STEPS, max(1, WORK_OF_AN_EXECUTION // work)))
+    steps = int(min(MAX_STEPS, max(1, WORK_OF_AN_EXECUTION // work)))
     layers = [layer for net in networks_of(model).values() for layer in net.layers]
     return Way(
         {**compile_options(), "steps_per_execution": steps},

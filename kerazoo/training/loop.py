@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kerazoo.training.train import Job
 
 CHECKPOINT_SECONDS = 5.0
-MOST_WRITING = 0.02  # share of the time that checkpoints may take
+MAX_WRITING = 0.02  # share of the time that checkpoints may take
 LOOK_SECONDS = 0.2  # between two readings of the loss, each of which waits for its step
 
 
@@ -128,7 +128,7 @@ class Epochs:
         run.write_history(self.directory, self.state.history)
         self.written, now = self.done, time.monotonic()
         # A large model on a slow disk would spend its time on writing.
-        self.next_write = now + (max(self.every, (now - start) / MOST_WRITING) if self.every else 0)
+        self.next_write = now + (max(self.every, (now - start) / MAX_WRITING) if self.every else 0)
 
     def _look(self, step: int, loss: float) -> None:
         if not math.isfinite(loss):

@@ -11,7 +11,7 @@ from kerazoo.errors import printable
 from kerazoo.metrics import METRICS, duration
 
 LINE_SECONDS = 10.0  # between lines where there is no terminal for a bar
-MOST_LINES = 25  # of finished epochs, about
+MAX_LINES = 25  # of finished epochs, about
 
 
 class Progress:
@@ -61,7 +61,7 @@ class Progress:
 
     def finished(self, epoch: int, row: Mapping[str, float]) -> None:
         """Show the metrics of a finished epoch, counted from 1."""
-        if epoch not in (1, self.epochs) and epoch % math.ceil(self.epochs / MOST_LINES):
+        if epoch not in (1, self.epochs) and epoch % math.ceil(self.epochs / MAX_LINES):
             return
         main = next((k for k in row if k not in ("epoch", "loss") and k[:4] != "val_"), "loss")
         names = dict.fromkeys(k for k in ("loss", main, f"val_{main}") if k in row)

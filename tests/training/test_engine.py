@@ -49,9 +49,9 @@ def test_the_engine_chooses_by_size_and_leaves_the_model_as_it_was():
     large = kerazoo.build("resnet8")
     norms = [w for w in large.layers if isinstance(w, LAYERS.BatchNormalization)]
     for model, batch, steps, fused in (
-        (small, 128, engine.MOST_STEPS, []),
+        (small, 128, engine.MAX_STEPS, []),
         (large, 512, 1, norms),
-        (large, 1, engine.MOST_STEPS, []),
+        (large, 1, engine.MAX_STEPS, []),
     ):
         way = engine.way_to_train(model, batch, "auto")
         assert list(way.fuse) == fused

@@ -18,7 +18,7 @@ from kerazoo.finetuning.readers._csv import (
 )
 from kerazoo.finetuning.readers.user_data import listed
 
-MOST_CLASSES = 20  # different whole numbers, up to which a target is a class
+MAX_CLASSES = 20  # different whole numbers, up to which a target is a class
 LEAST = 3  # rows of a class: one for each split
 _WHOLE = r"[-+]?\d+(?:\.0*)?"
 
@@ -63,10 +63,10 @@ def target_of(
     values = frame[names[0]]
     numbers = as_numbers(values, f"{where}, column {names[0]!r}")
     if numbers is None or str(values.dtype) == "bool":
-        return class_target(values, where, "they are no numbers")
+        return class_target(values, where, "its values are not numbers")
     known = numbers[0][~np.isnan(numbers[0])]
     different = len(np.unique(known))
-    few = different <= min(MOST_CLASSES, max(2, len(known) // 5))
+    few = different <= min(MAX_CLASSES, max(2, len(known) // 5))
     if few and (numbers[1] or (known == known.round()).all()):
         why = f"{different} different whole numbers; --task regression takes them as numbers"
         return class_target(values, where, why)
@@ -91,7 +91,7 @@ def class_target(values: pd.Series, where: str, why: str = "") -> Target:
     if len(counts) < 2:
         only = repr(next(iter(counts))) if counts else "missing"
         raise KerazooError(f"{at}: the target is {only} in every row.")
-    if len(counts) > max(MOST_CLASSES, known.sum() // LEAST):
+    if len(counts) > max(MAX_CLASSES, known.sum() // LEAST):
         rows = f"{len(counts):,} different values in {known.sum():,} rows"
         raise KerazooError(f"{at}: {rows} are no classes. Is it the right column?")
     rare = [f"{label!r} ({n})" for label, n in counts.items() if n < LEAST]

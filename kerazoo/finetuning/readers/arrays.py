@@ -25,8 +25,8 @@ from kerazoo.spec import Split
 
 TEXT, TARGET = "text", "y"  # columns of the DataFrame that arrays become; of rows also x1, x2, …
 # Of a tf.data.Dataset, which is held in memory; more may be endless.
-MOST_BYTES = 8 * 2**30
-MOST_EXAMPLES = 10_000_000
+MAX_BYTES = 8 * 2**30
+MAX_EXAMPLES = 10_000_000
 BATCH = 1024
 
 
@@ -123,9 +123,9 @@ def _examples_of(source: Any) -> tuple[np.ndarray, np.ndarray]:
             parts.append(part)
             n += len(part[0])
             size += sum(values.nbytes for values in part)
-            if size > MOST_BYTES or n > MOST_EXAMPLES:
+            if size > MAX_BYTES or n > MAX_EXAMPLES:
                 raise ValueError(
-                    f"it holds more than {MOST_EXAMPLES:,} examples or {MOST_BYTES / 2**30:g} GiB, "
+                    f"it holds more than {MAX_EXAMPLES:,} examples or {MAX_BYTES / 2**30:g} GiB, "
                     "or repeats without end; .take(n) of it."
                 )
         whole = [np.concatenate(values) for values in zip(*parts, strict=True)]

@@ -36,7 +36,7 @@ LEAST = {"": 3, "train": 3, "validation": 1, "test": 1}  # images of a class: on
 LEAST_UNLABELED = 100
 LARGEST = 4096  # pixels a side
 USUAL = 224  # most pixels a side, where no size is given
-MOST_FILES = 0.95  # share that decides how all files of a set are taken
+MAX_FILES = 0.95  # share that decides how all files of a set are taken
 OFTEN = 1000  # images after which progress is shown
 
 
@@ -187,7 +187,7 @@ def _white(read: list[LoadedImage]) -> tuple[int, list[str]]:
     largest = sorted(image.largest for image in read if image.largest is not None)
     if not largest:
         return WHITE, []
-    needed = largest[math.ceil(MOST_FILES * len(largest)) - 1]
+    needed = largest[math.ceil(MAX_FILES * len(largest)) - 1]
     bits = next(bits for bits in (8, 10, 12, 14, 16) if needed < 2**bits)
     white = 2**bits - 1
     line = f"{len(largest):,} hold 16 bits of gray; white is {white:,} ({bits} bits), as "
@@ -213,9 +213,9 @@ def _inverted(
     if invert != "auto":
         asked = f"; inverted, as --invert {invert} says" * (invert == "yes")
         return invert == "yes", [f"{found}{asked}"] * bool(asked)
-    if not light_on_dark or light <= (1 - MOST_FILES) * len(read):
+    if not light_on_dark or light <= (1 - MAX_FILES) * len(read):
         return False, [f"{found}; none is inverted"] * bool(light and light_on_dark)
-    if light < MOST_FILES * len(read):
+    if light < MAX_FILES * len(read):
         problem = f"{directory}: {found}, and the weights expect dark ones"
         raise KerazooError(
             f"{problem}. Say if all are inverted with --invert yes or no, or move them apart."

@@ -24,9 +24,9 @@ from kerazoo.spec import Data, Dataset, Windows
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
-MOST_SEGMENTS = 4  # at least so many steps of the LSTM, where the lookback can be divided
+MAX_SEGMENTS = 4  # at least so many steps of the LSTM, where the lookback can be divided
 LONGEST_SEGMENT = 48
-MOST_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
+MAX_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 GAPS = ("refuse", "interpolate")
 FILL = "--gaps interpolate fills them by straight lines"
 
@@ -190,7 +190,7 @@ def _lookback(train: int, horizon: int) -> int:
 
 def _segment(lookback: int) -> int:
     """The longest divisor of the lookback that leaves the LSTM a few steps."""
-    most = max(1, min(LONGEST_SEGMENT, lookback // MOST_SEGMENTS))
+    most = max(1, min(LONGEST_SEGMENT, lookback // MAX_SEGMENTS))
     return next(s for s in range(most, 0, -1) if lookback % s == 0)
 
 
@@ -220,7 +220,7 @@ def _warnings(data: Data, regular: pd.DataFrame, sizes: Mapping[str, int]) -> li
         for name in regular.columns[test.nunique() < 2]
     ]
     lost = in_deviations(data.series.mean, data.series.std)
-    if lost > MOST_ROUNDING:
+    if lost > MAX_ROUNDING:
         size = f"{lost:.1g} standard deviations; subtract a constant first"
         notes.append(f"float32 rounds the values by up to {size}")
     return notes

@@ -27,7 +27,7 @@ from kerazoo.spec import Split
 from kerazoo.tasks import regression
 from kerazoo.tasks.base import reject_tiny_spread
 
-MOST_CATEGORIES = 50  # of a column; the rarer ones share one
+MAX_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
 FEWEST_ROWS = 10
 SAME = 1e-12  # of the largest number: what varies less is a constant that was rounded
@@ -128,7 +128,7 @@ def columns_of(
             elif len(counts) > max(FEWEST_ROWS, len(train) / 2):
                 left_out.append(f"{name} (different in nearly every row)")
             else:
-                kept = sorted(t for t, _ in counts.most_common(MOST_CATEGORIES))
+                kept = sorted(t for t, _ in counts.most_common(MAX_CATEGORIES))
                 columns.append(Column(name, key, tuple(kept)))
                 if rest := len(counts) - len(kept):
                     notes.append(f"{name}: the {rest} rarest of its values are taken as one")
@@ -153,5 +153,9 @@ def columns_of(
 def _columns_line(columns: list[Column]) -> str:
     numbers = [c.name for c in columns if c.categories is None]
     categories = [f"{c.name} ({len(c.categories)})" for c in columns if c.categories is not None]
-    kinds = {"numbers": numbers, "categories": categories}
-    return "; ".join(f"{len(n)} of {kind}: {listed(n, 8)}" for kind, n in kinds.items() if n)
+    kinds = {"numeric": numbers, "categorical": categories}
+    return "; ".join(
+        f"{len(n)} {kind} column{'s' * (len(n) > 1)}: {listed(n, 8)}"
+        for kind, n in kinds.items()
+        if n
+    )

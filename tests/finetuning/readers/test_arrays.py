@@ -103,7 +103,7 @@ def test_tensorflow_datasets_of_any_targets_and_names(batch):
 
 def test_tensorflow_datasets_that_are_refused(monkeypatch):
     tf = pytest.importorskip("tensorflow")
-    monkeypatch.setattr(arrays, "MOST_EXAMPLES", 1000)
+    monkeypatch.setattr(arrays, "MAX_EXAMPLES", 1000)
     x, y = images()
     whole = tf.data.Dataset.from_tensor_slices((x, y))
     ragged = tf.data.Dataset.from_generator(
