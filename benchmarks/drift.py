@@ -105,7 +105,7 @@ def verified(python: Path, entry: str, work: Path) -> dict[str, Any]:
 
 
 def compared(result: dict[str, Any], newest: dict[str, Any]) -> str:
-    """How a result compares with that of the newest release."""
+    """Comparison of a result with that of the newest release."""
     if not result["passed"]:
         return "worse"
     if result["weights"] == newest["weights"]:

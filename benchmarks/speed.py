@@ -372,7 +372,7 @@ def tables(results: dict[str, Rows]) -> dict[str, str]:
 def target(
     what: str, value: float, form: str, least: float = -math.inf, most: float = math.inf
 ) -> list[str]:
-    """What was measured, its bounds, its value, and whether it lies within them."""
+    """Row of the targets: name, bounds, value, and ``met`` or ``missed``."""
     low, high = form.format(least), form.format(most)
     wanted = f"≥ {low}" if most == math.inf else f"≤ {high}"
     if math.isfinite(most - least):

@@ -72,7 +72,7 @@ def call_factory(model: Model, options: dict[str, Any]) -> keras.Model:
 
 
 def _hint(defaults: dict[str, Any], options: dict[str, Any]) -> str:
-    """What to do about an ``input_shape`` with which a model cannot be built."""
+    """Advice for an ``input_shape`` with which a model cannot be built."""
     if "input_shape" not in options:
         return ""
     usual = defaults.get("input_shape")

@@ -21,7 +21,7 @@ GATHER = ("Flatten", "Dropout", "GlobalAveragePooling", "GlobalMaxPooling")
 
 @dataclass(frozen=True)
 class Transfer:
-    """What was taken over.
+    """Result of a transfer of weights.
 
     Attributes:
         source: the entry or run whose weights they are.

@@ -102,7 +102,7 @@ class Unfit(Exception):
 
 def _finite(text: str) -> float:
     if not math.isfinite(value := float(text)):
-        raise ValueError(f"{text[:20]} is no number that JSON has")
+        raise ValueError(f"{text[:20]} is not a number in JSON")
     return value
 
 

@@ -153,6 +153,6 @@ def rounding_of_training(entry: Entry, tier: str, reference: Reference) -> float
 
 
 def two_examples(entry: Entry, reference: Reference) -> float:
-    """What two test examples change in an accuracy; 0 for another metric."""
+    """Change of an accuracy by two test examples; 0 for another metric."""
     counted = consistency.are_counts(entry, registry.metric_of(entry).name)
     return 2 / consistency.test_examples(reference) if counted else 0.0

@@ -1,4 +1,4 @@
-"""What this machine has, and which recorded runs it can repeat to the bit."""
+"""Report on this machine, and on the recorded runs that it can repeat to the bit."""
 
 from __future__ import annotations
 

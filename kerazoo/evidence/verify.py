@@ -362,7 +362,7 @@ def _train(job: Job, directory: Path, **options: Any) -> Run | None:
 
 
 def _equal(metrics: Mapping[str, Any], recorded: RecordedRun) -> tuple[str, ...]:
-    """What of a repeated seed is exactly the recorded one."""
+    """Parts of a repeated seed that are exactly as recorded."""
 
     def parts(told: Mapping[str, Any]) -> tuple[Any, ...]:
         return told["value"], (told["standard_error"], told["also"]), told["weights_sha256"]

@@ -39,7 +39,7 @@ ROWS = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """What is read of a certificate: SHA-256 of the files next to it."""
+    """Part of a certificate: SHA-256 of the files next to it."""
 
     files: dict[str, str] = field(metadata={"pattern": SHA256})
     rest: dict[str, Any] = field(metadata={"rest": True})

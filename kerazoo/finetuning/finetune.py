@@ -372,7 +372,7 @@ def prepare_job(
 
 
 def _about(user: UserData) -> dict[str, Any]:
-    """What ``config.json`` keeps of user data, to read it, or new inputs, alike."""
+    """Part of ``config.json`` with which the data, or new inputs, are read alike."""
     paths = [_absolute(source) for source in user.source]
     return {
         "path": paths[0] if len(paths) == 1 else None,

@@ -97,7 +97,9 @@ def differences(
         numbers, unread = as_numbers(values, c.name) or (np.full(len(values), np.nan), [])
         if c.low is not None and c.high is not None:
             ranges.append((pd.Series(numbers, values.index, name=c.name), c.low, c.high))
-        notes += _note(values, np.isin(np.arange(len(values)), unread), "no number, so missing")
+        notes += _note(
+            values, np.isin(np.arange(len(values)), unread), "not a number, counts as missing"
+        )
     return notes + unlike_training(ranges)
 
 

@@ -58,12 +58,12 @@ class Trained:
 
     @property
     def own(self) -> Own | None:
-        """What a run keeps of the user's data; None for other data."""
+        """Stored facts about the user's data; None for other data."""
         return self.config.own if self.config else None
 
     @cached_property
     def reading(self) -> Reading | None:
-        """How the user's data was read; None for other data."""
+        """Stored reading of the user's data; None for other data."""
         if self.run is None or self.own is None:
             return None
         reading = reading_of(self.own, self.run.path / "config.json")

@@ -13,7 +13,7 @@ SplitName = Literal["test", "validation"]
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a run keeps of its data, for predictions without it.
+    """Facts about a run's data, for predictions without the data.
 
     Attributes:
         labels: names of the classes, in the order of the outputs; else empty.
@@ -60,7 +60,7 @@ class Own:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """What a training started from, other than fresh weights.
+    """Start of a training run, other than fresh weights.
 
     Attributes:
         entry: ``model@dataset`` of the weights.

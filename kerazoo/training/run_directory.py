@@ -94,7 +94,7 @@ class Run(Shown):
         return str(self.path)
 
     def as_start(self, head: tuple[str, ...] = ()) -> Start:
-        """What a training that starts from the run's weights keeps of it."""
+        """Record of this run in one that starts from its weights."""
         path, sha256 = os.path.abspath(self.path), self.metrics["weights_sha256"]
         return Start(entry=self.entry, head=head, run=path, weights_sha256=sha256)
 
@@ -271,7 +271,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         KerazooError: there is no finished run, or one of its files is missing or damaged.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise KerazooError(f"{path!r} is no run directory; give its path.")
+        raise KerazooError(f"{path!r} is not a run directory; give its path.")
     if not Path(path).is_dir():
         raise KerazooError(f"there is no run directory {os.fspath(path)}.")
     return load(Path(path))

@@ -252,7 +252,7 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
 
 
 def _harder(job: Job) -> str:
-    """What makes training harder than a test: ``dropout and augmentation``."""
+    """Reasons why training is harder than the test: ``dropout and augmentation``."""
     types = {type(layer).__name__ for n in networks_of(job.model).values() for layer in n.layers}
     dropout = any("Dropout" in name for name in types)
     return " and ".join(["dropout"] * dropout + ["augmentation"] * job.recipe.augments)

@@ -1,4 +1,4 @@
-"""How the columns of a table become features: in NumPy for training, in layers for prediction."""
+"""Conversion of table columns to features: in NumPy for training, in layers for prediction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OTHER = "[other]"  # whatever was not among the categories in training
 
 @dataclass(frozen=True)
 class Column:
-    """How a column becomes features.
+    """Conversion of one column to features.
 
     Attributes:
         name: in the table.

@@ -72,7 +72,7 @@ class CsvOptions:
             raise unknown("--encoding", self.encoding, known) from None
 
     def __str__(self) -> str:
-        """How a file must be written that is read with these options."""
+        """Notation of files that these options read."""
         given = {**vars(self), "decimal": self.decimal or "."}
         shown = {option(k)[2:]: v for k, v in given.items() if v not in (None, ())}
         return ", ".join(f"{name} {value!r}" for name, value in shown.items())
@@ -251,7 +251,7 @@ def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, lis
 
 
 def _pattern(decimal: str) -> re.Pattern[str]:
-    """How people write a number with this decimal mark.
+    """Pattern of numbers with this decimal mark.
 
     ``-1,234.5``, ``1 234,5``, ``1'234``, ``(12)``, ``12-``, ``−3``, ``5 %``, ``$5``, ``1,5E-04``.
     """
@@ -315,7 +315,7 @@ def _with_plain_numbers(
             continue  # words
         if len(other):
             raise ReadingError(
-                f"{_at(where, other)} is no number with the decimal mark {mark!r}"
+                f"{_at(where, other)} is not a number with the decimal mark {mark!r}"
                 f"{'.' if decimal else ', which other numbers have.'}",
                 f"{'Give the other --decimal. ' * bool(decimal)}A file with both marks has to be "
                 "rewritten with one, or read with pandas and given as a DataFrame.",
@@ -448,7 +448,7 @@ def as_numbers(
         numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(np.float64)
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     if strict and len(wrong):
-        at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is no number."
+        at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is not a number."
         raise ReadingError(at, "Correct it, or give --na if it is a missing value.")
     if not strict and (missing.all() or len(wrong) > (1 - MOSTLY) * (~missing).sum()):
         return None

@@ -178,7 +178,7 @@ def _are_dates(numbers: pd.Series) -> bool:
 
 
 def _numeric_format(values: pd.Series) -> tuple[dict[str, str], bool]:
-    """How pandas reads whole numbers as dates, and True if they are certainly dates."""
+    """Format of whole numbers as dates for pandas, and True if they are certainly dates."""
     text = _digits(values[~is_missing(values)])
     found = (how for p, how in NUMERIC.items() if text.str.fullmatch(p).mean() >= MOSTLY)
     return next(found, ({"format": "no date"}, False))

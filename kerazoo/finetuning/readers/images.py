@@ -146,7 +146,7 @@ def from_images(
 
 
 def image_reading(train: np.ndarray, **decided: Any) -> ImageReading:
-    """How images were read; ``train`` are the training images before any inversion."""
+    """Reading of images; ``train`` are the training images before any inversion."""
     means, maxima = train.mean(axis=(1, 2, 3)), train.max(axis=(1, 2, 3))
     return ImageReading(
         least_mean=round(float(means.min()), 3),

@@ -1,4 +1,4 @@
-"""How user data was read: what ``predict`` must know to treat new inputs alike.
+"""Stored reading of user data, with which ``predict`` treats new inputs alike.
 
 A run keeps it in ``config.json``, as JSON.
 """
@@ -21,7 +21,7 @@ from kerazoo.training.run_directory import REMEDY
 
 @dataclass(frozen=True, kw_only=True)
 class ImageReading:
-    """How images were read. The saved model takes pixels as they were before that.
+    """Reading of images. The saved model takes pixels as they were before that.
 
     Attributes:
         invert: ``"yes"`` if dark and light are inverted in front of the network.
@@ -47,7 +47,7 @@ class ImageReading:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsReading:
-    """How a CSV file or DataFrame was read.
+    """Reading of a CSV file or DataFrame.
 
     Attributes:
         targets: the columns to predict.
@@ -61,7 +61,7 @@ class RowsReading:
 
 @dataclass(frozen=True, kw_only=True)
 class TableReading(RowsReading):
-    """How the rows of a table were read.
+    """Reading of the rows of a table.
 
     Attributes:
         columns: the columns to learn from, in the order of the features.
@@ -72,7 +72,7 @@ class TableReading(RowsReading):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesReading(RowsReading):
-    """How a series was read.
+    """Reading of a series.
 
     Attributes:
         time: the column of dates; None where the rows are taken as regular steps.
@@ -93,7 +93,7 @@ class SeriesReading(RowsReading):
 
 @dataclass(frozen=True, kw_only=True)
 class TextReading(RowsReading):
-    """How texts were read.
+    """Reading of texts.
 
     Attributes:
         text: the column of texts.
@@ -118,7 +118,7 @@ def as_json(kind: str, reading: Reading) -> dict[str, Any]:
 
 
 def reading_of(own: Own, path: Path) -> Reading:
-    """How the data of a run was read; ``path`` is its ``config.json``.
+    """Stored reading of a run's data; ``path`` is its ``config.json``.
 
     Raises:
         DamagedFile: what the run keeps is of no kind of data.

@@ -107,7 +107,7 @@ def from_table(
 def columns_of(
     frame: pd.DataFrame, train: np.ndarray, where: str
 ) -> tuple[list[Column], list[str], list[str]]:
-    """How each column becomes features, judged on the training rows: (columns, left out, notes).
+    """Conversion of each column, decided on the training rows: (columns, left out, notes).
 
     Args:
         frame: the rows, by their lines.
@@ -146,7 +146,9 @@ def columns_of(
             columns.append(Column(name, key, None, mean, len(known) < len(train), std, low, high))
         if wrong:
             first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
-            notes.append(f"{name}: {len(wrong)} value(s) are no number, so missing ({first})")
+            notes.append(
+                f"{name}: {len(wrong)} value(s) are not numbers and count as missing ({first})"
+            )
     return columns, left_out, notes
 
 
