@@ -126,6 +126,28 @@ def metrics_table(values: Mapping[str, float]) -> Table:
     return Table(("metric", "value"), rows, [1])
 
 
+def classes_table(classes: Mapping[str, Mapping[str, Any]], most: int | None = None) -> Table:
+    """Precision, recall, F1 and number of examples of each class.
+
+    Args:
+        classes: ``by_class`` of ``metrics.json``.
+        most: number of classes, of which the ones of lowest F1 are shown; by default all.
+    """
+    names = ("precision", "recall", "f1")
+    kept = list(classes)
+    if most is not None and len(kept) > most:
+        kept = sorted(kept, key=lambda name: classes[name]["f1"] or 0.0)[:most]
+    rows = []
+    for name in kept:
+        values = ((metric(m), classes[name][m]) for m in names)
+        shown = ("–" if value is None else m.show(value) for m, value in values)
+        rows.append((name, *shown, f"{classes[name]['examples']:,}"))
+    few = f"the {len(kept)} of {len(classes):,} classes that have the lowest F1"
+    note = few if len(kept) < len(classes) else ""
+    columns = ("class", *(metric(name).title for name in names), "test examples")
+    return Table(columns, rows, range(1, 5), title="each class", note=note)
+
+
 def images(paths: Sequence[Path]) -> list[Image]:
     """The plots in files that are still there, embedded."""
     there = [p for p in paths if p.is_file() and p.stat().st_size <= MAX_BYTES]

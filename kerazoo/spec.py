@@ -363,6 +363,7 @@ class Dataset:
         vocabulary: file with one token of a text per line, in the order of their ids.
         fewest_words: smallest number of known words in a training text; a prediction on a text with
             fewer gets a note.
+        by_class: evaluate each class too. The references of registered datasets lack that.
     """
 
     name: str
@@ -383,6 +384,7 @@ class Dataset:
     windows: Windows | None = None
     vocabulary: Path | None = None
     fewest_words: int = 0
+    by_class: bool = False
 
     def __post_init__(self) -> None:
         for name in ("input_shape", "labels", "columns", "targets"):

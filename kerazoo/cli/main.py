@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import _lazy, building, registry
-from kerazoo._parts import Table
+from kerazoo._parts import Table, classes_table
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
 from kerazoo.errors import (
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import TablePredictions
 
+MOST_CLASSES = 20  # of a table on the terminal
 TRAINING = ("train", "finetune", "verify")  # commands
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -149,7 +150,8 @@ class Output:
             if isinstance(part, Table):
                 table, note = tables.render(part, console.width)
                 if part.title:
-                    self._print(console, "\n" * bool(i) + part.title, style="bold")
+                    console.print(end="\n" if i else "")
+                    self._print(console, part.title, style="bold")
                 console.print(table)
                 self._print(console, note, end="\n" if note else "")
             elif isinstance(part, str):
@@ -327,30 +329,29 @@ def _train(show: Output, entry: str, **options: Any) -> int:
         f"{done.entry} seed {done.seed}: {measure.title} {measure.show(metrics['value'])} on "
         f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
         f"{duration(done.seconds)} of training",
-        *_other_metrics(metrics["also"], metrics.get("by_target", {})),
+        *_details(metrics),
         *show.files("model", sorted(done.path.glob("*.keras"))),
         *show.files("plot", done.plots),
     )
     return OK
 
 
-def _other_metrics(
-    values: Mapping[str, float], by_target: Mapping[str, Mapping[str, float]]
-) -> list[str]:
-    """A line for each other metric, each column that is forecast, and each warning."""
+def _details(metrics: Mapping[str, Any]) -> list[str | Table]:
+    """Each other metric, each column that is forecast, a table of classes, and each warning."""
+    by_target, by_class = metrics.get("by_target", {}), metrics.get("by_class")
 
     def shown(name: str, value: float) -> str:
         return f"{metric(name).title} {metric(name).show(value)}"
 
     return [
-        *(shown(name, value) for name, value in with_rmse(values).items()),
+        *(shown(name, value) for name, value in with_rmse(metrics["also"]).items()),
         *(f"{t}: " + ", ".join(shown(*pair) for pair in m.items()) for t, m in by_target.items()),
-        *(f"note: {line}" for line in caveats.uneven([values])),
+        *([classes_table(by_class, MOST_CLASSES)] if by_class else []),
+        *(f"note: {line}" for line in caveats.of_result(metrics)),
     ]
 
 
 def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
-    from kerazoo.finetuning import run_card
     from kerazoo.finetuning.finetune import finetune
 
     if len(options.get("target", [])) == 1:
@@ -358,9 +359,9 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     done = finetune(model, data, **options)
     show(
         done.as_json(),
-        run_card.comparison(done),
+        *done.result(MOST_CLASSES),
         *([f"note:  {done.verdict}"] if done.verdict else []),
-        *(f"note:  {line}" for line in caveats.uneven([done.metrics["also"]])),
+        *(f"note:  {line}" for line in done.caveats),
         *show.files("model", sorted(done.path.glob("*.keras"))),
         *show.files("card", sorted(done.path.glob("card.*"))),
         *show.files("plot", done.plots),
@@ -381,7 +382,7 @@ def _evaluate(show: Output, source: str) -> int:
         f"{result.source}: {measure.title} {value} on {result.examples:,} {result.split} examples "
         f"of {result.entry.split('@')[1]} ({same}; "
         f"{'in parentheses: 95 % interval' if measure.percent else '± standard error'})",
-        *_other_metrics(result.also, result.by_target),
+        *_details(vars(result)),
     )
     return OK
 

@@ -9,7 +9,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerazoo import fingerprint, registry
 from kerazoo.evidence.reference import Evidence, Reference, judge_sha256, stale_reasons
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 UNEVEN = 3.0  # ratio of the largest to the smallest class among generated images
+NAMED = 5  # classes, of which a sentence names no more
 ALIKE = 0.7  # diversity below which generated images show too few kinds
 
 
@@ -111,6 +112,37 @@ def uneven(runs: Sequence[Mapping[str, float]]) -> list[str]:
             f"The generated images of a run are too much alike: their diversity is {alike:.2f} "
             "(real images: 1), which is a sign of mode collapse."
         )
+    return lines
+
+
+def of_result(metrics: Mapping[str, Any], *, balanced: bool | None = None) -> list[str]:
+    """Sentences on what the metrics of a run hide: uneven images, classes that are not found.
+
+    Args:
+        metrics: content of ``metrics.json``.
+        balanced: all classes had the same weight in training; None if that is not known.
+    """
+    lines = uneven([metrics["also"]])
+    classes: Mapping[str, Mapping[str, Any]] = metrics.get("by_class", {})
+    never = [k for k, m in classes.items() if m["examples"] and m["precision"] is None]
+    if never:
+        remedies = {None: "", False: "; --balance may help", True: "; train longer (--epochs)"}
+        names = ", ".join(map(repr, never[:NAMED])) + f" and {len(never) - NAMED} more" * (
+            len(never) > NAMED
+        )
+        missed = sum(classes[name]["examples"] for name in never)
+        lines.append(
+            f"Never predicted: {names}; {missed:,} test examples are missed{remedies[balanced]}."
+        )
+    if classes:
+        largest = max(classes, key=lambda name: classes[name]["examples"])
+        share, measure = classes[largest]["examples"] / metrics["examples"], metric("accuracy")
+        if metrics["value"] <= share:
+            lines.append(
+                f"The accuracy, {measure.show(metrics['value'])}, is no better than that of always "
+                f"predicting {largest!r}, {measure.show(share)}: look at the balanced accuracy and "
+                "the recall of each class."
+            )
     return lines
 
 

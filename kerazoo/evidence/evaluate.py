@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerazoo._parts import Part, Shown, metrics_table
+from kerazoo._parts import Part, Shown, classes_table, metrics_table
 from kerazoo.errors import checked
 from kerazoo.evidence import reference
 from kerazoo.metrics import metric
@@ -27,6 +27,7 @@ class Evaluation(Shown):
         examples: size of the split.
         also: other metrics by name.
         by_target: metrics of each target of a series with several.
+        by_class: precision, recall, F1 and examples of each class of user data; None: undefined.
         split: ``test``, or ``validation`` for a run that left the test split unread.
     """
 
@@ -39,6 +40,7 @@ class Evaluation(Shown):
     examples: int
     also: dict[str, float]
     by_target: dict[str, dict[str, float]] = field(default_factory=dict)
+    by_class: dict[str, dict[str, float | None]] = field(default_factory=dict)
     split: str = "test"
 
     @property
@@ -54,7 +56,8 @@ class Evaluation(Shown):
         return f"{self.source}: {result}; {self.examples:,} {self.split} examples"
 
     def _parts(self) -> list[Part]:
-        return [metrics_table({self.metric: self.value, **self.also})]
+        tables = [metrics_table({self.metric: self.value, **self.also})]
+        return [*tables, classes_table(self.by_class)] if self.by_class else [*tables]
 
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo evaluate --json``."""
@@ -94,5 +97,6 @@ def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = No
         examples=outcome.examples,
         also=dict(outcome.also),
         by_target=outcome.extra.get("by_target", {}),
+        by_class=outcome.extra.get("by_class", {}),
         split=split,
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kerazoo._files import write_json
-from kerazoo._parts import Part, Table
+from kerazoo._parts import Bullets, Part, Table, classes_table
+from kerazoo.evidence import caveats
 from kerazoo.finetuning.readers.user_data import UserData
-from kerazoo.metrics import Metric, metric
+from kerazoo.metrics import Metric, metric, with_rmse
+from kerazoo.tasks._scores import balanced_standard_error
 from kerazoo.tasks.base import Baselines
 from kerazoo.training.run_directory import Run
 
@@ -54,13 +56,39 @@ class FineTuned(Run):
     use: str
     verdict: str
 
-    def _parts(self) -> list[Part]:
-        return [*super()._parts(), *self.data._parts()]
+    @property
+    def caveats(self) -> list[str]:
+        """Sentences on what the metrics hide, such as a class that is never predicted."""
+        return caveats.of_result(self.metrics, balanced=self.recipe.balance)
 
-    def _result(self) -> Table:
-        measure = metric(self.metrics["metric"])
-        rows = [(shown_name(r, self.comparison), measure.show(r.value)) for r in self.comparison]
-        return Table(("", measure.title), rows, [1], note=self.verdict)
+    def result(self, most: int | None = None) -> list[Table]:
+        """Fine-tuned model, the same from scratch, and baselines; for a classifier each class.
+
+        ``most`` is that of :func:`kerazoo._parts.classes_table`.
+        """
+        measure, n = metric(self.metrics["metric"]), self.metrics["examples"]
+        also = [with_rmse(row.also) for row in self.comparison]
+        names = list(with_rmse(self.metrics["also"]))
+        largest = {k: max(abs(values.get(k, 0.0)) for values in also) for k in names}
+        rows = []
+        for row, values in zip(self.comparison, also, strict=True):
+            name = f"{row.name} (this model)" if row is self.comparison[-1] else row.name
+            value, error = measure.show(row.value), row.standard_error
+            if error is not None:
+                value = measure.with_error(row.value, error, n)
+            rest = (metric(k).show(values[k], largest[k]) if k in values else "" for k in names)
+            rows.append((name, value, *rest))
+        columns = ("", *(f"{m.short or m.title} {m.arrow}" for m in (measure, *map(metric, names))))
+        note = "in parentheses: 95 % interval" if measure.percent else "± standard error"
+        title = f"{self.entry}: {n:,} test examples, read once at the end"
+        tables = [Table(columns, rows, range(1, len(columns)), title=title, note=note)]
+        if classes := self.metrics.get("by_class"):
+            tables.append(classes_table(classes, most))
+        return tables
+
+    def _parts(self) -> list[Part]:
+        notes = Bullets([*([self.verdict] if self.verdict else []), *self.caveats])
+        return [*self.result(), notes, *super()._parts()[1:], *self.data._parts()]
 
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo finetune --json``."""
@@ -71,7 +99,7 @@ class FineTuned(Run):
             "metrics": self.metrics,
             "comparison": [asdict(row) for row in self.comparison],
             "report": list(self.data.report),
-            "warnings": list(self.warnings),
+            "warnings": [*self.warnings, *self.caveats],
             "skipped": list(self.data.skipped),
             "plots": [str(p) for p in self.plots],
             "use": self.use,
@@ -93,9 +121,11 @@ def compare(measure: Metric, runs: Mapping[str, Run], baselines: Baselines) -> t
     return tuple(rows)
 
 
-def shown_name(row: Compared, rows: Sequence[Compared]) -> str:
-    """The name of a row; that of the last, which is the saved model, says so."""
-    return f"{row.name} (this model)" if row is rows[-1] else row.name
+def balanced(rows: Sequence[Compared], metrics: Mapping[str, Any]) -> list[Compared]:
+    """The rows with their balanced accuracy as the value; ``metrics`` are the model's."""
+    *others, model = (replace(row, value=row.also["balanced_accuracy"]) for row in rows)
+    error = balanced_standard_error(metrics["by_class"])
+    return [*others, replace(model, standard_error=error)]
 
 
 def verdict(rows: Sequence[Compared], measure: Metric) -> str:
@@ -119,7 +149,8 @@ def verdict(rows: Sequence[Compared], measure: Metric) -> str:
         return f"{better}, but by less than one standard error."
     if best.name == "from scratch":
         return f"{better}: train longer (--epochs), or without trained weights (--weights none)."
-    return f"{better}: take that, or try other settings (--epochs, --learning-rate, another seed)."
+    take = "take that, or " * (best.name != "majority class")  # which finds no other class
+    return f"{better}: {take}try other settings (--epochs, --learning-rate, another seed)."
 
 
 def write_comparison(directory: Path, rows: Sequence[Compared], done: Run) -> None:

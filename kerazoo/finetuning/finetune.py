@@ -14,7 +14,7 @@ from kerazoo import building, registry
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, say
 from kerazoo.finetuning import run_card as card
-from kerazoo.finetuning.compare import FineTuned, compare, verdict, write_comparison
+from kerazoo.finetuning.compare import FineTuned, balanced, compare, verdict, write_comparison
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
 from kerazoo.finetuning.readers.reading import TableReading, as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
@@ -86,7 +86,7 @@ def finetune(
             some, but none for tables and series, whose columns mean something else each time.
             Layers whose shape does not fit start fresh.
         freeze: train the last layer only.
-        balance: give all classes the same weight.
+        balance: give all classes the same weight, and compare by balanced accuracy.
         augment: augment training images, as the entry's recipe does.
         epochs: by default fewer the more data there is.
         learning_rate: of the whole network (with ``freeze``, of the last layer).
@@ -182,13 +182,17 @@ def finetune(
     baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, baselines)
+    if done.recipe.balance:
+        judged = verdict(balanced(rows, done.metrics), metric("balanced_accuracy"))
+    else:
+        judged = verdict(rows, measure)
     tuned = FineTuned(
         **vars(done),
         data=user,
         comparison=rows,
         warnings=tuple(warnings),
         use=card.use(user.kind, done.path),
-        verdict=verdict(rows, measure),
+        verdict=judged,
     )
     write_comparison(directory, rows, done)
     card.write(tuned, transferred)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from kerazoo import __version__, registry
 from kerazoo._files import write_text
-from kerazoo._parts import Bullets, Code, Section, Table, Text, images
+from kerazoo._parts import Bullets, Code, Section, Text, images
 from kerazoo.evidence.card import LICENSE, Card, layers, render
-from kerazoo.finetuning.compare import FineTuned, shown_name
+from kerazoo.finetuning.compare import FineTuned
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import Kind, UserData
-from kerazoo.metrics import duration, metric, with_rmse
+from kerazoo.metrics import duration, metric
 from kerazoo.pretrained import Transfer
 from kerazoo.spec import Recipe
 
@@ -28,7 +28,7 @@ def write(done: FineTuned, transferred: Transfer | None) -> None:
     verdict = f"{done.verdict[:1].upper()}{done.verdict[1:]}"
     plots, measure = images(done.plots), metric(done.metrics["metric"])
     sections = [
-        Section("Result", [comparison(done), Text(verdict)]),
+        Section("Result", [*done.result(), Text(verdict), Bullets(done.caveats)]),
         Section("Data", [Bullets([*done.data.report, *done.warnings])]),
         Section("Training", [Text(start_line(transferred, done.recipe)), Text(_recipe(done))]),
         Section("Plots", plots),
@@ -44,27 +44,6 @@ def write(done: FineTuned, transferred: Transfer | None) -> None:
     card = Card(done.entry, summary, result, about, sections, plots)
     write_text(done.path / "card.html", card.html())
     write_text(done.path / "card.md", render("card.md.jinja", card=card))
-
-
-def comparison(done: FineTuned) -> Table:
-    """Fine-tuned model, the same model from scratch, and baselines."""
-    measure, n = metric(done.metrics["metric"]), done.metrics["examples"]
-    also = [with_rmse(row.also) for row in done.comparison]
-    names = list(with_rmse(done.metrics["also"]))
-    largest = {k: max(abs(values.get(k, 0.0)) for values in also) for k in names}
-    rows = []
-    for row, values in zip(done.comparison, also, strict=True):
-        error = row.standard_error
-        value = (
-            measure.show(row.value) if error is None else measure.with_error(row.value, error, n)
-        )
-        rest = (metric(k).show(values[k], largest[k]) if k in values else "" for k in names)
-        rows.append((shown_name(row, done.comparison), value, *rest))
-    shown = (measure, *map(metric, names))
-    columns = ("", *(f"{m.short or m.title} {m.arrow}" for m in shown))
-    note = "in parentheses: 95 % interval" if measure.percent else "± standard error"
-    title = f"{done.entry}: {done.metrics['examples']:,} test examples, read once at the end"
-    return Table(columns, rows, range(1, len(columns)), title=title, note=note)
 
 
 def use(kind: Kind, directory: Path) -> str:

@@ -12,13 +12,13 @@ LINEAR_ITERATIONS = 200
 WORD_CS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
-def majority_class(train: Split, test: Split) -> float:
-    """Test accuracy of always predicting the most frequent training class."""
-    return float((test.y == np.bincount(train.y).argmax()).mean())
+def majority_class(train: Split, test: Split) -> np.ndarray:
+    """The most frequent training class for each test example, int64 ``(n,)``."""
+    return np.full(test.examples, np.bincount(train.y).argmax())
 
 
-def logistic(train: Split, test: Split) -> float:
-    """Test accuracy of multinomial logistic regression on the raw values.
+def logistic(train: Split, test: Split) -> np.ndarray:
+    """Test classes ``(n,)`` that multinomial logistic regression predicts from the raw values.
 
     Columns of a table are normalized with the mean and deviation of the training examples.
 
@@ -33,11 +33,13 @@ def logistic(train: Split, test: Split) -> float:
     x, test_x = (
         (s.x.reshape(len(s.x), -1).astype("float32") - middle) / spread for s in (train, test)
     )
-    return _logistic(x, train.y, test_x, test.y)
+    return _logistic(x, train.y, test_x)
 
 
-def bag_of_words(train: Split, data: Data) -> float:
-    """Test accuracy of logistic regression on which tokens occur, ``x`` being token ids.
+def bag_of_words(train: Split, data: Data) -> np.ndarray:
+    """Test classes ``(n,)`` that logistic regression predicts from the tokens that occur.
+
+    ``x`` holds token ids.
 
     With as many columns as words the default C = 1 overfits; so C is the one of ``WORD_CS`` that
     is best on validation when trained on the training split. With it the model is fitted to
@@ -45,13 +47,14 @@ def bag_of_words(train: Split, data: Data) -> float:
     """
     tokens = 1 + int(max(s.x.max() for s in (train, data.train, data.validation, data.test)))
 
-    def accuracy(c: float, fit: Split, score: Split) -> float:
-        x, score_x = _occurrences(fit.x, tokens), _occurrences(score.x, tokens)
-        return _logistic(x, fit.y, score_x, score.y, c)
+    def predicted(c: float, fit: Split, split: Split) -> np.ndarray:
+        return _logistic(_occurrences(fit.x, tokens), fit.y, _occurrences(split.x, tokens), c)
+
+    def right(c: float) -> int:
+        return int((predicted(c, data.train, data.validation) == data.validation.y).sum())
 
     # max() takes the strongest penalty among equals.
-    best = max(WORD_CS, key=lambda c: accuracy(c, data.train, data.validation))
-    return accuracy(best, train, data.test)
+    return predicted(max(WORD_CS, key=right), train, data.test)
 
 
 def _occurrences(ids: np.ndarray, tokens: int) -> Any:
@@ -65,7 +68,7 @@ def _occurrences(ids: np.ndarray, tokens: int) -> Any:
     return counts
 
 
-def _logistic(x: Any, y: np.ndarray, test_x: Any, test_y: np.ndarray, c: float = 1.0) -> float:
+def _logistic(x: Any, y: np.ndarray, test_x: Any, c: float = 1.0) -> np.ndarray:
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -74,7 +77,7 @@ def _logistic(x: Any, y: np.ndarray, test_x: Any, test_y: np.ndarray, c: float =
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the limit is part of the baseline
         model = LogisticRegression(C=c, max_iter=LINEAR_ITERATIONS).fit(x, y)
-    return float(model.score(test_x, test_y))
+    return model.predict(test_x)
 
 
 def least_squares(

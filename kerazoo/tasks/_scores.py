@@ -1,8 +1,9 @@
-"""Probabilities of a classifier with the true labels, and the metrics that follow."""
+"""Predicted and true classes, and the metrics that follow."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kerazoo._lazy import np
@@ -39,10 +40,47 @@ class Scores:
     @property
     def confusion(self) -> np.ndarray:
         """Counts, int64 ``(classes, classes)``: row is the truth, column the prediction."""
-        classes = self.probabilities.shape[1]
-        counts = np.zeros((classes, classes), dtype=np.int64)
-        np.add.at(counts, (self.labels, self.predicted), 1)
-        return counts
+        return confusion_of(self.labels, self.predicted, self.probabilities.shape[1])
+
+
+def confusion_of(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Confusion matrix of integer classes ``(n,)``, as :attr:`Scores.confusion`."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def balanced_accuracy(confusion: np.ndarray) -> float:
+    """Mean recall of the classes that occur."""
+    sizes = confusion.sum(axis=1)
+    return float((np.diag(confusion)[sizes > 0] / sizes[sizes > 0]).mean())
+
+
+def by_class(confusion: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Precision, recall, F1 and number of examples of each class.
+
+    Precision is None for a class that is never predicted, recall for one that does not occur, F1
+    for one that does neither.
+    """
+    right, sizes, predicted = (
+        v.tolist() for v in (np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+    )
+    return {
+        name: {
+            "precision": r / p if p else None,
+            "recall": r / n if n else None,
+            "f1": 2 * r / (n + p) if n + p else None,
+            "examples": n,
+        }
+        for name, r, n, p in zip(names, right, sizes, predicted, strict=True)
+    }
+
+
+def balanced_standard_error(classes: Mapping[str, Mapping[str, float | None]]) -> float:
+    """Standard error of the balanced accuracy of what :func:`by_class` gives."""
+    found = [(m["recall"], m["examples"]) for m in classes.values()]
+    errors = [binomial_standard_error(r, int(n)) for r, n in found if r is not None and n]
+    return math.hypot(*errors) / len(errors)
 
 
 def binomial_standard_error(accuracy: float, n: int) -> float:

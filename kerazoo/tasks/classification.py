@@ -15,7 +15,13 @@ from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split, is_image
 from kerazoo.tasks import _baselines
-from kerazoo.tasks._scores import Scores, binomial_standard_error
+from kerazoo.tasks._scores import (
+    Scores,
+    balanced_accuracy,
+    binomial_standard_error,
+    by_class,
+    confusion_of,
+)
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, require_array
 from kerazoo.training.optimizer import last_activation
 
@@ -71,26 +77,40 @@ class Classification(Task):
         return exponential / exponential.sum(axis=1, keepdims=True)
 
     def score(self, outputs: np.ndarray, data: Data) -> Outcome:
-        """Accuracy, cross-entropy and confusion matrix of probabilities."""
+        """Accuracy, cross-entropy and confusion matrix of probabilities; of user data each class.
+
+        Recorded references have no more than the first three.
+        """
         scores = Scores(outputs, data.test.y)
+        extra: dict[str, Any] = {"loss": scores.loss, "confusion": scores.confusion.tolist()}
+        if data.info.by_class:
+            extra["by_class"] = by_class(scores.confusion, data.info.labels)
         return Outcome(
             metric="accuracy",
             value=scores.accuracy,
             standard_error=binomial_standard_error(scores.accuracy, data.test.examples),
             examples=data.test.examples,
-            extra={"loss": scores.loss, "confusion": scores.confusion.tolist()},
+            also=_also(scores.confusion, data.info),
+            extra=extra,
             raw=scores,
         )
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """The most frequent class; and a linear model of the raw values."""
-        majority = _baselines.majority_class(train, data.test)
+        predicted = {"majority_class": _baselines.majority_class(train, data.test)}
         if data.info.vocabulary is not None:
-            linear = _baselines.bag_of_words(train, data)
+            predicted["linear"] = _baselines.bag_of_words(train, data)
         else:
-            linear = _baselines.logistic(train, data.test)
-        values = {"majority_class": majority, "linear": linear}
-        return Baselines(simple={name: {"accuracy": value} for name, value in values.items()})
+            predicted["linear"] = _baselines.logistic(train, data.test)
+
+        def values(classes: np.ndarray) -> dict[str, float]:
+            counts = confusion_of(data.test.y, classes, data.info.classes)
+            return {
+                "accuracy": float(np.trace(counts) / counts.sum()),
+                **_also(counts, data.info),
+            }
+
+        return Baselines(simple={name: values(classes) for name, classes in predicted.items()})
 
     def example(self, dataset: Dataset, source: str) -> list[str]:
         """Names of predicted classes."""
@@ -123,6 +143,11 @@ class Classification(Task):
         if is_image(info.input_shape):
             plots["worst_errors"] = worst_errors(run.name, scores, run.data)
         return plots
+
+
+def _also(confusion: np.ndarray, info: Dataset) -> dict[str, float]:
+    """Further metrics of predicted classes, those that the data asks for."""
+    return {"balanced_accuracy": balanced_accuracy(confusion)} if info.by_class else {}
 
 
 def _example_input(dataset: Dataset) -> str:

@@ -21,10 +21,11 @@ from kerazoo import registry
 from kerazoo.datasets import _sources, etth1
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.finetuning import finetune as finetuning
-from kerazoo.finetuning.compare import Compared, verdict
+from kerazoo.finetuning.compare import Compared, balanced, verdict
 from kerazoo.finetuning.readers.choose import reread
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import metric
+from kerazoo.tasks._scores import by_class
 from kerazoo.training import checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
 from kerazoo.training.run_config import Start
@@ -363,6 +364,37 @@ def test_a_simpler_way_that_does_as_well_is_named(name, values, better):
         rows.append(Compared(row, value, None if row == "linear" else 0.01, {}))
     text = verdict(rows, metric(name))
     assert better in text and bool(text) == bool(better)
+
+
+def test_rare_cases_that_are_never_found_are_noticed(in_tmp, command):
+    """None of 6 frauds was found, at "97.00 %" without a note."""
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame({"amount": random.gamma(2, 50, 300), "fraud": np.arange(300) % 20 == 0})
+    frame.to_csv("f.csv", index=False)
+    words = ("finetune", "mlp", "f.csv", "--target", "fraud", "--epochs", "2", "--no-scratch")
+    status, out, _ = command(*words, "--out", "run", "--json")
+    told = json.loads(out)
+    assert status == 0 and told["metrics"]["also"]["balanced_accuracy"] == 0.5
+    found = told["metrics"]["by_class"]
+    assert found["True"]["recall"] == 0 and found["True"]["precision"] is None
+    notes = told["warnings"][-2:]
+    assert "'True'" in notes[0] and "95.00 %" in notes[1]
+    for text in (Path("run/card.md").read_text(), command("evaluate", "run")[1]):
+        assert "F1" in text and notes[1] in text
+    rows = [Compared(**row) for row in told["comparison"]]
+    assert [row.also["balanced_accuracy"] for row in rows] == [0.5, 0.5, 0.5]
+
+
+def test_balanced_classes_are_compared_by_balanced_accuracy():
+    """The advice was to take the majority class."""
+    values = {"majority class": (0.97, 0.5), "linear": (0.96, 0.6), "fine-tuned": (0.7, 0.72)}
+    rows = [Compared(k, a, 0.03, {"balanced_accuracy": b}) for k, (a, b) in values.items()]
+    assert "majority class" in verdict(rows, metric("accuracy"))
+    assert "take that" not in verdict(rows, metric("accuracy"))
+    metrics = {"by_class": by_class(np.array([[5, 1], [60, 134]]), "ab")}
+    fair = balanced(rows, metrics)
+    assert verdict(fair, metric("balanced_accuracy")) == ""
+    assert 0.05 < fair[-1].standard_error < 0.2  # from 6 examples of the one class
 
 
 @pytest.mark.slow

@@ -144,6 +144,7 @@ def describe(source: Any, kind: Kind, task: str, **facts: Any) -> Dataset:
 
     usual = dict[str, Any](labels=(), license="of the user", source=path or "user data")
     usual |= {"metric": registry.get_task(task).metrics[0], "summary": "user data"}
+    usual["by_class"] = registry.get_task(task).has_classes
     return Dataset(name=name, load=load, task=task, offline=True, **{**usual, **facts})
 
 
