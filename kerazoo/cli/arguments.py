@@ -16,6 +16,7 @@ from kerazoo import __version__, registry
 from kerazoo.errors import printable
 
 GAPS = ("refuse", "interpolate")
+DUPLICATES = ("refuse", "mean", "last")
 INVERT = ("auto", "yes", "no")
 ENTRY = "model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main dataset"
 SEED = "seed of initial weights, order of the data, dropout and augmentation (default: 0)"
@@ -237,7 +238,9 @@ def _finetune(command: Command) -> None:
     group.choice("--task", tasks, "kind of target (default: decided by its values)")
 
     group = command.group("series")
-    group.value("--time", "COLUMN", "column of dates (default: found by its content)")
+    time = "column of dates (default: found); repeat it for date and time; none: no dates"
+    group.value("--time", "COLUMN", time, action="append")
+    group.choice("--duplicates", DUPLICATES, "rows of the same time (default: refuse)")
     group.value("--horizon", "N", "steps to forecast (default: 1)", int)
     group.value("--lookback", "N", "past steps that the model sees (default: 96, or fewer)", int)
     group.choice("--gaps", GAPS, "missing steps (default: refuse)")
@@ -255,6 +258,7 @@ def _finetune(command: Command) -> None:
     missing = "text that stands for a missing value; repeat it for several"
     group.value("--na", "TEXT", missing, dest="na_values", action="append")
     group.value("--date-format", "FORMAT", "format of dates, such as %%d.%%m.%%Y")
+    group.value("--time-zone", "NAME", "where the clocks of a series are, as Europe/Berlin")
     group.value("--day-first", "yes|no", "yes if 01/02/2024 is in February", yes_or_no)
 
     group = command.group("images")

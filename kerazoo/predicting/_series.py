@@ -23,15 +23,17 @@ class SeriesPredictor(Predictor):
         assert isinstance(reading, SeriesReading)
         table = read_input(inputs, self.trained.source, reading.csv)
         frame, where, targets = table.frame, table.where, list(reading.targets)
-        for name in filter(None, (*targets, reading.time)):
+        for name in (*targets, *reading.time):
             if name not in frame.columns:
                 raise KerazooError(f"{where} has no column {name!r}; the model needs it.")
-        if reading.time is None:  # whatever other columns hold now
+        if not reading.time:  # whatever other columns hold now
             times = without_dates(frame, reading.csv)
         else:
-            times = times_of(frame, reading.time, targets, where, reading.csv, reading.step)
-        regular, notes = regular_values(frame, targets, times, gaps or reading.gaps, where)
-        notes += table.notes
+            same = reading.csv, reading.step, reading.duplicates
+            times = times_of(frame, reading.time, targets, where, *same)
+        gaps = gaps or reading.gaps
+        regular, notes = regular_values(frame, targets, times, gaps, where, reading.duplicates)
+        notes += [*table.notes, *times.notes, times.told]
         steps = (regular[name].rename_axis("step") for name in targets)
         notes += unlike_training(list(zip(steps, reading.low, reading.high, strict=False)))
         if len(regular) < reading.lookback:
@@ -43,7 +45,6 @@ class SeriesPredictor(Predictor):
         ahead: dict[str, Any] = {"step": np.arange(1, len(steps) + 1)}
         if isinstance(times.grid, pd.DatetimeIndex):
             dates = pd.date_range(times.grid[-1], periods=len(steps) + 1, freq=times.grid.freq)
-            ahead = {str(times.column): dates[1:]}
-        notes += times.notes
+            ahead = {" ".join(times.columns): dates[1:]}
         forecast = {name: steps[:, i] for i, name in enumerate(targets)}
         return TablePredictions(pd.DataFrame({**ahead, **forecast}), tuple(notes), "series")

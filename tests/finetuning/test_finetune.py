@@ -237,9 +237,8 @@ def test_a_series_starts_from_the_weights_that_fit(
     """Of ETTh1, whatever the columns, look-back and horizon; the rest starts fresh."""
     t = np.arange(420)
     frame = pd.DataFrame({"price": 300 + 20 * np.sin(t / 12 * np.pi), "load": 5 + np.cos(t / 3)})
-    _, model = stopped(
-        "stacked_lstm", frame, target=targets, lookback=lookback, horizon=horizon, weights=weights
-    )
+    asked = {"target": targets, "lookback": lookback, "horizon": horizon, "time": "none"}
+    _, model = stopped("stacked_lstm", frame, weights=weights, **asked)
     trained = kerazoo.build("stacked_lstm", weights=weights)
     for layer in filter(lambda layer: layer.weights, model.layers):
         known = trained.get_layer(layer.name).get_weights()

@@ -7,6 +7,7 @@ import csv
 import io
 import os
 import re
+import zoneinfo
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ class CsvOptions:
         na_values: texts that stand for a missing value, besides the usual ones.
         date_format: of a series: how dates are written, as ``strptime`` takes it.
         day_first: of a series: ``01/02/2024`` is the first of February.
+        time_zone: of a series: where its clocks are, as ``Europe/Berlin``.
 
     Raises:
         KerazooError: an option is none of these.
@@ -54,6 +56,7 @@ class CsvOptions:
     na_values: tuple[str, ...] = ()
     date_format: str | None = None
     day_first: bool | None = None
+    time_zone: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "na_values", tuple(map(str, self.na_values)))
@@ -70,6 +73,8 @@ class CsvOptions:
         except LookupError:
             known = ("utf-8", "latin-1", "cp1252", "utf-16")
             raise unknown("--encoding", self.encoding, known) from None
+        if self.time_zone is not None and self.time_zone not in zoneinfo.available_timezones():
+            raise unknown("--time-zone", self.time_zone, zoneinfo.available_timezones())
 
     def __str__(self) -> str:
         """Notation of files that these options read."""

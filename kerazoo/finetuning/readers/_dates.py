@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kerazoo._lazy import np, pd
-from kerazoo.errors import KerazooError, ReadingError
+from kerazoo.errors import KerazooError, ReadingError, first_line
 from kerazoo.finetuning.readers._csv import MOSTLY, CsvOptions, as_numbers, column, is_missing
+from kerazoo.finetuning.readers.user_data import listed
 
 # Whole numbers that are dates, how pandas reads them, and True if they are dates in any column. The
 # others are dates in a column with a name of time: years; seconds or milliseconds from September
@@ -18,13 +19,18 @@ NUMERIC: dict[str, tuple[dict[str, str], bool]] = {
     r"(?:1[89]|20)\d{6}": ({"format": "%Y%m%d"}, True),  # 20240131
     r"20\d{8}": ({"format": "%Y%m%d%H"}, True),  # 2024013123
     r"(?:1[5-9]|2[01])\d\d": ({"format": "%Y"}, False),
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])": ({"format": "%Y%m"}, False),
     r"1\d{9}": ({"unit": "s"}, False),
     r"1\d{12}": ({"unit": "ms"}, False),
 }
-TIME_WORDS = {"date", "datetime", "day", "epoch", "t", "time", "timestamp", "ts", "unix", "year"}
-PARTS = ["year", "month", "day", "hour", "minute"]
+TIME_WORDS = {"date", "datetime", "day", "epoch", "month", "period", "t", "time", "timestamp", "ts"}
+TIME_WORDS |= {"unix", "year"}
+PARTS = ["year", "month", "day", "hour", "minute", "second"]
+NO_TIMES = "none"  # as the name of the time column: the rows are regular steps
+DUPLICATES = ("refuse", "mean", "last")
 YEAR_FIRST = r"\d{4}\D.*"
 DAY_MONTH = r"(?:^|\D)(\d{1,2})[./-](\d{1,2})[./-]\d{2}"
+CLOCK = r"\d{1,2}[:.]\d\d(?:[:.]\d\d(?:\.\d+)?)?(?: ?[AaPp][Mm])?"  # a time of day alone
 OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # behind a time of day
 STEPS = {  # seconds of a step, and the period of the usual season in steps
     "minute": (60, 60),
@@ -44,18 +50,22 @@ class Times:
     """The dates of a series, or the places of its rows where it has none.
 
     Attributes:
-        dates: of the rows.
+        order: places of the rows in the order of time, int64 ``(n,)``.
+        dates: of the rows in that order.
         grid: all dates from the first to the last, one step apart; its ``freq`` is the step.
         options: those that were given, with the order of day and month that was found.
-        column: its name; None without dates.
+        told: how the time axis was read.
+        columns: names of the columns of dates; empty without dates.
         step: name of the step.
-        notes: how the dates were read.
+        notes: what was done to the rows.
     """
 
+    order: np.ndarray
     dates: pd.Index
     grid: pd.Index
     options: CsvOptions
-    column: str | None = None
+    told: str
+    columns: tuple[str, ...] = ()
     step: str = "step"
     notes: tuple[str, ...] = ()
 
@@ -73,99 +83,219 @@ def shown_dates(dates: pd.DatetimeIndex) -> list[str]:
 
 def times_of(
     frame: pd.DataFrame,
-    time: str | None,
+    time: tuple[str, ...],
     targets: list[str],
     where: str,
     options: CsvOptions,
     step: str | None = None,
+    duplicates: str = "refuse",
 ) -> Times:
-    """The dates in a column that is named or found, and their step.
+    """The dates in columns that are named or found, and their step.
 
     Args:
         frame: the rows.
-        time: the column of dates; by default it is searched.
+        time: the columns that make up a date; empty: they are searched.
         targets: the columns that are none.
         where: name of the table in messages.
         options: how dates are written.
         step: name of the step of the training data; by default it is told by the dates.
+        duplicates: one of :data:`DUPLICATES`; other than ``refuse``, a date may come twice.
 
     Raises:
-        KerazooError: a date cannot be read, can be read in two ways, comes twice or after a later
-            one; the dates are not regular, or not one ``step`` apart.
+        KerazooError: no column is certainly of dates; a date cannot be read, can be read in two
+            ways, or comes twice; the dates are not regular, or not one ``step`` apart.
     """
-    if time is not None:
-        name: str | None = column(frame, time, "the time column (--time)")
-    else:
-        name = _find(frame, targets)
-    if name is None:
-        parts = {c.lower(): frame[c] for c in frame.columns if c.lower() in PARTS}
-        if {"year", "month"} <= parts.keys():
-            dates = pd.to_datetime(pd.DataFrame({"day": 1, **parts}), errors="coerce")
-            _require_order(dates, frame, " ".join(parts), where)
+    if time == (NO_TIMES,) and NO_TIMES not in frame.columns:
         return without_dates(frame, options)
-    values, at = frame[name], f"{where}, column {name!r}"
-    dates, day_first = _dates(values, at, options)
-    if day_first is not None:
-        options = replace(options, day_first=day_first)
-    if dates.isna().any():
-        row = int(dates.isna().to_numpy().argmax())
+    names = tuple(column(frame, name, "a time column (--time)") for name in time)
+    names = names or _find(frame, targets)
+    if not names:
+        return _rows_in_order(frame, targets, where, options)
+    at = f"{where}, column {' '.join(map(repr, names))}"
+    raw = frame[list(names)].astype(str).agg(" ".join, axis=1)
+    local, utc, day_first = _dates_in(frame, names, at, options)
+    if local.isna().any():
+        row = int(local.isna().to_numpy().argmax())
         like = f" like {options.date_format}" if options.date_format else ""
         raise ReadingError(
-            f"{at}, line {values.index[row]}: {values.iloc[row]!r} is no date{like}.",
+            f"{at}, line {frame.index[row]}: {raw.iloc[row]!r} is no date{like}.",
             "Correct it, or give --date-format or --time.",
         )
-    _require_order(dates, frame, name, where)
-    index = pd.DatetimeIndex(dates)
-    found = _grid(index, step)
+    if day_first is not None:
+        options = replace(options, day_first=day_first)
+    order, notes = _in_order(local if utc is None else utc, frame)
+    local, utc = local.iloc[order], utc if utc is None else utc.iloc[order]
+    readings = _readings(local, utc, options.time_zone)
+    found = None
+    for dates in readings:
+        if duplicates == "refuse" and dates.duplicated().any():
+            continue
+        if found := _grid(pd.DatetimeIndex(dates.unique()), step):
+            break
     if found is None:
-        steps = dates.diff()
-        odd = 0 if len(dates) == 1 else int((steps != steps.mode()[0])[1:].to_numpy().argmax()) + 1
-        raise KerazooError(
-            f"{at}, line {values.index[odd]}: {index[odd]} is not one {step or steps.mode()[0]} "
-            "after the date before; make the times regular."
-        )
-    first, read, notes = str(values.iloc[0]), str(index[0]), []
-    if read[:10] not in first or re.search(OFFSET, first):
-        how = "" if day_first is None else " (--day-first)" if day_first else " (month first)"
-        notes.append(f"{name}: {first!r} read as {read}{how}")
-    return Times(index, found[1], options, name, found[0], tuple(notes))
+        _refuse_repeats(readings[0], duplicates, frame.iloc[order], names, targets, where)
+        raise _irregular(readings[0], step, at)
+    index, (step, grid) = pd.DatetimeIndex(dates), found
+    clock = ", local time" if utc is not None and index.tz is None else ""
+    first, as_read = raw.iloc[0], str(dates[frame.index[0]])
+    read = "" if as_read[:10] in first and len(names) == 1 and not clock else f" read as {as_read}"
+    how = "" if day_first is None else " (--day-first)" if day_first else " (month first)"
+    ends = " to ".join(shown_dates(index[[0, -1]])) + (f" in {index.tz}" if index.tz else clock)
+    told = f"time axis: {' '.join(names)}, {first!r}{read}{how}; one {step} a step, {ends}"
+    return Times(order, index, grid, options, told, names, step, tuple(notes))
 
 
 def without_dates(frame: pd.DataFrame, options: CsvOptions) -> Times:
     """Rows that are taken as regular steps."""
     places = pd.RangeIndex(len(frame))
-    return Times(places, places, options)
+    told = "time axis: no dates; the rows are taken as regular steps, the oldest first"
+    return Times(places.to_numpy(), places, places, options, told)
 
 
-def _require_order(dates: pd.Series, frame: pd.DataFrame, name: str, where: str) -> None:
-    """Raise KerazooError where a date does not come after the one before."""
-    late = (dates.diff().dt.total_seconds() <= 0).to_numpy()
-    if not late.any():
-        return
-    for other in frame.columns.drop(name, errors="ignore"):
-        series = dates.groupby(frame[other].astype(str).to_numpy())
-        if 1 < series.ngroups <= len(dates) / 5 and all(
-            rows.is_monotonic_increasing and rows.is_unique for _, rows in series
-        ):
-            some = f"{series.ngroups:,} series in {other!r}: {', '.join(list(series.groups)[:3])}"
-            raise KerazooError(f"{where} holds {some}. Give the rows of one, or a column for each.")
-    row = int(late.argmax())
+def _rows_in_order(
+    frame: pd.DataFrame, targets: list[str], where: str, options: CsvOptions
+) -> Times:
+    """Rows as regular steps, if no column may say otherwise or the only other one counts them.
+
+    Raises:
+        KerazooError: another column may be of dates that were not recognized, or tell series apart.
+    """
+    others = frame.columns.drop(targets)
+    if len(others) == 1 and (numbers := as_numbers(frame[others[0]], where)):
+        steps = np.diff(numbers[0])
+        if len(steps) and steps[0] > 0 and (steps == steps[0]).all():
+            return without_dates(frame, options)
+    if not len(others):
+        return without_dates(frame, options)
+    shown = listed([f"{name!r} ({frame[name].iloc[0]!r})" for name in others], 4)
     raise KerazooError(
-        f"{where}, line {frame.index[row]}, column {name!r}: {dates.iloc[row]} comes after "
-        f"{dates.iloc[row - 1]}. Sort the dates, one of each; add the offset where clocks change."
+        f"{where} has no column that is certainly of dates, but {shown}. Give --time COLUMN, with "
+        f"--date-format where needed; or --time {NO_TIMES}: the rows are one series, the oldest "
+        "first, one step apart."
     )
 
 
-def _find(frame: pd.DataFrame, targets: list[str]) -> str | None:
-    """The first column that holds dates; one of numbers, where no other does."""
+def _in_order(dates: pd.Series, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Places of the rows in the order of time, and a note where that is not the file's.
+
+    Rows of the same time stay in the order of the file, which may be newest first.
+    """
+    places = np.arange(len(dates))
+    if dates.is_monotonic_increasing:
+        return places, []
+    if dates.is_monotonic_decreasing:
+        return places[::-1], ["the rows are newest first; they are taken in the order of time"]
+    row = int((dates.diff().dt.total_seconds() < 0).to_numpy().argmax())
+    note = f"the rows are sorted by time (line {frame.index[row]} is earlier than the one before)"
+    return dates.argsort(kind="stable").to_numpy(), [note]
+
+
+def _readings(local: pd.Series, utc: pd.Series | None, zone: str | None) -> list[pd.Series]:
+    """The dates as local times and as instants: what is more likely regular comes first.
+
+    Steps of a day or more are regular in local time, as a rule, shorter ones are not where clocks
+    change.
+    """
+    if zone is not None:
+        if utc is None:
+            try:
+                utc = local.dt.tz_localize(zone, ambiguous="infer")
+            except ValueError as error:  # an hour that comes once where it has to come twice
+                raise KerazooError(f"--time-zone {zone}: {first_line(error)}.") from None
+        utc = utc.dt.tz_convert(zone)
+        local = utc.dt.tz_localize(None)
+    elif utc is None or (local - utc.dt.tz_localize(None)).nunique() < 2:
+        return [local]
+    return [utc, local] if utc.diff().median() < pd.Timedelta(hours=23) else [local, utc]
+
+
+def _refuse_repeats(
+    dates: pd.Series,
+    duplicates: str,
+    frame: pd.DataFrame,
+    names: tuple[str, ...],
+    targets: list[str],
+    where: str,
+) -> None:
+    """Raise KerazooError for a date that comes twice, with what decides which row is meant."""
+    twice = dates.duplicated().to_numpy()
+    if duplicates != "refuse" or not twice.any():
+        return
+    advice, clock = [], ""
+    for other in frame.columns.drop([*names, *targets]):
+        values = frame[other].astype(str).str.strip()
+        pairs = pd.DataFrame({"date": dates, "other": values})
+        if values.nunique() > len(values) / 2 or pairs.duplicated().any():
+            continue
+        hours, is_clock = _hours(frame[other]), values.str.fullmatch(CLOCK).all()
+        if is_clock or (hours is not None and hours.max() >= pd.Timedelta(hours=12)):
+            clock = " ".join(f"--time {name!r}" for name in (*names, other))
+            advice.append(f"{clock} if {other!r} belongs to the date")
+        if not is_clock:
+            some = ", ".join(values.unique()[:3])
+            advice.append(f"the rows of one of {values.nunique():,} series in {other!r} ({some})")
+    advice += ["--duplicates mean or last if the rows are of one series"] * (not clock)
+    if not clock and (dates != dates.dt.floor("D")).any():
+        advice.append("--time-zone NAME if clocks change there")
+    raise KerazooError(
+        f"{where}, line {frame.index[twice][0]}, column {' '.join(map(repr, names))}: "
+        f"{dates[twice].iloc[0]} comes again. Give {'; or '.join(advice)}."
+    )
+
+
+def _irregular(dates: pd.Series, step: str | None, at: str) -> KerazooError:
+    """The error for the first date that is off the regular times."""
+    steps = dates.diff()
+    odd = 0 if len(dates) == 1 else int((steps != steps.mode()[0])[1:].to_numpy().argmax()) + 1
+    zone = " Give --time-zone NAME if clocks change there."
+    hour = abs(steps.iloc[odd] - steps.mode()[0]) == pd.Timedelta(hours=1) if odd else False
+    return KerazooError(
+        f"{at}, line {dates.index[odd]}: {dates.iloc[odd]} is not one {step or steps.mode()[0]} "
+        f"after the date before; make the times regular.{zone * bool(hour)}"
+    )
+
+
+def _find(frame: pd.DataFrame, targets: list[str]) -> tuple[str, ...]:
+    """The first column that holds dates; one of numbers, or year and month, where no other does."""
     numbers = []
     for name in frame.columns.drop(targets):
         first = frame[name][~is_missing(frame[name])].iloc[:100]
         if as_numbers(first, name) is not None:
             numbers.append(name)
         elif len(first) and _dates(first, "", CsvOptions())[0].notna().mean() >= MOSTLY:
-            return name  # whatever is no date in it will be an error
-    return next((name for name in numbers if _are_dates(frame[name])), None)
+            return (name,)  # whatever is no date in it will be an error
+    for name in numbers:
+        if _are_dates(frame[name]):
+            return (name,)
+    parts = tuple(name for name in frame.columns.drop(targets) if name.lower() in PARTS)
+    return parts if {"year", "month"} <= {name.lower() for name in parts} else ()
+
+
+def _dates_in(
+    frame: pd.DataFrame, names: tuple[str, ...], at: str, options: CsvOptions
+) -> tuple[pd.Series, pd.Series | None, bool | None]:
+    """Dates that one or more columns make up; as :func:`_dates`."""
+    if len(names) == 1:
+        return _dates(frame[names[0]], at, options)
+    parts = frame[list(names)].rename(columns=str.lower)
+    if {"year", "month"} <= set(parts) <= set(PARTS) and options.date_format is None:
+        numbers = parts.apply(pd.to_numeric, errors="coerce").assign(day=parts.get("day", 1))
+        return pd.to_datetime(numbers, errors="coerce"), None, None
+    if options.date_format is None and (hours := _hours(frame[names[-1]])) is not None:
+        local, utc, day_first = _dates_in(frame, names[:-1], at, options)
+        return local + hours, utc if utc is None else utc + hours, day_first
+    texts = [_digits(frame[name]) for name in names]
+    if texts[-1].str.fullmatch(CLOCK).all():
+        texts[-1] = texts[-1].str.replace(".", ":", regex=False)
+    return _dates(texts[0].str.cat(texts[1:], sep=" "), at, options)
+
+
+def _hours(values: pd.Series) -> pd.Series | None:
+    """Whole hours of a day, 0 to 23 or 1 to 24, as what they add to a date; None for others."""
+    read = as_numbers(values, "")
+    if read is None or not set(read[0]) <= set(range(25)):
+        return None
+    return pd.Series(pd.to_timedelta(read[0], unit="h"), values.index)
 
 
 def _are_dates(numbers: pd.Series) -> bool:
@@ -189,8 +319,13 @@ def _digits(values: pd.Series) -> pd.Series:
     return values.astype(str).str.strip().str.replace(r"\.0$", "", regex=True)
 
 
-def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, bool | None]:
-    """A column as dates, NaT where it holds none; the day is first, or None if both are the same.
+def _dates(
+    values: pd.Series, at: str, options: CsvOptions
+) -> tuple[pd.Series, pd.Series | None, bool | None]:
+    """A column as dates, NaT where it holds none.
+
+    The dates as local times; as instants in UTC, or None where the column does not tell; and True
+    if the day is first, None if both are the same.
 
     Raises:
         KerazooError: ``at`` is given, and the dates can be read in two ways.
@@ -198,46 +333,43 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> tuple[pd.Series, 
     text = _digits(values)
     if options.date_format:
         try:
-            return _parsed(text, format=options.date_format), None
+            return *_parsed(text, format=options.date_format), None
         except ValueError as error:
             raise KerazooError(f"--date-format is {options.date_format!r}: {error}.") from None
     if as_numbers(values, at) is not None:
         how, _ = _numeric_format(values)
         if "unit" in how:
-            return pd.to_datetime(pd.to_numeric(text, errors="coerce"), **how), None
-        return _parsed(text, **how), None
+            dates = pd.to_datetime(pd.to_numeric(text, errors="coerce"), **how)
+            return dates, dates.dt.tz_localize("UTC"), None
+        return *_parsed(text, **how), None
     if text[~is_missing(values)].str.fullmatch(YEAR_FIRST).all():
         either = _parsed(text, format="ISO8601"), _parsed(text)
-        return min(either, key=lambda dates: dates.isna().sum()), None
+        return *min(either, key=lambda dates: dates[0].isna().sum()), None
+    text = text.mask(text.str.fullmatch(CLOCK), "")  # else pandas adds the day of today
     numbers = text.str.extract(DAY_MONTH).astype(float)
     if numbers.notna().all(axis=1).mean() < MOSTLY:
-        return _parsed(text), None
+        return *_parsed(text), None
     a, b = (int((numbers[place] > 12).sum()) for place in (0, 1))
     first = a > b if a or b else options.day_first
     differ = numbers[0] != numbers[1]
     if first is None and at and differ.any():
-        one, other = (_parsed(text[differ][:1], dayfirst=d).iloc[0] for d in (False, True))
+        one, other = (_parsed(text[differ][:1], dayfirst=d)[0].iloc[0] for d in (False, True))
         at = f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r}"
         raise ReadingError(f"{at} may be {one} or {other}.", "Give --day-first or --date-format.")
-    dates = _parsed(text, dayfirst=bool(first))
-    return dates.mask(numbers[1 if first else 0] > 12), first
+    local, utc = _parsed(text, dayfirst=bool(first))
+    return local.mask(numbers[1 if first else 0] > 12), utc, first
 
 
-def _parsed(text: pd.Series, **how: Any) -> pd.Series:
-    """Texts as dates, NaT for others.
-
-    Times with an offset are local times. They are UTC where the offset changes and a step is less
-    than a day: an hour of local time would lack, and another come twice.
-    """
+def _parsed(text: pd.Series, **how: Any) -> tuple[pd.Series, pd.Series | None]:
+    """Texts as local times, NaT for others, and as instants in UTC where all have an offset."""
     local = {k: v.replace("%z", "").rstrip() if k == "format" else v for k, v in how.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it guesses the format
         wall = text.str.replace(OFFSET, r"\1", regex=True)
         dates = pd.to_datetime(wall, errors="coerce", **local)
-        changes = text.str.extract(OFFSET)[1].nunique() > 1
-        if changes and dates.diff().median() < pd.Timedelta(days=1):
-            dates = pd.to_datetime(text, errors="coerce", utc=True, **how)
-    return dates
+        if (wall == text).any():
+            return dates, None
+        return dates, pd.to_datetime(text, errors="coerce", utc=True, **how)
 
 
 def _grid(dates: pd.DatetimeIndex, step: str | None) -> tuple[str, pd.DatetimeIndex] | None:

@@ -75,18 +75,20 @@ class SeriesReading(RowsReading):
     """Reading of a series.
 
     Attributes:
-        time: the column of dates; None where the rows are taken as regular steps.
+        time: the columns that make up a date; empty where the rows are taken as regular steps.
         step: name of a step, such as ``"hour"``.
         lookback: past steps that the model sees.
         gaps: ``refuse`` or ``interpolate``.
+        duplicates: ``refuse``, ``mean`` or ``last``.
         low: the least value of each target.
         high: likewise the largest.
     """
 
-    time: str | None
+    time: tuple[str, ...]
     step: str
     lookback: int = limited(1, 100_000)
     gaps: str = "refuse"
+    duplicates: str = "refuse"
     low: tuple[float, ...] = limited(default=())
     high: tuple[float, ...] = limited(default=())
 
@@ -128,5 +130,7 @@ def reading_of(own: Own, path: Path) -> Reading:
     if kind is None:
         known = " or ".join(CLASSES)
         raise DamagedFile(path, f"it is not {known}", REMEDY, f"{at}.kind")
+    if kind is SeriesReading and not isinstance(kept.get("time"), list):  # before 2026-11-27
+        kept["time"] = [kept["time"]] if kept.get("time") else []
     reading: Reading = parse(kept, kind, path, REMEDY, at)
     return reading

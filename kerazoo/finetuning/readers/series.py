@@ -12,7 +12,7 @@ from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import CsvOptions, numbers_of, read_table, target_columns
-from kerazoo.finetuning.readers._dates import Times, shown_dates, times_of
+from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -38,7 +38,8 @@ def from_series(
     target: str | tuple[str, ...] | None = None,
     horizon: int | None = None,
     lookback: int | None = None,
-    time: str | None = None,
+    time: str | tuple[str, ...] = (),
+    duplicates: str = "refuse",
     gaps: str = "refuse",
     split: tuple[int, int, int] | None = None,
     segment: int | None = None,
@@ -54,7 +55,9 @@ def from_series(
         target: the column, or columns, to forecast; needed.
         horizon: steps to forecast; needed.
         lookback: past steps that the model sees; by default as many as the series can afford.
-        time: the column of dates; by default the only one there is.
+        time: the column of dates, or those that make up a date (``("Date", "Time")``); by default
+            the only one there is. ``"none"``: the rows are regular steps, the oldest first.
+        duplicates: ``"refuse"`` rows of the same time, or take their ``"mean"``, or the ``"last"``.
         gaps: ``"refuse"`` or ``"interpolate"`` missing steps and values.
         split: steps of train, validation and test, from the first on.
         segment: steps that the LSTM takes at once; by default, or where it does not divide the
@@ -71,8 +74,9 @@ def from_series(
     if horizon is None:
         raise KerazooError("the horizon is missing: how many steps to forecast? (--horizon N)")
     horizon = require_whole("the horizon", horizon)
-    times = times_of(table.frame, time, targets, table.where, table.options)
-    regular, notes = regular_values(table.frame, targets, times, gaps, table.where)
+    time = (time,) if isinstance(time, str) else time
+    times = times_of(table.frame, time, targets, table.where, table.options, duplicates=duplicates)
+    regular, notes = regular_values(table.frame, targets, times, gaps, table.where, duplicates)
     sizes = _sizes(len(regular), split, horizon, table.where)
     if lookback is None:
         lookback = _lookback(sizes["train"], horizon)
@@ -89,7 +93,7 @@ def from_series(
             horizon=horizon,
             season=times.season if times.season and times.season <= lookback else None,
             step=times.step,
-            **({"first": str(times.grid[0]), "freq": times.grid.freqstr} if times.column else {}),
+            **({"first": str(times.grid[0]), "freq": times.grid.freqstr} if times.columns else {}),
         ),
     )
     data = _data(info, in_order(filled(regular, sizes).to_numpy(), sizes), table.where)
@@ -98,14 +102,20 @@ def from_series(
     return UserData(
         kind="series",
         data=data,
-        report=(*_found(times, data, sizes, table.where), *table.notes, *times.notes),
-        warnings=(*notes, *_warnings(data, regular, sizes)),
+        report=(*_found(times, data, sizes, table.where), *table.notes),
+        warnings=(
+            *times.notes,
+            *_unused(table.frame, times, targets),
+            *notes,
+            *_warnings(data, regular, sizes),
+        ),
         reading=SeriesReading(
             targets=tuple(targets),
-            time=times.column,
+            time=times.columns,
             step=times.step,
             lookback=lookback,
             gaps=gaps,
+            duplicates=duplicates,
             low=tuple(regular.min().tolist()),
             high=tuple(regular.max().tolist()),
             csv=times.options,
@@ -121,7 +131,12 @@ def from_series(
 
 
 def regular_values(
-    frame: pd.DataFrame, targets: list[str], times: Times, gaps: str, where: str
+    frame: pd.DataFrame,
+    targets: list[str],
+    times: Times,
+    gaps: str,
+    where: str,
+    duplicates: str = "refuse",
 ) -> tuple[pd.DataFrame, list[str]]:
     """The targets in natural units at regular times, float64 ``(n, targets)``, and notes.
 
@@ -131,6 +146,8 @@ def regular_values(
         KerazooError: a value is no number; steps or values are missing and gaps are refused.
     """
     require_choice("gaps", gaps, GAPS)
+    require_choice("duplicates", duplicates, DUPLICATES)
+    frame = frame.iloc[times.order]
     columns = {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets}
     table, notes = pd.DataFrame(columns, index=frame.index), []
     for name, values in table.items():
@@ -145,9 +162,16 @@ def regular_values(
         first = f"line {line}: {late[0]} is not there; a step is one {times.step}"
         notes.append(f"{len(late):,} steps are missing ({first})")
     if notes and gaps == "refuse":
-        raise KerazooError(f"{where}: {notes[0]}. {FILL}.")
-    table = table.set_axis(times.dates).reindex(times.grid)
-    return table, [f"{note} and are filled by straight lines within each split" for note in notes]
+        hours = len(late) and times.grid.tz is None and (times.grid != times.grid.floor("D")).any()
+        zone = "; give --time-zone NAME if clocks change there" if hours else ""
+        raise KerazooError(f"{where}: {notes[0]}. {FILL}{zone}.")
+    notes = [f"{note} and are filled by straight lines within each split" for note in notes]
+    table = table.set_axis(times.dates)
+    if n := int(times.dates.duplicated().sum()):
+        notes.append(f"{n:,} rows are of the same time as another; the {duplicates} is taken")
+        same = table.groupby(level=0)
+        table = same.mean() if duplicates == "mean" else same.last()
+    return table.reindex(times.grid), notes
 
 
 def filled(table: pd.DataFrame, sizes: Mapping[str, int]) -> pd.DataFrame:
@@ -205,6 +229,13 @@ def _data(info: Dataset, stretches: Mapping[str, np.ndarray], where: str) -> Dat
     return Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
 
 
+def _unused(frame: pd.DataFrame, times: Times, targets: list[str]) -> list[str]:
+    """A note on the columns that nothing is learnt from, with an example of each."""
+    others = frame.columns.drop([*times.columns, *targets])
+    shown = listed([f"{name!r} ({frame[name].iloc[0]})" for name in others])
+    return [f"columns that are not used: {shown}"] * bool(len(others))
+
+
 def _warnings(data: Data, regular: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
     """Notes on facts that weaken the results."""
     assert data.series is not None
@@ -248,12 +279,9 @@ def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
 def _found(times: Times, data: Data, sizes: Mapping[str, int], where: str) -> list[str]:
     assert data.series is not None
     windows, targets = data.series.windows, list(data.info.targets)
-    when = "no column of dates; the rows are taken as regular steps"
-    if times.column is not None:
-        first, last = shown_dates(times.dates[[0, -1]])
-        when = f"a step is one {times.step}; from {first} to {last} (column {times.column!r})"
     return [
-        f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}; {when}",
+        f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}",
+        times.told,
         "split in time order: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()),
         f"the model sees {windows.lookback} steps and forecasts {windows.horizon}; "
         f"{data.train.examples:,} windows to train on, {data.test.examples:,} to test",

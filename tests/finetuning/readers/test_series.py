@@ -35,10 +35,10 @@ def read(source, **options):
     return from_series(source, **{"target": "price", "horizon": 6, "lookback": 24, **options})
 
 
-def dates_of(rows, name=None, target="price", step=None, **options):
-    return times_of(
-        read_table(rows, least=1).frame, name, [target], "here", CsvOptions(**options), step
-    )
+def dates_of(rows, *names, duplicates="refuse", **options):
+    table = read_table(rows, least=1).frame
+    options = CsvOptions(**options)
+    return times_of(table, names, ["price"], "here", options, duplicates=duplicates)
 
 
 def raised(names, function, *args, **kwargs):
@@ -71,8 +71,9 @@ def test_a_horizon_fits_into_each_split_of_a_short_series():
         (lambda f: f, {"time": "load"}, ["'load'", "line 2", "--date-format"]),
         (lambda f: f, {"gaps": "drop"}, ["interpolate"]),
         (lambda f: f, {"split": (300, 100, 100)}, ["500 steps"]),
-        (lambda f: f.iloc[::-1], {}, ["line 3", "'when'"]),
-        (lambda f: pd.concat([f[:9], f[8:]]), {}, ["line 11"]),
+        (lambda f: pd.concat([f[:9], f[8:]]), {}, ["line 11", "--duplicates"]),
+        (lambda f: f, {"duplicates": "first"}, ["mean"]),
+        (lambda f: f, {"time_zone": "Europe/Berlim"}, ["--time-zone", "Europe/Berlin"]),
         (lambda f: f.assign(price=1.0), {}, ["'price'", "1"]),
         (lambda f: f.assign(price=f.price.astype(str).where(f.index != 7, "?!")), {}, ["line 9"]),
         (lambda f: f.assign(price=f.price.where(f.index != 7, np.inf)), {}, ["line 9"]),
@@ -133,7 +134,7 @@ def test_ways_to_write_dates(freq, written, day_first):
     assert list(times.dates) == list(when)
     assert times.options.day_first is day_first
     iso = written.startswith("%Y-") and "Z" not in written
-    assert any(repr(rows["when"][0]) in note for note in times.notes) != iso
+    assert repr(rows["when"][0]) in times.told and ("read as" in times.told) != iso
     assert read(rows).reading.csv.day_first is day_first
 
 
@@ -180,7 +181,24 @@ def test_summer_time_loses_no_row():
         assert times.step == "day" and list(times.dates) == list(days.tz_localize(None))
     clocks = pd.date_range("2024-10-25", periods=400, freq="h", tz="Europe/Berlin")
     rows = hours(when=clocks.tz_localize(None).astype(str))
-    raised(["line 53", "offset"], dates_of, rows)
+    raised(["line 53", "--time-zone"], dates_of, rows)
+    assert list(dates_of(rows, time_zone="Europe/Berlin").dates) == list(clocks)
+    assert list(dates_of(rows[::-1], time_zone="Europe/Berlin").dates) == list(clocks)
+    raised(["line 52", "--time-zone"], read, hours(when=when.tz_localize(None).astype(str)))
+    for column in (days.tz_convert("UTC"), days.tz_convert("UTC").as_unit("ms").astype("int64")):
+        raised(["line 79", "--time-zone"], dates_of, hours(when=column), "when")
+        times = dates_of(hours(when=column), "when", time_zone="Europe/Berlin")
+        assert times.step == "day" and list(times.dates) == list(days.tz_localize(None))
+    shifts = pd.date_range("2022-03-01", periods=400, freq="6h").tz_localize("Europe/Berlin")
+    assert dates_of(hours(when=shifts.map(lambda d: d.isoformat()))).step == "21600 s"
+
+
+def test_an_outage_while_clocks_change_is_counted_in_instants():
+    """The hour that comes twice is missing too, and lacks in local time."""
+    when = pd.date_range("2024-10-20", periods=400, freq="h", tz="Europe/Berlin")
+    rows = hours(when=when.map(lambda d: d.isoformat())).drop(index=range(160, 190))
+    times = dates_of(rows)
+    assert len(times.grid) == 400 and len(times.dates) == 370
 
 
 HOURS = pd.date_range("2024-01-01", periods=400, freq="h")
@@ -202,28 +220,88 @@ def test_dates_that_are_numbers_are_found(name, numbers, step, written):
     rows = hours().drop(columns="when")
     rows.insert(0, name, list(map(written, numbers)))
     times = dates_of(rows)
-    assert (times.column, times.step) == (name, step)
+    assert (times.columns, times.step) == ((name,), step)
     assert times.dates[0].year in (1700, 2020, 2024)
-    raised([name], dates_of, rows.sample(frac=1, random_state=0))
+    mixed = dates_of(rows.sample(frac=1, random_state=0))
+    assert list(mixed.dates) == list(times.dates) and mixed.notes
 
 
 def test_other_numbers_are_no_dates():
-    rows = hours().drop(columns="when")
+    rows = hours().drop(columns=["when", "load"])
     for name in ("load", "time"):
         for first in (1, 10**6, 34567890):
-            assert dates_of(rows.assign(**{name: range(first, first + 400)})).column is None
+            counted = rows.assign(**{name: range(first, first + 400)})
+            assert not dates_of(counted).columns, "the counter says that the rows are in order"
+            raised([name, "--time none"], dates_of, counted[::-1])
+            raised([name, "--time none"], dates_of, counted.drop(index=50))
     broken = hours().assign(when=list(map(str, HOURS.as_unit("s").astype("int64"))))
     broken.loc[118, "when"] = "broken"
     raised(["line 120", "'broken'"], dates_of, broken, "when")
-    assert dates_of(rows.assign(**{"0": range(1800, 2200)}), 0).column == "0"
+    assert dates_of(rows.assign(**{"0": range(1800, 2200)}), 0).columns == ("0",)
 
 
-def test_years_beside_months_or_dates_are_no_dates():
+UNKNOWN = {  # dates that are not recognized, and options that read them
+    "5. Mai 2024": (
+        lambda d: f"{d.day}. {('Jänner', 'Feber', 'März')[d.month % 3]} {d.year}",
+        None,
+    ),
+    "2024年05月05日": ("%Y年%m月%d日", {"date_format": "%Y年%m月%d日"}),
+    "Excel": (lambda d: (d - pd.Timestamp("1899-12-30")).days, None),
+    "2024-W05": ("%G-W%V", None),
+    "23:00": ("%H:%M", None),
+    "2024-05-05 CEST": ("%Y-%m-%d CEST", {"date_format": "%Y-%m-%d CEST"}),
+}
+
+
+@pytest.mark.parametrize("written", UNKNOWN)
+def test_rows_whose_dates_are_not_recognized_are_not_taken_for_ordered(written):
+    """They may be newest first, or have gaps."""
+    how, options = UNKNOWN[written]
+    days = pd.date_range("2020-01-01", periods=400)
+    texts = [how(day) if callable(how) else day.strftime(how) for day in days]
+    rows = hours(column=texts)[["column", "price"]][::-1]
+    raised(["column", "--time none", "--date-format"], read, rows)
+    assert not read(rows, time="none").reading.time
+    if options:
+        assert list(dates_of(rows, "column", **options).dates) == list(days)
+
+
+def test_a_column_that_may_tell_series_apart_is_not_passed_over():
+    rows = pd.DataFrame({"price": np.sin(np.arange(300))})
+    assert not dates_of(rows).columns
+    raised(["store", "--time none"], dates_of, rows.assign(store=["A"] * 150 + ["B"] * 150))
+    numbered = rows.assign(row=range(300), store=["A"] * 150 + ["B"] * 150)
+    raised(["store", "--time none"], dates_of, numbered)
+
+
+def test_dates_in_several_columns():
     months = pd.date_range("1990-01-01", periods=120, freq="MS")
-    rows = pd.DataFrame({"year": months.year, "month": months.month, "price": np.arange(120.0)})
-    assert dates_of(rows).column is None
-    assert dates_of(rows.assign(when=months.astype(str))).column == "when"
-    assert dates_of(rows.iloc[::12]).column == "year"
+    rows = pd.DataFrame({"year": months.year, "Month": months.month, "price": np.arange(120.0)})
+    times = dates_of(rows[::-1])
+    assert times.columns == ("year", "Month") and list(times.dates) == list(months)
+    raised(["line 52", "--gaps"], read, rows.drop(index=50))
+    assert dates_of(rows.assign(when=months.astype(str))).columns == ("when",)
+    assert dates_of(rows.iloc[::12]).columns == ("year",)
+    when = pd.date_range("2024-01-05", periods=100, freq="h")
+    dates = when.strftime("%d/%m/%Y")
+    for clock in (when.strftime("%H:%M"), when.strftime("%H.%M.%S"), when.hour):
+        rows = pd.DataFrame({"Date": dates, "Time": clock, "price": np.arange(100.0)})
+        assert list(dates_of(rows, "Date", "Time", day_first=True).dates) == list(when)
+        raised(["line 3", "--time 'Date' --time 'Time'"], dates_of, rows, day_first=True)
+    ends = dates_of(rows.assign(Time=when.hour + 1), "Date", "Time", day_first=True)
+    assert list(ends.dates) == list(when + pd.Timedelta(hours=1)), "hours from 1 to 24"
+    parts = {n: getattr(when, n) for n in ("year", "month", "day", "hour")}
+    assert list(dates_of(pd.DataFrame({**parts, "price": 1.0})).dates) == list(when)
+
+
+def test_rows_of_the_same_time_are_joined_as_asked():
+    rows = hours(100)
+    twice = pd.concat([rows, rows[50:60].assign(price=0.0)])
+    own = read(twice, duplicates="last").data.train
+    same = read(rows.assign(price=rows.price.where(~rows.index.isin(range(50, 60)), 0.0)))
+    np.testing.assert_array_equal(own.x, same.data.train.x)
+    mean = read(twice, duplicates="mean")
+    assert not np.array_equal(mean.data.train.x, own.x) and mean.reading.duplicates == "mean"
 
 
 @pytest.mark.parametrize("order", ["glued", "sorted", "parts"])
@@ -242,7 +320,7 @@ def test_gaps_are_filled_as_asked():
     whole = hours()
     hole = whole.assign(price=whole.price.where(whole.index != 50)).drop(index=[100, 101])
     own, wanted = read(hole, gaps="interpolate"), read(whole)
-    assert len(own.warnings) == 2 and own.data.train.examples == wanted.data.train.examples
+    assert len(own.warnings) == 3 and own.data.train.examples == wanted.data.train.examples
     np.testing.assert_allclose(own.data.train.x, wanted.data.train.x, atol=0.3)
     assert own.reading.gaps == "interpolate"
 
