@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo.errors import printable
-from kerazoo.metrics import metric
+from kerazoo.metrics import logged, metric, plain
 
 LONG_TABLE = 30  # rows; a longer table is folded away until it is asked for
 MAX_BYTES = 8_000_000  # of one image; a page must stay one that a browser opens
@@ -148,6 +148,13 @@ def classes_table(classes: Mapping[str, Mapping[str, Any]], most: int | None = N
     return Table(columns, rows, range(1, 5), title="each class", note=note)
 
 
+def epochs_table(history: Sequence[Mapping[str, float]], title: str = "") -> Table:
+    """A table of epochs, each with what Keras logged."""
+    names = list(history[0]) if history else []
+    rows = [[logged(name, row[name]) for name in names] for row in history]
+    return Table([*map(plain, names)], rows, range(len(names)), title)
+
+
 def images(paths: Sequence[Path]) -> list[Image]:
     """The plots in files that are still there, embedded."""
     there = [p for p in paths if p.is_file() and p.stat().st_size <= MAX_BYTES]
@@ -159,7 +166,8 @@ def html(part: Part) -> str:
     if isinstance(part, Image):
         return f'<img alt="{escape(part.caption)}" src="{part.source}" style="max-width: 100%">'
     if isinstance(part, Bullets):
-        return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in part.lines)}</ul>"
+        lines = "".join(f"<li>{escape(line)}</li>" for line in part.lines)
+        return f"<ul>{lines}</ul>" if lines else ""
     if not isinstance(part, Table):
         return f"<pre>{escape(part.text)}</pre>" if isinstance(part, Code) else _paragraph(part)
     head = "".join(f"<th>{escape(str(name))}</th>" for name in part.columns)

@@ -125,6 +125,16 @@ def metric(name: str) -> Metric:
     return Metric(name, name.replace("_", " "), higher_is_better=True, low=-math.inf)
 
 
+def logged(name: str, value: float) -> str:
+    """A value that Keras logs for an epoch, such as ``val_accuracy``."""
+    if name == "epoch":
+        return f"{value:.0f}"
+    measure = METRICS.get(name.removeprefix("val_"))
+    if measure and measure.percent:
+        return measure.show(value)
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def with_rmse(values: Mapping[str, float]) -> dict[str, float]:
     """Metrics for readers: next to a mean squared error its root, which has the targets' unit."""
     pairs: list[tuple[str, float]] = []

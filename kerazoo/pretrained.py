@@ -48,8 +48,9 @@ def build(
         name: a registered model, such as ``"mnist_cnn"``; or an entry, ``"mnist_cnn@mnist"``, for
             the model with its trained weights.
         weights: None for fresh weights; a dataset's name (``"mnist"``) for the trained weights
-            that come with kerazoo; a run or its directory, for the network that was trained
-            there, without the steps that its saved model has in front; or a ``.weights.h5`` file.
+            that come with kerazoo; a run or its directory; or a ``.weights.h5`` file. With a
+            run on user data the model takes what the run's saved model takes, such as raw rows
+            or dark strokes on a light background; the network that was trained is a layer in it.
         include_top: False leaves the classifier out: outputs are the features that it takes.
         pooling: of features at positions, such as ``(n, height, width, channels)``, the mean
             (``"avg"``) or maximum (``"max"``) over all positions, ``(n, channels)``.
@@ -72,6 +73,7 @@ def build(
         if weights is not None:
             raise KerazooError(f"{name} has weights; leave weights= out, or name {model.name!r}.")
         weights = entry.dataset
+    source = None
     if weights is None or _is_file(model, weights):
         net = building.call_factory(model, options)
         if weights is not None:
@@ -79,7 +81,34 @@ def build(
     else:
         source = source_of(model, weights, hint="Or give a run directory or a .weights.h5 file.")
         net = source.core if not options else _with_options(model, source, options)
-    return net if include_top else _features(net, pooling)
+    result = net if include_top else _features(net, pooling)
+    return (
+        _with_steps(source, net, result) if source and source.core is not source.model else result
+    )
+
+
+def _with_steps(source: Trained, net: keras.Model, result: keras.Model) -> keras.Model:
+    """A network, or its features, with the steps around it that the saved model of a run has.
+
+    Features get the steps in front only: those behind are for outputs.
+    """
+    whole, features = source.model, []
+
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
+        if layer is not source.core:
+            return layer(*inputs, **options)
+        if result is not net:
+            features.append(result(*inputs))
+        return net(*inputs)
+
+    # Rows have the columns of the run; images and windows may have another size.
+    inputs = (
+        None
+        if isinstance(whole.input, dict)
+        else keras.Input(net.input_shape[1:], name=whole.input.name)
+    )
+    made = keras.models.clone_model(whole, inputs, lambda layer: layer, call)
+    return keras.Model(made.input, features[0], name=result.name) if features else made
 
 
 def _is_file(model: Model, weights: Weights) -> bool:
@@ -197,6 +226,8 @@ def transfer(target: keras.Model, source: Trained, *, but: tuple[str, ...] = ())
             fits = [w.shape for w in trained] == [tuple(w.shape) for w in layer.weights]
             if fits and layer.name not in but:
                 layer.set_weights(trained)
+                if isinstance(layer, keras.layers.Normalization):
+                    layer.finalize_state()  # it computes with copies of its weights
                 taken.append(layer.name)
             else:
                 fresh.append(layer.name)

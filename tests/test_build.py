@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
+import keras
 import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.exporting import formats
+from kerazoo.exporting.plan import plan_export
+from kerazoo.predicting.trained import open_trained
+from kerazoo.pretrained import _features
+from tests.user_data import KINDS
 
 
 @pytest.mark.parametrize(
@@ -60,6 +67,30 @@ def test_the_weights_of_a_run_whatever_keras_named_its_layers(whole, private_zoo
     assert kerazoo.build("bar_net", weights=run, classes=5).output_shape == (None, 5)
     with pytest.raises(kerazoo.KerazooError):
         kerazoo.build("mlp", weights=run)
+
+
+@pytest.mark.skipif(
+    os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="strings of a table"
+)
+@pytest.mark.parametrize(
+    ("kind", "other"), [("images", "classes"), ("table", "classes"), ("series", "horizon")]
+)
+def test_with_a_run_on_user_data_a_model_takes_such_data(tuned, kind, other):
+    """Whole, as features and with another last layer: dark strokes, raw rows, natural units."""
+    import tensorflow as tf
+
+    run, name = tuned(kind), KINDS[kind][2]
+    trained = open_trained(run)
+    plan, x = plan_export(trained, formats.get("keras")), trained.data.test.x[:5]
+    raw = keras.tree.map_structure(tf.constant, plan.to_inputs(x))
+    found = plan.to_outputs(kerazoo.build(name, weights=run)(raw).numpy())
+    close = {"rtol": 1e-4, "atol": plan.rounding + 1e-5}
+    np.testing.assert_allclose(found, trained.core(x).numpy(), **close)
+    assert kerazoo.build(name, weights=run, **{other: 5})(raw).shape[1] == 5
+    for options in ({}, {other: 5}) if kind != "series" else ():  # they have a path around
+        features = kerazoo.build(name, weights=run, include_top=False, **options)
+        expected = _features(trained.core, None)(x).numpy()
+        np.testing.assert_allclose(features(raw).numpy(), expected, **close)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_a_run_shows_metrics_epochs_and_plots(whole):
     assert len(page.sources) == len(run.plots) > 1
     assert page.tags.count("tr") == 1 + 1 + len(run.metrics["also"]) + 1 + len(run.history)
     assert f"{100 * run.metrics['value']:.2f}" in repr(run)
+    assert f"{100 * run.history[-1]['accuracy']:.2f} %" in page.text
 
 
 def test_a_report_shows_its_verdict():
@@ -88,4 +89,4 @@ def test_user_data_and_what_it_trained(user_file, tuned):
 def test_a_long_table_is_folded(rows):
     page = Page(html(Table(("a",), [(i,) for i in range(rows)])))
     assert ("details" in page.tags) == (rows > LONG_TABLE) and page.tags.count("td") == rows
-    assert "script" not in Page(html(Bullets(["<script>"]))).tags
+    assert "script" not in Page(html(Bullets(["<script>"]))).tags and html(Bullets([])) == ""

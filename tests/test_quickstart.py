@@ -20,5 +20,8 @@ def test_the_notebook_runs_and_its_model_beats_the_baselines(in_tmp):
     (compared,) = (cell for cell in cells if "comparison" in cell.source)
     text = "".join(out.text for out in compared.outputs if out.get("name") == "stdout")
     lines = (line.split(": ") for line in text.splitlines() if ": " in line)
+    shown = [out.data["text/html"] for out in compared.outputs if "data" in out]
+    assert len(shown) == 2, "fine-tuned and from scratch"
+    assert all("<progress" not in page and page.count("<tr>") == 1 + 5 for page in shown)
     values = {name: float(value.split()[0]) for name, value in lines}
     assert values["fine-tuned"] > values["linear"] > values["majority class"]

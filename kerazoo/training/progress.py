@@ -1,4 +1,4 @@
-"""Progress and time left of a training, on standard error."""
+"""Progress and time left of a training: on standard error, or as one display of a notebook."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import math
 import sys
 import time
 from collections.abc import Mapping
+from html import escape
+from typing import Any
 
+from kerazoo._parts import epochs_table, html
 from kerazoo.errors import printable
-from kerazoo.metrics import METRICS, duration
+from kerazoo.metrics import duration, logged, plain
 
 LINE_SECONDS = 10.0  # between lines where there is no terminal for a bar
 MAX_LINES = 25  # of finished epochs, about
 
 
 class Progress:
-    """Context with a bar on a terminal; every epoch, or every k-th of many, leaves a line."""
+    """Context with a bar on a terminal or in a notebook.
+
+    Every epoch, or every k-th of many, leaves a line, in a notebook a row of a table.
+    """
 
     def __init__(self, title: str, epochs: int, steps: int, show: bool):
         """``steps`` are those of one epoch."""
@@ -36,13 +42,22 @@ class Progress:
         self.bar.add_task("", total=epochs * steps)
         (self.task,) = self.bar.tasks
         self.is_terminal = sys.stderr.isatty()
+        self.in_notebook = show and _is_notebook()
+        self.rows: list[Mapping[str, float]] = []
+        self.display: Any = None  # of the notebook, from the first drawing on
 
     def __enter__(self) -> None:
-        self._line(f"{self.title}: {self.epochs:,} epochs of {self.steps:,} steps")
+        self.title = f"{self.title}: {self.epochs:,} epochs of {self.steps:,} steps"
+        if self.in_notebook:
+            self._draw("starting")
+        else:
+            self._line(self.title)
         if self.show and self.is_terminal:
             self.bar.start()
 
     def __exit__(self, *error: object) -> None:
+        if self.in_notebook:
+            self._draw()
         if self.bar.live.is_started:  # it would print an empty line otherwise
             self.bar.stop()
 
@@ -51,8 +66,11 @@ class Progress:
         done = epoch * self.steps + step
         if done == self.task.completed:
             return
-        text = f"{self._counted(epoch + 1)}  loss {_value('loss', loss)}"
+        text = f"{self._counted(epoch + 1)}  loss {logged('loss', loss)}"
         self.bar.update(self.task.id, completed=done, description=text)
+        if self.in_notebook:
+            self._draw(f"{text}{self._left()}")
+            return
         now = time.monotonic()
         if step < self.steps and not self.is_terminal and now - self.last >= LINE_SECONDS:
             if math.isfinite(self.last):  # the first seconds were compilation
@@ -63,9 +81,13 @@ class Progress:
         """Show the metrics of a finished epoch, counted from 1."""
         if epoch not in (1, self.epochs) and epoch % math.ceil(self.epochs / MAX_LINES):
             return
+        if self.in_notebook:
+            self.rows.append(row)
+            self._draw(f"{self._counted(epoch)}{self._left()}")
+            return
         main = next((k for k in row if k not in ("epoch", "loss") and k[:4] != "val_"), "loss")
         names = dict.fromkeys(k for k in ("loss", main, f"val_{main}") if k in row)
-        words = [self._counted(epoch), *(f"{_title(k)} {_value(k, row[k])}" for k in names)]
+        words = [self._counted(epoch), *(f"{plain(k)} {logged(k, row[k])}" for k in names)]
         self._line("  ".join(words) + self._left() * (epoch < self.epochs))
         self.last = time.monotonic()
 
@@ -77,6 +99,20 @@ class Progress:
         left = self.task.time_remaining
         return "" if left is None else f"  {duration(left)} left"
 
+    def _draw(self, status: str = "") -> None:
+        """Show the table of epochs, and the bar unless the training has ended."""
+        from IPython.display import display
+
+        text = html(epochs_table(self.rows, self.title))
+        if status:
+            done, total = int(self.task.completed), self.epochs * self.steps
+            text += f'<progress value="{done}" max="{total}"></progress> {escape(status)}'
+        shown = {"text/html": text, "text/plain": self.title}
+        if self.display is None:
+            self.display = display(shown, raw=True, display_id=True)
+        else:
+            self.display.update(shown, raw=True)
+
     def _line(self, text: str) -> None:
         if self.show and self.is_terminal:
             self.bar.console.print(printable(text), soft_wrap=True)
@@ -84,13 +120,7 @@ class Progress:
             print(printable(text), file=sys.stderr, flush=True)
 
 
-def _title(name: str) -> str:
-    """Name of a logged value: ``val accuracy``."""
-    return name.replace("_", " ")
-
-
-def _value(name: str, value: float) -> str:
-    measure = METRICS.get(name.removeprefix("val_"))
-    if measure and measure.percent:
-        return measure.show(value)
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+def _is_notebook() -> bool:
+    """True where IPython shows what a kernel sends, and not a terminal."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")

@@ -45,7 +45,7 @@ from kerazoo import building, fingerprint, registry
 from kerazoo._files import cannot_write, is_leftover, save_atomic, schema, write_text
 from kerazoo._files.archives import other_keras, require_safe, save_network
 from kerazoo._lazy import keras
-from kerazoo._parts import Part, Shown, Table, images, metrics_table
+from kerazoo._parts import Part, Shown, Table, epochs_table, images, metrics_table
 from kerazoo.errors import DamagedFile, KerazooError, checked, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
 from kerazoo.metrics import first_impossible, metric
@@ -110,8 +110,7 @@ class Run(Shown):
         return f"{self.entry}, tier {self.tier}, seed {self.seed}: {result} on {on}; {self.path}"
 
     def _parts(self) -> list[Part]:
-        rows = [list(row.values()) for row in self.history]
-        epochs = Table(list(self.history[0]), rows, title=f"{len(rows)} epochs")
+        epochs = epochs_table(self.history, f"{len(self.history)} epochs")
         return [self._result(), epochs, *images(self.plots)]
 
     def _result(self) -> Table:

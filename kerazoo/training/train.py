@@ -142,7 +142,7 @@ def train(
             ``LearningRateScheduler``; one that does, as ``ReduceLROnPlateau``, starts anew with
             each resume. None may stop the training: the last epoch is reported.
         tensorboard: write TensorBoard events to the run directory.
-        progress: show progress and time left on standard error.
+        progress: show progress and time left on standard error, in a notebook below the cell.
         plots: write the plots of the finished run.
         checkpoint_seconds: least time between two checkpoints; more if writing them would take
             more than a fiftieth of the time; 0 writes one after every epoch.
