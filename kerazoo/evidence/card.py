@@ -424,7 +424,7 @@ def write_all(directory: Path) -> int:
             hero = dataclasses.replace(hero, content=_in_few_colors(hero.content, TILE_WIDTH))
         tile = dataclasses.replace(card, sections=(), plots=(hero,) if hero else ())
         groups.setdefault(registry.task_of(entry).name, []).append(tile)
-    count = sum(map(len, groups.values()))
+    groups, count = dict(sorted(groups.items())), sum(map(len, groups.values()))
     about = "Results are means over all seeds on the test split, with their standard deviation."
     index = Card("kerazoo", "All models of the zoo.", f"{count} cards", about, (), groups=groups)
     write_text(directory / INDEX, index.html())
