@@ -527,7 +527,8 @@ def _write_predictions(show: Output, predictions: TablePredictions, path: Path |
         show(content)
         return OK
     predictions.write_csv(path)
-    table = tables.frame_table(predictions.rows)
+    inputs = 0 if predictions.inputs is None else predictions.inputs.shape[1]
+    table = tables.frame_table(predictions.rows, inputs)
     rows = tables.Whole(f"{len(predictions.frame):,} rows: {path}")
     show({**content, "path": str(path)}, table, rows)
     return OK

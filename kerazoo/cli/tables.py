@@ -162,11 +162,12 @@ def report_table(report: Report) -> parts.Table:
 
 def verdicts_table(verdicts: Sequence[Verdict]) -> parts.Table:
     """One row per entry of ``verify --all``."""
-    columns = ("entry", "metric", "these runs", "allowed", "reference (n)", "time", "verdict")
+    values = ("these runs", "allowed", "reference (n)")
+    columns = ("entry", "metric", *values, "data", "time", "verdict")
     rows: list[Sequence[str | Text]] = []
     for v in verdicts:
         if v.report is None:
-            rows.append((v.entry, *[""] * 5, "ERROR" if v.error else "skipped"))
+            rows.append((v.entry, *[""] * 6, "ERROR" if v.error else "skipped"))
             continue
         r, show = v.report, v.report.measure.show
         edge = "≥" if r.measure.higher_is_better else "≤"
@@ -177,12 +178,14 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> parts.Table:
                 "diverged" if math.isnan(r.mean) else show(r.mean),
                 f"{edge} {show(r.bound.value)}",
                 f"{show(r.reference.mean)} ({r.reference.n})",
+                r.data,
                 duration(v.seconds),
                 verdict(r.passed),
             )
         )
-    less = ("time", "metric", "reference (n)", "allowed", "these runs")
-    return parts.Table(columns, rows, range(2, 6), "verify --all", less_needed=less)
+    less = ("time", "data", "metric", *values[::-1])
+    note = "data: from its source, which is loaded once for each dataset, or from the cache"
+    return parts.Table(columns, rows, (2, 3, 4, 6), "verify --all", note, less_needed=less)
 
 
 def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:
@@ -209,18 +212,26 @@ def predictions_table(predictions: Sequence[Prediction], top: int = 1) -> parts.
         else:
             best = sorted((p.probabilities or {}).items(), key=lambda pair: -pair[1])[:top]
             for i, (label, probability) in enumerate(best):
-                rows.append(("" if i else given, label, f"{probability:.1%}", "" if i else p.note))
+                rows.append(
+                    ("" if i else given, label, f"{100 * probability:.1f} %", "" if i else p.note)
+                )
     return parts.Table(("input", "class", "probability", "note"), rows, [2], less_needed=("note",))
 
 
-def frame_table(frame: pd.DataFrame) -> parts.Table:
-    """The first rows of a DataFrame; every column with decimals of its own."""
+def frame_table(frame: pd.DataFrame, inputs: int) -> parts.Table:
+    """The first rows of predictions; every column with decimals of its own.
+
+    Args:
+        frame: number or date of each row, columns of the input, predictions.
+        inputs: number of the columns of the input, which are less needed than predictions.
+    """
     columns = [_column(frame[name]) for name in frame.columns]
     rows: list[Sequence[str]] = [list(row) for row in zip(*columns, strict=True)]
     rows += [["…"] * len(columns)] * (len(frame) > MAX_ROWS)
     right = [i for i, dtype in enumerate(frame.dtypes) if dtype.kind in "iuf"]
-    less = [str(name) for name in frame.columns[:0:-1]]
-    return parts.Table([str(name) for name in frame.columns], rows, right, less_needed=less)
+    names = [str(name) for name in frame.columns]
+    less = [*names[inputs:0:-1], *names[: inputs + 1 : -1]]
+    return parts.Table(names, rows, right, less_needed=less)
 
 
 def _column(values: pd.Series) -> list[str]:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from kerazoo import _lazy, registry
@@ -24,6 +25,7 @@ from kerazoo.cli.main import COMMANDS
 from kerazoo.errors import Interrupted
 from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import METRICS
+from kerazoo.predicting.predictions import TablePredictions
 from kerazoo.training import checkpoint, run_directory
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy", "argcomplete")
@@ -284,13 +286,25 @@ def test_help_fits_80_columns_and_has_examples(name, command, monkeypatch, capsy
 def test_a_narrow_table_keeps_its_verdict_and_never_breaks_a_number(command, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     entry = "linear_regression@make_regression"
-    row = (entry, "R²", "-12345.6789", "≥ 0.1234", "0.1234 (10)", "12 min", tables.verdict(True))
-    columns = ("entry", "metric", "these runs", "allowed", "reference (n)", "time", "verdict")
-    table = dataclasses.replace(tables.verdicts_table([]), columns=columns, rows=[row])
+    values = ("R²", "-12345.6789", "≥ 0.1234", "0.1234 (10)", "source", "12 min")
+    table = dataclasses.replace(
+        tables.verdicts_table([]), rows=[(entry, *values, tables.verdict(True))]
+    )
     cli.Output(json=False)(None, table, "a sentence of words " * 9)
     out = capsys.readouterr().out
     assert re.search(rf"{entry} .* PASS *$", out, re.MULTILINE) and "12345.6789" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_narrow_table_of_predictions_leaves_out_inputs_first():
+    given = pd.DataFrame({f"measurement {i}": [0.5] for i in range(12)})
+    frame = pd.DataFrame({"species": ["setosa"], "p(setosa)": [0.9]})
+    table = tables.frame_table(TablePredictions(frame, (), "table", given).rows, 12)
+    for width, predicted in ((80, ["species", "p(setosa)"]), (20, ["species"])):
+        made, note = tables.render(table, width)
+        first, *inputs, _ = kept = [column.header for column in made.columns]
+        assert first == "row" and kept[-len(predicted) :] == predicted
+        assert len(inputs) < 12 and given.columns[-1] in note
 
 
 def test_runs_are_listed_shown_compared_and_removed(private_zoo, command, whole, in_tmp):
