@@ -257,6 +257,7 @@ def _finetune(command: Command) -> None:
     group.value("--encoding", "NAME", "such as latin-1 or cp1252 (default: utf-8)")
     missing = "text that stands for a missing value; repeat it for several"
     group.value("--na", "TEXT", missing, dest="na_values", action="append")
+    group.value("--category", "COLUMN", "column of names or codes; repeatable", action="append")
     group.value("--date-format", "FORMAT", "format of dates, such as %%d.%%m.%%Y")
     group.value("--time-zone", "NAME", "where the clocks of a series are, as Europe/Berlin")
     group.value("--day-first", "yes|no", "yes if 01/02/2024 is in February", yes_or_no)

@@ -15,7 +15,7 @@ from typing import Any
 from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Runner
 from kerazoo.finetuning.readers._columns import feature_names, raw_rows, takes_rows
-from kerazoo.finetuning.readers._csv import MISSING
+from kerazoo.finetuning.readers._numbers import MISSING
 from kerazoo.finetuning.readers.images import as_read
 from kerazoo.finetuning.readers.reading import ImageReading, TableReading
 from kerazoo.finetuning.readers.series import in_deviations

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerazoo._lazy import np, pd
+from kerazoo.building import of_python
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, texts_of
-from kerazoo.finetuning.readers._csv import CsvOptions, Table, as_numbers, is_missing, read_table
+from kerazoo.finetuning.readers._csv import CsvOptions, Table, read_table
+from kerazoo.finetuning.readers._numbers import as_numbers, is_missing
 from kerazoo.finetuning.readers._target import class_names
 from kerazoo.finetuning.readers.arrays import row_names
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 
+BEYOND = 0.25  # share of the range in training by which a value may exceed it without a note
 ENOUGH = 10  # rows that tell how much a column varies
 
 
@@ -111,8 +114,8 @@ def unlike_training(ranges: Sequence[tuple[pd.Series, float, float]]) -> list[st
     """
     notes, close = [], []
     for values, low, high in ranges:
-        far = (values < 2 * low - high) | (values > 2 * high - low)
-        notes += _note(values, far.to_numpy(), f"far from those in training, {low:g} to {high:g}")
+        far = (values < low - BEYOND * (high - low)) | (values > high + BEYOND * (high - low))
+        notes += _note(values, far.to_numpy(), f"outside those of training, {low:g} to {high:g}")
         if len(values) >= ENOUGH and 10 * (values.max() - values.min()) < high - low:
             close.append(repr(values.name))
     if 2 * len(close) > len(ranges):
@@ -147,5 +150,5 @@ def _note(values: pd.Series, where: np.ndarray, what: str) -> list[str]:
     if not where.any():
         return []
     line, first = values.index[where][0], values[where].iloc[0]
-    at = f"{values.index.name or 'line'} {line}"
-    return [f"{values.name}: {int(where.sum())} value(s) are {what} ({at}: {first!r})"]
+    at = f"{values.index.name or 'line'} {line}: {of_python(first)!r}"
+    return [f"{values.name}: {int(where.sum())} value(s) are {what} ({at})"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kerazoo._files.schema import limited
 from kerazoo._lazy import keras, np, pd
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._csv import as_numbers, is_missing, numbers_of
+from kerazoo.finetuning.readers._numbers import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.user_data import listed
 
 OTHER = "[other]"  # whatever was not among the categories in training

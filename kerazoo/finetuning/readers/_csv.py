@@ -9,26 +9,26 @@ import os
 import re
 import zoneinfo
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kerazoo._lazy import np, pd
+from kerazoo._lazy import pd
 from kerazoo.errors import KerazooError, ReadingError, option, require_choice, unknown
+from kerazoo.finetuning.readers._numbers import (
+    OTHER_MARK,
+    as_numbers,
+    is_number,
+    with_plain_numbers,
+)
 
 DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
-SHOWN = 6  # columns whose way of writing numbers is reported with an example
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
-NO_VALUE_OR_A_CLASS = ("none", "-")  # may be names of a class too: of the defects, of the signs
-MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")  # how people write it, any case
-MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be read as one
-OTHER_MARK = {".": ",", ",": "."}
-MINUS = "\u2212"
-_BLANKS = " \u00a0\u2009\u202f"
-_UNIT = "(?:%|[$€£¥₹]|EUR|USD|GBP|CHF)"
+NOT_GIVEN = "notations"  # field of CsvOptions that is found and no option
+# First bytes that say how a file is written, where no --encoding does.
+MARKED = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+ARCHIVE = b"PK\x03\x04"  # of Excel's and other workbooks
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,12 @@ class CsvOptions:
         thousands: the mark between thousands: ``","``, ``"."``, ``" "`` or ``"'"``.
         encoding: a codec of Python; UTF-8 may have a byte order mark.
         na_values: texts that stand for a missing value, besides the usual ones.
+        category: columns of names or codes, which are read as they are written.
         date_format: of a series: how dates are written, as ``strptime`` takes it.
         day_first: of a series: ``01/02/2024`` is the first of February.
         time_zone: of a series: where its clocks are, as ``Europe/Berlin``.
+        notations: decimal mark and unit of each column of numbers, as found in the training data;
+            either may be empty.
 
     Raises:
         KerazooError: an option is none of these.
@@ -54,12 +57,17 @@ class CsvOptions:
     thousands: str | None = None
     encoding: str = "utf-8"
     na_values: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
     date_format: str | None = None
     day_first: bool | None = None
     time_zone: str | None = None
+    notations: dict[str, tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "na_values", tuple(map(str, self.na_values)))
+        for name in ("na_values", "category"):
+            given = getattr(self, name)
+            given = (given,) if isinstance(given, str) else given
+            object.__setattr__(self, name, tuple(map(str, given)))
         if self.sep is not None and (len(self.sep) != 1 or self.sep in '"\r\n'):
             raise KerazooError(f"--sep is {self.sep!r}; give one character, as between columns.")
         require_choice("--decimal", self.decimal or ".", (".", ","))
@@ -78,9 +86,12 @@ class CsvOptions:
 
     def __str__(self) -> str:
         """Notation of files that these options read."""
-        given = {**vars(self), "decimal": self.decimal or "."}
-        shown = {option(k)[2:]: v for k, v in given.items() if v not in (None, ())}
-        return ", ".join(f"{name} {value!r}" for name, value in shown.items())
+        given = {**vars(self), "decimal": self.decimal or ".", NOT_GIVEN: None}
+        shown = [f"{option(k)[2:]} {v!r}" for k, v in given.items() if v not in (None, ())]
+        for name, (mark, unit) in (self.notations or {}).items():
+            if unit or mark not in ("", given["decimal"]):
+                shown.append(f"{name} with {' and '.join(map(repr, filter(None, (mark, unit))))}")
+        return ", ".join(shown)
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,7 @@ class Table:
         frame: the rows; text stays text, with its numbers as Python writes them. The index is the
             line of each row.
         where: name of the table in messages.
-        options: those that were given, with the decimal mark that was found. They read later files
+        options: those that were given, with the notations that were found. They read later files
             of the same kind alike.
         notes: how it was read, a line each, with an example.
     """
@@ -107,6 +118,7 @@ def read_table(
     options: CsvOptions | None = None,
     least: int = 2,
     columns: int = 2,
+    numbers: tuple[str, ...] | None = None,
 ) -> Table:
     """Read a CSV file or DataFrame.
 
@@ -118,11 +130,12 @@ def read_table(
         options: how it is written.
         least: rows that there must be.
         columns: that a file must have: where it takes several, one alone has another delimiter.
+        numbers: the columns that may be of numbers; by default all. Others stay as written.
 
     Raises:
         KerazooError: no file, an empty one, another encoding, no header, two columns of one name,
-            a line with too many fields, numbers that can be read in two ways, or fewer than
-            ``least`` rows or ``columns``.
+            a line with too many fields, numbers that can be read in two ways or not as those of
+            the training data, or fewer than ``least`` rows or ``columns``.
     """
     options = options or CsvOptions()
     sep = ","
@@ -132,7 +145,9 @@ def read_table(
     elif isinstance(source, (str, os.PathLike)):
         where = os.fspath(source)
         text = _decoded(Path(source), options.encoding)
-        sep = options.sep or _delimiter(text[:HEAD])
+        if told := re.match("sep=(.)\r?\n", text):  # as Excel writes it
+            text = text[told.end() - 1 :]
+        sep = options.sep or (told[1] if told else _delimiter(text[:HEAD]))
         frame, notes = _split(text, sep, where, columns)
         if sep not in (",", options.sep):
             notes.append(f"columns are separated by {sep!r} (--sep)")
@@ -143,10 +158,19 @@ def read_table(
         size = f"{len(frame)} rows and {len(frame.columns)} columns with names"
         raise KerazooError(f"{where} has {size}; it takes more.")
     if options.na_values:
-        numbers = [float(word) for word in options.na_values if is_number(word)]
-        frame = frame.mask(frame.isin([*options.na_values, *numbers]))
-    frame, decimal, read = _with_plain_numbers(frame, options.decimal, sep == ",", where)
-    return Table(frame, where, replace(options, decimal=decimal), (*notes, *unnamed, *read))
+        values = [float(word) for word in options.na_values if is_number(word)]
+        frame = frame.mask(frame.isin([*options.na_values, *values]))
+    chosen = [name for name in frame.columns if numbers is None or name in numbers]
+    frame, decimal, notations, read = with_plain_numbers(
+        frame,
+        [name for name in chosen if name not in options.category],
+        options.decimal,
+        options.notations,
+        sep == ",",
+        where,
+    )
+    options = replace(options, decimal=decimal, notations=options.notations or notations)
+    return Table(frame, where, options, (*notes, *unnamed, *read))
 
 
 def read_test(test: Any, train: Table) -> Table:
@@ -162,7 +186,11 @@ def _decoded(path: Path, encoding: str) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise KerazooError(f"{path} cannot be read: {error.strerror}.") from None
+    if content.startswith(ARCHIVE):
+        raise KerazooError(f"{path} is a workbook or an archive; save its sheet as a CSV file.")
     utf8 = codecs.lookup(encoding).name == "utf-8"
+    if utf8 and content[:2] in MARKED:
+        encoding, utf8 = MARKED[content[:2]], False
     try:
         text = content.decode("utf-8-sig" if utf8 else encoding)
     except UnicodeDecodeError as error:
@@ -255,160 +283,6 @@ def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, lis
     return frame.set_axis(names, axis=1).loc[:, [bool(name) for name in names]], notes
 
 
-def _pattern(decimal: str) -> re.Pattern[str]:
-    """Pattern of numbers with this decimal mark.
-
-    ``-1,234.5``, ``1 234,5``, ``1'234``, ``(12)``, ``12-``, ``−3``, ``5 %``, ``$5``, ``1,5E-04``.
-    """
-    mark = rf"[{OTHER_MARK[decimal]}{_BLANKS}'’]"
-    sign, blank = "[-+\u2212]", rf"[{_BLANKS}]?"
-    return re.compile(
-        rf"(?P<open>\()?(?P<first>{sign}?)(?:{_UNIT}{blank})?(?P<second>{sign}?)"
-        rf"(?P<whole>[1-9]\d{{0,2}}(?P<mark>{mark})\d{{3}}(?:(?P=mark)\d{{3}})*|\d+|(?=\{decimal}\d))"
-        rf"(?:\{decimal}(?P<part>\d*))?(?P<power>[eE]{sign}?\d+)?"
-        rf"(?:{blank}{_UNIT})?(?P<last>-?)(?(open)\))"
-    )
-
-
-def _plain(text: str, pattern: re.Pattern[str]) -> str | None:
-    """A number as Python writes it; None for what is none in this pattern."""
-    found = pattern.fullmatch(text)
-    if found is None:
-        return None
-    signs = [s for s in found.group("first", "second", "last", "open") if s]
-    if len(signs) > 1:
-        return None
-    minus = "-" if signs and signs[0] != "+" else ""
-    whole = re.sub(r"\D", "", found["whole"])
-    part = f".{found['part']}" if found["part"] is not None else ""
-    return f"{minus}{whole}{part}{(found['power'] or '').replace(MINUS, '-')}"
-
-
-# A text as a number, with each decimal mark.
-READ = {decimal: partial(_plain, pattern=_pattern(decimal)) for decimal in OTHER_MARK}
-
-
-def _with_plain_numbers(
-    frame: pd.DataFrame, decimal: str | None, point_is_decimal: bool, where: str
-) -> tuple[pd.DataFrame, str | None, list[str]]:
-    """The frame with its numbers as Python writes them, the decimal mark, and how they were read.
-
-    Args:
-        frame: the rows.
-        decimal: the decimal mark; by default the one with which alone some number can be read.
-        point_is_decimal: a point before three digits is a decimal one, where nothing says more.
-        where: name of the table in messages.
-
-    Raises:
-        KerazooError: numbers can be read in two ways, need another decimal mark than others, or
-            have different units.
-    """
-    texts = {name: frame[name] for name in frame.columns if is_text(frame[name])}
-    told = decimal or _decimal_mark(texts.values(), point_is_decimal, where)
-    mark, notes = told or ".", []
-    for name, values in texts.items():
-        if mark == "." and _plain_numbers(values) is not None:
-            continue
-        text = _known(values)
-        plain = text.str.replace(",", ".", regex=False) if mark == "," else text
-        odd = pd.to_numeric(plain, errors="coerce").isna()  # few, as a rule
-        odd |= (mark == ",") & text.str.contains(".", regex=False)
-        plain = plain.mask(odd, _read(text[odd], mark))
-        unread = text[plain.isna()]
-        other = unread[_read(unread, OTHER_MARK[mark]).notna()]
-        if len(unread) - len(other) > (1 - MOSTLY) * len(text):
-            continue  # words
-        if len(other):
-            raise ReadingError(
-                f"{_at(where, other)} is not a number with the decimal mark {mark!r}"
-                f"{'.' if decimal else ', which other numbers have.'}",
-                f"{'Give the other --decimal. ' * bool(decimal)}A file with both marks has to be "
-                "rewritten with one, or read with pandas and given as a DataFrame.",
-            )
-        units = text[odd].str.extract(f"({_UNIT})")[0].reindex(text.index)[plain.notna()].fillna("")
-        if units.nunique() > 1:
-            at = _at(where, text[units.index][units != units.iloc[0]])
-            raise KerazooError(
-                f"{at} has another unit than {text[units.index[0]]!r}; write all numbers alike."
-            )
-        changed = plain[plain.notna() & (plain != text)]
-        if len(changed):
-            frame = frame.assign(**{name: changed.combine_first(values)})
-            raw = text[changed.index[0]]
-            how = f" (--decimal {mark})" if re.search("[.,]", raw) else ""
-            notes.append(f"{name}: {raw!r} read as {changed.iloc[0]}{how}")
-    more = [f"{len(notes) - SHOWN:,} more columns of numbers likewise"] * (len(notes) > SHOWN)
-    return frame, told, [*notes[:SHOWN], *more]
-
-
-def _decimal_mark(columns: Collection[pd.Series], point_is_decimal: bool, where: str) -> str | None:
-    """The decimal mark with which alone some number can be read; None where it does not matter."""
-    doubt = []
-    for values in (*(values[:1000] for values in columns), *columns):  # the first ones often tell
-        text = _known(values)
-        read = pd.DataFrame({mark: _read(text, mark) for mark in OTHER_MARK})
-        known = read.notna()
-        if not known.any(axis=1).mean() >= MOSTLY:
-            continue
-        for mark, other in OTHER_MARK.items():
-            if (known[mark] & ~known[other]).any():
-                return mark
-        two = known.all(axis=1) & (read["."] != read[","])
-        if point_is_decimal:
-            two &= text.str.contains(",", regex=False)
-        doubt += [text[two]] * bool(two.any())
-    if doubt:
-        raw = doubt[0].iloc[0]
-        mark = "," if "," in raw else "."
-        raise ReadingError(
-            f"{_at(where, doubt[0])} may be {READ[OTHER_MARK[mark]](raw)} or {READ[mark](raw)}.",
-            f"Give --thousands {mark} or --decimal {mark}.",
-        )
-    return None
-
-
-def _read(text: pd.Series, mark: str) -> pd.Series:
-    """Numbers as Python writes them, None for other texts; each different text is read once."""
-    different = text.unique()
-    return text.map(dict(zip(different, map(READ[mark], different), strict=True))).astype(object)
-
-
-def _known(values: pd.Series) -> pd.Series:
-    """The values that are not missing, as texts."""
-    return values[~is_missing(values)].astype(str).str.strip()
-
-
-def _plain_numbers(values: pd.Series) -> np.ndarray | None:
-    """A column as float64 ``(n,)`` if pandas reads all of it as numbers: the fast path."""
-    numeric = pd.api.types.is_numeric_dtype(values.dtype)
-    if not numeric and not is_text(values):
-        return None
-    try:
-        numbers = pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError):
-        return None
-    return numbers if numeric or not np.isnan(numbers).any() else None
-
-
-def _at(where: str, values: pd.Series) -> str:
-    """The place and text of the first value."""
-    return f"{where}, line {values.index[0]}, column {values.name!r}: {values.iloc[0]!r}"
-
-
-def is_number(text: str) -> bool:
-    """True for a number as Python writes it."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def is_text(values: pd.Series) -> bool:
-    """True for a column of text, rather than of numbers or dates."""
-    return values.dtype == object or str(values.dtype) in ("str", "string", "category")
-
-
 def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     """The name of a column that the user has to choose; raises KerazooError if there is none."""
     names = list(frame.columns)
@@ -418,61 +292,6 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     if name not in names:
         raise unknown("column", name, names, f"It was given as {what}.")
     return name
-
-
-def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
-    """Which values are missing, bool ``(n,)``: empty, NaN or one of the usual words for it.
-
-    Args:
-        values: a column.
-        but: words that are values here.
-    """
-    if is_text(values):
-        text = values.astype(str).str.strip().str.lower()
-        return (values.isna() | text.isin([m for m in MISSING if m not in but])).to_numpy()
-    return values.isna().to_numpy()
-
-
-def as_numbers(
-    values: pd.Series, where: str, strict: bool = False
-) -> tuple[np.ndarray, list[int]] | None:
-    """A column as float64 ``(n,)``, NaN where it is missing; None if it is not of numbers.
-
-    The second part are the places of the rows whose value is there, but no number (few, else the
-    column is not of numbers). ``true`` and ``false`` are 1 and 0.
-
-    Raises:
-        KerazooError: a value is infinite, or too large for float32; or no number, if ``strict``.
-    """
-    numbers = _plain_numbers(values)
-    missing = np.isnan(numbers) if numbers is not None else is_missing(values)
-    if numbers is None:
-        text = values.astype(str).str.strip()
-        if text[~missing].str.lower().isin(["true", "false"]).all():
-            text = text.str.lower().replace({"true": "1", "false": "0"})
-        numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(np.float64)
-    wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
-    if strict and len(wrong):
-        at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is not a number."
-        raise ReadingError(at, "Correct it, or give --na if it is a missing value.")
-    if not strict and (missing.all() or len(wrong) > (1 - MOSTLY) * (~missing).sum()):
-        return None
-    huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
-    if len(huge):  # only now: "inf" may be a word among others
-        at = f"{where}, line {values.index[huge[0]]}: {numbers[huge[0]]:g}"
-        raise KerazooError(f"{at} is infinite or too large for float32.")
-    return numbers, wrong.tolist()
-
-
-def numbers_of(values: pd.Series, where: str) -> np.ndarray:
-    """A column as float64 ``(n,)``, NaN where it is missing.
-
-    Raises:
-        KerazooError: a value is no number, infinite, or too large for float32.
-    """
-    read = as_numbers(values, where, strict=True)
-    assert read is not None
-    return read[0]
 
 
 def target_columns(frame: pd.DataFrame, target: str | tuple[str, ...] | None) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, ReadingError, first_line
-from kerazoo.finetuning.readers._csv import MOSTLY, CsvOptions, as_numbers, column, is_missing
+from kerazoo.finetuning.readers._csv import CsvOptions, column
+from kerazoo.finetuning.readers._numbers import MOSTLY, as_numbers, is_missing
 from kerazoo.finetuning.readers.user_data import listed
 
 # Whole numbers that are dates, how pandas reads them, and True if they are dates in any column. The

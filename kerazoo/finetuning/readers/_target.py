@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, require_choice
-from kerazoo.finetuning.readers._csv import (
+from kerazoo.finetuning.readers._csv import column, target_columns
+from kerazoo.finetuning.readers._numbers import (
     NO_VALUE_OR_A_CLASS,
     as_numbers,
-    column,
     is_missing,
     is_number,
     numbers_of,
-    target_columns,
 )
 from kerazoo.finetuning.readers.user_data import listed
 

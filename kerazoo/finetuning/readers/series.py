@@ -11,8 +11,9 @@ from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
-from kerazoo.finetuning.readers._csv import CsvOptions, numbers_of, read_table, target_columns
+from kerazoo.finetuning.readers._csv import CsvOptions, read_table, target_columns
 from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
+from kerazoo.finetuning.readers._numbers import numbers_of
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -69,7 +70,8 @@ def from_series(
             that is missing (unless ``gaps`` is ``interpolate``) or no number; a constant target;
             too short a series.
     """
-    table = read_table(source, CsvOptions(**csv), columns=1)
+    names = (target,) if isinstance(target, str) else target
+    table = read_table(source, CsvOptions(**csv), columns=1, numbers=names)
     targets = target_columns(table.frame, target)
     if horizon is None:
         raise KerazooError("the horizon is missing: how many steps to forecast? (--horizon N)")

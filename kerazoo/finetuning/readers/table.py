@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
-from kerazoo.finetuning.readers._csv import CsvOptions, as_numbers, read_table, read_test
+from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
+from kerazoo.finetuning.readers._numbers import as_numbers, like_numbers
 from kerazoo.finetuning.readers._target import rows_without_target, target_like, target_of
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
@@ -61,8 +63,10 @@ def from_table(
             is constant or missing everywhere; no column to learn from; too few rows; test rows
             with other columns or classes.
     """
-    table = read_table(source, CsvOptions(**csv))
+    table = read_table(source, options := CsvOptions(**csv))
     frame, where = table.frame, table.where
+    for name in options.category:
+        column(frame, name, "a column of categories (--category)")
     learnt = target_of(frame, target, task, where)
     rows, y = frame[learnt.known], learnt.y[learnt.known]
     if len(rows) < FEWEST_ROWS:
@@ -70,7 +74,7 @@ def from_table(
     classes, names = bool(learnt.labels), list(learnt.names)
     indices, how = shuffled_split(y, stratify=classes, test_given=test is not None)
     inputs = rows.drop(columns=names)
-    columns, left_out, warnings = columns_of(inputs, indices["train"], where)
+    columns, left_out, warnings = columns_of(inputs, indices["train"], where, options.category)
     if not columns:
         but = f" but {listed(left_out)}" if left_out else ": it has the target only"
         raise KerazooError(f"{where} has no column to learn from{but}.")
@@ -105,7 +109,7 @@ def from_table(
 
 
 def columns_of(
-    frame: pd.DataFrame, train: np.ndarray, where: str
+    frame: pd.DataFrame, train: np.ndarray, where: str, category: Sequence[str] = ()
 ) -> tuple[list[Column], list[str], list[str]]:
     """Conversion of each column, decided on the training rows: (columns, left out, notes).
 
@@ -113,6 +117,7 @@ def columns_of(
         frame: the rows, by their lines.
         train: places of the rows of the training split.
         where: name of the table in messages.
+        category: names of those that hold no numbers, whatever they look like.
     """
     columns: list[Column] = []
     left_out, notes = [], []
@@ -120,9 +125,12 @@ def columns_of(
         key = name.replace("/", "_")
         while key in (c.input for c in columns) or TAKEN.fullmatch(key):
             key += "_"
-        if (read := as_numbers(frame[name], f"{where}, column {name!r}")) is None:
+        read = None if name in category else as_numbers(frame[name], f"{where}, column {name!r}")
+        if read is None:
             text = texts_of(frame[name])[train]
             counts = Counter(text.tolist())
+            if name not in category and (like := like_numbers(frame[name])):
+                notes.append(f"{name}: {like!r} is not read as a number")
             if len(counts) < 2:
                 left_out.append(f"{name} (constant)")
             elif len(counts) > max(FEWEST_ROWS, len(train) / 2):

@@ -14,7 +14,8 @@ from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import home
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._csv import CsvOptions, column, is_missing, read_table, read_test
+from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
+from kerazoo.finetuning.readers._numbers import is_missing
 from kerazoo.finetuning.readers._target import class_target, target_like
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import (
@@ -57,7 +58,7 @@ def from_texts(
         KerazooError: what ``read_table`` refuses; no text or target
             column; a class in fewer than three rows; texts without words.
     """
-    table = read_table(source, CsvOptions(**csv))
+    table = read_table(source, CsvOptions(**csv), numbers=(str(target),))
     frame, where = table.frame, table.where
     name = column(frame, text, "the column of texts (--text)")
     if isinstance(target, tuple):

@@ -18,7 +18,7 @@ from kerazoo._lazy import np
 from kerazoo._parts import Bullets, Part, Shown
 from kerazoo.building import of_python
 from kerazoo.errors import KerazooError, option, printable
-from kerazoo.finetuning.readers._csv import CsvOptions
+from kerazoo.finetuning.readers._csv import NOT_GIVEN, CsvOptions
 from kerazoo.spec import Data, Dataset, Split
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def options_of(read: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(read).parameters.values()
     names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        names += [f.name for f in dataclasses.fields(CsvOptions)]
+        names += [f.name for f in dataclasses.fields(CsvOptions) if f.name != NOT_GIVEN]
     return names
 
 

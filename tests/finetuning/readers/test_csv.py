@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerazoo.finetuning.readers._csv import CsvOptions, as_numbers, read_table
+from kerazoo.finetuning.readers._csv import CsvOptions, read_table
+from kerazoo.finetuning.readers._numbers import as_numbers
 from tests.conftest import raises_naming
 
 

@@ -1,0 +1,203 @@
+"""Numbers and files as people write them: read right and reported, or stopped with an option."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerazoo
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._csv import CsvOptions, read_table
+from kerazoo.finetuning.readers._numbers import as_numbers
+from tests.conftest import raises_naming
+
+NAN = float("nan")
+
+
+def write(path, column):
+    """A file with the column `x`."""
+    rows = ["x;k", *(f"{value};u" for value in column)]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def table(path, column, **options):
+    return read_table(write(path, column), CsvOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (["1,23,456", "12,34,567", "5"], [123456, 1234567, 5]),  # India
+        (["1 234,5", "2\u2009000", "3\u202f000,25"], [1234.5, 2000, 3000.25]),
+        (["1\u00a0234\u00a0567", "12"], [1234567, 12]),
+        (["1'234.50", "7"], [1234.5, 7]),
+        (["1.234.567,89", "0,5"], [1234567.89, 0.5]),
+        (["1,234,567.89", "0.5"], [1234567.89, 0.5]),
+        (["3,5e3", "1,25E-02", "7"], [3500, 0.0125, 7]),
+        (["1,5E−04", "−2,5"], [1.5e-4, -2.5]),
+        (["1.5D+03", "2.0d-1"], [1500, 0.2]),
+        (["–5", "‐6", "－7", "+8"], [-5, -6, -7, 8]),
+        (["1.234,56-", "12,5"], [-1234.56, 12.5]),
+        (["($1,234.50)", "$-7.25", "-$3", "$0.5"], [-1234.5, -7.25, -3, 0.5]),
+        (["US$ 1,200.50", "US$ 3"], [1200.5, 3]),
+        (["12,5 %", "3 %", "0"], [12.5, 3, 0]),
+        (["5 ‰", "7‰"], [5, 7]),
+        (["1.000,50 €", "3\u00a0€"], [1000.5, 3]),
+        (["EUR 12,50", "EUR 7"], [12.5, 7]),
+        (["5 kg", "12.5 kg"], [5, 12.5]),
+        (["80km/h", "120km/h"], [80, 120]),
+        (["12,5°C", "-3,0°C"], [12.5, -3]),
+        (["30 m²", "85 m²"], [30, 85]),
+        (["10,000+", "1,000,000+", "0"], [10000, 1000000, 0]),
+        (["１２３", "٤٥", "6"], [123, 45, 6]),  # fullwidth, Arabic
+        (["٣٫٥", "٤٫٢٥"], [3.5, 4.25]),
+        (["\u200b5", "6\u200e", "\ufeff7"], [5, 6, 7]),
+        (['="5"', '="6"'], [5, 6]),
+        ([",5", "1,25"], [0.5, 1.25]),
+        (["n/a", "-", ".", "#N/A", "—", "5", "6"], [NAN] * 5 + [5, 6]),
+        (["0123", "4567"], [123, 4567]),
+    ],
+)
+def test_notations_that_are_certain(tmp_path, column, values):
+    read = table(tmp_path / "t.csv", column)
+    np.testing.assert_array_equal(as_numbers(read.frame["x"], "here")[0], values)
+    assert any(note.startswith("x: ") and repr(column[0]) in note for note in read.notes)
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        (["1,5", "1.5"], ["--decimal"]),
+        (["1.234,5", "1,234.5"], ["--decimal"]),
+        (["1,234", "950"], ["--decimal", "--thousands"]),
+        (["5 $", "5 €"], ["'5 €'", "--category x"]),
+        (["5%", "0.06"], ["'0.06'", "--category x"]),
+        ([*(f"{i} kg" for i in range(1, 30)), "700 g"], ["'700 g'", "line 31", "--category x"]),
+        ([f"{i}.5{'kM'[i % 2]}" for i in range(30)], ["--category x"]),
+        ([*range(30), *["unknown"] * 10], ["'unknown'", "--na", "--category x"]),
+        ([f"{i}/16" for i in range(30)], ["/16'", "--category x"]),
+        ([*(f"<{i}" for i in range(30)), *range(30)], ["'<", "--category x"]),
+        ([f"{i} ± 1" for i in range(30)], ["--category x"]),
+        ([f"{i}×10^3" for i in range(30)], ["--category x"]),
+    ],
+)
+def test_notations_that_stop(tmp_path, column, names):
+    with raises_naming("t.csv", "column 'x'", *names):
+        table(tmp_path / "t.csv", column)
+    read = table(tmp_path / "t.csv", column, category="x")
+    assert read.frame["x"].tolist() == [str(value) for value in column]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [f"2024-01-{i:02}" for i in range(1, 32)],
+        [f"{i}.03.2024" for i in range(1, 32)],
+        [f"12:{i}" for i in range(10, 50)],
+        [f"555-{i}" for i in range(1000, 1040)],
+        [f"10.0.0.{i}" for i in range(40)],
+        [f"PC {i}" for i in range(10)] + [str(i) for i in range(20)],
+        ["Main Street 5", "Elm Street 7"] * 20,
+    ],
+)
+def test_dates_codes_and_words_stay_as_they_are(tmp_path, column):
+    read = table(tmp_path / "t.csv", column)
+    assert read.frame["x"].tolist() == column and not any(n.startswith("x:") for n in read.notes)
+
+
+def test_each_column_has_its_notation(tmp_path):
+    """A file of two programs; a number in doubt next to both marks stops."""
+    path = tmp_path / "t.csv"
+    path.write_text("x;y\n1,5;2.5\n1.000,25;3.25\n")
+    read = read_table(path)
+    assert read.frame.to_numpy().tolist() == [["1.5", "2.5"], ["1000.25", "3.25"]]
+    assert read.options.notations == {"x": (",", ""), "y": (".", "")}
+    path.write_text("x;y;z\n1,5;2.5;1.234\n1,75;3.25;5.678\n")
+    with raises_naming("'z'", "--decimal"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("sep=;\r\nx;k\r\n1,5;u\r\n2,5;v\r\n", "utf-8"),
+        ("sep=;\nx;k\n1,5;u\n2,5;v\n", "utf-8-sig"),
+        ("x\tk\r\n1,5\tu\r\n2,5\tv\r\n", "utf-16"),
+        ('\ufeff"x";"k"\n"1,5";"u"\n"2,5";"v"\n', "utf-16-be"),
+        (" x ; k \n 1,5 ; u \n 2,5 ; v \n", "utf-8"),
+        ("x|k|\n1,5|u|\n2,5|v|\n", "utf-8"),
+    ],
+)
+def test_files_as_spreadsheets_write_them(tmp_path, content, encoding):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content.encode(encoding))
+    frame = read_table(path).frame
+    assert list(frame.columns) == ["x", "k"] and frame["x"].tolist() == ["1.5", "2.5"]
+    assert path.read_bytes().decode(encoding).splitlines()[frame.index[1] - 1].strip()[:3] in (
+        "2,5",
+        '"2,',
+    )
+
+
+def test_a_workbook_is_no_csv_file(tmp_path):
+    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04" + bytes(100))
+    with raises_naming("t.xlsx", "CSV"):
+        read_table(tmp_path / "t.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("trained", "later"),
+    [
+        (["1,5", "2,25"], ["1.5"]),
+        (["1.5", "2.25"], ["1,5"]),
+        (["1.5", "2.25"], ["1.234,5"]),
+        (["12%", "7%"], ["0.12"]),
+        (["12%", "7%"], ["12"]),
+        (["0.12", "0.07"], ["12%"]),
+        (["5 €", "7 €"], ["$5"]),
+        (["5 kg", "7 kg"], ["5000 g"]),
+        (["5", "7"], ["1.234"]),
+    ],
+)
+def test_later_files_in_another_notation_are_refused(tmp_path, trained, later):
+    known = table(tmp_path / "t.csv", trained).options
+    same = read_table(write(tmp_path / "same.csv", trained[:1]), known, least=1)
+    assert as_numbers(same.frame["x"], "here")
+    with raises_naming("new.csv", "'x'", repr(later[0])):
+        read_table(write(tmp_path / "new.csv", later), known, least=1)
+
+
+def test_columns_that_were_no_numbers_are_none_later(tmp_path):
+    known = table(tmp_path / "t.csv", ["5%", "none", "low", "10%"]).options
+    new = read_table(write(tmp_path / "new.csv", ["5%"]), known, least=1)
+    assert new.frame["x"].tolist() == ["5%"]
+
+
+def test_numbers_without_the_unit_of_the_training_are_noted(tmp_path):
+    known = table(tmp_path / "t.csv", ["12%", "7%"]).options
+    read = read_table(pd.DataFrame({"x": [0.12], "k": "u"}), known, least=1)
+    assert any("'%'" in note for note in read.notes)
+
+
+def test_codes_are_categories_if_asked_for(tmp_path):
+    rows = pd.DataFrame({"zip": [f"0{i % 3}067" for i in range(60)], "y": np.arange(60) % 2})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    (column,) = kerazoo.from_table(tmp_path / "t.csv", target="y", category="zip").reading.columns
+    assert column.categories == ("00067", "01067", "02067")
+    assert kerazoo.from_table(tmp_path / "t.csv", target="y").reading.columns[0].mean > 0
+    with pytest.raises(KerazooError):
+        kerazoo.from_table(tmp_path / "t.csv", target="y", category=["zip", "zap"])
+
+
+def test_a_column_of_texts_is_never_rewritten():
+    texts = pd.DataFrame({"body": ["5 %", "7 %", "12 %"] * 9, "label": ["a", "b", "c"] * 9})
+    data = kerazoo.from_texts(texts, text="body", target="label")
+    assert data.reading.csv.notations == {}
+
+
+def test_what_looks_like_numbers_and_is_none_is_reported():
+    rows = pd.DataFrame({"size": ["5 kg", "700 g", "1 lb"] * 20, "y": np.arange(60) % 2})
+    data = kerazoo.from_table(rows, target="y")
+    assert any("size" in w and "'5 kg'" in w for w in data.warnings)
