@@ -12,6 +12,7 @@ from kerazoo._parts import Bullets, Part, Table, classes_table
 from kerazoo.evidence import caveats
 from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.metrics import Metric, metric, with_rmse
+from kerazoo.tasks._intervals import Intervals
 from kerazoo.tasks._scores import balanced_standard_error
 from kerazoo.tasks.base import Baselines
 from kerazoo.training.run_directory import Run
@@ -80,6 +81,8 @@ class FineTuned(Run):
             rows.append((name, value, *rest))
         columns = ("", *(f"{m.short or m.title} {m.arrow}" for m in (measure, *map(metric, names))))
         note = "in parentheses: 95 % interval" if measure.percent else "± standard error"
+        if intervals := self.metrics.get("intervals"):
+            note += f"; {Intervals(**intervals)}"
         title = f"{self.entry}: {n:,} test examples, read once at the end"
         tables = [Table(columns, rows, range(1, len(columns)), title=title, note=note)]
         if classes := self.metrics.get("by_class"):

@@ -370,6 +370,7 @@ def prepare_job(
         delivered=user.serving_model,
         left_out=user.skipped,
         about=about,
+        calibrate=recipe.train_on == "train",
         **more,
     )
     return job, transferred

@@ -29,18 +29,27 @@ STYLES = {  # line and color of the baselines
     "linear_from_last": ((0, (1, 1, 4, 1)), "#8a6d1f"),
 }
 TRUTH: dict[str, Any] = {"color": "black", "lw": 1.6, "label": "truth"}
+BAND: dict[str, Any] = {"color": ORANGE, "alpha": 0.2, "lw": 0, "label": "prediction interval"}
 FORECAST: dict[str, Any] = {"color": ORANGE, "lw": 2.2, "label": "forecast"}
 
 
 def forecasts(
-    title: str, predicted: np.ndarray, baselines: Mapping[str, np.ndarray], data: Data
+    title: str,
+    predicted: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+    data: Data,
+    half: np.ndarray | None = None,
 ) -> Figure:
-    """A few test windows (columns), of the first targets (rows), at equal distances in time."""
+    """A few test windows (columns), of the first targets (rows), at equal distances in time.
+
+    ``half`` are half widths of prediction intervals in natural units, of the shape of
+    ``predicted``, which is standardized.
+    """
     assert data.series is not None
     windows = data.series.windows
     horizon = predicted.shape[1]
     if horizon == 1:  # one value per window: their sequence is what matters
-        return _one_step(title, predicted, baselines, data)
+        return _one_step(title, predicted, baselines, data, half)
     chosen = np.linspace(0, len(predicted) - 1, EXAMPLES + 2).astype(int)[1:-1]
     targets = range(len(data.info.targets))
     # The last target is the one that the others are recorded for, in ETT the oil temperature.
@@ -63,6 +72,10 @@ def forecasts(
             lines.append((predicted, FORECAST))
             for values, style in lines:
                 axes.plot(ahead, values[index, :, target] * std + mean, **style)
+            if half is not None:
+                middle = predicted[index, :, target] * std + mean
+                width = half[index, :, target]
+                axes.fill_between(ahead, middle - width, middle + width, **BAND)
             axes.axvline(0.5, color=GRAY, lw=0.6)
             if row == 0:
                 axes.set_title(f"forecast from {_when(data.series, index)}", fontsize=9)
@@ -77,7 +90,11 @@ def forecasts(
 
 
 def _one_step(
-    title: str, predicted: np.ndarray, baselines: Mapping[str, np.ndarray], data: Data
+    title: str,
+    predicted: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+    data: Data,
+    half: np.ndarray | None,
 ) -> Figure:
     """A stretch of consecutive test windows: the one value forecast for each, and its error."""
     assert data.series is not None
@@ -97,6 +114,9 @@ def _one_step(
     for values, style in lines:
         upper.plot(values, **style)
         lower.plot(values - true, **style)
+    if half is not None:
+        middle, width = natural(predicted), half[stretch, 0, 0]
+        upper.fill_between(range(len(middle)), middle - width, middle + width, **BAND)
     name = literal(data.info.targets[0])
     upper.set_ylabel(name)
     lower.set_ylabel(f"error of {name}")

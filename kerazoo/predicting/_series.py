@@ -9,7 +9,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._dates import times_of, without_dates
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import filled, regular_values
-from kerazoo.predicting._tables import read_input, unlike_training
+from kerazoo.predicting._tables import read_input, unlike_training, with_bounds
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 from kerazoo.training import engine
 
@@ -40,11 +40,13 @@ class SeriesPredictor(Predictor):
             raise KerazooError(
                 f"{where} has {len(regular):,} steps; the model needs {reading.lookback:,} or more."
             )
-        window = filled(regular, {}).to_numpy()[None, -reading.lookback :].astype(np.float32)
-        steps = engine.predict(self.trained.model, window)[0]
+        window = filled(regular, {}).to_numpy()[None, -reading.lookback :]
+        steps = engine.predict(self.trained.model, window.astype(np.float32))[0]
         ahead: dict[str, Any] = {"step": np.arange(1, len(steps) + 1)}
         if isinstance(times.grid, pd.DatetimeIndex):
             dates = pd.date_range(times.grid[-1], periods=len(steps) + 1, freq=times.grid.freq)
             ahead = {" ".join(times.columns): dates[1:]}
-        forecast = {name: steps[:, i] for i, name in enumerate(targets)}
-        return TablePredictions(pd.DataFrame({**ahead, **forecast}), tuple(notes), "series")
+        spread = window.std(axis=1, keepdims=True)
+        forecast = with_bounds(pd.DataFrame(steps, columns=targets), self.trained.intervals, spread)
+        forecast = pd.concat([pd.DataFrame(ahead), forecast], axis=1)
+        return TablePredictions(forecast, tuple(notes), "series")

@@ -17,6 +17,7 @@ from kerazoo.finetuning.readers.arrays import row_names
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.predictions import Predictor, TablePredictions
+from kerazoo.tasks._intervals import Intervals
 
 BEYOND = 0.25  # share of the range in training by which a value may exceed it without a note
 ENOUGH = 10  # rows that tell how much a column varies
@@ -36,6 +37,7 @@ class TablePredictor(Predictor):
         if labels:
             best = [labels[i] for i in rows.argmax(axis=1)]
             predicted = with_classes(targets[0], best, predicted)
+        predicted = with_bounds(predicted, self.trained.intervals)
         notes = [*table.notes, *differences(frame, reading.columns, targets)]
         notes += compare(frame, predicted, targets, labels)
         return TablePredictions(predicted, tuple(notes), "table", frame)
@@ -48,6 +50,30 @@ def with_classes(
     frame = probabilities.rename(columns="p({})".format)
     frame.insert(0, target, best)
     return frame
+
+
+def with_bounds(
+    predicted: pd.DataFrame, intervals: Intervals | None, spread: np.ndarray | float = 0.0
+) -> pd.DataFrame:
+    """The predicted numbers, each with the bounds of its prediction interval, if there are any.
+
+    The columns have the names that Nixtla's libraries give them: ``price-lo-90``, ``price-hi-90``.
+
+    Args:
+        predicted: of each target, the rows of a table or the steps of a forecast.
+        intervals: of the model.
+        spread: of each target in what the model saw.
+    """
+    if intervals is None:
+        return predicted
+    half = np.broadcast_to(intervals.half_widths(spread), (1, *predicted.shape))[0]
+    columns = {}
+    for place, name in enumerate(predicted.columns):
+        columns[name] = predicted[name]
+        for bound, sign in (("lo", -1), ("hi", 1)):
+            label = f"{name}-{bound}-{100 * intervals.level:.0f}"
+            columns[label] = predicted[name] + sign * half[:, place]
+    return pd.DataFrame(columns)
 
 
 def is_table(inputs: Any) -> bool:

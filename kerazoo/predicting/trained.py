@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import building, registry
+from kerazoo._files.schema import parse
 from kerazoo._lazy import keras
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import load_for
@@ -23,6 +24,7 @@ from kerazoo.finetuning.readers.reading import (
 )
 from kerazoo.finetuning.readers.user_data import UserData, inner_model
 from kerazoo.spec import Data, Entry
+from kerazoo.tasks._intervals import Intervals
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
 from kerazoo.training.run_config import Config, Own
@@ -106,6 +108,15 @@ class Trained:
             recipe=self.run.recipe,
             task=self.task.name,
         )
+
+    @cached_property
+    def intervals(self) -> Intervals | None:
+        """Prediction intervals of a run on user data; None for other models."""
+        kept = self.run.metrics.get("intervals") if self.run else None
+        if self.run is None or kept is None:
+            return None
+        path = self.run.path / "metrics.json"
+        return parse(kept, Intervals, path, REMEDY, "intervals")
 
     @cached_property
     def vocabulary(self) -> tuple[str, ...] | None:

@@ -13,9 +13,11 @@ from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, Windows
 from kerazoo.tasks import _baselines
+from kerazoo.tasks._intervals import Intervals, with_intervals
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, require_array
 
 RIDGE = 1e-3  # per training window, on standardized values
+FLOOR = 0.05  # of a spread, in standard deviations of the training split
 NUMBERS = 2**22  # values of windows that are copied at a time
 
 
@@ -69,6 +71,18 @@ class Forecasting(Task):
             raw=outputs,
         )
 
+    def calibrate(self, model: keras.Model, data: Data, recipe: Recipe) -> Outcome:
+        """Prediction intervals of each step, as wide as the window of the past varies."""
+        assert data.series is not None
+        outcome, validation = self.evaluate(model, data), data.on_validation()
+        errors = _differences(self.outputs(model, validation), validation)[1]
+        return with_intervals(
+            outcome,
+            (errors, _differences(outcome.raw, data)[1]),
+            FLOOR * data.series.std[_targets(data.series.windows)],
+            (spread(validation), spread(data)),
+        )
+
     def baselines(self, train: Split, data: Data) -> Baselines:
         """Errors of the baseline forecasts."""
         found = baseline_forecasts(train, data)
@@ -108,7 +122,10 @@ class Forecasting(Task):
         """Forecasts with truth and baselines; linear ones are fitted to the training split."""
         title = f"{run.name}: {self.curves(run)[0]}"
         simple = baseline_forecasts(run.data.train, run.data)
-        return {"forecasts": forecasts(title, run.outcome.raw, simple, run.data)}
+        half = None
+        if intervals := run.outcome.extra.get("intervals"):
+            half = Intervals(**intervals).half_widths(spread(run.data))
+        return {"forecasts": forecasts(title, run.outcome.raw, simple, run.data, half)}
 
     def side_files(self, data: Data, *, natural_units: bool) -> dict[str, Any]:
         """Columns, windows and units of the series, and what standardizes it."""
@@ -195,6 +212,21 @@ def _differences(predicted: np.ndarray, data: Data) -> tuple[np.ndarray, np.ndar
     return wrong, wrong * data.series.std[_targets(data.series.windows)]
 
 
+def spread(data: Data) -> np.ndarray:
+    """Standard deviation of each target in each test window, natural units: (n, 1, targets)."""
+    assert data.series is not None
+    columns = _targets(data.series.windows)
+    parts = [p.x[:, :, columns].std(axis=1, keepdims=True) for p in _stretches(data.test)]
+    return np.concatenate(parts) * data.series.std[columns]
+
+
+def _stretches(split: Split) -> Iterator[Split]:
+    """Overlapping windows are views of one series; copies of all of them may not fit."""
+    step = max(1, NUMBERS // split.x[0].size)
+    for start in range(0, split.examples, step):
+        yield Split(split.x[start : start + step], split.y[start : start + step])
+
+
 def _targets(windows: Windows) -> Any:
     """Index of the target columns."""
     return slice(None) if windows.targets is None else list(windows.targets)
@@ -234,21 +266,15 @@ def _linear(train: Split, test: Split, columns: Any, *, from_last: bool) -> np.n
         level = x[:, :, -1:] * from_last
         return (x - level).reshape(-1, x.shape[2]), level
 
-    def stretches(split: Split) -> Iterator[Split]:
-        """Overlapping windows are views of one series; copies of all of them may not fit."""
-        step = max(1, NUMBERS // split.x[0].size)
-        for start in range(0, split.examples, step):
-            yield Split(split.x[start : start + step], split.y[start : start + step])
-
     def examples() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for part in stretches(train):
+        for part in _stretches(train):
             inputs, level = rows(part.x)
             change = np.swapaxes(part.y, 1, 2) - level
             yield inputs, change.reshape(len(inputs), -1)
 
     fitted, intercept = _baselines.least_squares(examples, ridge=RIDGE)
     found = []
-    for part in stretches(test):
+    for part in _stretches(test):
         inputs, level = rows(part.x)
         ahead = (inputs @ fitted + intercept).reshape(*level.shape[:2], -1) + level
         found.append(np.swapaxes(ahead, 1, 2))

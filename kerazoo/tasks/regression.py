@@ -12,6 +12,7 @@ from kerazoo.plots.predictions import predicted_against_true
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split
 from kerazoo.tasks import _baselines
+from kerazoo.tasks._intervals import with_intervals
 from kerazoo.tasks.base import (
     Baselines,
     Finished,
@@ -81,6 +82,14 @@ class Regression(Task):
             examples=len(true),
             also=_errors(true, predicted),
             raw=outputs.astype(np.float64),
+        )
+
+    def calibrate(self, model: keras.Model, data: Data, recipe: Recipe) -> Outcome:
+        """Prediction intervals, as wide for every row."""
+        outcome, validation = self.evaluate(model, data), data.on_validation()
+        errors = self.outputs(model, validation) - data.validation.y, outcome.raw - data.test.y
+        return with_intervals(
+            outcome, (errors[0][:, None], errors[1][:, None]), np.ones(errors[0].shape[1])
         )
 
     def baselines(self, train: Split, data: Data) -> Baselines:

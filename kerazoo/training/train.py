@@ -53,6 +53,7 @@ class Job:
         callbacks: of Keras, called in the ``fit`` of each phase.
         early_stopping: epochs without a better validation loss after which the training ends with
             the weights of the best one; None trains all epochs.
+        calibrate: calibrate the trained model on the validation split.
 
     Raises:
         KerazooError: what is no callback; unknown engine; ``head_epochs`` without a head;
@@ -73,6 +74,7 @@ class Job:
     plots: bool = True
     callbacks: Sequence[keras.callbacks.Callback] = ()
     early_stopping: int | None = None
+    calibrate: bool = False
 
     def __post_init__(self) -> None:
         for callback in self.callbacks:
@@ -225,7 +227,10 @@ def train_job(job: Job, directory: Path, *, resume: run.Resume = False, **option
 def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     """Evaluate the trained model on the test split and write the rest of the run directory."""
     task, info = registry.task_of(job.entry), job.data.info
-    outcome = task.evaluate(job.model, job.data)
+    if job.calibrate:
+        outcome = task.calibrate(job.model, job.data, job.recipe)
+    else:
+        outcome = task.evaluate(job.model, job.data)
     model = job.delivered(job.model)
     split = job.about.get("split", "test")
     more = {"weights_sha256": fingerprint.of_weights(model), "split": split}

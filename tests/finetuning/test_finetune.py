@@ -528,7 +528,7 @@ def test_a_series_forecasts_in_natural_units(tuned, user_file):
     assert "repeat last" in compared(path)[0]
     ahead = kerazoo.predict(path, [user_file("series")]).frame
     assert ahead["when"].iloc[0] == pd.Timestamp("2024-01-17 16:00")
-    assert 49_950 < ahead["price"][0] < 50_050
+    assert 49_950 < ahead["price-lo-90"][0] < ahead["price"][0] < ahead["price-hi-90"][0] < 50_050
     assert kerazoo.evaluate(path).same
 
 

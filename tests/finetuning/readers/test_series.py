@@ -364,7 +364,7 @@ def forecaster(step, lookback, gaps="refuse", time="date"):
         "kind": "series", "targets": ["price"], "time": time, "step": step, "lookback": lookback,
         "gaps": gaps,
     }  # fmt: skip
-    own, run = SimpleNamespace(treatment=treatment), SimpleNamespace(path=Path("run"))
+    own, run = SimpleNamespace(treatment=treatment), SimpleNamespace(path=Path("run"), metrics={})
     last = keras.layers.Cropping1D((lookback - 1, 0))
     core = keras.Sequential([keras.Input((lookback, 1)), last, keras.layers.UpSampling1D(2)])
     return SeriesPredictor(
