@@ -14,9 +14,17 @@ from typing import Any
 
 import jinja2
 
+from kerazoo import registry
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PLOTS = HERE / "plots"
+
+
+def embedded() -> list[str]:
+    """Recorded entries whose data needs no download."""
+    entries = [registry.get_entry(name) for name in registry.list_entries()]
+    return [e.name for e in entries if registry.get_dataset(e.dataset).offline and not e.unmeasured]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import _tools
-from kerazoo import registry
 from kerazoo._files import write_text
 
 TABLE = _tools.ROOT / "docs" / "drift.md"
@@ -37,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="environments and runs")
     parser.add_argument("--keras", nargs="*", default=RELEASES, help="the newest last")
-    parser.add_argument("--entries", nargs="*", default=embedded(), metavar="ENTRY")
+    parser.add_argument("--entries", nargs="*", default=_tools.embedded(), metavar="ENTRY")
     options = parser.parse_args()
     columns = {}
     for release in options.keras:
@@ -47,12 +46,6 @@ def main() -> int:
     write_text(TABLE, report(columns))
     print(TABLE.read_text(encoding="utf-8"))
     return int(any(not r["passed"] for results in columns.values() for r in results.values()))
-
-
-def embedded() -> list[str]:
-    """Entries whose data comes with kerazoo and that have a recorded smoke tier."""
-    names = registry.list_entries()
-    return [n for n in names if registry.get_dataset(n.partition("@")[2]).offline]
 
 
 def installed(release: str, work: Path) -> Path:
@@ -130,7 +123,7 @@ def report(columns: dict[str, dict[str, Any]]) -> str:
         "`worse`: `kerazoo verify` fails. The first column has the lowest declared versions of all",
         "packages. Written by `python benchmarks/drift.py` on " + time.strftime("%Y-%m-%d") + ".",
         "",
-        *_tools.markdown(["entry", *columns], rows, left=1 + len(columns)),
+        _tools.markdown(["entry", *columns], rows, left=1 + len(columns)),
     ]
     return "\n".join(lines) + "\n"
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks import _tools
 from kerazoo import registry
 from kerazoo._files import write_json
 from kerazoo.evidence import reference as evidence
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("entries", nargs="*", metavar="ENTRY", help="default: embedded ones")
     parser.add_argument("--tier", choices=TIERS, default="smoke")
     options = parser.parse_args()
-    for name in options.entries or embedded():
+    for name in options.entries or _tools.embedded():
         entry = registry.get_entry(name)
         engine = evidence.read(entry).tiers[options.tier].engine
         other = {"auto": "plain", "plain": "auto"}[engine]
@@ -56,12 +57,6 @@ def main() -> None:
         results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
         results.setdefault(entry.name, {})[options.tier] = largest
         write_json(RESULTS, dict(sorted(results.items())))
-
-
-def embedded() -> list[str]:
-    """Recorded entries whose data needs no download."""
-    entries = [registry.get_entry(name) for name in registry.list_entries()]
-    return [e.name for e in entries if registry.get_dataset(e.dataset).offline and not e.unmeasured]
 
 
 def value(name: str, tier: str, engine: str, variables: dict[str, str]) -> float:

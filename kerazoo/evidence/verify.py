@@ -452,13 +452,16 @@ def worst_allowed(
     return Bound(reference.mean + sign * margin, reason)
 
 
-def prediction_margin(reference: Reference, k: int) -> float:
-    """Half width of the one-sided 99 % interval for the mean of k fresh runs; 0 for one run."""
+def prediction_margin(reference: Reference, k: int, quantile: float = CONFIDENCE) -> float:
+    """Half width of the prediction interval for the mean of k fresh runs; 0 for n = 1.
+
+    ``quantile`` is one-sided: 0.975 gives the two-sided 95 % interval.
+    """
     if reference.std is None:
         return 0.0
     from scipy import stats  # which takes a second to import
 
-    t = float(stats.t.ppf(CONFIDENCE, reference.n - 1))
+    t = float(stats.t.ppf(quantile, reference.n - 1))
     return t * reference.std * math.sqrt(1 / k + 1 / reference.n)
 
 
