@@ -1,8 +1,8 @@
 """Tables of the programs that compare releases of Keras and fresh seeds."""
 
 import pytest
-from benchmarks import drift, fresh_seeds
 
+from benchmarks import drift, fresh_seeds
 from kerazoo import verify
 
 ENTRY = "linear_regression@make_regression"
@@ -33,7 +33,7 @@ def test_fresh_seeds_count_the_runs_inside_the_interval(report, monkeypatch, fac
     monkeypatch.setattr(fresh_seeds, "verify", lambda *args, **options: report)
     margin = max(abs(run.value - report.reference.mean) for run in report.runs) * factor
     monkeypatch.setattr(fresh_seeds, "prediction_margin", lambda *args: margin)
-    monkeypatch.setattr(fresh_seeds, "rounding_of_training", lambda *args: None)
+    monkeypatch.setattr(fresh_seeds, "rounding_of_training", lambda *args: None)  # two examples: 0
     row = fresh_seeds.fresh(ENTRY, 2, None)
     assert row.inside == inside
     assert f"{inside} of 2" in fresh_seeds.text([row], inside, 2)
