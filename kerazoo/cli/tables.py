@@ -57,6 +57,8 @@ def render(part: parts.Table, width: int) -> tuple[Table, str]:
         )
         side: Literal["left", "right"] = "right" if i in part.numbers else "left"
         made.add_column(titles[i], justify=side, width=size, overflow="fold")
+        for texts in cells:
+            texts[i] = _broken(texts[i], size)
     for row, texts in zip(part.rows, cells, strict=True):
         made.add_row(*(texts[i] if isinstance(row[i], str) else row[i] for i in kept))
     return made, note.strip()
@@ -65,6 +67,12 @@ def render(part: parts.Table, width: int) -> tuple[Table, str]:
 def _text(cell: Any) -> str:
     """A cell as text, without the markup of docstrings."""
     return printable(str(cell).replace("``", "`"))
+
+
+def _broken(text: str, width: int) -> str:
+    """A text whose longer words, such as paths, are broken behind a mark where they have one."""
+    pieces = re.compile(rf".{{1,{width}}}(?:(?<=[/@_-])|$)|.{{1,{width}}}")
+    return re.sub(rf"\S{{{width + 1},}}", lambda word: "\n".join(pieces.findall(word[0])), text)
 
 
 def _widths(
@@ -100,7 +108,7 @@ def entries_table(rows: Sequence[dict[str, Any]]) -> parts.Table:
         [i for i, name in enumerate(columns) if name not in ("entry", "metric", "offline")],
         title="entries (more: kerazoo show ENTRY, kerazoo list --datasets)",
         note="↑ more is better, ↓ less; – not measured yet; n: seeds; baseline: the best one",
-        less_needed=("parameters", "offline", "baseline", "time", "metric"),
+        less_needed=("parameters", "offline", "time", "baseline", "metric"),
     )
 
 
@@ -109,7 +117,7 @@ def _entry_cells(row: dict[str, Any]) -> dict[str, str]:
     best, none = best_baseline(row["baselines"], measure), "damaged" if row["error"] else "–"
     return {
         "entry": row["entry"],
-        "metric": f"{measure.short or measure.title} {measure.arrow}",
+        "metric": f"{measure.short or measure.title}{measure.arrow}",
         "test": measure.with_spread(row["mean"], row["std"]) if measured else none,
         "n": str(row["n"]) if measured else "",
         "baseline": "" if best is None else measure.show(best[1]),
@@ -163,7 +171,7 @@ def report_table(report: Report) -> parts.Table:
 def verdicts_table(verdicts: Sequence[Verdict]) -> parts.Table:
     """One row per entry of ``verify --all``."""
     values = ("these runs", "allowed", "reference (n)")
-    columns = ("entry", "metric", *values, "data", "time", "verdict")
+    columns = ("entry", "metric", *values, "data from", "time", "verdict")
     rows: list[Sequence[str | Text]] = []
     for v in verdicts:
         if v.report is None:
@@ -183,9 +191,8 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> parts.Table:
                 verdict(r.passed),
             )
         )
-    less = ("time", "data", "metric", *values[::-1])
-    note = "data: from its source, which is loaded once for each dataset, or from the cache"
-    return parts.Table(columns, rows, (2, 3, 4, 6), "verify --all", note, less_needed=less)
+    less = ("time", "data from", "metric", *values[::-1])
+    return parts.Table(columns, rows, (2, 3, 4, 6), "verify --all", less_needed=less)
 
 
 def verdicts_lines(verdicts: Sequence[Verdict]) -> list[str]:

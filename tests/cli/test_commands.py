@@ -296,6 +296,20 @@ def test_a_narrow_table_keeps_its_verdict_and_never_breaks_a_number(command, mon
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_at_80_columns_the_zoo_stands_next_to_its_baselines(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    head = command("list")[1].splitlines()[1].split()
+    assert {"entry", "metric", "test", "n", "baseline"} <= set(head)
+
+
+def test_a_long_path_in_a_table_is_broken_between_its_parts():
+    parts = ("runs", "20261127-180803-e592-verify-all-smoke", "mnist_cnn_small@digits", "seed-5")
+    made, _ = tables.render(Table(("run", "value"), [("/".join(parts), "1")]), 40)
+    lines = next(iter(made.columns[0].cells)).split("\n")
+    assert len(lines) > 1 and "".join(lines) == "/".join(parts)
+    assert all(line[-1] in "/-_@" and len(line) <= 40 for line in lines[:-1])
+
+
 def test_a_narrow_table_of_predictions_leaves_out_inputs_first():
     given = pd.DataFrame({f"measurement {i}": [0.5] for i in range(12)})
     frame = pd.DataFrame({"species": ["setosa"], "p(setosa)": [0.9]})
