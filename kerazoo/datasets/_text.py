@@ -14,6 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from kerazoo._lazy import np
 from kerazoo.errors import DamagedFile, first_line
@@ -29,17 +30,47 @@ QUOTES, DOUBLE_QUOTES, BLANKS = "‘’‚‛′", "“”„«»", "–—―�
 PLAIN = str.maketrans(
     dict.fromkeys(QUOTES, "'") | dict.fromkeys(DOUBLE_QUOTES, '"') | dict.fromkeys(BLANKS, " ")
 )
+APOSTROPHES = str.maketrans(dict.fromkeys("‘’‚‛′´ʼ", "'"))
+# Thai to Burmese, Khmer, kana and Chinese are written without blanks between words.
+WITHOUT_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff]")
+IDEOGRAPH = "CJK "  # begins the Unicode name of a Chinese character
+NO_LETTERS = "\u0307\ufe0e\ufe0f"  # a dot of the Turkish i in lower case; variants of symbols
+Standardization = Literal["latin", "unicode"]
 
 
-def normalize(text: str) -> str:
-    """A user's text in lower case, without HTML, with plain quotes, blanks and letters (NFKC).
+def standardize(text: str, how: Standardization = "unicode") -> str:
+    """A user's text without HTML, in lower case, with plain quotes, blanks and letters (NFKC).
 
     The zoo's datasets do without, as their references are recorded so.
+
+    Args:
+        text: as the user wrote it.
+        how: ``"unicode"``: a character of a script without blanks between words, and a symbol,
+            is a word; punctuation of any script is a blank. ``"latin"``, of earlier runs, knows
+            neither.
     """
     import html
 
-    plain = html.unescape(TAG.sub(" ", text)).translate(PLAIN)
-    return unicodedata.normalize("NFKC", plain).lower()
+    if how == "latin":
+        plain = html.unescape(TAG.sub(" ", text)).translate(PLAIN)
+        return unicodedata.normalize("NFKC", plain).lower()
+    plain = TAG.sub(" ", html.unescape(text)).translate(APOSTROPHES)
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+    return plain if plain.isascii() else "".join(map(_in_words, plain))
+
+
+@functools.cache
+def _in_words(c: str) -> str:
+    """A character with the blanks around it that make words."""
+    kind = unicodedata.category(c)[0]
+    if c.isascii():
+        return c
+    if kind == "C" or c in NO_LETTERS:
+        return ""
+    if kind in "PZ":
+        return " "
+    alone = WITHOUT_BLANKS.match(c) or unicodedata.name(c, "").startswith(IDEOGRAPH)
+    return f" {c} " if alone or kind == "S" else c
 
 
 def tokens_of(text: str | bytes) -> list[bytes]:
@@ -77,6 +108,11 @@ def _ids(vocabulary: tuple[str, ...]) -> dict[bytes, int]:
 def known_words(ids: np.ndarray) -> np.ndarray:
     """Number of tokens of each text in the vocabulary: ids ``(…, length)`` to counts ``(…)``."""
     return (ids >= FIRST).sum(axis=-1)
+
+
+def known_share(ids: np.ndarray) -> float:
+    """Share of the tokens that are in the vocabulary."""
+    return float((ids >= FIRST).sum() / max(1, (ids != PADDING).sum()))
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import texts_of
 from kerazoo.finetuning.readers._csv import column
 from kerazoo.finetuning.readers.reading import TextReading
+from kerazoo.finetuning.readers.texts import LEAST_KNOWN
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting._tables import compare, is_table, read_input, with_classes
 from kerazoo.predicting.predictions import Predictions, Predictor, TablePredictions
@@ -34,9 +35,7 @@ class TextPredictor(Predictor):
 
     def _predict_table(self, inputs: Any, text: str | None) -> TablePredictions:
         """Classify each text of a table; one without a known word gets a note and no class."""
-        reading, labels = self.trained.reading, self.trained.labels
-        if not isinstance(reading, TextReading):
-            reading = TextReading(text="", targets=())
+        reading, labels = self._reading, self.trained.labels
         table = read_input(inputs, self.trained.source, reading.csv)
         what = f"the column of texts in {table.where} (--text)"
         values = table.frame[column(table.frame, text or reading.text or None, what)]
@@ -44,18 +43,25 @@ class TextPredictor(Predictor):
         best, rows = [p.label for p in predictions], [p.probabilities or {} for p in predictions]
         probabilities = pd.DataFrame(rows, columns=list(labels))
         frame = with_classes((*reading.targets, "label")[0], best, probabilities)
-        errors = [
-            f"line {line}: {p.error}"
-            for line, p in zip(values.index, predictions, strict=True)
-            if p.error
-        ]
-        notes = [f"{len(errors):,} text(s) have no prediction: {listed(errors)}"] if errors else []
+        notes = []
+        for field, what in (("error", "no prediction"), ("note", "a note")):
+            remarks = [getattr(p, field) for p in predictions]
+            lines = [f"line {i}: {r}" for i, r in zip(values.index, remarks, strict=True) if r]
+            notes += [f"{len(lines):,} text(s) have {what}: {listed(lines)}"] if lines else []
         notes = [*table.notes, *notes, *compare(table.frame, frame, reading.targets, labels)]
         return TablePredictions(frame, tuple(notes), "texts", table.frame)
 
+    @property
+    def _reading(self) -> TextReading:
+        """Stored reading of the user's data; one without a column for bundled weights."""
+        reading = self.trained.reading
+        if isinstance(reading, TextReading):
+            return reading
+        return TextReading(text="", targets=(), standardization="unicode")
+
     def _ids(self, given: Any) -> tuple[np.ndarray, str]:
         """Token ids ``(length,)`` of a text, and a note."""
-        text = _text.normalize(str(given))
+        text = _text.standardize(str(given), self._reading.standardization)
         tokens = _text.tokens_of(text)
         if not tokens:
             raise KerazooError("The text has no words.")
@@ -67,10 +73,15 @@ class TextPredictor(Predictor):
         notes = []
         if len(tokens) > length:
             notes.append(f"only {_text.KEPT} {length} of its {len(tokens):,} words are read")
+        usual, share = self._reading.known, _text.known_share(ids)
         if known < self.trained.fewest_words:
             notes.append(
                 f"unsure: it has {known} of the model's words, every training text "
                 f"{self.trained.fewest_words} or more"
+            )
+        elif share < LEAST_KNOWN * usual:
+            notes.append(
+                f"unsure: the model knows {share:.0%} of its words, in training {usual:.0%}"
             )
         return ids, "; ".join(notes)
 

@@ -154,6 +154,8 @@ def reread(config: Config, directory: Path, data: Any = None, test: Any = None) 
     if isinstance(data, UserData):
         return data
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in own.asked.items()}
+    if own.reader == from_texts.__name__:  # earlier runs do not tell
+        options["standardization"] = own.treatment.get("standardization", "latin")
     if (test := own.test if test is None else test) is not None:
         options["test"] = test
     return READERS[own.reader](*_arguments(own.path if data is None else data), **options)

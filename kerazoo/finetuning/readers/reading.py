@@ -12,6 +12,7 @@ from typing import Any
 
 from kerazoo._files.schema import limited, parse
 from kerazoo.datasets._images import WHITE, Invert
+from kerazoo.datasets._text import Standardization
 from kerazoo.errors import DamagedFile
 from kerazoo.finetuning.readers._columns import Column
 from kerazoo.finetuning.readers._csv import CsvOptions
@@ -99,9 +100,13 @@ class TextReading(RowsReading):
 
     Attributes:
         text: the column of texts.
+        standardization: see :func:`kerazoo.datasets._text.standardize`.
+        known: share of the words of the training texts that the model knows.
     """
 
     text: str
+    standardization: Standardization = "latin"
+    known: float = limited(0, 1, default=1.0)
 
 
 Reading = ImageReading | TableReading | SeriesReading | TextReading

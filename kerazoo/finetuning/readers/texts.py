@@ -13,7 +13,7 @@ from kerazoo._files.archives import save_network
 from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets import _text
 from kerazoo.datasets._cache import home
-from kerazoo.errors import KerazooError
+from kerazoo.errors import KerazooError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
 from kerazoo.finetuning.readers._numbers import is_missing
 from kerazoo.finetuning.readers._target import class_target, target_like
@@ -29,6 +29,7 @@ from kerazoo.spec import Split
 LENGTH = 400  # tokens that a model of the zoo reads
 VOCABULARY = 20_000  # most token ids of a vocabulary made of the training texts
 LEAST_KNOWN = 0.5  # share of the words that the given vocabulary should know
+EXAMPLE = 60  # characters of a text that show how texts are read
 STRINGS = "model_strings.keras"
 
 
@@ -40,6 +41,7 @@ def from_texts(
     target: str | None = None,
     test: Any = None,
     vocabulary: str | None = None,
+    standardization: _text.Standardization = "unicode",
     **csv: Any,
 ) -> UserData:
     """Read texts and their classes from a table.
@@ -52,6 +54,7 @@ def from_texts(
         vocabulary: a dataset (``"imdb"``) whose vocabulary is used, or the path of a run's; by
             default one is made of the training texts. ``finetune`` takes that of the trained
             weights.
+        standardization: ``"unicode"``, or ``"latin"`` as in earlier runs.
         **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
     Raises:
@@ -66,7 +69,7 @@ def from_texts(
     label = column(frame, target, "the target (--target)")
     if label == name:
         raise KerazooError(f"text and target are both {name!r}; they must differ.")
-    texts, words = _texts(frame[name])
+    texts, words = _texts(frame[name], standardization)
     # Of the rows with words only: a class of which none is left is none.
     classes = class_target(frame[label][words], where) if words.any() else None
     for what, there in ((name, words), (label, classes.known if classes else words)):
@@ -92,17 +95,20 @@ def from_texts(
     if test is not None:
         more = read_test(test, table)
         column(more.frame, name, f"the column of texts in {more.where}")
-        given, there = _texts(more.frame[name])
+        given, there = _texts(more.frame[name], standardization)
         theirs = target_like(classes, more.frame[there], more.where)
         ids = _text.encode(given[there][theirs.known], tokens, LENGTH)
         splits["test"] = Split(ids, theirs.y[theirs.known])
         left += len(more.frame) - len(ids)
         found.append(f"{more.where}: {len(ids):,} texts to test on")
-    known = float((x > _text.UNKNOWN).sum() / max(1, (x != _text.PADDING).sum()))
-    found.append(
+    known = _text.known_share(x)
+    raw = str(frame[name][words][classes.known].iloc[0])
+    as_words = b" ".join(_text.tokens_of(texts[0])).decode()
+    found += [
+        f"{name}: {cut(raw, EXAMPLE)!r} read as the words {cut(as_words, EXAMPLE)!r}",
         f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
-        f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read"
-    )
+        f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read",
+    ]
     warnings = [f"{left:,} rows have no text or no class and are left out"] if left else []
     if vocabulary and known < LEAST_KNOWN:
         warnings.append(
@@ -121,14 +127,20 @@ def from_texts(
             "vocabulary": path,
             "fewest_words": int(_text.known_words(splits["train"].x).min()),
         },
-        reading=TextReading(text=name, targets=(label,), csv=table.options),
+        reading=TextReading(
+            text=name,
+            targets=(label,),
+            standardization=standardization,
+            known=_text.known_share(splits["train"].x),
+            csv=table.options,
+        ),
         extras=lambda directory, model: write_strings(directory, model, tokens),
     )
 
 
-def _texts(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Normalized texts, and which are there and hold a word: object and bool ``(n,)``."""
-    texts = np.array([_text.normalize(str(text)) for text in values], dtype=object)
+def _texts(values: pd.Series, how: _text.Standardization) -> tuple[np.ndarray, np.ndarray]:
+    """Standardized texts, and which are there and hold a word: object and bool ``(n,)``."""
+    texts = np.array([_text.standardize(str(text), how) for text in values], dtype=object)
     words = np.array([bool(_text.tokens_of(text)) for text in texts], dtype=bool)
     return texts, words & ~is_missing(values)
 
@@ -145,7 +157,7 @@ def _vocabulary_of(texts: np.ndarray) -> Path:
 def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> None:
     """Write a model that takes strings, ``(n,)``; needs TensorFlow, others have no strings.
 
-    It reads normalized texts (see :func:`kerazoo.datasets._text.normalize`) as ``predict`` does.
+    It reads texts that :func:`kerazoo.datasets._text.standardize` made as ``predict`` does.
     """
     if keras.config.backend() != "tensorflow":
         return

@@ -12,6 +12,7 @@ from kerazoo import registry
 from kerazoo.datasets import _text as text
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.choose import kinds_of
+from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.texts import write_strings
 from tests.conftest import raises_naming
 
@@ -75,7 +76,54 @@ def test_capitals_html_and_typography_make_no_other_words():
     )
     assert "красивый" in text.read_vocabulary(user.data.info.vocabulary)
     assert kerazoo.from_texts(changed, text="body", target="label").data.sha256 == user.data.sha256
-    assert text.normalize("It’s “GOOD” – isn’t&nbsp;it?<br/>Yes") == "it's \"good\"   isn't it? yes"
+    assert text.standardize("It’s “GOOD” – isn’t&nbsp;it?<br/>Yes") == "it's  good    isn't it? yes"
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("我不喜欢这部电影。太长！", "我 不 喜 欢 这 部 电 影 太 长"),
+        ("この映画は best です", "こ の 映 画 は best で す"),
+        ("หนังดีiPhone", "ห น ั ง ด ี iphone"),
+        ("한국 영화, 좋아요!", "한국 영화 좋아요"),
+        ("ОТЛИЧНЫЙ Фильм", "отличный фильм"),
+        ("¿Qué tal? ¡Muy bien!", "qué tal muy bien"),
+        ("STRASSE straße", "strasse strasse"),
+        ("ΛΟΓΟΣ λόγος", "λογοσ λόγοσ"),
+        ("İstanbul", "istanbul"),
+        ("cafe\u0301 café", "café café"),
+        ("GREAT👍🏽film", "great 👍 🏽 film"),
+        ("a<br>b<BR/>c&lt;br&gt;d", "a b c d"),
+        ("isn&#39;t isn’t isn´t isn't", "isnt isnt isnt isnt"),
+        ("1&nbsp;000\u00a0km\u200b!", "1 000 km"),
+        ("„gut“ «bon» “good”", "gut bon good"),
+        ("ｆｕｌｌ ﬁlm", "full film"),
+        ("soft\u00adware", "software"),
+    ],
+)
+def test_words_of_other_scripts(raw, words):
+    assert b" ".join(text.tokens_of(text.standardize(raw))).decode() == words
+    assert b" ".join(text.tokens_of(text.standardize(words))).decode() == words
+
+
+def test_texts_without_blanks_are_learnt_by_characters():
+    random = np.random.RandomState(0)
+    rows = [
+        ("".join(random.choice(list("好棒佳美" if i % 2 else "坏差劣烂"), 4)) + "的电影。", i % 2)
+        for i in range(60)
+    ]
+    data = kerazoo.from_texts(pd.DataFrame(rows, columns=["t", "c"]), text="t", target="c")
+    assert set("好坏的电影") < set(text.read_vocabulary(data.data.info.vocabulary))
+    assert data.reading.standardization == "unicode" and data.reading.known == 1
+    assert any("的 电 影" in line for line in data.report)
+
+
+def test_runs_that_do_not_tell_read_texts_as_they_did():
+    """As before scripts without blanks were known; the zoo's datasets are read by neither."""
+    rows = reviews().assign(body=lambda f: f.body + " 电影。")
+    old = kerazoo.from_texts(rows, text="body", target="label", standardization="latin")
+    assert "电影。" in text.read_vocabulary(old.data.info.vocabulary)
+    assert TextReading(text="body", targets=("label",)).standardization == "latin"
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="only TensorFlow has strings")
