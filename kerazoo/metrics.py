@@ -92,6 +92,7 @@ class Metric:
 _ALL = (
     Metric("accuracy", "accuracy", higher_is_better=True, digits=2, percent=True, high=1.0),
     Metric("balanced_accuracy", "balanced accuracy", True, digits=2, percent=True, high=1.0),
+    Metric("ece", "expected calibration error", digits=2, percent=True, short="ECE", high=1.0),
     Metric("precision", "precision", True, digits=1, percent=True, high=1.0),
     Metric("recall", "recall", True, digits=1, percent=True, high=1.0),
     Metric("f1", "F1", True, digits=1, percent=True, high=1.0),

@@ -83,6 +83,12 @@ class FineTuned(Run):
         note = "in parentheses: 95 % interval" if measure.percent else "± standard error"
         if intervals := self.metrics.get("intervals"):
             note += f"; {Intervals(**intervals)}"
+        if about := self.metrics.get("calibration"):
+            note += (
+                f"; calibrated probabilities{', equal classes' * self.recipe.balance}: temperature "
+                f"{about['temperature']:.2f} from {about['validation_examples']:,} validation "
+                f"examples, ECE before {metric('ece').show(about['ece_before'])}"
+            )
         title = f"{self.entry}: {n:,} test examples, read once at the end"
         tables = [Table(columns, rows, range(1, len(columns)), title=title, note=note)]
         if classes := self.metrics.get("by_class"):

@@ -182,7 +182,7 @@ def finetune(
     baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, baselines)
-    if done.recipe.balance:
+    if done.recipe.balance and "by_class" in done.metrics:
         judged = verdict(balanced(rows, done.metrics), metric("balanced_accuracy"))
     else:
         judged = verdict(rows, measure)

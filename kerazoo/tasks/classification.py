@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from kerazoo._lazy import Figure, keras, np
@@ -15,6 +16,11 @@ from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
 from kerazoo.spec import Data, Dataset, Recipe, Split, is_image
 from kerazoo.tasks import _baselines
+from kerazoo.tasks._calibration import (
+    at_temperature,
+    expected_calibration_error,
+    fit_temperature,
+)
 from kerazoo.tasks._scores import (
     Scores,
     balanced_accuracy,
@@ -23,6 +29,8 @@ from kerazoo.tasks._scores import (
     confusion_of,
 )
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, require_array
+from kerazoo.training import engine
+from kerazoo.training.batches import class_weights
 from kerazoo.training.optimizer import last_activation
 
 
@@ -77,23 +85,48 @@ class Classification(Task):
         return exponential / exponential.sum(axis=1, keepdims=True)
 
     def score(self, outputs: np.ndarray, data: Data) -> Outcome:
-        """Accuracy, cross-entropy and confusion matrix of probabilities; of user data each class.
+        """Accuracy, cross-entropy and confusion matrix of probabilities.
 
-        Recorded references have no more than the first three.
+        Where the data asks for it, calibration error and metrics of each class too.
         """
         scores = Scores(outputs, data.test.y)
+        also = _also(scores.confusion, data.info)
         extra: dict[str, Any] = {"loss": scores.loss, "confusion": scores.confusion.tolist()}
         if data.info.by_class:
+            also["ece"] = expected_calibration_error(scores)
             extra["by_class"] = by_class(scores.confusion, data.info.labels)
         return Outcome(
             metric="accuracy",
             value=scores.accuracy,
             standard_error=binomial_standard_error(scores.accuracy, data.test.examples),
             examples=data.test.examples,
-            also=_also(scores.confusion, data.info),
+            also=also,
             extra=extra,
             raw=scores,
         )
+
+    def calibrate(self, model: keras.Model, data: Data, recipe: Recipe) -> Outcome:
+        """Divide the logits by a temperature that is fitted on validation.
+
+        It goes into the weights of the last layer, so that whatever opens the model, in whatever
+        format, gives calibrated probabilities. Models without a Dense layer at the end keep
+        theirs.
+        """
+        layer = model.layers[-1]
+        if not isinstance(layer, keras.layers.Dense):
+            return self.evaluate(model, data)
+        chances = self.postprocess(model, engine.predict(model, data.validation.x))
+        weights = class_weights(data.train.y) if recipe.balance else None
+        temperature = fit_temperature(Scores(chances, data.validation.y), weights)
+        layer.set_weights([w / temperature for w in layer.get_weights()])
+        outcome = self.evaluate(model, data)
+        before = at_temperature(outcome.raw.probabilities, 1 / temperature)
+        calibration = {
+            "temperature": temperature,
+            "validation_examples": data.validation.examples,
+            "ece_before": expected_calibration_error(Scores(before, data.test.y)),
+        }
+        return replace(outcome, extra={**outcome.extra, "calibration": calibration})
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """The most frequent class; and a linear model of the raw values."""

@@ -1,4 +1,4 @@
-"""The training examples in batches, each epoch in its order."""
+"""The training examples in batches, each epoch in its order, and the weights of their classes."""
 
 from __future__ import annotations
 
@@ -57,3 +57,11 @@ class Batches:
         plainly.experimental_optimization.apply_default_optimizations = False
         batches = tf.data.Dataset.range(self.steps).map(batch).prefetch(READY)
         return batches.with_options(plainly)
+
+
+def class_weights(y: np.ndarray) -> dict[int, float]:
+    """Inverse frequencies of the integer classes ``y`` ``(n,)``; their mean over y is 1."""
+    classes, counts = np.unique(y, return_counts=True)
+    return {
+        int(c): float(len(y) / (len(classes) * n)) for c, n in zip(classes, counts, strict=True)
+    }

@@ -17,7 +17,7 @@ from kerazoo.spec import Recipe, Split, networks_of
 from kerazoo.tasks.base import Task
 from kerazoo.training import checkpoint, engine
 from kerazoo.training import run_directory as run
-from kerazoo.training.batches import Batches
+from kerazoo.training.batches import Batches, class_weights
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.optimizer import Phase, optimizer_for, phases
 from kerazoo.training.progress import Progress
@@ -264,14 +264,6 @@ def fit_options(job: Job, split: Split) -> dict[str, Any]:
     if job.recipe.balance:
         options["class_weight"] = class_weights(split.y)
     return options
-
-
-def class_weights(y: np.ndarray) -> dict[int, float]:
-    """Inverse frequencies of the integer classes ``y`` ``(n,)``; their mean over y is 1."""
-    classes, counts = np.unique(y, return_counts=True)
-    return {
-        int(c): float(len(y) / (len(classes) * n)) for c, n in zip(classes, counts, strict=True)
-    }
 
 
 def _adapt(model: keras.Model, split: Split) -> None:

@@ -26,6 +26,7 @@ from kerazoo.finetuning.readers.choose import reread
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import metric
 from kerazoo.tasks._scores import by_class
+from kerazoo.tasks.classification import Classification
 from kerazoo.training import checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
 from kerazoo.training.run_config import Start
@@ -44,6 +45,10 @@ def digits(user_file):
 @pytest.fixture
 def table(user_file):
     return user_file("table")
+
+
+def without_calibration(monkeypatch):
+    monkeypatch.setattr(Classification, "calibrate", lambda task, *a: task.evaluate(*a[:2]))
 
 
 def compared(path):
@@ -195,6 +200,7 @@ def test_the_weights_for_one_table_are_none_for_another(tuned, in_tmp, stopped):
 
 def test_early_stopping_keeps_the_best_epoch_and_resumes_exactly(in_tmp, monkeypatch):
     """Of one more than `patience` epochs that are trained at such a rate."""
+    without_calibration(monkeypatch)  # the loss is that of the epoch
     data = kerazoo.load_data("digits")
     some = kerazoo.from_arrays(data.train.x[:300], data.train.y[:300])
     copy_after_each_checkpoint(monkeypatch)
@@ -394,6 +400,29 @@ def test_balanced_classes_are_compared_by_balanced_accuracy():
     fair = balanced(rows, metrics)
     assert verdict(fair, metric("balanced_accuracy")) == ""
     assert 0.05 < fair[-1].standard_error < 0.2  # from 6 examples of the one class
+
+
+def test_the_saved_probabilities_are_calibrated(in_tmp, monkeypatch):
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame(random.normal(size=(300, 3)), columns=["a", "b", "c"])
+    frame["high"] = frame["a"] + random.normal(size=300) > 0
+    given = {"target": "high", **FAST, "epochs": 20}
+    done = kerazoo.finetune("mlp", frame, out="run", **given)
+    without_calibration(monkeypatch)
+    plain = kerazoo.finetune("mlp", frame, out="plain", **given)
+    about = done.metrics["calibration"]
+    before, after = plain.model.get_weights(), keras.saving.load_model("run/model.keras")
+    for old, new in zip(before[-2:], after.get_weights()[-2:], strict=True):
+        np.testing.assert_allclose(old, new * about["temperature"], rtol=1e-5)
+    for old, new in zip(before[:-2], after.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert done.metrics["value"] == plain.metrics["value"]
+    assert about["ece_before"] == pytest.approx(plain.metrics["also"]["ece"], abs=1e-5)
+    assert about["validation_examples"] == 30 and about["temperature"] != 1
+    assert kerazoo.evaluate("run", data=frame).also["ece"] == done.metrics["also"]["ece"]
+    joined = {"train_on": "train+validation"}  # no examples are left to fit it on
+    again = kerazoo.finetune("mlp", frame, target="high", settings=joined, out="all", **FAST)
+    assert "calibration" not in again.metrics
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from kerazoo.errors import DamagedFile, Diverged, KerazooError
 from kerazoo.spec import Split
 from kerazoo.training import checkpoint, loop, progress, run_directory
 from kerazoo.training import train as training
-from kerazoo.training.batches import Batches
+from kerazoo.training.batches import Batches, class_weights
 from kerazoo.training.run_directory import load_run
 from tests.training.conftest import QUIET, results
 
@@ -228,7 +228,7 @@ def test_a_call_that_cannot_work_leaves_no_directory(private_zoo, in_tmp, wrong)
 
 def test_classes_weigh_the_same_with_balance():
     counts = np.array([10, 30, 60])
-    weights = loop.class_weights(np.repeat([0, 1, 2], counts))
+    weights = class_weights(np.repeat([0, 1, 2], counts))
     assert [weights[c] for c in range(3)] * counts == pytest.approx(100 / 3)
 
 
