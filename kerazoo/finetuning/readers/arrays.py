@@ -11,7 +11,7 @@ from kerazoo._lazy import np, pd
 from kerazoo.datasets._images import require_raw_pixels
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.finetuning.readers._target import class_target, target_like
-from kerazoo.finetuning.readers.images import image_reading
+from kerazoo.finetuning.readers.images import image_reading, too_dark
 from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import (
@@ -196,6 +196,7 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
         splits,
         report=(found, target.why),
         how=how,
+        warnings=too_dark(x),
         facts={"labels": target.labels},
         reading=image_reading(splits["train"].x),
     )

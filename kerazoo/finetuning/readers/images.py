@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -27,10 +28,13 @@ from kerazoo.finetuning.readers.user_data import (
 from kerazoo.spec import Split
 
 SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing"),
+    "train": {"train", "training"},
+    "validation": {"validation", "valid", "val", "dev", "eval", "evaluation"},
+    "test": {"test", "testing"},
 }
+# With these words begin the names of files of any class.
+OF_CAMERAS = {"download", "dsc", "dscf", "dscn", "file", "frame", "image", "images", "img", "photo"}
+OF_CAMERAS |= {"pic", "picture", "pxl", "screenshot", "unnamed"}
 SPLITS = ("auto", "yes", "no")
 LEAST = {"": 3, "train": 3, "validation": 1, "test": 1}  # images of a class: one for each split
 LEAST_UNLABELED = 100
@@ -104,6 +108,8 @@ def from_images(
     y = np.array([names.index(f.parts[depth]) if labels else 0 for f in kept], dtype=np.int64)
     of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
     _reject_few(directory, y, of, names, split_of, line)
+    if labels and splits == "auto" and not split_of:
+        _reject_classes_in_names(directory, chosen)
     indices, how = _indices(y, of, split_of, labels)
     white, whites = _white(read)
     if white != WHITE:
@@ -116,6 +122,7 @@ def from_images(
         white=white,
         sixteen_bits=labels and all(image.largest is not None for image in read),
     )
+    dark = too_dark(x)
     if inverted:
         np.subtract(255, x, out=x)
     each = [f"{name} {n:,}" for name, n in zip(names, np.bincount(y), strict=True)]
@@ -137,7 +144,7 @@ def from_images(
         {name: Split(x[i], y[i]) for name, i in indices.items()},
         report=report,
         how=how,
-        warnings=[f"skipped: {line}"] if line else [],
+        warnings=[*[f"skipped: {line}"] * bool(line), *dark],
         skipped=tuple(problems.values()),
         facts={"labels": tuple(names) * labels, "light_on_dark": light_on_dark},
         reading=reading,
@@ -263,14 +270,24 @@ def _layout(
 ) -> tuple[dict[str, str], str]:
     """The splits that directories name, and in words how the directories were understood."""
     top = sorted({f.parts[0] for f in files if len(f.parts) > 1})
-    of = {n: split for split, names in SPLIT_NAMES.items() for n in top if n.lower() in names}
+    of = {
+        name: split
+        for split, words in SPLIT_NAMES.items()
+        for name in top
+        if words.intersection(re.split("[^a-z]+", name.lower()))  # also test_set, val2017
+    }
     listing = ", ".join(f"{name}/" for name in of)
     if splits == "auto":
         flat = {f.parts[0] for f in images if len(f.parts) == 2}
         nested = {f.parts[0] for f in files if len(f.parts) > 2}
         others = {f.parts[0] for f in images if len(f.parts) > 1} - set(of)
         trains = "train" in of.values()
-        if not of or not labels or (others and not nested & set(of)):
+        # A train may be a class among others; a test next to classes is one by mistake.
+        if (
+            not of
+            or not labels
+            or (others and not nested & set(of) and {*of.values()} == {"train"})
+        ):
             splits = "yes" if trains and not labels else "no"
         elif trains and not others and set(of) <= nested - flat:
             splits = "yes"
@@ -356,6 +373,32 @@ def _reject_few(
                     f"{directory / root / name} has {count} images that can be read; it needs at "
                     f"least {least}.{f' Skipped: {skipped}.' * bool(skipped)}"
                 )
+
+
+def _reject_classes_in_names(directory: Path, files: list[Path]) -> None:
+    """Raise KerazooError for files of which each directory has the same several first words."""
+    words: dict[str, Counter[str]] = {}
+    for file in files:
+        first = re.split(r"[\W\d_]", file.name.lower())[0]
+        words.setdefault(file.parts[0], Counter())[first] += 1
+    common = set.intersection(*map(set, words.values())) - OF_CAMERAS
+    common = {word for word in common if len(word) > 1}
+    n = sum(counts[word] for counts in words.values() for word in common)
+    if len(common) > 1 and n >= MAX_FILES * len(files):
+        raise KerazooError(
+            f"{directory}: files in each directory begin with {listed(sorted(common))}. If these "
+            "are the classes, make a directory for each; if the directories are, give --splits no."
+        )
+
+
+def too_dark(x: np.ndarray) -> list[str]:
+    """A note on images of which no pixel is near to white."""
+    if x.max() >= ImageReading.least_maximum:
+        return []
+    return [
+        f"the largest pixel is {x.max():g}, and white is 255; are the images scaled otherwise? "
+        "Pretrained weights expect 0 to 255"
+    ]
 
 
 def _indices(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from kerazoo.datasets._images import eight_bits
+from kerazoo.finetuning.readers.arrays import from_arrays
 from kerazoo.finetuning.readers.images import as_read, from_images, takes_images
 from kerazoo.finetuning.readers.reading import ImageReading
 from tests.conftest import raises_naming
@@ -77,6 +78,8 @@ def test_the_first_image_decides_where_size_and_channels_are_not_given(tmp_path)
         (("Training", "val"), (18, 2, 20)),
         (("train", "test"), (18, 2, 20)),
         (("train",), (14, 2, 4)),
+        (("training_set", "test_set"), (18, 2, 20)),
+        (("train2017", "val2017"), (18, 2, 20)),
     ],
 )
 def test_directories_that_name_the_splits(tmp_path, splits, expected):
@@ -101,6 +104,35 @@ def test_directories_named_like_splits_may_be_classes(tmp_path):
     mixed = fill(fill(tmp_path / "c") / "train")
     with raises_naming("--splits"):
         read(mixed.parent)
+    for number, names in enumerate(
+        [("cat", "dog", "test"), ("training_set", "test_set"), ("train", "val", "more")]
+    ):
+        with raises_naming("--splits"):
+            read(fill(tmp_path / f"d{number}", names))
+    assert len(read(tmp_path / "d0", splits="no").data.info.labels) == 3
+
+
+def test_classes_in_the_names_of_files_stop(tmp_path):
+    """As Kaggle's dogs and cats in train/ and test/, or here in directories of a day each."""
+    directory = fill(tmp_path / "a", ("monday", "tuesday"), n=0)
+    for i in range(40):
+        name = f"{'cat' if i % 3 else 'dog'}.{i}.png"
+        image(i).save(directory / ("monday" if i < 20 else "tuesday") / name)
+    with raises_naming("cat", "dog", "--splits no"):
+        read(directory)
+    assert read(directory, splits="no").data.info.labels == ("monday", "tuesday")
+    cameras = fill(tmp_path / "b", n=0)
+    for i in range(40):
+        image(i).save(
+            cameras / ("cat" if i < 20 else "dog") / f"{'IMG' if i % 2 else 'DSC'}_{i}.png"
+        )
+    assert read(cameras).data.info.labels == ("cat", "dog")
+
+
+def test_images_that_are_nearly_black_have_a_note(tmp_path):
+    x = np.random.RandomState(0).randint(0, 17, (30, 8, 8), dtype=np.uint8)
+    notes = [from_arrays(x * factor, np.arange(30) % 3).warnings for factor in (1, 15)]
+    assert ["largest pixel" in " ".join(each) for each in notes] == [True, False]
 
 
 def test_a_split_whose_images_cannot_be_read_is_not_replaced_by_another(tmp_path):
