@@ -399,6 +399,36 @@ class Dataset:
         return len(self.labels)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """Decision threshold of a classifier for two classes, as ``metrics.json`` has it.
+
+    Attributes:
+        positive: name of the positive class.
+        column: index of the positive class.
+        rule: as the user gave it: ``f1``, ``recall=0.9`` or a probability.
+        value: probability from which on the positive class is predicted; None until it is chosen.
+        validation_examples: that it was chosen on; 0 for a given probability.
+        validation_positives: examples of the positive class among them.
+    """
+
+    positive: str
+    column: int = limited(0, 1)
+    rule: str
+    value: float | None = limited(0, 1, None)
+    validation_examples: int = limited(0, 2**63, 0)
+    validation_positives: int = limited(0, 2**63, 0)
+
+    def __str__(self) -> str:
+        how = "as given"
+        if self.validation_examples:
+            how = (
+                f"{self.rule} on {self.validation_examples:,} validation examples, "
+                f"{self.validation_positives:,} of them {self.positive!r}"
+            )
+        return f"{self.positive!r} is predicted from a probability of {self.value:.3g} on ({how})"
+
+
 @dataclass(frozen=True, repr=False)
 class Data(Shown):
     """A loaded dataset: three splits of NumPy arrays and the dataset's description.
@@ -411,6 +441,7 @@ class Data(Shown):
         sha256: fingerprint of the content.
         series: for forecasting: what converts values back to natural units.
         judge: for generation: see :class:`Entry`.
+        threshold: for a classifier for two classes that has one.
     """
 
     train: Split
@@ -420,6 +451,7 @@ class Data(Shown):
     sha256: str
     series: Series | None = None
     judge: str = ""
+    threshold: Threshold | None = None
 
     @property
     def sizes(self) -> str:

@@ -268,7 +268,11 @@ def _finetune(command: Command) -> None:
     group.choice("--splits", INVERT, "train/ and test/ are splits, no classes (default: auto)")
     group.off("--no-augment", "augment", "do not augment the images")
 
-    group = command.group("training")
+    _fine_tuning(command.group("training"))
+
+
+def _fine_tuning(group: Command) -> None:
+    """Options of the training on user data."""
     weights = "weights to start from (default: auto, those of the first entry that has some)"
     group.value("--weights", "DATASET|RUN|none", weights, name_or_none)
     group.flag("--freeze", "train the last layer only")
@@ -278,6 +282,9 @@ def _finetune(command: Command) -> None:
     group.value("--learning-rate", "R", "learning rate of the whole network", float)
     patience = "end after N epochs without a better validation loss, with the best epoch's weights"
     group.value("--early-stopping", "N", patience, int)
+    rule = "of two classes: probability of the positive one, or chosen on validation"
+    group.value("--threshold", "P|f1|recall=R", f"{rule} (default: the likelier class)")
+    group.value("--positive", "CLASS", "with --threshold: the positive class")
     group.value("--seed", "N", SEED, int)
     _training(group)
 

@@ -217,7 +217,8 @@ def predictions_table(predictions: Sequence[Prediction], top: int = 1) -> parts.
         if p.error is not None:
             rows.append((given, "–", "–", p.error))
         else:
-            best = sorted((p.probabilities or {}).items(), key=lambda pair: -pair[1])[:top]
+            chances = p.probabilities or {}
+            best = sorted(chances.items(), key=lambda pair: (pair[0] != p.label, -pair[1]))[:top]
             for i, (label, probability) in enumerate(best):
                 rows.append(
                     ("" if i else given, label, f"{100 * probability:.1f} %", "" if i else p.note)

@@ -6,6 +6,7 @@ An export is a directory:
 <entry>.<format's ending>   the model: one file, or a directory of TensorFlow's
 <entry>.certificate.json    comparison of the format's runtime with Keras
 labels.json                 for a classifier: the name of each class
+threshold.json              for a classifier that has one: its decision threshold
 vocabulary.txt              for a text model: one token per line, the line number (from 0) is its id
 series.json                 for a forecaster: columns, units, mean and deviation to standardize with
 columns.json                for a model of a table: the input of each column, or its features

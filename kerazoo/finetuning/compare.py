@@ -12,6 +12,7 @@ from kerazoo._parts import Bullets, Part, Table, classes_table
 from kerazoo.evidence import caveats
 from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.metrics import Metric, metric, with_rmse
+from kerazoo.spec import Threshold
 from kerazoo.tasks._intervals import Intervals
 from kerazoo.tasks._scores import balanced_standard_error
 from kerazoo.tasks.base import Baselines
@@ -89,6 +90,8 @@ class FineTuned(Run):
                 f"{about['temperature']:.2f} from {about['validation_examples']:,} validation "
                 f"examples, ECE before {metric('ece').show(about['ece_before'])}"
             )
+        if threshold := self.metrics.get("threshold"):
+            note += f"; {Threshold(**threshold)}"
         title = f"{self.entry}: {n:,} test examples, read once at the end"
         tables = [Table(columns, rows, range(1, len(columns)), title=title, note=note)]
         if classes := self.metrics.get("by_class"):
@@ -135,6 +138,13 @@ def balanced(rows: Sequence[Compared], metrics: Mapping[str, Any]) -> list[Compa
     *others, model = (replace(row, value=row.also["balanced_accuracy"]) for row in rows)
     error = balanced_standard_error(metrics["by_class"])
     return [*others, replace(model, standard_error=error)]
+
+
+def judge(rows: Sequence[Compared], done: Run) -> str:
+    """The verdict, by balanced accuracy where the accuracy is not what was asked for."""
+    if "by_class" in done.metrics and (done.recipe.balance or "threshold" in done.metrics):
+        return verdict(balanced(rows, done.metrics), metric("balanced_accuracy"))
+    return verdict(rows, metric(done.metrics["metric"]))
 
 
 def verdict(rows: Sequence[Compared], measure: Metric) -> str:

@@ -14,7 +14,7 @@ from kerazoo import building, registry
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, say
 from kerazoo.finetuning import run_card as card
-from kerazoo.finetuning.compare import FineTuned, balanced, compare, verdict, write_comparison
+from kerazoo.finetuning.compare import FineTuned, compare, judge, write_comparison
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
 from kerazoo.finetuning.readers.reading import TableReading, as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
@@ -22,6 +22,7 @@ from kerazoo.metrics import metric
 from kerazoo.predicting.trained import Trained
 from kerazoo.pretrained import Transfer, Weights, first_recorded, last_layer, source_of, transfer
 from kerazoo.spec import Entry, Model, Recipe, is_image
+from kerazoo.tasks._threshold import threshold_of
 from kerazoo.training import run_directory as run
 from kerazoo.training.run_config import Own, Start
 from kerazoo.training.train import Job, train_job
@@ -59,6 +60,8 @@ def finetune(
     epochs: int | None = None,
     learning_rate: float | None = None,
     early_stopping: int | None = None,
+    threshold: str | float | None = None,
+    positive: str | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -92,6 +95,10 @@ def finetune(
         learning_rate: of the whole network (with ``freeze``, of the last layer).
         early_stopping: end after so many epochs without a better validation loss, with the
             weights of the best epoch, which the metrics name; by default the last epoch counts.
+        threshold: of two classes, the probability from which on the positive one is predicted; or
+            the rule by which it is chosen on validation: ``"f1"``, the best F1, or
+            ``"recall=0.9"``, the highest threshold with that recall.
+        positive: name of the positive class; not needed for ``yes`` and ``no``, ``1`` and ``0``.
         callbacks: of Keras, for each ``fit``: the last layer, the whole network, and the model
             from scratch. See :func:`kerazoo.train`.
         settings: other fields of the recipe. Of a table, another optimizer comes without the
@@ -125,6 +132,7 @@ def finetune(
         source = None
     _reject_other_columns(source, user)
     _reject_head_settings(source, freeze, settings or {})
+    user = _with_threshold(user, threshold, positive)
     base = _base_of(known, source, user)
     given = {"epochs": epochs, "learning_rate": learning_rate}
     changes = {k: v for k, v in given.items() if v is not None} | dict(settings or {})
@@ -182,21 +190,29 @@ def finetune(
     baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, baselines)
-    if done.recipe.balance and "by_class" in done.metrics:
-        judged = verdict(balanced(rows, done.metrics), metric("balanced_accuracy"))
-    else:
-        judged = verdict(rows, measure)
     tuned = FineTuned(
         **vars(done),
         data=user,
         comparison=rows,
         warnings=tuple(warnings),
         use=card.use(user.kind, done.path),
-        verdict=judged,
+        verdict=judge(rows, done),
     )
     write_comparison(directory, rows, done)
     card.write(tuned, transferred)
     return tuned
+
+
+def _with_threshold(
+    user: UserData, threshold: str | float | None, positive: str | None
+) -> UserData:
+    """The data with the decision threshold that was asked for."""
+    if threshold is None:
+        if positive is not None:
+            raise KerazooError("positive goes with threshold (--threshold).")
+        return user
+    found = threshold_of(threshold, positive, user.data.info.labels)
+    return replace(user, data=replace(user.data, threshold=found))
 
 
 def _source_for(known: Model, weights: Weights | None) -> Trained | None:
@@ -356,10 +372,14 @@ def prepare_job(
         recipe = finetuning_recipe(plain, changes, freeze=freeze, head=task.has_targets)
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
         start = source.run.as_start(head) if source.run else Start(entry=source.source, head=head)
-    about = {
+    about: dict[str, Any] = {
         "own": Own(**_about(user), model=model.name, options=options),
         "start": start,
     }
+    if decision := user.data.threshold:
+        if decision.value is None and recipe.train_on != "train":
+            raise KerazooError(f"threshold {decision.rule} needs validation, which is trained on.")
+        about["threshold"] = (decision.positive, decision.rule)
     job = Job(
         entry=entry,
         recipe=recipe,

@@ -18,6 +18,7 @@ from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 from kerazoo.tasks._intervals import Intervals
+from kerazoo.tasks._scores import decide
 
 BEYOND = 0.25  # share of the range in training by which a value may exceed it without a note
 ENOUGH = 10  # rows that tell how much a column varies
@@ -35,7 +36,7 @@ class TablePredictor(Predictor):
         rows = self.outputs(encode(frame, list(reading.columns), table.where))
         predicted = pd.DataFrame(rows, columns=list(labels or targets))
         if labels:
-            best = [labels[i] for i in rows.argmax(axis=1)]
+            best = [labels[i] for i in decide(rows, self.trained.threshold)]
             predicted = with_classes(targets[0], best, predicted)
         predicted = with_bounds(predicted, self.trained.intervals)
         notes = [*table.notes, *differences(frame, reading.columns, targets)]

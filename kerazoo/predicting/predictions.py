@@ -17,6 +17,7 @@ from kerazoo._parts import Bullets, Part, Shown, Table
 from kerazoo.errors import KerazooError, ReadingError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.predicting.trained import Trained
+from kerazoo.tasks._scores import decide
 from kerazoo.training import engine
 
 MAX_ROWS = 12  # of predictions that are shown
@@ -31,7 +32,8 @@ class Prediction(Shown):
 
     Attributes:
         input: the file or text as given.
-        label: name of the most probable class; None with an error.
+        label: name of the predicted class, which is the most probable one unless the run has a
+            threshold; None with an error.
         probability: of ``label``.
         probabilities: of every class, by name.
         note: how the input was changed, or why the prediction is unsure; else empty.
@@ -238,7 +240,7 @@ class Predictor(Shown):
     def _with_class(self, p: Prediction, row: np.ndarray) -> Prediction:
         labels = self.trained.labels
         probabilities = dict(zip(labels, row.tolist(), strict=True))
-        label = labels[int(row.argmax())]
+        label = labels[int(decide(row[None], self.trained.threshold)[0])]
         return Prediction(p.input, label, probabilities[label], probabilities, p.note)
 
 

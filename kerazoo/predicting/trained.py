@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from kerazoo.finetuning.readers.reading import (
     reading_of,
 )
 from kerazoo.finetuning.readers.user_data import UserData, inner_model
-from kerazoo.spec import Data, Entry
+from kerazoo.spec import Data, Entry, Threshold
 from kerazoo.tasks._intervals import Intervals
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
@@ -112,11 +112,19 @@ class Trained:
     @cached_property
     def intervals(self) -> Intervals | None:
         """Prediction intervals of a run on user data; None for other models."""
-        kept = self.run.metrics.get("intervals") if self.run else None
+        return self._kept("intervals", Intervals)
+
+    @cached_property
+    def threshold(self) -> Threshold | None:
+        """Decision threshold of a run on two classes; None for other models."""
+        return self._kept("threshold", Threshold)
+
+    def _kept(self, name: str, kind: type[Any]) -> Any:
+        """A part of the run's ``metrics.json``; None without it."""
+        kept = self.run.metrics.get(name) if self.run else None
         if self.run is None or kept is None:
             return None
-        path = self.run.path / "metrics.json"
-        return parse(kept, Intervals, path, REMEDY, "intervals")
+        return parse(kept, kind, self.run.path / "metrics.json", REMEDY, name)
 
     @cached_property
     def vocabulary(self) -> tuple[str, ...] | None:
@@ -159,7 +167,7 @@ class Trained:
             KerazooError: see :attr:`user_data`, or the dataset cannot be loaded.
         """
         if self.user_data is not None:
-            return self.user_data.data
+            return replace(self.user_data.data, threshold=self.threshold)
         data = load_for(self.entry, self.run.recipe if self.run else self.entry.recipe)
         validated = self.config is not None and self.config.split == "validation"
         return data.on_validation() if validated else data

@@ -19,12 +19,12 @@ LEAST = 1e-38  # probability; float32 rounds a smaller one to 0
 def expected_calibration_error(scores: Scores) -> float:
     """Mean distance of confidence and accuracy over bins of confidence, weighted by their size.
 
-    The confidence is the probability of the predicted class. The error of few examples is biased
+    The confidence is the probability of the likeliest class. The error of few examples is biased
     upward.
     """
     confidence = scores.probabilities.max(axis=1).astype(np.float64)
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    distance = (scores.predicted == scores.labels) - confidence
+    distance = (scores.probabilities.argmax(axis=1) == scores.labels) - confidence
     return float(np.abs(np.bincount(places, distance, BINS)).sum() / len(distance))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kerazoo._lazy import np
+from kerazoo.spec import Threshold
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,17 @@ class Scores:
     Attributes:
         probabilities: float32 ``(n, classes)``.
         labels: true classes, int64 ``(n,)``.
+        threshold: from which on the positive one of two classes is predicted.
     """
 
     probabilities: np.ndarray
     labels: np.ndarray
+    threshold: Threshold | None = None
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable class of each example, int64 ``(n,)``."""
-        return self.probabilities.argmax(axis=1)
+        """The predicted class of each example, int64 ``(n,)``."""
+        return decide(self.probabilities, self.threshold)
 
     @property
     def accuracy(self) -> float:
@@ -41,6 +44,14 @@ class Scores:
     def confusion(self) -> np.ndarray:
         """Counts, int64 ``(classes, classes)``: row is the truth, column the prediction."""
         return confusion_of(self.labels, self.predicted, self.probabilities.shape[1])
+
+
+def decide(probabilities: np.ndarray, threshold: Threshold | None) -> np.ndarray:
+    """The class of each row ``(n, classes)`` by the threshold, int64; without one the likeliest."""
+    if threshold is None or threshold.value is None:
+        return probabilities.argmax(axis=1)
+    positive = probabilities[:, threshold.column] >= threshold.value
+    return np.where(positive, threshold.column, 1 - threshold.column)
 
 
 def confusion_of(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

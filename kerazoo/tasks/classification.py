@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 from kerazoo._lazy import Figure, keras, np
@@ -28,6 +28,7 @@ from kerazoo.tasks._scores import (
     by_class,
     confusion_of,
 )
+from kerazoo.tasks._threshold import choose
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, require_array
 from kerazoo.training import engine
 from kerazoo.training.batches import class_weights
@@ -89,12 +90,14 @@ class Classification(Task):
 
         Where the data asks for it, calibration error and metrics of each class too.
         """
-        scores = Scores(outputs, data.test.y)
+        scores = Scores(outputs, data.test.y, data.threshold)
         also = _also(scores.confusion, data.info)
         extra: dict[str, Any] = {"loss": scores.loss, "confusion": scores.confusion.tolist()}
         if data.info.by_class:
             also["ece"] = expected_calibration_error(scores)
             extra["by_class"] = by_class(scores.confusion, data.info.labels)
+        if data.threshold is not None:
+            extra["threshold"] = asdict(data.threshold)
         return Outcome(
             metric="accuracy",
             value=scores.accuracy,
@@ -110,16 +113,20 @@ class Classification(Task):
 
         It goes into the weights of the last layer, so that whatever opens the model, in whatever
         format, gives calibrated probabilities. Models without a Dense layer at the end keep
-        theirs.
+        theirs. The threshold, where one is asked for, is chosen on validation too.
         """
-        layer = model.layers[-1]
-        if not isinstance(layer, keras.layers.Dense):
-            return self.evaluate(model, data)
+        layer, temperature = model.layers[-1], 1.0
         chances = self.postprocess(model, engine.predict(model, data.validation.x))
-        weights = class_weights(data.train.y) if recipe.balance else None
-        temperature = fit_temperature(Scores(chances, data.validation.y), weights)
-        layer.set_weights([w / temperature for w in layer.get_weights()])
+        if is_dense := isinstance(layer, keras.layers.Dense):
+            weights = class_weights(data.train.y) if recipe.balance else None
+            temperature = fit_temperature(Scores(chances, data.validation.y), weights)
+            layer.set_weights([w / temperature for w in layer.get_weights()])
+        if data.threshold is not None:
+            calibrated = Scores(at_temperature(chances, temperature), data.validation.y)
+            data = replace(data, threshold=choose(data.threshold, calibrated))
         outcome = self.evaluate(model, data)
+        if not is_dense:
+            return outcome
         before = at_temperature(outcome.raw.probabilities, 1 / temperature)
         calibration = {
             "temperature": temperature,
@@ -144,6 +151,11 @@ class Classification(Task):
             }
 
         return Baselines(simple={name: values(classes) for name, classes in predicted.items()})
+
+    def side_files(self, data: Data, *, natural_units: bool) -> dict[str, Any]:
+        """Names of the classes, and the decision threshold if there is one."""
+        files = super().side_files(data, natural_units=natural_units)
+        return files | ({"threshold.json": asdict(data.threshold)} if data.threshold else {})
 
     def example(self, dataset: Dataset, source: str) -> list[str]:
         """Names of predicted classes."""

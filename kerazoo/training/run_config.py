@@ -104,6 +104,7 @@ class Config:
         callbacks: classes of the user's callbacks.
         early_stopping: epochs without a better validation loss that end the training; None if
             all epochs are trained.
+        threshold: positive class and rule of the decision threshold; None without one.
     """
 
     format: Literal[1] = 1
@@ -121,6 +122,7 @@ class Config:
     split: SplitName = "test"
     callbacks: tuple[str, ...] = ()
     early_stopping: int | None = limited(1, 2**31, None)
+    threshold: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

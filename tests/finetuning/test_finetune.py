@@ -390,6 +390,36 @@ def test_rare_cases_that_are_never_found_are_noticed(in_tmp, command):
     assert [row.also["balanced_accuracy"] for row in rows] == [0.5, 0.5, 0.5]
 
 
+def test_a_threshold_is_chosen_on_validation_kept_and_used(in_tmp, command):
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame({"a": random.normal(size=400), "b": random.normal(size=400)})
+    frame["state"] = np.where(frame["a"] + random.normal(size=400) > 1.5, "ill", "fine")
+    frame.to_csv("f.csv", index=False)
+    words = ("finetune", "mlp", "f.csv", "--target", "state", "--epochs", "10", "--no-scratch")
+    status, out, _ = command(
+        *words, "--threshold", "recall=0.9", "--positive", "ill", "--out", "run", "--json"
+    )
+    found = json.loads(out)["metrics"]
+    value = found["threshold"]["value"]
+    assert status == 0 and 0 < value < 0.5 and found["threshold"]["positive"] == "ill"
+    rows = kerazoo.predict("run", "f.csv").frame
+    np.testing.assert_array_equal(rows["state"] == "ill", rows["p(ill)"] >= value)
+    again = kerazoo.evaluate("run")
+    assert again.same and again.by_class == found["by_class"]
+    assert f"{value:.3g}" in Path("run/card.md").read_text()
+    assert kerazoo.export("run", "keras", "exported").passed
+    assert json.loads(Path("exported/threshold.json").read_text()) == found["threshold"]
+    for more in (
+        ("--positive", "ill"),
+        ("--threshold", "f1"),
+        ("--threshold", "f1", "--positive", "ill", "--set", "train_on=train+validation"),
+    ):
+        assert command(*words, *more, "--quiet")[0] == 2
+    with raises_naming("threshold"):  # another one is another run
+        options = {"target": "state", "threshold": 0.3, "positive": "ill", "epochs": 10}
+        kerazoo.finetune("mlp", "f.csv", out="run", resume=True, progress=False, **options)
+
+
 def test_balanced_classes_are_compared_by_balanced_accuracy():
     """The advice was to take the majority class."""
     values = {"majority class": (0.97, 0.5), "linear": (0.96, 0.6), "fine-tuned": (0.7, 0.72)}
