@@ -96,6 +96,7 @@ _ALL = (
     Metric("precision", "precision", True, digits=1, percent=True, high=1.0),
     Metric("recall", "recall", True, digits=1, percent=True, high=1.0),
     Metric("f1", "F1", True, digits=1, percent=True, high=1.0),
+    Metric("coverage", "coverage of intervals", True, digits=1, percent=True, high=1.0),
     Metric("r2", "R²", higher_is_better=True, low=-math.inf, high=1.0),
     Metric("mse", "MSE (standardized)", short="MSE"),
     Metric("mae", "MAE (standardized)", short="MAE"),

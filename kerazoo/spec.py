@@ -326,12 +326,37 @@ class Series:
         mean: of each column over the training split, in natural units, float64 ``(columns,)``.
         std: standard deviation of each column, likewise.
         starts: index in the whole series of each window's first target, for each split.
+        names: of several series in one dataset, in the order of the windows; empty for one. Then
+            ``mean`` and ``std`` are ``(series, columns)``.
+        of: of several series: index of each window's, for each split.
     """
 
     windows: Windows
     mean: np.ndarray
     std: np.ndarray
     starts: Mapping[str, np.ndarray]
+    names: tuple[str, ...] = ()
+    of: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def scale(self, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation, to broadcast with windows ``(n, steps, columns)``."""
+        if not self.names:
+            return self.mean, self.std
+        of = self.of[split]
+        return self.mean[of][:, None], self.std[of][:, None]
+
+    @property
+    def overall(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation ``(columns,)``, of several series their means."""
+        if not self.names:
+            return self.mean, self.std
+        return self.mean.mean(axis=0), self.std.mean(axis=0)
+
+    def with_test(self, rows: Any, split: str = "test") -> Series:
+        """The same with some windows of a split as the test split."""
+        of = {**self.of, "test": self.of[split][rows]} if self.names else self.of
+        starts = {**self.starts, "test": self.starts[split][rows]}
+        return dataclasses.replace(self, starts=starts, of=of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -478,11 +503,14 @@ class Data(Shown):
 
     def on_validation(self) -> Data:
         """The same data with the validation split in place of the test split."""
-        series = self.series
-        if series is not None:
-            starts = {**series.starts, "test": series.starts["validation"]}
-            series = dataclasses.replace(series, starts=starts)
+        series = self.series and self.series.with_test(slice(None), "validation")
         return dataclasses.replace(self, test=self.validation, series=series)
+
+    def with_test(self, rows: Any) -> Data:
+        """The same data with some rows of the test split."""
+        test = Split(self.test.x[rows], self.test.y[rows])
+        series = self.series and self.series.with_test(rows)
+        return dataclasses.replace(self, test=test, series=series)
 
 
 def is_image(shape: tuple[int, ...]) -> bool:

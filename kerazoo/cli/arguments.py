@@ -237,15 +237,7 @@ def _finetune(command: Command) -> None:
     tasks = ("classification", "regression")
     group.choice("--task", tasks, "kind of target (default: decided by its values)")
 
-    group = command.group("series")
-    time = "column of dates (default: found); repeat it for date and time; none: no dates"
-    group.value("--time", "COLUMN", time, action="append")
-    group.choice("--duplicates", DUPLICATES, "rows of the same time (default: refuse)")
-    group.value("--horizon", "N", "steps to forecast (default: 1)", int)
-    group.value("--lookback", "N", "past steps that the model sees (default: 96, or fewer)", int)
-    group.choice("--gaps", GAPS, "missing steps (default: refuse)")
-    split = "steps of train, validation and test (default: 70, 10 and 20 %%)"
-    group.value("--split", "N,N,N", split, whole_numbers)
+    _series(command.group("series"))
 
     group = command.group("text")
     group.value("--text", "COLUMN", "column that holds the texts")
@@ -287,6 +279,20 @@ def _fine_tuning(group: Command) -> None:
     group.value("--positive", "CLASS", "with --threshold: the positive class")
     group.value("--seed", "N", SEED, int)
     _training(group)
+
+
+def _series(group: Command) -> None:
+    """Options of ``from_series``."""
+    time = "column of dates (default: found); repeat it for date and time; none: no dates"
+    group.value("--time", "COLUMN", time, action="append")
+    ids = "column that tells several series apart, one model for all; repeat it for several"
+    group.value("--series-id", "COLUMN", ids, action="append")
+    group.choice("--duplicates", DUPLICATES, "rows of the same time (default: refuse)")
+    group.value("--horizon", "N", "steps to forecast (default: 1)", int)
+    group.value("--lookback", "N", "past steps that the model sees (default: 96, or fewer)", int)
+    group.choice("--gaps", GAPS, "missing steps (default: refuse)")
+    split = "steps of train, validation and test (default: 70, 10 and 20 %%)"
+    group.value("--split", "N,N,N", split, whole_numbers)
 
 
 def _verify(command: Command) -> None:

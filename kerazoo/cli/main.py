@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import _lazy, building, registry
-from kerazoo._parts import Table, classes_table
+from kerazoo._parts import Table, group_tables
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
 from kerazoo.errors import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import TablePredictions
 
-MOST_CLASSES = 20  # of a table on the terminal
+MOST_GROUPS = 20  # classes or series of a table on the terminal
 TRAINING = ("train", "finetune", "verify")  # commands
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -337,8 +337,8 @@ def _train(show: Output, entry: str, **options: Any) -> int:
 
 
 def _details(metrics: Mapping[str, Any]) -> list[str | Table]:
-    """Each other metric, each column that is forecast, a table of classes, and each warning."""
-    by_target, by_class = metrics.get("by_target", {}), metrics.get("by_class")
+    """Each other metric and forecast column, tables of classes or series, and each warning."""
+    by_target = metrics.get("by_target", {})
 
     def shown(name: str, value: float) -> str:
         return f"{metric(name).title} {metric(name).show(value)}"
@@ -346,7 +346,7 @@ def _details(metrics: Mapping[str, Any]) -> list[str | Table]:
     return [
         *(shown(name, value) for name, value in with_rmse(metrics["also"]).items()),
         *(f"{t}: " + ", ".join(shown(*pair) for pair in m.items()) for t, m in by_target.items()),
-        *([classes_table(by_class, MOST_CLASSES)] if by_class else []),
+        *group_tables(metrics, MOST_GROUPS),
         *(f"note: {line}" for line in caveats.of_result(metrics)),
     ]
 
@@ -359,7 +359,7 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     done = finetune(model, data, **options)
     show(
         done.as_json(),
-        *done.result(MOST_CLASSES),
+        *done.result(MOST_GROUPS),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in done.caveats),
         *show.files("model", sorted(done.path.glob("*.keras"))),

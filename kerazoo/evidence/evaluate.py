@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerazoo._parts import Part, Shown, classes_table, metrics_table
+from kerazoo._parts import Part, Shown, group_tables, metrics_table
 from kerazoo.errors import checked
 from kerazoo.evidence import reference
 from kerazoo.metrics import metric
@@ -28,6 +28,7 @@ class Evaluation(Shown):
         also: other metrics by name.
         by_target: metrics of each target of a series with several.
         by_class: precision, recall, F1 and examples of each class of user data; None: undefined.
+        by_series: errors of each of several series.
         split: ``test``, or ``validation`` for a run that left the test split unread.
     """
 
@@ -41,6 +42,7 @@ class Evaluation(Shown):
     also: dict[str, float]
     by_target: dict[str, dict[str, float]] = field(default_factory=dict)
     by_class: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    by_series: dict[str, dict[str, float]] = field(default_factory=dict)
     split: str = "test"
 
     @property
@@ -56,8 +58,7 @@ class Evaluation(Shown):
         return f"{self.source}: {result}; {self.examples:,} {self.split} examples"
 
     def _parts(self) -> list[Part]:
-        tables = [metrics_table({self.metric: self.value, **self.also})]
-        return [*tables, classes_table(self.by_class)] if self.by_class else [*tables]
+        return [metrics_table({self.metric: self.value, **self.also}), *group_tables(vars(self))]
 
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo evaluate --json``."""
@@ -98,5 +99,6 @@ def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = No
         also=dict(outcome.also),
         by_target=outcome.extra.get("by_target", {}),
         by_class=outcome.extra.get("by_class", {}),
+        by_series=outcome.extra.get("by_series", {}),
         split=split,
     )

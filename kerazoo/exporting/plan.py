@@ -74,7 +74,7 @@ def plan_export(trained: Trained, format: Format) -> ExportPlan:
 def _series_plan(plain: ExportPlan, trained: Trained) -> ExportPlan:
     """The model in natural units."""
     assert trained.data.series is not None
-    mean, std = trained.data.series.mean, trained.data.series.std
+    mean, std = trained.data.series.overall
     return dataclasses.replace(
         plain,
         model=trained.model,

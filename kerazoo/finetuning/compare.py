@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._files import write_json
-from kerazoo._parts import Bullets, Part, Table, classes_table
+from kerazoo._parts import Bullets, Part, Table, group_tables
 from kerazoo.evidence import caveats
 from kerazoo.finetuning.readers.user_data import UserData
 from kerazoo.metrics import Metric, metric, with_rmse
@@ -66,7 +66,7 @@ class FineTuned(Run):
     def result(self, most: int | None = None) -> list[Table]:
         """Fine-tuned model, the same from scratch, and baselines; for a classifier each class.
 
-        ``most`` is that of :func:`kerazoo._parts.classes_table`.
+        ``most`` is that of :func:`kerazoo._parts.group_tables`.
         """
         measure, n = metric(self.metrics["metric"]), self.metrics["examples"]
         also = [with_rmse(row.also) for row in self.comparison]
@@ -94,9 +94,7 @@ class FineTuned(Run):
             note += f"; {Threshold(**threshold)}"
         title = f"{self.entry}: {n:,} test examples, read once at the end"
         tables = [Table(columns, rows, range(1, len(columns)), title=title, note=note)]
-        if classes := self.metrics.get("by_class"):
-            tables.append(classes_table(classes, most))
-        return tables
+        return [*tables, *group_tables(self.metrics, most)]
 
     def _parts(self) -> list[Part]:
         notes = Bullets([*([self.verdict] if self.verdict else []), *self.caveats])

@@ -88,6 +88,7 @@ def stacked_lstm(
     subtract_last: bool = False,
     dropout: float = 0.0,
     linear_path: bool = False,
+    divide_by_spread: bool = False,
 ) -> keras.Model:
     """LSTM 50, LSTM 50, Dense: a window of the past to all steps of the horizon at once.
 
@@ -107,6 +108,9 @@ def stacked_lstm(
         dropout: fraction of the last LSTM's features dropped in training.
         linear_path: add a linear map of the window to the forecast, so that the LSTMs learn what
             is not linear.
+        divide_by_spread: divide each column of the window by its standard deviation, and multiply
+            the forecast by it. With ``subtract_last`` the forecast follows whatever units the
+            window has: as of several series of different sizes.
 
     Raises:
         KerazooError: ``segment`` does not divide the lookback, ``units`` is empty, or an option
@@ -114,17 +118,20 @@ def stacked_lstm(
 
     Source: Hochreiter & Schmidhuber 1997 (LSTM; Keras's has the forget gate of Gers et al. 2000);
     segments: Lin et al. 2023, section 3.2; last value: Zeng et al. 2023, NLinear; linear path:
-    Lai et al. 2018, the autoregressive component.
+    Lai et al. 2018, the autoregressive component; spread: Kim et al. 2022, RevIN.
     """
-    if (per_column or subtract_last) and targets != input_shape[1]:
+    if (per_column or subtract_last or divide_by_spread) and targets != input_shape[1]:
         raise KerazooError(
-            f"stacked_lstm: per_column and subtract_last need as many targets ({targets}) as "
-            f"columns ({input_shape[1]})."
+            "stacked_lstm: per_column, subtract_last and divide_by_spread need as many targets "
+            f"({targets}) as columns ({input_shape[1]})."
         )
     inputs = x = keras.Input(input_shape, name="window")
     if subtract_last:
         last = last_value(inputs)
         x = layers.Subtract(name="subtract_last")([x, last])
+    if divide_by_spread:
+        spread = keras.ops.std(x, axis=1, keepdims=True)
+        x = keras.ops.divide_no_nan(x, spread)
     if per_column:
         x = columns_as_examples(x)
     window, steps = x, horizon * (1 if per_column else targets)
@@ -135,6 +142,8 @@ def stacked_lstm(
         x = columns_of_examples(x, input_shape[1])
     else:
         x = layers.Reshape((horizon, targets), name="forecast")(x)
+    if divide_by_spread:
+        x = layers.Multiply(name="multiply_by_spread")([x, spread])
     if subtract_last:
         x = layers.Add(name="add_last")([x, last])
     return keras.Model(inputs, x, name="stacked_lstm")

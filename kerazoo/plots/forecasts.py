@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,13 +56,14 @@ def forecasts(
     # The last target is the one that the others are recorded for, in ETT the oil temperature.
     shown = list(targets)[-MAX_TARGETS:]
     columns = windows.targets or tuple(range(len(data.info.columns)))
+    means, stds = _scales(data)
     lookback = data.test.x.shape[1]
     context = min(lookback, 2 * horizon)
     before = "context" if context == lookback else f"context (the last {context} of {lookback})"
     figure = new_figure(4.8 * EXAMPLES, 2.8 * len(shown) + 0.9)
     for row, target in enumerate(shown):
-        mean, std = data.series.mean[columns[target]], data.series.std[columns[target]]
         for column, index in enumerate(chosen):
+            mean, std = (values[index, columns[target]] for values in (means, stds))
             axes = figure.add_subplot(len(shown), EXAMPLES, row * EXAMPLES + column + 1)
             past = data.test.x[index, -context:, columns[target]] * std + mean
             axes.plot(range(1 - context, 1), past, color=GRAY, lw=1, label=before)
@@ -98,9 +100,10 @@ def _one_step(
 ) -> Figure:
     """A stretch of consecutive test windows: the one value forecast for each, and its error."""
     assert data.series is not None
-    stretch = slice(0, min(len(predicted), 500))
-    columns = data.series.windows.targets or (0,)
-    mean, std = data.series.mean[columns[0]], data.series.std[columns[0]]
+    of = data.series.of.get("test", np.zeros(len(predicted)))
+    stretch = slice(0, min(int((of == of[0]).sum()), 500))  # of several series the first
+    place = (data.series.windows.targets or (0,))[0]
+    mean, std = (values[0, place] for values in _scales(data))
 
     def natural(values: np.ndarray) -> np.ndarray:
         return values[stretch, 0, 0] * std + mean
@@ -129,9 +132,20 @@ def _one_step(
     return figure
 
 
+def _scales(data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each test window ``(n, columns)``."""
+    assert data.series is not None
+    shape = data.test.examples, 1, len(data.info.columns)
+    mean, std = (np.broadcast_to(values, shape)[:, 0] for values in data.series.scale())
+    return mean, std
+
+
 def _when(series: Series, index: int) -> str:
     """Date of a test window's first target, or its place in a series without dates."""
     windows, place = series.windows, int(series.starts["test"][index])
+    if series.names:
+        name = literal(series.names[series.of["test"][index]])
+        return f"{name}, {_when(dataclasses.replace(series, names=()), index)}"
     if not windows.freq:
         return f"step {place + 1:,}"
     dates = pd.date_range(windows.first, periods=place + 1, freq=windows.freq)

@@ -54,7 +54,7 @@ def with_classes(
 
 
 def with_bounds(
-    predicted: pd.DataFrame, intervals: Intervals | None, spread: np.ndarray | float = 0.0
+    predicted: pd.DataFrame, intervals: Intervals | None, spread: np.ndarray | float = 1.0
 ) -> pd.DataFrame:
     """The predicted numbers, each with the bounds of its prediction interval, if there are any.
 

@@ -25,26 +25,23 @@ class Intervals:
 
     Attributes:
         level: share of new values that they are made to cover.
-        scores: half widths ``(steps, targets)``, in units of spread and floor; a table has one
-            step.
-        floor: of each target, in natural units, what is added to the spread.
+        scores: half widths ``(steps, targets)`` in units of the spread; a table has one step.
         coverage: of each target, share of the test values that lie inside.
         validation_examples: that the scores come from.
     """
 
     level: float = limited(0, 1, LEVEL)
     scores: tuple[tuple[float, ...], ...] = limited(0, filled=True)
-    floor: tuple[float, ...] = limited(0, filled=True)
     coverage: tuple[float, ...] = limited(0, 1)
     validation_examples: int = limited(1, 2**63)
 
-    def half_widths(self, spread: np.ndarray | float = 0.0) -> np.ndarray:
+    def half_widths(self, spread: np.ndarray | float = 1.0) -> np.ndarray:
         """Half widths in natural units, to broadcast with outputs ``(n, steps, targets)``.
 
         Args:
             spread: of each target in what the model saw, ``(n, 1, targets)``.
         """
-        return np.array(self.scores) * (spread + np.array(self.floor))
+        return np.array(self.scores) * spread
 
     def __str__(self) -> str:
         inside = 100 * sum(self.coverage) / len(self.coverage)
@@ -58,24 +55,21 @@ class Intervals:
 def with_intervals(
     outcome: Outcome,
     errors: tuple[np.ndarray, np.ndarray],
-    floor: np.ndarray,
-    spreads: tuple[np.ndarray | float, np.ndarray | float] = (0.0, 0.0),
+    spreads: tuple[np.ndarray | float, np.ndarray | float] = (1.0, 1.0),
 ) -> Outcome:
     """The outcome with prediction intervals, unless validation has too few examples for them.
 
     Args:
         outcome: of the test split.
         errors: of validation and test, in natural units: ``(n, steps, targets)``.
-        floor: of each target, in natural units: ``(targets,)``.
         spreads: of each target in what the model saw, likewise ``(n, 1, targets)``.
     """
-    scores = np.sort(np.abs(errors[0]) / (spreads[0] + floor), axis=0)
+    scores = np.sort(np.abs(errors[0]) / spreads[0], axis=0)
     rank = math.ceil(LEVEL * (len(scores) + 1))
     if rank > len(scores):
         return outcome
     found = Intervals(
         scores=tuple(map(tuple, scores[rank - 1].tolist())),
-        floor=tuple(floor.tolist()),
         coverage=(),
         validation_examples=len(scores),
     )

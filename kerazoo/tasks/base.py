@@ -6,7 +6,7 @@ A new kind of task is one file: a subclass of :class:`Task` and ``register_task(
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -236,7 +236,7 @@ class Task:
         if data.test.examples <= rows:
             return data
         chosen = np.sort(np.random.RandomState(0).choice(data.test.examples, rows, replace=False))
-        return replace(data, test=Split(data.test.x[chosen], data.test.y[chosen]))
+        return data.with_test(chosen)
 
     def side_files(self, data: Data, *, natural_units: bool) -> dict[str, Any]:
         """JSON files of an export that describe its inputs and outputs, by name.

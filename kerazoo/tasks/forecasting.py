@@ -67,7 +67,7 @@ class Forecasting(Task):
             standard_error=standard_error(name, outputs, data),
             examples=data.test.examples,
             also=values,
-            extra=_by_target(outputs, data),
+            extra={**_by_target(outputs, data), **_by_series(outputs, data)},
             raw=outputs,
         )
 
@@ -75,13 +75,14 @@ class Forecasting(Task):
         """Prediction intervals of each step, as wide as the window of the past varies."""
         assert data.series is not None
         outcome, validation = self.evaluate(model, data), data.on_validation()
-        errors = _differences(self.outputs(model, validation), validation)[1]
-        return with_intervals(
-            outcome,
-            (errors, _differences(outcome.raw, data)[1]),
-            FLOOR * data.series.std[_targets(data.series.windows)],
-            (spread(validation), spread(data)),
-        )
+        before = _differences(self.outputs(model, validation), validation)[1]
+        errors, spreads = _differences(outcome.raw, data)[1], (spread(validation), spread(data))
+        outcome = with_intervals(outcome, (before, errors), spreads)
+        if intervals := outcome.extra.get("intervals"):
+            inside = np.abs(errors) <= Intervals(**intervals).half_widths(spreads[1])
+            for name, windows in _windows_by_series(data).items():
+                outcome.extra["by_series"][name]["coverage"] = float(inside[windows].mean())
+        return outcome
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """Errors of the baseline forecasts."""
@@ -139,8 +140,8 @@ class Forecasting(Task):
                 "lookback": data.test.x.shape[1],
                 "horizon": series.windows.horizon,
                 "lead": series.windows.lead,
-                "mean": series.mean.tolist(),
-                "std": series.std.tolist(),
+                "mean": series.overall[0].tolist(),
+                "std": series.overall[1].tolist(),
             }
         }
 
@@ -161,6 +162,29 @@ def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
             for place, name in enumerate(targets)
         }
     }
+
+
+def _windows_by_series(data: Data) -> dict[str, np.ndarray]:
+    """Which test windows are of each series, if there are several."""
+    assert data.series is not None
+    of = data.series.of.get("test", np.zeros(0))
+    return {name: of == place for place, name in enumerate(data.series.names)}
+
+
+def _by_series(predicted: np.ndarray, data: Data) -> dict[str, Any]:
+    """Errors of each series if there are several, over all targets."""
+    wrong, natural = _differences(predicted, data)
+    found = {
+        name: {
+            "examples": int(windows.sum()),
+            "mse": float((wrong[windows] ** 2).mean()),
+            "mae": float(np.abs(wrong[windows]).mean()),
+            "mae_natural": float(np.abs(natural[windows]).mean()),
+        }
+        for name, windows in _windows_by_series(data).items()
+        if windows.any()
+    }
+    return {"by_series": found} if found else {}
 
 
 def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
@@ -209,15 +233,18 @@ def _differences(predicted: np.ndarray, data: Data) -> tuple[np.ndarray, np.ndar
     """Forecasts minus truth, float64 ``(n, horizon, targets)``: standardized, in natural units."""
     assert data.series is not None
     wrong = predicted.astype(np.float64) - data.test.y
-    return wrong, wrong * data.series.std[_targets(data.series.windows)]
+    return wrong, wrong * data.series.scale()[1][..., _targets(data.series.windows)]
 
 
 def spread(data: Data) -> np.ndarray:
-    """Standard deviation of each target in each test window, natural units: (n, 1, targets)."""
+    """Spread of each target in each test window, natural units: ``(n, 1, targets)``.
+
+    A fraction of the training split's standard deviation is added to the window's.
+    """
     assert data.series is not None
     columns = _targets(data.series.windows)
     parts = [p.x[:, :, columns].std(axis=1, keepdims=True) for p in _stretches(data.test)]
-    return np.concatenate(parts) * data.series.std[columns]
+    return (np.concatenate(parts) + FLOOR) * data.series.scale()[1][..., columns]
 
 
 def _stretches(split: Split) -> Iterator[Split]:

@@ -88,9 +88,7 @@ class Regression(Task):
         """Prediction intervals, as wide for every row."""
         outcome, validation = self.evaluate(model, data), data.on_validation()
         errors = self.outputs(model, validation) - data.validation.y, outcome.raw - data.test.y
-        return with_intervals(
-            outcome, (errors[0][:, None], errors[1][:, None]), np.ones(errors[0].shape[1])
-        )
+        return with_intervals(outcome, (errors[0][:, None], errors[1][:, None]))
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """The training mean; and as a limit for linear models closed-form least squares."""

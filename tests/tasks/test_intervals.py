@@ -16,16 +16,16 @@ from kerazoo.tasks.base import Finished, Outcome
 NONE = Outcome(metric="r2", value=0.0, standard_error=0.0, examples=1)
 
 
-def found(validation, test, floor, spreads=(0.0, 0.0)):
-    return with_intervals(NONE, (validation, test), floor, spreads).extra.get("intervals")
+def found(validation, test, spreads=(1.0, 1.0)):
+    return with_intervals(NONE, (validation, test), spreads).extra.get("intervals")
 
 
 def test_the_half_width_is_a_score_that_nine_of_ten_new_ones_do_not_exceed():
     errors = np.arange(1.0, 20.0)[:, None, None]  # 1 to 19: the 18th of 19 is at least 90 % of 20
-    kept = Intervals(**found(-errors, errors, np.ones(1)))
+    kept = Intervals(**found(-errors, errors))
     assert kept.half_widths() == 18 and kept.coverage == (18 / 19,)
-    assert found(errors[:8], errors, np.ones(1)) is None, "no score bounds 90 % of nine"
-    assert Intervals(**found(errors[:9], errors, np.ones(1))).half_widths() == 9
+    assert found(errors[:8], errors) is None, "no score bounds 90 % of nine"
+    assert Intervals(**found(errors[:9], errors)).half_widths() == 9
 
 
 def test_intervals_follow_the_spread_of_what_the_model_saw_and_cover_each_step():
@@ -33,7 +33,7 @@ def test_intervals_follow_the_spread_of_what_the_model_saw_and_cover_each_step()
     spreads = [random.uniform(0.1, 10, (4_000, 1, 2)) for _ in range(2)]
     wide = np.array([1.0, 3.0])[:, None] * [1.0, 100.0]  # of steps and targets
     errors = [random.normal(size=(4_000, 2, 2)) * s * wide for s in spreads]
-    kept = Intervals(**found(*errors, 0.001 * np.ones(2), spreads))
+    kept = Intervals(**found(*errors, spreads))
     assert np.shape(kept.scores) == (2, 2) and kept.coverage == pytest.approx((0.9, 0.9), abs=0.015)
     half = kept.half_widths(spreads[1])
     for rows in (spreads[1] < 1, spreads[1] > 9):  # also of windows of one kind

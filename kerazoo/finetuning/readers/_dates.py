@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import warnings
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ NUMERIC: dict[str, tuple[dict[str, str], bool]] = {
 TIME_WORDS = {"date", "datetime", "day", "epoch", "month", "period", "t", "time", "timestamp", "ts"}
 TIME_WORDS |= {"unix", "year"}
 PARTS = ["year", "month", "day", "hour", "minute", "second"]
-NO_TIMES = "none"  # as the name of the time column: the rows are regular steps
+NONE = ("none",)  # in place of columns of dates: the rows are regular steps
 DUPLICATES = ("refuse", "mean", "last")
 YEAR_FIRST = r"\d{4}\D.*"
 DAY_MONTH = r"(?:^|\D)(\d{1,2})[./-](\d{1,2})[./-]\d{2}"
@@ -90,28 +91,38 @@ def times_of(
     options: CsvOptions,
     step: str | None = None,
     duplicates: str = "refuse",
-) -> Times:
-    """The dates in columns that are named or found, and their step.
+    ids: tuple[str, ...] = (),
+) -> dict[str, Times]:
+    """The dates of each series, in columns that are named or found, and their common step.
 
     Args:
         frame: the rows.
         time: the columns that make up a date; empty: they are searched.
-        targets: the columns that are none.
+        targets: columns that are none.
         where: name of the table in messages.
         options: how dates are written.
         step: name of the step of the training data; by default it is told by the dates.
         duplicates: one of :data:`DUPLICATES`; other than ``refuse``, a date may come twice.
+        ids: the columns that tell several series apart.
+
+    Returns:
+        By name of the series, which is empty without ``ids``.
 
     Raises:
         KerazooError: no column is certainly of dates; a date cannot be read, can be read in two
             ways, or comes twice; the dates are not regular, or not one ``step`` apart.
     """
-    if time == (NO_TIMES,) and NO_TIMES not in frame.columns:
-        return without_dates(frame, options)
+    series = series_of(frame, ids, where)
+    others = frame.drop(columns=[*targets, *ids])
+    if regular := time == NONE and NONE[0] not in frame.columns:
+        time = ()
     names = tuple(column(frame, name, "a time column (--time)") for name in time)
-    names = names or _find(frame, targets)
+    if not names and not regular:
+        names = _find(others)
     if not names:
-        return _rows_in_order(frame, targets, where, options)
+        for rows in () if regular else series.values():
+            _require_order(others.iloc[rows], where)
+        return {name: without_dates(rows, options) for name, rows in series.items()}
     at = f"{where}, column {' '.join(map(repr, names))}"
     raw = frame[list(names)].astype(str).agg(" ".join, axis=1)
     local, utc, day_first = _dates_in(frame, names, at, options)
@@ -124,59 +135,81 @@ def times_of(
         )
     if day_first is not None:
         options = replace(options, day_first=day_first)
-    order, notes = _in_order(local if utc is None else utc, frame)
-    local, utc = local.iloc[order], utc if utc is None else utc.iloc[order]
-    readings = _readings(local, utc, options.time_zone)
-    found = None
-    for dates in readings:
-        if duplicates == "refuse" and dates.duplicated().any():
-            continue
-        if found := _grid(pd.DatetimeIndex(dates.unique()), step):
-            break
-    if found is None:
-        _refuse_repeats(readings[0], duplicates, frame.iloc[order], names, targets, where)
-        raise _irregular(readings[0], step, at)
-    index, (step, grid) = pd.DatetimeIndex(dates), found
-    clock = ", local time" if utc is not None and index.tz is None else ""
-    first, as_read = raw.iloc[0], str(dates[frame.index[0]])
-    read = "" if as_read[:10] in first and len(names) == 1 and not clock else f" read as {as_read}"
-    how = "" if day_first is None else " (--day-first)" if day_first else " (month first)"
-    ends = " to ".join(shown_dates(index[[0, -1]])) + (f" in {index.tz}" if index.tz else clock)
-    told = f"time axis: {' '.join(names)}, {first!r}{read}{how}; one {step} a step, {ends}"
-    return Times(order, index, grid, options, told, names, step, tuple(notes))
+    found: dict[str, Times] = {}
+    for name in sorted(series, key=lambda name: -len(series[name])):  # the longest tells the step
+        rows = series[name]
+        order, notes = _in_order((local if utc is None else utc).iloc[rows])
+        order, notes = rows[order], notes if not any(t.notes for t in found.values()) else []
+        instants = utc if utc is None else utc.iloc[order]
+        readings = _readings(local.iloc[order], instants, options.time_zone)
+        grid = None
+        for dates in readings:
+            if duplicates == "refuse" and dates.duplicated().any():
+                continue
+            if grid := _grid(pd.DatetimeIndex(dates.unique()), step):
+                break
+        at = f"{where}, series {name!r}" if ids else where
+        at += f", column {' '.join(map(repr, names))}"
+        if grid is None:
+            _refuse_repeats(readings[0], duplicates, others.iloc[order], names, at)
+            raise _irregular(readings[0], step, at)
+        step, index, first = grid[0], pd.DatetimeIndex(dates), frame.index[rows[0]]
+        clock = ", local time" if utc is not None and index.tz is None else ""
+        read = f" read as {dates[first]}"
+        if str(dates[first])[:10] in raw[first] and len(names) == 1 and not clock:
+            read = ""
+        how = "" if day_first is None else " (--day-first)" if day_first else " (month first)"
+        ends = " to ".join(shown_dates(index[[0, -1]])) + (f" in {index.tz}" if index.tz else clock)
+        told = f"time axis: {' '.join(names)}, {raw[first]!r}{read}{how}; one {step} a step, {ends}"
+        found[name] = Times(order, index, grid[1], options, told, names, step, tuple(notes))
+    return {name: found[name] for name in series}
 
 
-def without_dates(frame: pd.DataFrame, options: CsvOptions) -> Times:
-    """Rows that are taken as regular steps."""
-    places = pd.RangeIndex(len(frame))
-    told = "time axis: no dates; the rows are taken as regular steps, the oldest first"
-    return Times(places.to_numpy(), places, places, options, told)
-
-
-def _rows_in_order(
-    frame: pd.DataFrame, targets: list[str], where: str, options: CsvOptions
-) -> Times:
-    """Rows as regular steps, if no column may say otherwise or the only other one counts them.
+def series_of(frame: pd.DataFrame, ids: tuple[str, ...], where: str) -> dict[str, np.ndarray]:
+    """Places of the rows of each series, by its name, which several columns make up with ``/``.
 
     Raises:
-        KerazooError: another column may be of dates that were not recognized, or tell series apart.
+        KerazooError: a row has no name.
     """
-    others = frame.columns.drop(targets)
-    if len(others) == 1 and (numbers := as_numbers(frame[others[0]], where)):
+    if not ids:
+        return {"": np.arange(len(frame))}
+    for name in ids:
+        if (missing := is_missing(frame[name])).any():
+            line = frame.index[missing][0]
+            raise KerazooError(f"{where}, line {line}, column {name!r}: the series has no name.")
+    first, *others = (_digits(frame[name]) for name in ids)
+    labels = first.str.cat(others, sep="/") if others else first
+    places = labels.groupby(labels).indices
+    return {str(name): places[name] for name in labels.unique()}
+
+
+def without_dates(rows: np.ndarray, options: CsvOptions) -> Times:
+    """Rows, by their places, that are taken as regular steps."""
+    steps = pd.RangeIndex(len(rows))
+    told = "time axis: no dates; the rows are taken as regular steps, the oldest first"
+    return Times(rows, steps, steps, options, told)
+
+
+def _require_order(others: pd.DataFrame, where: str) -> None:
+    """Raise KerazooError for columns that may say that the rows are not regular steps in order.
+
+    They may be dates that were not recognized, or tell series apart. One that counts the rows says
+    that they are in order.
+    """
+    if len(others.columns) == 1 and (numbers := as_numbers(others.iloc[:, 0], where)):
         steps = np.diff(numbers[0])
         if len(steps) and steps[0] > 0 and (steps == steps[0]).all():
-            return without_dates(frame, options)
-    if not len(others):
-        return without_dates(frame, options)
-    shown = listed([f"{name!r} ({frame[name].iloc[0]!r})" for name in others], 4)
-    raise KerazooError(
-        f"{where} has no column that is certainly of dates, but {shown}. Give --time COLUMN, with "
-        f"--date-format where needed; or --time {NO_TIMES}: the rows are one series, the oldest "
-        "first, one step apart."
-    )
+            return
+    if len(others.columns):
+        shown = listed([f"{name!r} ({others[name].iloc[0]!r})" for name in others], 4)
+        raise KerazooError(
+            f"{where} has no column that is certainly of dates, but {shown}. Give --time COLUMN, "
+            f"with --date-format where needed; or --time {NONE[0]} if the rows are regular steps, "
+            "the oldest first; and --series-id COLUMN if there are several series."
+        )
 
 
-def _in_order(dates: pd.Series, frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+def _in_order(dates: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Places of the rows in the order of time, and a note where that is not the file's.
 
     Rows of the same time stay in the order of the file, which may be newest first.
@@ -187,7 +220,7 @@ def _in_order(dates: pd.Series, frame: pd.DataFrame) -> tuple[np.ndarray, list[s
     if dates.is_monotonic_decreasing:
         return places[::-1], ["the rows are newest first; they are taken in the order of time"]
     row = int((dates.diff().dt.total_seconds() < 0).to_numpy().argmax())
-    note = f"the rows are sorted by time (line {frame.index[row]} is earlier than the one before)"
+    note = f"the rows are sorted by time (line {dates.index[row]} is earlier than the one before)"
     return dates.argsort(kind="stable").to_numpy(), [note]
 
 
@@ -211,36 +244,44 @@ def _readings(local: pd.Series, utc: pd.Series | None, zone: str | None) -> list
 
 
 def _refuse_repeats(
-    dates: pd.Series,
-    duplicates: str,
-    frame: pd.DataFrame,
-    names: tuple[str, ...],
-    targets: list[str],
-    where: str,
+    dates: pd.Series, duplicates: str, others: pd.DataFrame, names: tuple[str, ...], at: str
 ) -> None:
-    """Raise KerazooError for a date that comes twice, with what decides which row is meant."""
+    """Raise KerazooError for a date that comes twice, with what decides which row is meant.
+
+    Args:
+        dates: of the rows, in the order of time.
+        duplicates: as in :func:`times_of`.
+        others: columns of these rows that are not targets.
+        names: the columns of dates.
+        at: their place in messages.
+    """
     twice = dates.duplicated().to_numpy()
     if duplicates != "refuse" or not twice.any():
         return
+    texts = others.drop(columns=list(names), errors="ignore").apply(_digits)
+    measured = texts.apply(lambda values: values.str.fullmatch(r"-?\d*\.\d+").any())
+    texts = texts.loc[:, (texts.nunique() <= len(texts) / 2) & ~measured]
+    pairs = itertools.chain.from_iterable(itertools.combinations(texts, n) for n in (1, 2))
+    apart = (p for p in pairs if not texts[list(p)].assign(**{"": dates}).duplicated().any())
     advice, clock = [], ""
-    for other in frame.columns.drop([*names, *targets]):
-        values = frame[other].astype(str).str.strip()
-        pairs = pd.DataFrame({"date": dates, "other": values})
-        if values.nunique() > len(values) / 2 or pairs.duplicated().any():
-            continue
-        hours, is_clock = _hours(frame[other]), values.str.fullmatch(CLOCK).all()
+    if (found := next(apart, ())) and len(found) == 1:
+        hours, is_clock = _hours(others[found[0]]), texts[found[0]].str.fullmatch(CLOCK).all()
         if is_clock or (hours is not None and hours.max() >= pd.Timedelta(hours=12)):
-            clock = " ".join(f"--time {name!r}" for name in (*names, other))
-            advice.append(f"{clock} if {other!r} belongs to the date")
-        if not is_clock:
-            some = ", ".join(values.unique()[:3])
-            advice.append(f"the rows of one of {values.nunique():,} series in {other!r} ({some})")
-    advice += ["--duplicates mean or last if the rows are of one series"] * (not clock)
-    if not clock and (dates != dates.dt.floor("D")).any():
-        advice.append("--time-zone NAME if clocks change there")
+            clock = " ".join(f"--time {name!r}" for name in (*names, *found))
+            advice.append(f"{clock} if {found[0]!r} belongs to the date")
+        found = () if is_clock else found
+    if found:
+        some = texts[list(found)].drop_duplicates().agg("/".join, axis=1)
+        ids = " ".join(f"--series-id {name!r}" for name in found)
+        advice.append(f"{ids} for {len(some):,} series ({', '.join(some[:3])})")
+    elif not clock:
+        advice += ["--series-id COLUMN, several if needed"] * bool(len(texts.columns))
+        advice.append("--duplicates mean or last if the rows are of one series")
+        zone = (dates != dates.dt.floor("D")).any()
+        advice += ["--time-zone NAME if clocks change there"] * bool(zone)
     raise KerazooError(
-        f"{where}, line {frame.index[twice][0]}, column {' '.join(map(repr, names))}: "
-        f"{dates[twice].iloc[0]} comes again. Give {'; or '.join(advice)}."
+        f"{at}, line {dates.index[twice][0]}: {dates[twice].iloc[0]} comes again. Give "
+        f"{'; or '.join(advice)}."
     )
 
 
@@ -256,10 +297,10 @@ def _irregular(dates: pd.Series, step: str | None, at: str) -> KerazooError:
     )
 
 
-def _find(frame: pd.DataFrame, targets: list[str]) -> tuple[str, ...]:
+def _find(frame: pd.DataFrame) -> tuple[str, ...]:
     """The first column that holds dates; one of numbers, or year and month, where no other does."""
     numbers = []
-    for name in frame.columns.drop(targets):
+    for name in frame.columns:
         first = frame[name][~is_missing(frame[name])].iloc[:100]
         if as_numbers(first, name) is not None:
             numbers.append(name)
@@ -268,7 +309,7 @@ def _find(frame: pd.DataFrame, targets: list[str]) -> tuple[str, ...]:
     for name in numbers:
         if _are_dates(frame[name]):
             return (name,)
-    parts = tuple(name for name in frame.columns.drop(targets) if name.lower() in PARTS)
+    parts = tuple(name for name in frame.columns if name.lower() in PARTS)
     return parts if {"year", "month"} <= {name.lower() for name in parts} else ()
 
 
@@ -404,5 +445,6 @@ def _offsets(step: str) -> list[Any]:
     number, _, unit = step.partition(" ")
     if step in MONTHS or unit == "months":
         months = MONTHS[step][0] if step in MONTHS else int(number)
-        return [pd.offsets.MonthEnd(months), pd.DateOffset(months=months)]
+        ends = [pd.offsets.MonthEnd(months), pd.offsets.MonthBegin(months)]
+        return [*ends, pd.DateOffset(months=months)]
     return [pd.Timedelta(seconds=STEPS[step][0] if step in STEPS else float(number))]

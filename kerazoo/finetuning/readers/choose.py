@@ -89,6 +89,9 @@ def read(
         data = source.read_for(follows)
     if data.kind not in kinds_of(model):
         raise _wrong(model, data.kind.replace("_", " "), [data.kind])
+    lacks = {"divide_by_spread"} & set(data.factory_options) - set(model_options(model))
+    if lacks:
+        raise KerazooError(f"{model.name} cannot learn several series; stacked_lstm can.")
     return data
 
 

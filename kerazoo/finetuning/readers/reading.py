@@ -81,8 +81,11 @@ class SeriesReading(RowsReading):
         lookback: past steps that the model sees.
         gaps: ``refuse`` or ``interpolate``.
         duplicates: ``refuse``, ``mean`` or ``last``.
-        low: the least value of each target.
+        low: the least value of each target; of several series, in the order of ``spread``.
         high: likewise the largest.
+        ids: the columns that tell several series apart.
+        spread: standard deviation of each target in training, by name of the series; that of a
+            single one is empty.
     """
 
     time: tuple[str, ...]
@@ -92,6 +95,8 @@ class SeriesReading(RowsReading):
     duplicates: str = "refuse"
     low: tuple[float, ...] = limited(default=())
     high: tuple[float, ...] = limited(default=())
+    ids: tuple[str, ...] = ()
+    spread: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kerazoo import fingerprint
@@ -11,7 +12,7 @@ from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
-from kerazoo.finetuning.readers._csv import CsvOptions, read_table, target_columns
+from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
 from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
 from kerazoo.finetuning.readers._numbers import numbers_of
 from kerazoo.finetuning.readers.reading import SeriesReading
@@ -21,13 +22,14 @@ from kerazoo.finetuning.readers.user_data import (
     describe,
     listed,
 )
-from kerazoo.spec import Data, Dataset, Windows
+from kerazoo.spec import Data, Dataset, Series, Split, Windows
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 LOOKBACKS = (336, 168, 96, 48, 24, 12, 8, 4)  # the longest that the series can afford is taken
 MAX_SEGMENTS = 4  # at least so many steps of the LSTM, where the lookback can be divided
 LONGEST_SEGMENT = 48
 MAX_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
+MAX_NOTES = 8  # on several series
 GAPS = ("refuse", "interpolate")
 FILL = "--gaps interpolate fills them by straight lines"
 
@@ -40,6 +42,7 @@ def from_series(
     horizon: int | None = None,
     lookback: int | None = None,
     time: str | tuple[str, ...] = (),
+    series_id: str | tuple[str, ...] = (),
     duplicates: str = "refuse",
     gaps: str = "refuse",
     split: tuple[int, int, int] | None = None,
@@ -58,6 +61,8 @@ def from_series(
         lookback: past steps that the model sees; by default as many as the series can afford.
         time: the column of dates, or those that make up a date (``("Date", "Time")``); by default
             the only one there is. ``"none"``: the rows are regular steps, the oldest first.
+        series_id: the column, or columns, that tell several series apart. One model learns from all
+            of them; each is scaled and split by itself, and no window crosses into another.
         duplicates: ``"refuse"`` rows of the same time, or take their ``"mean"``, or the ``"last"``.
         gaps: ``"refuse"`` or ``"interpolate"`` missing steps and values.
         split: steps of train, validation and test, from the first on.
@@ -72,17 +77,28 @@ def from_series(
     """
     names = (target,) if isinstance(target, str) else target
     table = read_table(source, CsvOptions(**csv), columns=1, numbers=names)
-    targets = target_columns(table.frame, target)
+    frame, where = table.frame, table.where
+    targets = target_columns(frame, target)
     if horizon is None:
         raise KerazooError("the horizon is missing: how many steps to forecast? (--horizon N)")
     horizon = require_whole("the horizon", horizon)
-    time = (time,) if isinstance(time, str) else time
-    times = times_of(table.frame, time, targets, table.where, table.options, duplicates=duplicates)
-    regular, notes = regular_values(table.frame, targets, times, gaps, table.where, duplicates)
-    sizes = _sizes(len(regular), split, horizon, table.where)
+    time, ids = ((k,) if isinstance(k, str) else k for k in (time, series_id))
+    ids = tuple(column(frame, name, "a column of names (--series-id)") for name in ids)
+    times = times_of(frame, time, targets, where, table.options, None, duplicates, ids)
+    found, notes = _each_series(frame, targets, times, where, gaps, duplicates, split, horizon)
     if lookback is None:
-        lookback = _lookback(sizes["train"], horizon)
+        trained = [series.sizes["train"] for series in found.values()]
+        lookback = _lookback(int(np.median(trained)), horizon)
     lookback = require_whole("the lookback", lookback)
+    if ids:
+        found, short = _long_enough(found, lookback + horizon, where)
+        notes += short
+    first = times[next(iter(found))]
+    grids = [times[name].grid for name in found]
+    dates = {}  # which one date and a frequency that has a name tell
+    named = first.columns and type(first.grid.freq) is not pd.DateOffset
+    if named and all(grid[0] == first.grid[0] for grid in grids):
+        dates = {"first": str(first.grid[0]), "freq": first.grid.freqstr}
     info = describe(
         source,
         "series",
@@ -93,43 +109,121 @@ def from_series(
         windows=Windows(
             lookback=lookback,
             horizon=horizon,
-            season=times.season if times.season and times.season <= lookback else None,
-            step=times.step,
-            **({"first": str(times.grid[0]), "freq": times.grid.freqstr} if times.columns else {}),
+            season=first.season if first.season and first.season <= lookback else None,
+            step=first.step,
+            **dates,
         ),
     )
-    data = _data(info, in_order(filled(regular, sizes).to_numpy(), sizes), table.where)
+    data = _data(info, {name: series.parts for name, series in found.items()}, where)
     assert data.series is not None
-    mean, std = data.series.mean.tolist(), data.series.std.tolist()
+    mean, std = (values.tolist() for values in data.series.overall)
+    if (lost := in_deviations(*data.series.overall)) > MAX_ROUNDING:
+        size = f"{lost:.1g} standard deviations; subtract a constant first"
+        notes.append(f"float32 rounds the values by up to {size}")
+    if any(grid[[0, -1]].tolist() != grids[0][[0, -1]].tolist() for grid in grids):
+        notes.append(
+            "the series cover different times and each is split by itself: training values of one "
+            "may be later than test values of another"
+        )
+    each = zip(found, np.atleast_2d(data.series.std).tolist(), strict=True)
     return UserData(
         kind="series",
         data=data,
-        report=(*_found(times, data, sizes, table.where), *table.notes),
-        warnings=(
-            *times.notes,
-            *_unused(table.frame, times, targets),
-            *notes,
-            *_warnings(data, regular, sizes),
-        ),
+        report=(*_report(found, first, data, ids, where), *table.notes),
+        warnings=(*_unused(frame, (*first.columns, *targets, *ids)), *notes),
         reading=SeriesReading(
             targets=tuple(targets),
-            time=times.columns,
-            step=times.step,
+            time=first.columns,
+            step=first.step,
             lookback=lookback,
             gaps=gaps,
             duplicates=duplicates,
-            low=tuple(regular.min().tolist()),
-            high=tuple(regular.max().tolist()),
-            csv=times.options,
+            low=tuple(v for series in found.values() for v in series.values.min().tolist()),
+            high=tuple(v for series in found.values() for v in series.values.max().tolist()),
+            csv=first.options,
+            ids=ids,
+            spread={name: tuple(std) for name, std in each},
         ),
         factory_options={
             "input_shape": (lookback, len(targets)),
             "segment": segment if segment and lookback % segment == 0 else _segment(lookback),
             "per_column": len(targets) > 1,
             "subtract_last": True,
+            **({"divide_by_spread": True} if ids else {}),
         },
         serving_model=lambda core: in_natural_units(core, mean, std),
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One series: its values in natural units at regular times, NaN where missing, and its splits.
+
+    Attributes:
+        values: float64 ``(n, targets)``.
+        sizes: steps of each split.
+    """
+
+    values: pd.DataFrame
+    sizes: Mapping[str, int]
+
+    @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """Values of each split, without gaps."""
+        return in_order(filled(self.values, self.sizes).to_numpy(), self.sizes)
+
+
+def _each_series(
+    frame: pd.DataFrame,
+    targets: list[str],
+    times: Mapping[str, Times],
+    where: str,
+    gaps: str,
+    duplicates: str,
+    split: tuple[int, int, int] | None,
+    horizon: int,
+) -> tuple[dict[str, _Found], list[str]]:
+    """The series of a table by name, and notes; of several, those too short are left out."""
+    found, short = {}, []
+    notes = [note for axis in times.values() for note in axis.notes]
+    for name, axis in times.items():
+        at = f"{where}, series {name!r}" if name else where
+        values, more = regular_values(frame, targets, axis, gaps, at, duplicates)
+        try:
+            sizes = _sizes(len(values), split, horizon, at)
+        except KerazooError:
+            if len(times) == 1 or split is not None:
+                raise
+            short.append(name)
+            continue
+        found[name] = _Found(values, sizes)
+        more += _warnings(values, sizes)
+        notes += [f"{name}: {note}" if name else note for note in more]
+    if len(notes) > MAX_NOTES and len(times) > 1:
+        notes = [*notes[:MAX_NOTES], f"{len(notes) - MAX_NOTES:,} more notes on other series"]
+    if not found:
+        raise KerazooError(f"{where}: every series is too short; give a smaller --horizon.")
+    return found, notes + _left_out(short, "too short to train and test on")
+
+
+def _long_enough(
+    found: dict[str, _Found], steps: int, where: str
+) -> tuple[dict[str, _Found], list[str]]:
+    """Several series without those that nothing can be learnt from, and notes on these."""
+    short = [name for name, series in found.items() if series.sizes["train"] < steps]
+    left = {name: series for name, series in found.items() if name not in short}
+    parts = {name: series.parts["train"] for name, series in left.items()}
+    constant = [name for name, train in parts.items() if (np.ptp(train, axis=0) == 0).any()]
+    left = {name: series for name, series in left.items() if name not in constant}
+    if not left:
+        raise KerazooError(f"{where}: no series has {steps:,} training steps that vary.")
+    reason = f"they have fewer than {steps:,} training steps, for lookback and horizon"
+    return left, _left_out(short, reason) + _left_out(constant, "constant in the training split")
+
+
+def _left_out(names: list[str], reason: str) -> list[str]:
+    """A note on series that are left out, if there are any."""
+    return [f"{len(names):,} series are left out ({reason}): {listed(names)}"] * bool(names)
 
 
 def regular_values(
@@ -220,43 +314,57 @@ def _segment(lookback: int) -> int:
     return next(s for s in range(most, 0, -1) if lookback % s == 0)
 
 
-def _data(info: Dataset, stretches: Mapping[str, np.ndarray], where: str) -> Data:
-    """Windows of each split; raises KerazooError for a target that is constant in training."""
-    for name, values in zip(info.targets, stretches["train"].T, strict=True):
-        if values.min() == values.max():
-            only = f"{values[0]:g} in the whole training split"
-            raise KerazooError(f"{where}: the target {name!r} is {only}.")
-    splits, series = windows_of(info, stretches, None, None)
-    sha256 = fingerprint.of_arrays(stretches)
+def _data(info: Dataset, parts: Mapping[str, Mapping[str, np.ndarray]], where: str) -> Data:
+    """Windows of each split, of one series or several, none of which crosses into another.
+
+    Each is standardized by itself. Raises KerazooError for a target that is constant in training.
+    """
+    several = len(parts) > 1 or "" not in parts
+    each = []
+    for stretches in parts.values():
+        for name, values in zip(info.targets, stretches["train"].T, strict=True):
+            if values.min() == values.max():
+                only = f"{values[0]:g} in the whole training split"
+                raise KerazooError(f"{where}: the target {name!r} is {only}.")
+        each.append(windows_of(info, stretches, None, None))
+    splits, series = each[0]
+    arrays = parts[next(iter(parts))]
+    if several:
+        arrays = {f"{n} {split}": v for n, s in parts.items() for split, v in s.items()}
+        joined = {s: list(zip(*(found[s] for found, _ in each), strict=True)) for s in splits}
+        splits = {s: Split(*map(np.concatenate, pairs)) for s, pairs in joined.items()}
+        counts = {s: [found[s].examples for found, _ in each] for s in splits}
+        series = Series(
+            series.windows,
+            np.stack([s.mean for _, s in each]),
+            np.stack([s.std for _, s in each]),
+            {s: np.concatenate([known.starts[s] for _, known in each]) for s in splits},
+            tuple(parts),
+            {s: np.repeat(np.arange(len(each)), n) for s, n in counts.items()},
+        )
+    sha256 = fingerprint.of_arrays(arrays)
     return Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
 
 
-def _unused(frame: pd.DataFrame, times: Times, targets: list[str]) -> list[str]:
+def _unused(frame: pd.DataFrame, used: tuple[str, ...]) -> list[str]:
     """A note on the columns that nothing is learnt from, with an example of each."""
-    others = frame.columns.drop([*times.columns, *targets])
-    shown = listed([f"{name!r} ({frame[name].iloc[0]})" for name in others])
-    return [f"columns that are not used: {shown}"] * bool(len(others))
+    shown = listed([f"{name!r} ({frame[name].iloc[0]})" for name in frame.columns.drop([*used])])
+    return [f"columns that are not used: {shown}"] * bool(shown)
 
 
-def _warnings(data: Data, regular: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
-    """Notes on facts that weaken the results."""
-    assert data.series is not None
+def _warnings(values: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
+    """Notes on facts that weaken the results of one series."""
     notes = []
     end = sum(sizes.values())
-    if unused := len(regular) - end:
+    if unused := len(values) - end:
         notes.append(f"the last {unused:,} steps are not used, as --split says")
-    test = regular.iloc[end - sizes["test"] : end]
+    test = values.iloc[end - sizes["test"] : end]
     if n := int(test.isna().sum().sum()):
         notes.append(f"{n:,} of the {test.size:,} values of the test split are filled ones")
-    notes += [
+    return notes + [
         f"{name!r} never changes in the test split; its results say little"
-        for name in regular.columns[test.nunique() < 2]
+        for name in values.columns[test.nunique() < 2]
     ]
-    lost = in_deviations(data.series.mean, data.series.std)
-    if lost > MAX_ROUNDING:
-        size = f"{lost:.1g} standard deviations; subtract a constant first"
-        notes.append(f"float32 rounds the values by up to {size}")
-    return notes
 
 
 def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> keras.Model:
@@ -278,16 +386,22 @@ def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
     return float((np.finfo(np.float32).eps * largest / std).max())
 
 
-def _found(times: Times, data: Data, sizes: Mapping[str, int], where: str) -> list[str]:
+def _report(
+    found: Mapping[str, _Found], first: Times, data: Data, ids: tuple[str, ...], where: str
+) -> list[str]:
+    """Lines on how one series or several were read."""
     assert data.series is not None
     windows, targets = data.series.windows, list(data.info.targets)
+    sizes = {s: sum(series.sizes[s] for series in found.values()) for s in SHARES}
+    several = f" in {len(found):,} series ({' '.join(ids)}: {listed(list(found))})" if ids else ""
     return [
-        f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}",
-        times.told,
+        f"{where}: {sum(sizes.values()):,} steps of {listed(targets, 8)}{several}",
+        first.told + f" (series {next(iter(found))!r})" * bool(ids),
         "split in time order: " + ", ".join(f"{n:,} {name}" for name, n in sizes.items()),
         f"the model sees {windows.lookback} steps and forecasts {windows.horizon}; "
         f"{data.train.examples:,} windows to train on, {data.test.examples:,} to test",
-        "scaled with mean and standard deviation of the training split",
+        "scaled with mean and standard deviation of the training split"
+        + " of each series" * bool(ids),
         *["each target is forecast from its own past, through the same weights"]
         * (len(targets) > 1),
     ]

@@ -38,7 +38,7 @@ def read(source, **options):
 def dates_of(rows, *names, duplicates="refuse", **options):
     table = read_table(rows, least=1).frame
     options = CsvOptions(**options)
-    return times_of(table, names, ["price"], "here", options, duplicates=duplicates)
+    return times_of(table, names, ["price"], "here", options, duplicates=duplicates)[""]
 
 
 def raised(names, function, *args, **kwargs):
@@ -106,6 +106,15 @@ def test_steps_of_the_calendar(freq, step, season, gap):
     times = dates_of(pd.DataFrame({"when": whole.delete(gap), "price": 1.0}))
     assert (times.step, times.season) == (step, season)
     assert list(times.grid) == list(whole) and len(times.dates) == 100 - len(gap)
+
+
+@pytest.mark.parametrize(("day", "freq"), [(1, "MS"), (31, "ME"), (15, "")])
+def test_the_dates_of_plots_have_a_frequency_that_pandas_reads(day, freq):
+    dates = pd.date_range("1950-01-01", periods=400, freq="MS") + pd.DateOffset(days=day - 1)
+    if day == 31:
+        dates = pd.date_range("1950-01-31", periods=400, freq="ME")
+    windows = read(hours(when=dates.astype(str))).data.series.windows
+    assert windows.freq == freq and windows.first[:10] == (str(dates[0])[:10] if freq else "")
 
 
 @pytest.mark.parametrize(("freq", "late"), [("h", "20min"), ("MS", "8D")])
@@ -313,7 +322,115 @@ def test_several_series_in_one_file_are_refused(order):
         rows = rows.sort_values(["when", "store"])
     if order == "parts":
         rows = rows.assign(year=rows.when.dt.year, month=rows.when.dt.month).drop(columns="when")
-    raised(["2 series", "'store'", "A, B"], read, rows)
+    raised(["2 series", "--series-id 'store'", "A, B"], read, rows)
+    assert read(rows, series_id="store").data.series.names == ("A", "B")
+
+
+def stores(level=(100.0, 5000.0, 0.1), n=200):
+    """Three stores in two towns, each of other size, that the two columns tell apart."""
+    when = pd.date_range("2019-01-01", periods=n)
+    t = np.arange(n)
+    each = [
+        pd.DataFrame({"when": when, "town": town, "store": store, "price": size * (t + 1.0)})
+        for (town, store), size in zip((("X", 1), ("X", 2), ("Y", 1)), level, strict=True)
+    ]
+    return pd.concat(each, ignore_index=True)
+
+
+IDS = ("town", "store")
+
+
+def test_no_window_crosses_from_a_series_into_another():
+    rows = stores()
+    raised(["--series-id 'town' --series-id 'store'", "X/1, X/2, Y/1"], read, rows)
+    data = read(rows.sample(frac=1, random_state=0), series_id=IDS).data
+    one = read(rows[:200]).data
+    assert set(data.series.names) == {"X/1", "X/2", "Y/1"}
+    for split in ("train", "validation", "test"):
+        x, y = (a.astype(np.float64) for a in getattr(data, split))
+        assert len(x) == 3 * getattr(one, split).examples
+        mean, std = data.series.scale(split)
+        whole = np.concatenate([x * std + mean, y * std + mean], axis=1)[:, :, 0]
+        of = data.series.of[split]
+        sizes = dict(zip(("X/1", "X/2", "Y/1"), (100.0, 5000.0, 0.1), strict=True))
+        size = np.array([sizes[name] for name in data.series.names])[of][:, None]
+        np.testing.assert_allclose(np.diff(whole / size), 1, rtol=1e-3)
+        first = 1 + data.series.starts[split] - 24
+        np.testing.assert_allclose(whole[:, 0] / size[:, 0], first, atol=1e-3)
+    np.testing.assert_allclose(data.train.x[: one.train.examples], one.train.x, atol=1e-5)
+
+
+def test_series_that_are_too_short_or_constant_are_left_out_with_a_note():
+    rows = stores()
+    short = rows[:10].assign(town="Z")
+    flat = rows[:200].assign(town="Q", price=3.0)
+    own = read(pd.concat([rows, short, flat]), series_id=IDS, lookback=None)
+    assert own.data.series.names == ("X/1", "X/2", "Y/1") and own.reading.lookback == 24
+    for name in ("Z/1", "Q/1"):
+        assert any(name in note and "left out" in note for note in own.warnings)
+    raised(["short"], read, pd.concat([short, short.assign(town="W")]), series_id="town")
+    raised(["10 steps"], read, short, series_id="town")
+    gone = rows.assign(town=rows.town.where(rows.index != 5))
+    raised(["line 7", "'town'"], read, gone, series_id=IDS)
+    shifted = rows.assign(when=rows.when + pd.to_timedelta(rows.store * 50, unit="D"))
+    apart = read(shifted, series_id=IDS)
+    assert any("different times" in note for note in apart.warnings)
+    assert not apart.data.series.windows.freq and read(rows, series_id=IDS).data.series.windows.freq
+    raised(["'X/2'", "line 302", "--gaps"], read, rows.drop(index=300), series_id=IDS)
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_a_forecaster_of_several_series_follows_the_units_of_the_window(targets):
+    options = {"input_shape": (8, targets), "horizon": 3, "targets": targets}
+    model = kerazoo.build(
+        "stacked_lstm", per_column=targets > 1, subtract_last=True, divide_by_spread=True, **options
+    )
+    x = np.random.RandomState(0).normal(size=(5, 8, targets)).astype("float32")
+    y = model.predict(x, verbose=0)
+    np.testing.assert_allclose(model.predict(50 * x + 7, verbose=0), 50 * y + 7, rtol=1e-3)
+    assert (model.predict(np.full_like(x, 7), verbose=0) == 7).all(), "nor is it NaN"
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A run on several series, and their rows."""
+    rows, path = stores(n=120), tmp_path_factory.mktemp("several") / "run"
+    rows["price"] += rows.groupby(["town", "store"]).price.transform("std") * np.sin(rows.index)
+    options = {"lookback": 8, "epochs": 1, "progress": False, "plots": True, "scratch": False}
+    kerazoo.finetune(
+        "stacked_lstm", rows, target="price", horizon=2, series_id=IDS, out=path, **options
+    )
+    return path, rows
+
+
+def test_one_model_forecasts_several_series(several):
+    path, rows = several
+    by_series = kerazoo.load_run(path).metrics["by_series"]
+    assert list(by_series) == ["X/1", "X/2", "Y/1"]
+    assert {"mse", "mae", "mae_natural", "coverage", "examples"} == set(by_series["X/1"])
+    assert by_series["X/2"]["mae_natural"] > 1000 * by_series["Y/1"]["mae_natural"]
+    again = kerazoo.evaluate(path, data=rows)
+    assert again.same and set(again.by_series) == set(by_series)
+    assert "Y/1" in (path / "card.md").read_text() and (path / "forecasts.png").exists()
+    new = rows[rows.town == "X"].assign(town="new", price=lambda f: 1e4 * f.price)
+    mixed = pd.concat([rows, new, rows[:3].assign(town="short")]).sample(frac=1, random_state=0)
+    found = kerazoo.predict(path, mixed)
+    assert any("new" in note for note in found.notes)
+    assert any("short" in note for note in found.notes)
+    frame = found.frame.set_index(["town", "store"])
+    assert list(frame.columns) == ["when", "price", "price-lo-90", "price-hi-90"]
+    assert (
+        len(frame) == 10 and (frame.when.unique() == pd.date_range("2019-05-01", periods=2)).all()
+    )
+    for columns in (["price", "price-lo-90", "price-hi-90"],):
+        scaled = frame.loc[("new", 2), columns].to_numpy() / frame.loc[("X", 2), columns].to_numpy()
+        np.testing.assert_allclose(scaled, 1e4, rtol=0.02)
+    raised(["'store'"], kerazoo.predict, path, rows.drop(columns="store"))
+
+
+def test_a_model_that_cannot_scale_each_series_is_refused():
+    options = {"target": "price", "horizon": 24, "lookback": 24, "series_id": IDS}
+    raised(["several series"], kerazoo.finetune, "sparse_forecaster", stores(), **options)
 
 
 def test_gaps_are_filled_as_asked():
