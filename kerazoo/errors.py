@@ -115,8 +115,14 @@ def printable(text: str) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """A text in lines that break between words; a word that is longer stays whole."""
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    """A text in lines that break between words; a word that is longer stays whole.
+
+    The lines after the first of an indented text are indented further.
+    """
+    indent = " " * (2 * (len(text) - len(text.lstrip(" "))))
+    return textwrap.fill(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def say(text: str) -> None:

@@ -152,7 +152,7 @@ def card_parts(
                     yield from (["", f"# {part.title}"] if part.title else [])
                     yield from map(Whole, part.text.split("\n"))
                 case parts.Text():
-                    joined = re.sub(r"(?<=\S)\n(?=\S)", " ", part.text)
+                    joined = re.sub(r"(?<=\S)\n(?=\S)|\n {8,}(?=\S)", " ", part.text)
                     yield from map(_text, joined.split("\n"))
                 case _:
                     yield part

@@ -302,6 +302,14 @@ def test_at_80_columns_the_zoo_stands_next_to_its_baselines(command, monkeypatch
     assert {"entry", "metric", "test", "n", "baseline"} <= set(head)
 
 
+def test_options_of_a_model_stay_indented_where_they_wrap(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    options = command("show", "stacked_lstm@etth1", "--full")[1].partition("\nArgs:\n")[2]
+    lines = options.partition("\n\n")[0].splitlines()
+    assert max(map(len, lines)) <= 80 and all(line.startswith("    ") for line in lines)
+    assert any(line.startswith(" " * 8) for line in lines)
+
+
 def test_a_long_path_in_a_table_is_broken_between_its_parts():
     parts = ("runs", "20261127-180803-e592-verify-all-smoke", "mnist_cnn_small@digits", "seed-5")
     made, _ = tables.render(Table(("run", "value"), [("/".join(parts), "1")]), 40)
