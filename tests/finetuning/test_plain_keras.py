@@ -123,12 +123,16 @@ def of_texts(path, file):
     frame = pd.read_csv(file)
     chosen = shuffled_split(frame["label"] == "good", stratify=True)[0]["test"]
     frame = frame.iloc[chosen]
-    return {"x": frame["body"].str.lower().to_numpy(object), "true": frame["label"].to_numpy(str)}
+    body = "<p>" + frame["body"].str.upper().str.replace(" ", "&nbsp;") + "</p>"
+    return {"x": body.to_numpy(object), "true": frame["label"].to_numpy(str)}
 
 
 def of_token_ids(path, file):
     """As docs/user-data.md describes them."""
     given = of_texts(path, file)
+    bodies = pd.read_csv(file)["body"].str.lower()
+    chosen = shuffled_split(pd.read_csv(file)["label"] == "good", stratify=True)[0]["test"]
+    given["x"] = bodies.iloc[chosen].to_numpy(object)
     with lzma.open(path / "vocabulary.txt.xz", "rt", encoding="utf-8") as lines:
         ids = {word.strip(): i for i, word in enumerate(lines, 2)}
     x = np.zeros((len(given["x"]), 400), np.int32)

@@ -16,6 +16,7 @@ from kerazoo.datasets._cache import home
 from kerazoo.errors import KerazooError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
 from kerazoo.finetuning.readers._numbers import is_missing
+from kerazoo.finetuning.readers._strings import token_ids
 from kerazoo.finetuning.readers._target import class_target, target_like
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import (
@@ -134,7 +135,7 @@ def from_texts(
             known=_text.known_share(splits["train"].x),
             csv=table.options,
         ),
-        extras=lambda directory, model: write_strings(directory, model, tokens),
+        extras=lambda directory, model: write_strings(directory, model, tokens, standardization),
     )
 
 
@@ -154,22 +155,13 @@ def _vocabulary_of(texts: np.ndarray) -> Path:
     return path
 
 
-def write_strings(folder: Path, model: keras.Model, tokens: tuple[str, ...]) -> None:
-    """Write a model that takes strings, ``(n,)``; needs TensorFlow, others have no strings.
-
-    It reads texts that :func:`kerazoo.datasets._text.standardize` made as ``predict`` does.
-    """
+def write_strings(
+    folder: Path, model: keras.Model, tokens: tuple[str, ...], how: _text.Standardization
+) -> None:
+    """Write a model that takes strings, ``(n,)``; needs TensorFlow, others have no strings."""
     if keras.config.backend() != "tensorflow":
         return
-    length, ops = model.input_shape[1], keras.ops
     strings = keras.Input((), dtype="string", name="texts")
-    ids = keras.layers.TextVectorization(
-        standardize="lower_and_strip_punctuation", vocabulary=list(tokens), name="words"
-    )(strings)
-    # The last words of each text, which is padded to the longest of its batch.
-    words = ops.sum(ops.cast(ops.not_equal(ids, 0), "int32"), axis=1, keepdims=True)
-    places = ops.maximum(words - length, 0) + ops.arange(length, dtype="int32")
-    ids = ops.pad(ids, [[0, 0], [0, length]])
-    ids = ops.cast(ops.take_along_axis(ids, places, axis=1), "int32")
+    ids = token_ids(strings, tokens, model.input_shape[1], how)
     whole = keras.Model(strings, model(ids), name="takes_strings")
     save_atomic(folder / STRINGS, partial(save_network, whole))
