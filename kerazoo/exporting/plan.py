@@ -111,7 +111,8 @@ def _rows_plan(plain: ExportPlan, reading: TableReading, format: Format) -> Expo
         to_inputs=lambda x: raw_rows(x, columns),
         notes=(
             "takes raw rows: one input (n, 1) for each column, float32 or a tensor of strings "
-            "without blanks around them, by the names in columns.json; NaN and the empty string "
+            "without blanks around them, float64 for columns such as time stamps, by the names in "
+            "columns.json; NaN and the empty string "
             "are missing values, 1 and 0 are true and false",
         ),
         rounding=max((c.rounding for c in columns if c.categories is None), default=0.0),

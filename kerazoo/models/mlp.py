@@ -72,7 +72,7 @@ def mlp(
         x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
         x = layers.Flatten(name="flatten")(x)
     else:
-        x = layers.Normalization(name="normalization")(inputs)
+        x = layers.Normalization(name="normalization", dtype="float32")(inputs)
     for number, units in enumerate(hidden, start=1):
         x = layers.Dense(units, activation=activation, name=f"dense{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
@@ -81,7 +81,8 @@ def mlp(
     else:
         x = layers.Dense(outputs, activation=output_activation, name="regressor")(x)
         if natural_outputs:
-            x = layers.Normalization(invert=True, name="natural_outputs")(x)
+            # float16 ends at 65,504.
+            x = layers.Normalization(invert=True, name="natural_outputs", dtype="float32")(x)
     return keras.Model(inputs, x, name="mlp")
 
 

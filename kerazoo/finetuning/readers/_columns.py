@@ -10,6 +10,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._numbers import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.user_data import listed
 
+MAX_ROUNDING = 1e-4  # standard deviations by which float32 may round a column
 OTHER = "[other]"  # whatever was not among the categories in training
 
 
@@ -44,9 +45,19 @@ class Column:
         return 1 + self.missing if self.categories is None else len(self.categories) + 1
 
     @property
+    def dtype(self) -> str:
+        """Type of the model's input: float64 where float32 would lose digits, as of time stamps."""
+        if self.categories is not None:
+            return "string"
+        return "float32" if self._rounding("float32") <= MAX_ROUNDING else "float64"
+
+    @property
     def rounding(self) -> float:
-        """Largest rounding of a raw number in float32, in standard deviations."""
-        return 1.2e-7 * (abs(self.mean) / self.std + 4)
+        """Largest rounding of a raw number in its type, in standard deviations."""
+        return self._rounding(self.dtype)
+
+    def _rounding(self, dtype: str) -> float:
+        return float(np.finfo(dtype).eps) * (abs(self.mean) / self.std + 4)
 
 
 def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray:
@@ -91,17 +102,17 @@ def feature_names(columns: list[Column]) -> list[str]:
 
 
 def takes_rows(core: keras.Model, columns: list[Column]) -> keras.Model:
-    """A model from raw rows, a dictionary ``{input: (n, 1)}`` of float32 or strings.
+    """A model from raw rows, a dictionary ``{input: (n, 1)}``, see :attr:`Column.dtype`.
 
     NaN and the empty string say that a value is missing. The trained network is a layer of it.
     """
     inputs, parts = {}, []
     for c in columns:
-        kind = "float32" if c.categories is None else "string"
-        inputs[c.input] = value = keras.Input((1,), dtype=kind, name=c.input)
+        inputs[c.input] = value = keras.Input((1,), dtype=c.dtype, name=c.input)
         if c.categories is None:
             gone = keras.ops.isnan(value)
-            parts.append((keras.ops.where(gone, c.mean, value) - c.mean) / c.std)
+            less = keras.ops.where(gone, c.mean, value) - c.mean  # before any rounding
+            parts.append(keras.ops.cast(less, "float32") / c.std)
             if c.missing:
                 parts.append(keras.ops.cast(gone, "float32"))
         else:
@@ -130,7 +141,7 @@ def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarra
         if c.categories is None:
             gone = part[:, 1:].any(axis=1, keepdims=True)
             numbers = part[:, :1].astype(np.float64) * c.std + c.mean
-            rows[c.input] = np.where(gone, np.nan, numbers).astype(np.float32)
+            rows[c.input] = np.where(gone, np.nan, numbers).astype(c.dtype)
         else:
             names = np.array([other_than(c), *c.categories], dtype=object)
             rows[c.input] = names[part.argmax(axis=1)][:, None]

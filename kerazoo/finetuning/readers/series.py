@@ -373,10 +373,11 @@ def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> 
     The mean is taken off before anything is scaled, since float32 has seven digits. Keras's
     Normalization would take 1e-7 for a standard deviation that is smaller.
     """
+    exact = {"dtype": "float32"}  # float16 ends at 65,504
     inputs = keras.Input(core.input_shape[1:], name="window_in_natural_units")
-    x = keras.layers.Rescaling(1.0, [-m for m in mean], name="less_mean")(inputs)
-    x = core(keras.layers.Rescaling([1 / s for s in std], name="standardised")(x))
-    x = keras.layers.Rescaling(std, mean, name="natural")(x)
+    x = keras.layers.Rescaling(1.0, [-m for m in mean], name="less_mean", **exact)(inputs)
+    x = core(keras.layers.Rescaling([1 / s for s in std], name="standardised", **exact)(x))
+    x = keras.layers.Rescaling(std, mean, name="natural", **exact)(x)
     return keras.Model(inputs, x, name="in_natural_units")
 
 

@@ -11,6 +11,7 @@ import kerazoo
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import encode, raw_rows, takes_rows
 from kerazoo.finetuning.readers._csv import read_table
+from kerazoo.finetuning.readers.series import in_natural_units
 from tests.conftest import raises_naming
 
 
@@ -157,6 +158,29 @@ def test_time_stamps_keep_their_seconds():
     seconds = 1_700_000_000 + np.arange(60) * 7
     own = read(frame(stamp=seconds).drop(columns=["a", "b", "kind"]).sample(frac=1, random_state=0))
     assert len(np.unique(own.data.train.x)) == 42
+    (column,) = own.reading.columns
+    model = own.serving_model(keras.Sequential([keras.Input((1,)), keras.layers.Identity()]))
+    if keras.config.backend() != "jax":  # which has no float64
+        x = np.unique(keras.ops.convert_to_numpy(model({"stamp": seconds[:, None].astype(float)})))
+        assert len(x) == 60 and column.dtype == "float64"
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
+def test_natural_units_beyond_float16(policy):
+    """It ends at 65,504: the saved model gave NaN after a good result."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        net = kerazoo.build("mlp", input_shape=(2,), outputs=1, natural_outputs=True, hidden=(3,))
+        core = keras.Sequential([keras.Input((2, 1)), keras.layers.Identity()])
+        forecaster = in_natural_units(core, [2e5], [3e4])
+    finally:
+        keras.config.set_dtype_policy(before)
+    net.get_layer("natural_outputs").adapt(np.array([[1e5], [9e5]], dtype="float32"))
+    values = keras.ops.convert_to_numpy(net(np.ones((1, 2), "float32")))
+    assert 1e5 < values.item() < 9e5
+    window = np.array([[[1.7e5], [2.3e5]]], dtype="float32")
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(forecaster(window)), window, rtol=1e-3)
 
 
 def feed(rows, columns):
