@@ -14,7 +14,7 @@ from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
 from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
-from kerazoo.finetuning.readers._numbers import numbers_of
+from kerazoo.finetuning.readers._numbers import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -130,7 +130,7 @@ def from_series(
         kind="series",
         data=data,
         report=(*_report(found, first, data, ids, where), *table.notes),
-        warnings=(*_unused(frame, (*first.columns, *targets, *ids)), *notes),
+        warnings=(*_unused(frame, (*first.columns, *targets), ids), *notes),
         reading=SeriesReading(
             targets=tuple(targets),
             time=first.columns,
@@ -346,10 +346,20 @@ def _data(info: Dataset, parts: Mapping[str, Mapping[str, np.ndarray]], where: s
     return Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
 
 
-def _unused(frame: pd.DataFrame, used: tuple[str, ...]) -> list[str]:
-    """A note on the columns that nothing is learnt from, with an example of each."""
-    shown = listed([f"{name!r} ({frame[name].iloc[0]})" for name in frame.columns.drop([*used])])
-    return [f"columns that are not used: {shown}"] * bool(shown)
+def _unused(frame: pd.DataFrame, used: tuple[str, ...], ids: tuple[str, ...]) -> list[str]:
+    """Notes on columns that nothing is learnt from, and on names that may tell series apart."""
+    others = frame.columns.drop([*used, *ids])
+    shown = listed([f"{name!r} ({frame[name].iloc[0]})" for name in others])
+    notes = [f"columns that are not used: {shown}"] * bool(shown)
+    for name in others if not ids else ():
+        values = frame[name][~is_missing(frame[name])].unique()
+        if 1 < len(values) <= len(frame) / 5 and as_numbers(frame[name], where=name) is None:
+            some = ", ".join(map(str, values[:3]))
+            notes.append(
+                f"the rows are taken as one series, whatever {name!r} is ({some}); give "
+                f"--series-id {name!r} if it names series"
+            )
+    return notes
 
 
 def _warnings(values: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:

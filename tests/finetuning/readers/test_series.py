@@ -283,6 +283,14 @@ def test_a_column_that_may_tell_series_apart_is_not_passed_over():
     raised(["store", "--time none"], dates_of, numbered)
 
 
+@pytest.mark.parametrize("names", [["A", "B"] * 200, ["A"] * 200 + ["B"] * 200])
+def test_series_whose_times_fit_together_are_noted(names):
+    """Two sensors that report in turn, or one after the other."""
+    notes = read(hours(sensor=names)).warnings
+    assert any("--series-id 'sensor'" in note for note in notes)
+    assert not any("--series-id" in note for note in read(hours(number=[1, 2] * 200)).warnings)
+
+
 def test_dates_in_several_columns():
     months = pd.date_range("1990-01-01", periods=120, freq="MS")
     rows = pd.DataFrame({"year": months.year, "Month": months.month, "price": np.arange(120.0)})
