@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kerazoo.errors import KerazooError, first_line, unknown
 from kerazoo.metrics import Metric
 from kerazoo.metrics import metric as metric_named
-from kerazoo.spec import Dataset, Entry, Loader, Model, Recipe
+from kerazoo.spec import Dataset, Entry, Loader, Model, Prepare, Recipe
 
 if TYPE_CHECKING:
     from kerazoo.tasks.base import Task
@@ -36,7 +36,11 @@ Registered = TypeVar("Registered")
 
 
 def register_model(
-    factory: Callable[..., Any] | None = None, *, citation: str, entries: Sequence[Entry]
+    factory: Callable[..., Any] | None = None,
+    *,
+    citation: str,
+    entries: Sequence[Entry],
+    prepare: Prepare | None = None,
 ) -> Any:
     """Put a factory function into the zoo under its name; also a decorator, without ``factory``.
 
@@ -57,13 +61,17 @@ def register_model(
         citation: source of the architecture, as BibTeX.
         entries: the datasets it trains on with their recipes, the main one first. The task of an
             entry is that of its dataset, unless the entry says otherwise.
+        prepare: called with a fresh model and the split that it will be trained on, before the
+            first step: it computes weights that no gradient trains, from the inputs and targets.
 
     Raises:
         KerazooError: the name is taken or no plain one, or the function has no docstring or no
             entry.
     """
     if factory is None:
-        return functools.partial(register_model, citation=citation, entries=entries)
+        return functools.partial(
+            register_model, citation=citation, entries=entries, prepare=prepare
+        )
     name = _name("model", factory, {n: m.factory for n, m in _models.items()})
     if not entries:
         raise KerazooError(f"model {name!r} has no entry; give at least one dataset.")
@@ -74,6 +82,7 @@ def register_model(
         citation=inspect.cleandoc(citation),
         entries={e.dataset: dataclasses.replace(e, model=name) for e in entries},
         evidence=_evidence_directory(factory),
+        prepare=prepare,
     )
     return factory
 

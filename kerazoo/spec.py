@@ -248,6 +248,7 @@ class Model:
         citation: source of the architecture.
         entries: by dataset name, the main dataset first.
         evidence: directory of ``references/`` and ``weights/`` of its entries.
+        prepare: computes weights from the training split before the first step; None: nothing.
     """
 
     name: str
@@ -256,6 +257,7 @@ class Model:
     citation: str
     entries: Mapping[str, Entry]
     evidence: Path
+    prepare: Prepare | None = None
 
     @property
     def main(self) -> Entry:
@@ -290,6 +292,7 @@ def _kind(array: np.ndarray) -> str:
 # By split: a pair ``(x, y)`` of arrays, or the values of a series.
 Splits = Mapping[str, Any]
 Loader = Callable[[], Splits]
+Prepare = Callable[[Any, Split], None]  # of a fresh keras.Model
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -170,6 +170,8 @@ def fit(
     progress = Progress(title, recipe.epochs, batches.steps, show)
     epochs = Epochs(job, directory, batches, checkpoint_seconds, progress)
     _adapt(job.model, split)
+    if prepare := registry.get_model(job.entry.model).prepare:
+        prepare(job.model, split)
     options = fit_options(job, split)
     with progress:
         try:
