@@ -141,7 +141,7 @@ register_model(
         Entry(
             dataset="imdb",
             recipe=Recipe(
-                epochs=4,
+                epochs=3,
                 batch_size=128,
                 learning_rate=3e-2,
                 schedule="cosine",
