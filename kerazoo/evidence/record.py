@@ -186,7 +186,7 @@ def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, floa
 
 
 def _copy_as_float16(old: Any, new: Any) -> None:
-    """Copy an HDF5 group; arrays beyond the range of float16 (65,504) keep their type."""
+    """Copy an HDF5 group, compressed; arrays beyond float16 (above 65,504) keep their type."""
     import h5py
 
     new.attrs.update(old.attrs)
@@ -200,4 +200,5 @@ def _copy_as_float16(old: Any, new: Any) -> None:
                 half = values.astype("float16")
             if np.isfinite(half).all():
                 values = half
-        new.create_dataset(name, data=values).attrs.update(item.attrs)
+        packed = "gzip" if values.ndim else None  # a table of n-grams is mostly zeros
+        new.create_dataset(name, data=values, compression=packed).attrs.update(item.attrs)
