@@ -61,12 +61,14 @@ register_model(
     entries=[
         Entry(
             dataset="make_regression",
+            seeds=10,
             recipe=SGD.replace(batch_size=32, learning_rate=0.05),
             smoke={"epochs": 20},
             tolerance=TOLERANCE,
         ),
         Entry(
             dataset="diabetes",
+            seeds=10,
             # All rows in one batch: some columns are nearly the same.
             recipe=SGD.replace(epochs=300, batch_size=512, learning_rate=0.2, momentum=0.9),
             smoke={"epochs": 100},

@@ -113,6 +113,7 @@ register_model(
         ),
         Entry(
             dataset="digits",
+            seeds=10,
             recipe=AUGMENTED.replace(epochs=30, batch_size=32),
             smoke={"epochs": 8},
         ),

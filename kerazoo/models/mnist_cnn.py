@@ -139,6 +139,7 @@ register_model(
         ),
         Entry(
             dataset="digits",
+            seeds=10,
             recipe=AUGMENTED.replace(epochs=20, batch_size=32),
             smoke={"epochs": 6},
         ),
@@ -161,6 +162,7 @@ register_model(
         ),
         Entry(
             dataset="digits",
+            seeds=10,
             recipe=PLAIN.replace(epochs=30, batch_size=32, learning_rate=3e-3),
             smoke={"epochs": 8},
         ),
@@ -177,6 +179,7 @@ register_model(
         ),
         Entry(
             dataset="digits",
+            seeds=10,
             recipe=AUGMENTED.replace(epochs=30, batch_size=32, learning_rate=2e-3),
             smoke={"epochs": 6},
         ),

@@ -65,6 +65,7 @@ register_model(
     entries=[
         Entry(
             dataset="mnist",
+            seeds=10,
             recipe=Recipe(
                 epochs=3,
                 batch_size=256,

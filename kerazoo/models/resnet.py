@@ -250,6 +250,7 @@ register_model(
         ),
         Entry(
             dataset="digits",
+            seeds=10,
             recipe=BLOCK.replace(epochs=30, batch_size=32),
             smoke={"epochs": 8},
         ),

@@ -196,6 +196,7 @@ register_model(
     entries=[
         Entry(
             dataset="etth1",
+            seeds=10,
             recipe=Recipe(epochs=8, batch_size=64, schedule="cosine", lookback=336),
             options={"segment": 48, "subtract_last": True, "dropout": 0.3},
             smoke={"epochs": 2},
@@ -222,6 +223,7 @@ register_model(
         ),
         Entry(
             dataset="etth1_96",
+            seeds=10,
             recipe=Recipe(epochs=4, batch_size=64, schedule="cosine", lookback=336),
             options={"segment": 48, "subtract_last": True, "dropout": 0.5},
             smoke={"epochs": 2},
@@ -257,6 +259,7 @@ register_model(
         ),
         Entry(
             dataset="mackey_glass",
+            seeds=10,
             recipe=Recipe(
                 epochs=40, batch_size=32, learning_rate=1e-2, schedule="cosine", lookback=96
             ),
@@ -284,6 +287,7 @@ register_model(
         ),
         Entry(
             dataset="sine",
+            seeds=10,
             recipe=Recipe(epochs=20, batch_size=32, learning_rate=5e-3, schedule="cosine"),
             options={"segment": 8},
             smoke={"epochs": 6},
