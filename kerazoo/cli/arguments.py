@@ -228,7 +228,7 @@ def _finetune(command: Command) -> None:
     command.value("data", "DATA", "directory of images, or a CSV file")
     command.flag("--open", "open the card of the finished run")
 
-    group = command.group("table, series and text")
+    group = command.group("tables, series, texts, and images of a CSV file")
     target = "column to predict; repeat it for several numeric ones"
     group.value("--target", "COLUMN", target, action="append")
     group.value("--test", "FILE", "test data (default: a fifth of the data)")
@@ -255,6 +255,8 @@ def _finetune(command: Command) -> None:
     group.value("--day-first", "yes|no", "yes if 01/02/2024 is in February", yes_or_no)
 
     group = command.group("images")
+    names = "in a CSV file with --target: column of the files' names (default: found)"
+    group.value("--files", "COLUMN", names)
     group.value("--size", "PIXELS", "height and width of the images (default: the model's)", int)
     group.choice("--invert", INVERT, "invert light and dark (default: auto)")
     group.choice("--splits", INVERT, "train/ and test/ are splits, no classes (default: auto)")

@@ -20,7 +20,8 @@ from kerazoo.spec import Entry, Model, is_image
 from kerazoo.training.run_config import Config
 
 TAKES: dict[Kind, str] = {
-    "images": "a directory of images with a directory per class, or arrays (x, y)",
+    "images": "a directory of images with a directory per class, a CSV file of their names with "
+    "target=, or arrays (x, y)",
     "unlabeled_images": "a directory of images",
     "series": "a CSV file of a series, or a DataFrame, with target=",
     "texts": "a CSV file of texts, or a DataFrame, with text= and target=; or (texts, labels)",
@@ -79,7 +80,7 @@ def read(
     """
     follows = {**_options_for(model, start), "progress": progress, **(suiting or {})}
     if not isinstance(source, UserData):
-        reader = _reader_for(model, source)
+        reader = _reader_for(model, source, options)
         follows = {k: v for k, v in follows.items() if k in options_of(reader)}
         data = reader(*_arguments(source), **(follows | dict(options)))
     elif options:
@@ -95,7 +96,7 @@ def read(
     return data
 
 
-def _reader_for(model: Model, source: Any) -> Callable[..., UserData]:
+def _reader_for(model: Model, source: Any, options: Mapping[str, Any]) -> Callable[..., UserData]:
     """The reader of a source that fits a model."""
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     if path is not None and not Path(path).exists():
@@ -106,6 +107,10 @@ def _reader_for(model: Model, source: Any) -> Callable[..., UserData]:
     elif path is not None or is_frame(source):
         what = "a DataFrame" if path is None else "the file"
         readers = {"series": from_series, "texts": from_texts, "table": from_table}
+        if options.get("files") is not None:
+            readers = {"images": from_images}
+        elif "target" in options:
+            readers["images"] = from_images
     else:
         what, readers = "arrays", {kind: from_arrays for kind in ("images", "table", "texts")}
     fitting = [reader for kind, reader in readers.items() if kind in kinds_of(model)]

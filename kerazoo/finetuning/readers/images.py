@@ -1,4 +1,4 @@
-"""A directory of images: a directory per class, perhaps in ``train/`` and ``test/``."""
+"""Images: a directory per class, perhaps in ``train/`` and ``test/``, or a table of their files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kerazoo._lazy import keras, np
+from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._images import INVERT, WHITE, Invert, LoadedImage, read_image
-from kerazoo.errors import KerazooError, require_choice, require_whole
+from kerazoo.errors import KerazooError, option, require_choice, require_whole
+from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table
+from kerazoo.finetuning.readers._target import class_target, rows_without_target
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -46,8 +48,10 @@ OFTEN = 1000  # images after which progress is shown
 
 @data_reader
 def from_images(
-    path: str | os.PathLike[str],
+    path: Any,
     *,
+    target: str | None = None,
+    files: str | None = None,
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     invert: Invert = "auto",
@@ -55,8 +59,12 @@ def from_images(
     labels: bool = True,
     splits: str = "auto",
     progress: bool = False,
+    **csv: Any,
 ) -> UserData:
     """Read a directory of images with a directory per class, or of images without classes.
+
+    Or a table with a row per image: its file, by a name relative to the directory of the CSV file
+    (of a DataFrame, to the current directory), and its class.
 
     ``train/``, ``validation/`` and ``test/`` may hold the directories of the classes. Where there
     are none, a fifth of each class is test and a tenth validation, by a fixed seed. With ``train/``
@@ -67,7 +75,10 @@ def from_images(
     that its model takes, where these are not given.
 
     Args:
-        path: the directory; nothing in it is changed.
+        path: the directory, in which nothing is changed; or a CSV file or DataFrame.
+        target: the column of classes of a table.
+        files: the column of file names of a table; by default the only one that names files which
+            are there.
         size: height and width that images are resized to, keeping their proportions; by default
             those of the first image, up to 224.
         channels: 1 for grayscale, 3 for color; by default those of the first image.
@@ -78,38 +89,36 @@ def from_images(
         splits: ``"yes"`` if directories named ``train`` and so on are splits, ``"no"`` if they are
             classes; ``"auto"`` decides by what they hold, or stops.
         progress: show how far a long reading is, on standard error.
+        **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
     Raises:
-        KerazooError: no directory, fewer than two classes, classes that differ between the splits,
-            a class with fewer than three readable images, images one level too deep, or
-            directories that may be splits or classes; fewer than 100 images without classes;
-            light and dark backgrounds for a model that expects dark ones.
+        KerazooError: no directory or table, a row whose file is missing or named before, fewer than
+            two classes, classes that differ between the splits, a class with fewer than three
+            readable images, images one level too deep, or directories that may be splits or
+            classes; fewer than 100 images without classes; light and dark backgrounds for a model
+            that expects dark ones.
     """
-    directory = Path(path)
     require_choice("invert", invert, INVERT)
     require_choice("splits", splits, SPLITS)
-    files, images, skipped = _walk(directory)
-    split_of, layout = _layout(directory, files, images, labels, splits)
-    depth = 1 if split_of else 0  # of the class in the parts of a path
-    inside = [f for f in files if not split_of or f.parts[0] in split_of]
-    names = sorted({f.parts[depth] for f in inside if len(f.parts) > depth + 1}) if labels else [""]
-    chosen = [f for f in inside if f in images and (not labels or len(f.parts) == depth + 2)]
-    skipped["images outside or below the directories of the classes"] += len(images) - len(chosen)
-    if labels and len(names) < 2:
-        hint = " Is the data one level deeper?" * any(skipped.values())
-        found = f"{directory} has {len(names)} directories of images"
-        raise KerazooError(f"{found}; give two or more, one for each class.{hint}")
+    is_path = isinstance(path, (str, os.PathLike))
+    if labels and (not is_path or Path(path).is_file()):
+        found = _in_table(path, target, files, CsvOptions(**csv))
+    else:
+        given = {"target": target, "files": files, **csv}
+        for name in (name for name, value in given.items() if value is not None):
+            raise KerazooError(f"{option(name)} is for a table of images; {path} is none.")
+        found = _in_directories(Path(path), labels, splits)
+    directory, chosen, names = found.directory, list(found.images), found.names
+    split_of, skipped = found.split_of, found.skipped
     shape = _shape([directory / f for f in chosen], size, channels)
     x, read, problems = _read(directory, chosen, shape, progress)
     if problems:
         skipped[f"unreadable ({listed(list(problems.values()))})"] = len(problems)
     line = "; ".join(f"{n:,} {kind}" for kind, n in (+skipped).items())
     kept = [f for f in chosen if f not in problems]
-    y = np.array([names.index(f.parts[depth]) if labels else 0 for f in kept], dtype=np.int64)
+    y = np.array([found.images[f] for f in kept], dtype=np.int64)
     of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
-    _reject_few(directory, y, of, names, split_of, line)
-    if labels and splits == "auto" and not split_of:
-        _reject_classes_in_names(directory, chosen)
+    _reject_few(Path(found.where), y, of, names, split_of, line)
     indices, how = _indices(y, of, split_of, labels)
     white, whites = _white(read)
     if white != WHITE:
@@ -130,9 +139,9 @@ def from_images(
     (wide, high), (widest, highest) = sizes.min(axis=0), sizes.max(axis=0)
     modes = ", ".join(f"{m} {n:,}" for m, n in sorted(Counter(i.mode for i in read).items()))
     report = [
-        f"{directory}: {len(x):,} images"
+        f"{found.where}: {len(x):,} images"
         + f" of {len(names)} classes: {listed(each, 200)}" * labels,
-        layout,
+        *found.how,
         f"sizes: {wide} to {widest} wide, {high} to {highest} high; modes: {modes}",
         f"each is resized to {shape[1]} × {shape[0]} pixels, "
         f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
@@ -140,15 +149,101 @@ def from_images(
     report += [*whites, *backgrounds]
     return user_data_of(
         "images" if labels else "unlabeled_images",
-        directory,
+        path,
         {name: Split(x[i], y[i]) for name, i in indices.items()},
         report=report,
         how=how,
-        warnings=[*[f"skipped: {line}"] * bool(line), *dark],
+        warnings=[*[f"skipped: {line}"] * bool(line), *found.notes, *dark],
         skipped=tuple(problems.values()),
         facts={"labels": tuple(names) * labels, "light_on_dark": light_on_dark},
         reading=reading,
         serving_model=lambda core: takes_images(core, reading),
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Images to read, and their classes.
+
+    Attributes:
+        directory: that the files are named from.
+        where: the directory or table, for messages.
+        images: the class of each file.
+        names: of the classes.
+        split_of: split of each directory that is one.
+        how: how they were found, a line each.
+        notes: what may be wrong, a line each.
+        skipped: number of other files, by kind.
+    """
+
+    directory: Path
+    where: str
+    images: dict[Path, int]
+    names: list[str]
+    split_of: dict[str, str] = field(default_factory=dict)
+    how: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def _in_directories(directory: Path, labels: bool, splits: str) -> _Found:
+    """Images whose directories are their classes, or all images without classes."""
+    files, images, skipped = _walk(directory)
+    split_of, layout = _layout(directory, files, images, labels, splits)
+    depth = 1 if split_of else 0  # of the class in the parts of a path
+    inside = [f for f in files if not split_of or f.parts[0] in split_of]
+    names = sorted({f.parts[depth] for f in inside if len(f.parts) > depth + 1}) if labels else [""]
+    chosen = [f for f in inside if f in images and (not labels or len(f.parts) == depth + 2)]
+    skipped["images outside or below the directories of the classes"] += len(images) - len(chosen)
+    if labels and len(names) < 2:
+        hint = " Is the data one level deeper?" * any(skipped.values())
+        found = f"{directory} has {len(names)} directories of images"
+        raise KerazooError(f"{found}; give two or more, one for each class.{hint}")
+    if labels and splits == "auto" and chosen and not split_of:
+        _reject_classes_in_names(directory, chosen)
+    of = {f: names.index(f.parts[depth]) if labels else 0 for f in chosen}
+    return _Found(directory, str(directory), of, names, split_of, (layout,), skipped=skipped)
+
+
+def _in_table(source: Any, target: str | None, files: str | None, options: CsvOptions) -> _Found:
+    """Images that a table names, with their classes."""
+    table = read_table(source, options, numbers=(str(target),))
+    frame, where = table.frame, table.where
+    directory = Path(source).parent if isinstance(source, (str, os.PathLike)) else Path()
+    if isinstance(target, tuple):
+        raise KerazooError("images have one target; give --target once.")
+    label = column(frame, target, "the target (--target)")
+    if files is None:
+        others = [c for c in frame.columns if c != label]
+        fitting = [c for c in others if any((directory / str(v)).is_file() for v in frame[c])]
+        if len(fitting) != 1:
+            several = f"the columns {', '.join(fitting)} name" if fitting else "no column names"
+            raise KerazooError(
+                f"{where}: {several} files in {directory.absolute()}; say which column does with "
+                "--files COLUMN (files=)."
+            )
+        files = fitting[0]
+    name = column(frame, files, "the column of file names (--files)")
+    classes = class_target(frame[label], where)
+    rows = frame[name][classes.known].astype(str)
+    at = f"{where}, column {name!r}"
+    paths = [Path(os.path.normpath(value)) for value in rows]
+    lost = [
+        line for line, p in zip(rows.index, paths, strict=True) if not (directory / p).is_file()
+    ]
+    if lost:
+        gone = f"line {lost[0]}: there is no file {rows[lost[0]]} in {directory.absolute()}"
+        raise KerazooError(f"{at}, {gone}; {len(lost):,} of {len(rows):,} are missing.")
+    again = rows[pd.Series(paths, rows.index).duplicated()]
+    if len(again):
+        raise KerazooError(f"{at}, line {again.index[0]}: {again.iloc[0]} is named a second time.")
+    return _Found(
+        directory,
+        where,
+        dict(zip(paths, classes.y[classes.known].tolist(), strict=True)),
+        list(classes.labels),
+        how=(*table.notes, f"files are in {name!r}, such as {rows.iloc[0]}; classes in {label!r}"),
+        notes=tuple(rows_without_target(frame, classes)),
     )
 
 

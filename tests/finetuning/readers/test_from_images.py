@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageOps
 
+import kerazoo
 from kerazoo.datasets._images import eight_bits
+from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.arrays import from_arrays
 from kerazoo.finetuning.readers.images import as_read, from_images, takes_images
 from kerazoo.finetuning.readers.reading import ImageReading
@@ -351,3 +355,66 @@ def test_a_missing_directory_and_a_file_are_refused(tmp_path):
     for name in ("nowhere", "file"):
         with raises_naming(name):
             read(tmp_path / name)
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Images of two classes in one directory, and a table that names them."""
+    directory = fill(tmp_path / "by class")
+    rows = []
+    for path in sorted(directory.rglob("*.png")):
+        name = f"{len(rows):03}.png"
+        (tmp_path / "all").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "all" / name)
+        rows.append((f"all/{name}", path.parent.name, len(rows)))
+    return directory, pd.DataFrame(rows, columns=["photo", "animal", "age"])
+
+
+def test_a_table_of_file_names_is_read_as_directories_are(listed, tmp_path, monkeypatch):
+    directory, rows = listed
+    rows.to_csv(tmp_path / "labels.csv", index=False)
+    wanted = read(directory)
+    for source, options in (
+        (tmp_path / "labels.csv", {}),
+        (str(tmp_path / "labels.csv"), {"files": "photo"}),
+        (rows, {}),
+    ):
+        monkeypatch.chdir(tmp_path)
+        user = read(source, target="animal", **options)
+        assert user.data.info.labels == ("cat", "dog")
+        for name in ("train", "validation", "test"):
+            for one, other in zip(
+                getattr(user.data, name), getattr(wanted.data, name), strict=True
+            ):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_a_table_whose_files_are_not_known_stops(listed, tmp_path, monkeypatch):
+    _, rows = listed
+    monkeypatch.chdir(tmp_path)
+    with raises_naming("--files"):
+        read(rows.assign(mask=rows["photo"]), target="animal")
+    with raises_naming("--files"):
+        read(rows.assign(photo=rows["photo"].str.replace("all/", "")), target="animal")
+    with raises_naming("nowhere.png"):
+        read(rows.replace("all/003.png", "nowhere.png"), target="animal")
+    with raises_naming("all/004.png"):
+        read(rows.replace("all/003.png", "./all/004.png"), target="animal")
+    with raises_naming("--target"):
+        read(rows)
+    for options in ({"target": "animal"}, {"files": "photo"}, {"sep": ";"}):
+        with pytest.raises(KerazooError):
+            read(tmp_path / "by class", **options)
+    missing = read(rows.assign(animal=rows["animal"].where(rows["age"] > 1)), target="animal")
+    assert sizes(missing) != sizes(read(rows, target="animal")) and missing.warnings
+
+
+def test_a_model_of_images_takes_a_table_of_file_names(listed, in_tmp, tmp_path, command):
+    _, rows = listed
+    rows.to_csv(tmp_path / "labels.csv", index=False)
+    words = ("finetune", "mlp", str(tmp_path / "labels.csv"), "--target", "animal", "--size", "8")
+    status, _, error = command(
+        *words, "--files", "photo", "--weights", "none", "--epochs", "1", "--out", "run"
+    )
+    assert status == 0 and "20 images of 2 classes" in error, error
+    assert kerazoo.evaluate("run").same
