@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kerazoo.evidence.verify import verify as verify
     from kerazoo.exporting.export import export as export
     from kerazoo.finetuning.finetune import finetune as finetune
+    from kerazoo.finetuning.inspection import inspect_data as inspect_data
     from kerazoo.finetuning.readers.arrays import from_arrays as from_arrays
     from kerazoo.finetuning.readers.images import from_images as from_images
     from kerazoo.finetuning.readers.series import from_series as from_series
@@ -47,6 +48,7 @@ _NAMES = {
     "evidence.verify": ["verify"],
     "exporting.export": ["export"],
     "finetuning.finetune": ["finetune"],
+    "finetuning.inspection": ["inspect_data"],
     "finetuning.readers.arrays": ["from_arrays"],
     "finetuning.readers.images": ["from_images"],
     "finetuning.readers.series": ["from_series"],

@@ -52,8 +52,10 @@ def load(name: str) -> types.ModuleType:
     """
     if name in sys.modules:
         return sys.modules[name]
+    if name.partition(".")[0] != "keras":
+        return importlib.import_module(name)
     _announce()
-    if name.partition(".")[0] != "keras" or LOG_LEVEL in os.environ:
+    if LOG_LEVEL in os.environ:
         return importlib.import_module(name)
     import logging
 

@@ -95,7 +95,12 @@ def shown(value: Any) -> str:
 
 
 # Options of the command line that are not named like the parameter that they set.
-OPTIONS = {"na_values": "--na", "settings": "--set", "augment": "--no-augment"}
+OPTIONS = {
+    "na_values": "--na",
+    "settings": "--set",
+    "augment": "--no-augment",
+    "label_errors": "--labels",
+}
 
 
 def option(parameter: str) -> str:

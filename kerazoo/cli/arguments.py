@@ -57,6 +57,7 @@ Look
   show ENTRY|RUN              result, use and card of an entry or a run
   runs ACTION [RUN ...]       list, compare or remove run directories
   doctor                      this machine, and which recorded runs it repeats
+  inspect DATA                how your data is read, and what seems wrong in it
 Train
   train ENTRY                 train an entry with its recipe
   finetune MODEL DATA         train a model on your data
@@ -85,6 +86,12 @@ EXAMPLES = {
         "mlp@digits --tier smoke",
         "mlp@digits --out a --epochs 5",
         "mlp@digits --out a --resume",
+    ),
+    "inspect": (
+        "letters/ --labels --open",
+        "iris.csv --target species",
+        "sales.csv --target price --horizon 7",
+        "reviews.csv --text body --target label",
     ),
     "finetune": (
         "mnist_cnn letters/",
@@ -225,9 +232,26 @@ def _train(command: Command) -> None:
 def _finetune(command: Command) -> None:
     names = "images: mnist_cnn, resnet20, dcgan; table: mlp; series: stacked_lstm; text: text_cnn"
     command.completed("model", "MODEL", names, registry.list_models)
-    command.value("data", "DATA", "directory of images, or a CSV file")
     command.flag("--open", "open the card of the finished run")
+    _reading(command)
 
+    group = command.group("training")
+    group.off("--no-augment", "augment", "do not augment the images")
+    _fine_tuning(group)
+
+
+def _inspect(command: Command) -> None:
+    command.flag("--labels", "look for labels that are probably wrong", dest="label_errors")
+    suspects = "CSV file of these, with a PNG of images (default: by the input's name)"
+    command.value("--out", "FILE", suspects)
+    command.flag("--open", "with --labels: open the images")
+    command.off("--quiet", "progress", "show no progress")
+    _reading(command)
+
+
+def _reading(command: Command) -> None:
+    """The positional argument DATA, and options of how to read it."""
+    command.value("data", "DATA", "directory of images, or a CSV file")
     group = command.group("tables, series, texts, and images of a CSV file")
     target = "column to predict; repeat it for several numeric ones"
     group.value("--target", "COLUMN", target, action="append")
@@ -260,9 +284,6 @@ def _finetune(command: Command) -> None:
     group.value("--size", "PIXELS", "height and width of the images (default: the model's)", int)
     group.choice("--invert", INVERT, "invert light and dark (default: auto)")
     group.choice("--splits", INVERT, "train/ and test/ are splits, no classes (default: auto)")
-    group.off("--no-augment", "augment", "do not augment the images")
-
-    _fine_tuning(command.group("training"))
 
 
 def _fine_tuning(group: Command) -> None:
@@ -365,6 +386,7 @@ DECLARE: dict[str, Callable[[Command], None]] = {
     "runs": _runs,
     "doctor": lambda command: None,
     "train": _train,
+    "inspect": _inspect,
     "finetune": _finetune,
     "verify": _verify,
     "evaluate": Command.source,

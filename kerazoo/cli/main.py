@@ -351,12 +351,40 @@ def _details(metrics: Mapping[str, Any]) -> list[str | Table]:
     ]
 
 
+def _inspect(show: Output, data: str, out: str | None = None, **options: Any) -> int:
+    from kerazoo.finetuning.inspection import inspect_data
+
+    labels = options.get("label_errors", False)
+    if out is not None and not labels:
+        raise KerazooError("--out goes with --labels; whatever else is found is printed.")
+    if out is not None and not out.lower().endswith(".csv"):
+        raise KerazooError(f"--out {out}: give a file name that ends in .csv.")
+    path = None
+    if labels and (out is not None or not show.json):
+        stem = Path(data).resolve().stem
+        _, path = (_new_file(out, f"{stem}-suspects.{ending}") for ending in ("png", "csv"))
+    found = inspect_data(data, **_with_one_target(options))
+    files = [] if path is None else found.write(path)
+    show(
+        {**found.as_json(), "paths": [str(file) for file in files]},
+        *found.lines,
+        *found.tables,
+        *show.files("file", files),
+    )
+    return OK
+
+
+def _with_one_target(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with a target that is given once as a text."""
+    if len(options.get("target", [])) == 1:
+        (options["target"],) = options["target"]
+    return options
+
+
 def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     from kerazoo.finetuning.finetune import finetune
 
-    if len(options.get("target", [])) == 1:
-        (options["target"],) = options["target"]
-    done = finetune(model, data, **options)
+    done = finetune(model, data, **_with_one_target(options))
     show(
         done.as_json(),
         *done.result(MOST_GROUPS),
@@ -546,6 +574,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "show": _show,
     "runs": _runs,
     "train": _train,
+    "inspect": _inspect,
     "finetune": _finetune,
     "evaluate": _evaluate,
     "verify": _verify,

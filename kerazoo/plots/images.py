@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,22 +33,31 @@ def worst_errors(title: str, scores: Scores, data: Data) -> Figure:
     wrong = np.flatnonzero(scores.predicted != scores.labels)
     candidates, most = (wrong, MAX_IMAGES) if len(wrong) else (np.arange(len(true)), COLUMNS)
     worst = candidates[np.argsort(true[candidates], kind="stable")][:most]
-    columns = min(COLUMNS, len(worst))
-    rows = -(-len(worst) // columns)
     titles = [_title(data.info.labels, scores, int(index), true[index]) for index in worst]
-    lines = max(text.count("\n") + 1 for text in titles)
-    # 5: the title of the figure needs as much.
-    figure = new_figure(max(columns * 1.25, 5), rows * (1.3 + 0.17 * lines) + 0.6)
-    for place, (index, text) in enumerate(zip(worst, titles, strict=True), start=1):
-        axes = figure.add_subplot(rows, columns, place)
-        show_image(axes, data.test.x[index])
-        axes.set_title(text, fontsize=8)
     shown = f"{len(wrong):,} of {len(true):,} test images are wrong"
     if not len(wrong):
         shown = f"all {len(true):,} test images are right; these were the least sure"
     elif len(worst) < len(wrong):
         shown += f"; these are the {len(worst)} worst"
-    head(figure, f"{title}: {shown}")
+    return sheet(f"{title}: {shown}", data.test.x[worst], titles)
+
+
+def sheet(title: str, images: Iterable[np.ndarray], titles: Sequence[str]) -> Figure:
+    """Images ``(height, width, channels)`` in rows, each under the lines of its title."""
+    columns = min(COLUMNS, len(titles))
+    rows = -(-len(titles) // columns)
+    titles = [
+        literal("\n".join(textwrap.fill(line, LABEL_WIDTH) for line in text.splitlines()))
+        for text in titles
+    ]
+    lines = max(text.count("\n") + 1 for text in titles)
+    # 5: the title of the figure needs as much.
+    figure = new_figure(max(columns * 1.25, 5), rows * (1.3 + 0.17 * lines) + 0.6)
+    for place, (image, text) in enumerate(zip(images, titles, strict=True), start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        show_image(axes, image)
+        axes.set_title(text, fontsize=8)
+    head(figure, title)
     return figure
 
 
@@ -57,7 +67,7 @@ def _title(labels: tuple[str, ...], scores: Scores, index: int, true: float) -> 
     lines = [f"{labels[guess]} ({scores.probabilities[index, guess]:.0%})"]
     if guess != label:
         lines.append(f"true: {labels[label]} ({true:.0%})")
-    return "\n".join(literal(textwrap.fill(line, LABEL_WIDTH)) for line in lines)
+    return "\n".join(lines)
 
 
 def grid(images: np.ndarray) -> np.ndarray:

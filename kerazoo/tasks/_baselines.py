@@ -48,7 +48,7 @@ def bag_of_words(train: Split, data: Data) -> np.ndarray:
     tokens = 1 + int(max(s.x.max() for s in (train, data.train, data.validation, data.test)))
 
     def predicted(c: float, fit: Split, split: Split) -> np.ndarray:
-        return _logistic(_occurrences(fit.x, tokens), fit.y, _occurrences(split.x, tokens), c)
+        return _logistic(occurrences(fit.x, tokens), fit.y, occurrences(split.x, tokens), c)
 
     def right(c: float) -> int:
         return int((predicted(c, data.train, data.validation) == data.validation.y).sum())
@@ -57,7 +57,7 @@ def bag_of_words(train: Split, data: Data) -> np.ndarray:
     return predicted(max(WORD_CS, key=right), train, data.test)
 
 
-def _occurrences(ids: np.ndarray, tokens: int) -> Any:
+def occurrences(ids: np.ndarray, tokens: int) -> Any:
     """Token ids ``(n, length)`` as a sparse 0/1 matrix ``(n, tokens)``; padding (0) is left out."""
     from scipy.sparse import csr_matrix
 

@@ -10,6 +10,7 @@ from typing import Any
 from kerazoo._lazy import np, pd
 from kerazoo.datasets._images import require_raw_pixels
 from kerazoo.errors import KerazooError, first_line
+from kerazoo.finetuning.readers._csv import FIRST_LINE
 from kerazoo.finetuning.readers._target import class_target, target_like
 from kerazoo.finetuning.readers.images import image_reading, too_dark
 from kerazoo.finetuning.readers.table import from_table
@@ -180,12 +181,14 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
     targets = [target]
     indices, how = shuffled_split(target.y, stratify=True, test_given=test is not None)
     splits = {name: Split(x[i], target.y[i]) for name, i in indices.items()}
+    names = {name: i + FIRST_LINE for name, i in indices.items()}
     if test is not None:
         more = _pixels(test[0])
         if more.shape[1:] != x.shape[1:]:
             raise KerazooError(f"test images have shape {more.shape[1:]}, others {x.shape[1:]}.")
         targets.append(target_like(target, pd.DataFrame(_targets(test[1])), "the test labels"))
         splits["test"] = Split(more, targets[1].y)
+        names["test"] = np.arange(len(more)) + FIRST_LINE
     for each in targets:
         if not each.known.all():
             raise KerazooError(f"y holds no label at place {each.known.argmin()}; leave it out.")
@@ -197,6 +200,7 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
         report=(found, target.why),
         how=how,
         warnings=too_dark(x),
+        names=names,
         facts={"labels": target.labels},
         reading=image_reading(splits["train"].x),
     )

@@ -11,7 +11,7 @@ from kerazoo import registry
 from kerazoo.building import options_of as model_options
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.arrays import from_arrays
-from kerazoo.finetuning.readers.images import from_images
+from kerazoo.finetuning.readers.images import from_images, image_files
 from kerazoo.finetuning.readers.series import from_series
 from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
@@ -84,8 +84,7 @@ def read(
         follows = {k: v for k, v in follows.items() if k in options_of(reader)}
         data = reader(*_arguments(source), **(follows | dict(options)))
     elif options:
-        name = source.reader.__name__
-        raise KerazooError(f"{next(iter(options))} is an option of {name}; give it there.")
+        raise _option_too_late(source, options)
     else:
         data = source.read_for(follows)
     if data.kind not in kinds_of(model):
@@ -96,13 +95,54 @@ def read(
     return data
 
 
+def read_alone(source: Any, options: Mapping[str, Any], progress: bool = False) -> UserData:
+    """Read a user's data without a model, as :func:`read` takes it.
+
+    A directory holds images, of classes if it has directories of images. A CSV file or DataFrame is
+    a table, unless an option is one that only texts, a series or images have.
+
+    Raises:
+        KerazooError: what the reader raises.
+    """
+    if isinstance(source, UserData):
+        if options:
+            raise _option_too_late(source, options)
+        return source
+    path, given = _existing(source), dict(options)
+    reader: Callable[..., UserData]
+    if path is not None and path.is_dir():
+        files = [file.relative_to(path) for file in image_files(path)]
+        given.setdefault("labels", not files or any(len(file.parts) > 1 for file in files))
+        reader, given["progress"] = from_images, progress
+    elif path is not None or is_frame(source):
+        readers = (from_table, from_texts, from_series, from_images)
+        reader = next((r for r in readers if given.keys() <= {*options_of(r)}), from_table)
+    else:
+        reader = from_arrays
+    return reader(*_arguments(source), **given)
+
+
+def _option_too_late(source: UserData, options: Mapping[str, Any]) -> KerazooError:
+    """The error for options of a reader that has read already."""
+    return KerazooError(
+        f"{next(iter(options))} is an option of {source.reader.__name__}; give it there."
+    )
+
+
+def _existing(source: Any) -> Path | None:
+    """The path of a source, None for data in memory; raises KerazooError if nothing is there."""
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    if not (path := Path(source)).exists():
+        raise KerazooError(f"there is no file or directory {path}.")
+    return path
+
+
 def _reader_for(model: Model, source: Any, options: Mapping[str, Any]) -> Callable[..., UserData]:
     """The reader of a source that fits a model."""
-    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    if path is not None and not Path(path).exists():
-        raise KerazooError(f"there is no file or directory {path}.")
+    path = _existing(source)
     readers: dict[str, Callable[..., UserData]]
-    if path is not None and Path(path).is_dir():
+    if path is not None and path.is_dir():
         what, readers = "the directory", {"images": from_images, "unlabeled_images": from_images}
     elif path is not None or is_frame(source):
         what = "a DataFrame" if path is None else "the file"

@@ -155,6 +155,7 @@ def from_images(
         how=how,
         warnings=[*[f"skipped: {line}"] * bool(line), *found.notes, *dark],
         skipped=tuple(problems.values()),
+        names={s: np.array([kept[k].as_posix() for k in i]) for s, i in indices.items()},
         facts={"labels": tuple(names) * labels, "light_on_dark": light_on_dark},
         reading=reading,
         serving_model=lambda core: takes_images(core, reading),

@@ -32,6 +32,8 @@ from kerazoo.tasks.base import reject_tiny_spread
 MAX_CATEGORIES = 50  # of a column; the rarer ones share one
 HIDDEN = (64, 64)  # units of the dense stack
 FEWEST_ROWS = 10
+MANY_ROWS = 100  # whole numbers of fewer rows differ by chance
+UNIQUE = 0.99  # share of different ones, from which on whole numbers may be an identifier
 SAME = 1e-12  # of the largest number: what varies less is a constant that was rounded
 # Names of the other layers and operations, numbered by Keras, which an input must not have.
 TAKEN = re.compile(
@@ -74,19 +76,26 @@ def from_table(
     classes, names = bool(learnt.labels), list(learnt.names)
     indices, how = shuffled_split(y, stratify=classes, test_given=test is not None)
     inputs = rows.drop(columns=names)
-    columns, left_out, warnings = columns_of(inputs, indices["train"], where, options.category)
+    columns, left_out, identifiers, warnings = columns_of(
+        inputs, indices["train"], where, options.category
+    )
     if not columns:
         but = f" but {listed(left_out)}" if left_out else ": it has the target only"
         raise KerazooError(f"{where} has no column to learn from{but}.")
     x = encode(inputs, columns, where)
     splits = {name: Split(x[i], y[i]) for name, i in indices.items()}
+    lines = {name: rows.index.to_numpy()[i] for name, i in indices.items()}
     warnings = [*rows_without_target(frame, learnt), *warnings]
+    if identifiers:
+        own = "a whole number of its own in nearly every row"
+        warnings.append(f"{listed(identifiers)}: {own}; leave it out if it is an identifier")
     found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}", *table.notes]
     if test is not None:
         more = read_test(test, table)
         theirs = target_like(learnt, more.frame, more.where)
         x = encode(more.frame[theirs.known], columns, more.where)
         splits["test"] = Split(x, theirs.y[theirs.known])
+        lines["test"] = more.frame.index.to_numpy()[theirs.known]
         found.append(f"{more.where}: {splits['test'].examples:,} rows to test on")
         warnings += rows_without_target(more.frame, theirs)
     if left_out:
@@ -101,6 +110,8 @@ def from_table(
         report=(*found, f"target {listed(names)}: {learnt.why}"),
         how=how,
         warnings=warnings,
+        names=lines,
+        identifiers=tuple(identifiers),
         facts={"labels": learnt.labels} if classes else {"targets": learnt.names},
         reading=TableReading(targets=learnt.names, columns=tuple(columns), csv=table.options),
         factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
@@ -110,8 +121,10 @@ def from_table(
 
 def columns_of(
     frame: pd.DataFrame, train: np.ndarray, where: str, category: Sequence[str] = ()
-) -> tuple[list[Column], list[str], list[str]]:
-    """Conversion of each column, decided on the training rows: (columns, left out, notes).
+) -> tuple[list[Column], list[str], list[str], list[str]]:
+    """Conversion of each column, decided on the training rows.
+
+    Returns the columns, those left out, those that may be identifiers, and notes.
 
     Args:
         frame: the rows, by their lines.
@@ -120,7 +133,7 @@ def columns_of(
         category: names of those that hold no numbers, whatever they look like.
     """
     columns: list[Column] = []
-    left_out, notes = [], []
+    left_out, identifiers, notes = [], [], []
     for name in frame.columns:
         key = name.replace("/", "_")
         while key in (c.input for c in columns) or TAKEN.fullmatch(key):
@@ -152,12 +165,20 @@ def columns_of(
             mean, std = float(np.float32(known.mean())), float(known.std())
             low, high = float(known.min()), float(known.max())
             columns.append(Column(name, key, None, mean, len(known) < len(train), std, low, high))
+            identifiers += [name] * _may_identify(known)
         if wrong:
             first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
             notes.append(
                 f"{name}: {len(wrong)} value(s) are not numbers and count as missing ({first})"
             )
-    return columns, left_out, notes
+    return columns, left_out, identifiers, notes
+
+
+def _may_identify(values: np.ndarray) -> bool:
+    """True for whole numbers of which nearly each is another, and that are many."""
+    if len(values) < MANY_ROWS or (values != values.round()).any():
+        return False
+    return len(np.unique(values)) >= UNIQUE * len(values)
 
 
 def _columns_line(columns: list[Column]) -> str:

@@ -90,6 +90,8 @@ def from_texts(
     tokens = _text.read_vocabulary(path)
     x = _text.encode(texts, tokens, LENGTH)
     splits, left = {s: Split(x[i], y[i]) for s, i in indices.items()}, len(frame) - len(y)
+    lines = frame.index.to_numpy()[words][classes.known]
+    names = {s: lines[i] for s, i in indices.items()}
     lengths = [len(_text.tokens_of(t)) for t in texts]
     size = f"{min(lengths):,} to {max(lengths):,} words (median {np.median(lengths):,.0f})"
     found = [f"{where}: {len(y):,} texts in {name!r} of {size}; {classes.why}", *table.notes]
@@ -100,6 +102,7 @@ def from_texts(
         theirs = target_like(classes, more.frame[there], more.where)
         ids = _text.encode(given[there][theirs.known], tokens, LENGTH)
         splits["test"] = Split(ids, theirs.y[theirs.known])
+        names["test"] = more.frame.index.to_numpy()[there][theirs.known]
         left += len(more.frame) - len(ids)
         found.append(f"{more.where}: {len(ids):,} texts to test on")
     known = _text.known_share(x)
@@ -123,6 +126,7 @@ def from_texts(
         report=found,
         how=how,
         warnings=warnings,
+        names=names,
         facts={
             "labels": classes.labels,
             "vocabulary": path,

@@ -48,6 +48,9 @@ class UserData(Shown):
         report: what was found and how it was read, a line each.
         warnings: what may be wrong with the data, a line each.
         skipped: files that cannot be read, and why.
+        names: of the examples of each split: the file below the directory, or the line (of data in
+            memory the row plus 2, as if the names of the columns were line 1).
+        identifiers: columns that may be such: rows that differ in nothing else are copies.
         reading: what ``predict`` must know to treat new inputs alike.
         factory_options: the model's options that follow from the data besides the task's.
         serving_model: makes the model that is saved from the network that is trained.
@@ -63,6 +66,8 @@ class UserData(Shown):
     report: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    names: Mapping[str, np.ndarray] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ()
     reading: Reading
     factory_options: Mapping[str, Any] = field(default_factory=dict)
     serving_model: Callable[[keras.Model], keras.Model] = lambda model: model
