@@ -82,8 +82,8 @@ def form_of(text: str) -> Form | None:
     for mark, pattern in _BODY.items():
         parts = pattern.fullmatch(body)
         read[mark] = None
-        if parts is not None:
-            by = parts["by"] or parts["lakh"]
+        by = parts and (parts["by"] or parts["lakh"])
+        if parts is not None and not (by and power):  # nobody writes 1,234E+05 for 123,400,000
             whole = parts["whole"].replace(by, "") if by else parts["whole"]
             part = f".{parts['part']}" if parts["part"] is not None else ""
             read[mark] = f"{sign}{whole}{part}{power}"
