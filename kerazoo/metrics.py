@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,16 @@ def metric(name: str) -> Metric:
         title = f"Fréchet distance in {judged[1]} features, 10,000 samples"
         return Metric(name, title, digits=2, short="FD")
     return Metric(name, name.replace("_", " "), higher_is_better=True, low=-math.inf)
+
+
+def result_of(metrics: Mapping[str, Any]) -> str:
+    """The main result in ``metrics.json`` for readers: ``accuracy 98.06 % on 360 test examples``.
+
+    Files of earlier versions, which name no split, are of the test split.
+    """
+    measure, split = metric(metrics["metric"]), metrics.get("split", "test")
+    result = f"{measure.title} {measure.show(metrics['value'])}"
+    return f"{result} on {metrics['examples']:,} {split} examples"
 
 
 def logged(name: str, value: float) -> str:

@@ -33,7 +33,7 @@ from kerazoo.errors import (
     wrapped,
 )
 from kerazoo.evidence import card, caveats
-from kerazoo.metrics import duration, metric, with_rmse
+from kerazoo.metrics import duration, metric, result_of, with_rmse
 from kerazoo.spec import parse_recipe_value
 from kerazoo.training import run_directory
 
@@ -322,14 +322,12 @@ def _train(show: Output, entry: str, **options: Any) -> int:
     from kerazoo.training.train import train
 
     done = train(entry, **options)
-    metrics, measure = done.metrics, metric(done.metrics["metric"])
     content = {k: getattr(done, k) for k in ("entry", "tier", "seed", "seconds", "metrics")}
     show(
         {**content, "path": str(done.path), "plots": [str(path) for path in done.plots]},
-        f"{done.entry} seed {done.seed}: {measure.title} {measure.show(metrics['value'])} on "
-        f"{metrics['examples']:,} {metrics.get('split', 'test')} examples, "
+        f"{done.entry} seed {done.seed}: {result_of(done.metrics)}, "
         f"{duration(done.seconds)} of training",
-        *_details(metrics),
+        *_details(done.metrics),
         *show.files("model", sorted(done.path.glob("*.keras"))),
         *show.files("plot", done.plots),
     )

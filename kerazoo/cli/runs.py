@@ -13,7 +13,7 @@ from kerazoo import registry
 from kerazoo._files import is_leftover, schema
 from kerazoo._parts import Bullets, Code, Section, Table
 from kerazoo.errors import KerazooError
-from kerazoo.metrics import duration, metric
+from kerazoo.metrics import duration, metric, result_of
 from kerazoo.training import run_directory
 from kerazoo.training.run_config import Config, Metrics, Timing
 
@@ -134,9 +134,8 @@ def sections(found: Found) -> list[Section]:
 
 def headline(found: Found) -> tuple[str, str]:
     """Result in one line, and facts in another."""
+    run = f"{found.config.entry}, seed {found.config.seed}"
     if found.metrics is None:
-        return found.result, f"{found.config.entry}, seed {found.config.seed}"
-    m, measure = found.metrics, metric(found.metrics.metric)
-    also = [f"{metric(k).title} {metric(k).show(v)}" for k, v in m.also.items()]
-    result = f"{measure.title} {found.result} on {m.examples:,} {m.split} examples"
-    return result, " · ".join([f"{found.config.entry}, seed {found.config.seed}", *also])
+        return found.result, run
+    also = [f"{metric(k).title} {metric(k).show(v)}" for k, v in found.metrics.also.items()]
+    return result_of(found.metrics.as_dict()), " · ".join([run, *also])

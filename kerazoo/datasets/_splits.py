@@ -29,9 +29,6 @@ def three_splits(x: np.ndarray, y: np.ndarray, held_out: int) -> Splits:
 
 
 def in_order(values: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Consecutive parts of ``values`` with these names and sizes."""
-    splits, begin = {}, 0
-    for name, size in sizes.items():
-        splits[name] = values[begin : begin + size]
-        begin += size
-    return splits
+    """Consecutive parts of ``values`` with these names and sizes, without what is left."""
+    parts = np.split(values, np.cumsum(list(sizes.values())))
+    return dict(zip(sizes, parts, strict=False))

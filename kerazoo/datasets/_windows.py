@@ -68,10 +68,10 @@ def _split(series: np.ndarray, starts: np.ndarray, wanted: Windows) -> Split:
     """Windows whose first target is at ``starts`` (consecutive), as views."""
     from numpy.lib.stride_tricks import sliding_window_view
 
-    n, past = len(starts), starts[0] - wanted.lead + 1 - wanted.lookback
-    x = sliding_window_view(series[past : past + wanted.lookback + n - 1], wanted.lookback, axis=0)
-    y = sliding_window_view(
-        series[starts[0] : starts[0] + wanted.horizon + n - 1], wanted.horizon, axis=0
-    )
-    x, y = x.swapaxes(1, 2), y.swapaxes(1, 2)
+    def windows(first: int, length: int) -> np.ndarray:
+        part = series[first : first + length + len(starts) - 1]
+        return sliding_window_view(part, length, axis=0).swapaxes(1, 2)
+
+    x = windows(starts[0] - wanted.lead + 1 - wanted.lookback, wanted.lookback)
+    y = windows(starts[0], wanted.horizon)
     return Split(x, y if wanted.targets is None else y[:, :, list(wanted.targets)])

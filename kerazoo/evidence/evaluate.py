@@ -81,6 +81,7 @@ def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = No
     """
     trained = open_trained(source, data=data, test=test)
     outcome = trained.task.evaluate(trained.core, trained.data)
+    groups = ("by_target", "by_class", "by_series")
     if trained.run is None:
         weights = reference.read(trained.entry).weights
         assert weights is not None  # open_trained has loaded them
@@ -97,8 +98,6 @@ def evaluate(source: str | os.PathLike[str], *, data: Any = None, test: Any = No
         standard_error=outcome.standard_error,
         examples=outcome.examples,
         also=dict(outcome.also),
-        by_target=outcome.extra.get("by_target", {}),
-        by_class=outcome.extra.get("by_class", {}),
-        by_series=outcome.extra.get("by_series", {}),
+        **{name: outcome.extra.get(name, {}) for name in groups},
         split=split,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
+from kerazoo._files import finite
 from kerazoo._parts import Bullets, Part, Shown, Table, images
 from kerazoo.datasets import _sources
 from kerazoo.datasets._cache import cached_sha256, load_for
@@ -192,24 +193,19 @@ class Report(Shown):
         """Content of ``kerazoo verify --json``; None for NaN."""
         reference, to_beat = self.reference, self.to_beat
         same = ("entry", "tier", "metric", "passed", "problems", "notes", "warnings", "data")
-        return {
+        content = {
             **{name: getattr(self, name) for name in same},
-            "mean": _or_none(self.mean),
+            "mean": self.mean,
             "bound": self.bound.value,
             "to_beat": to_beat and {"name": to_beat[0], "value": to_beat[1]},
             "higher_is_better": self.measure.higher_is_better,
             "reference": {name: getattr(reference, name) for name in ("mean", "std", "n")},
             "baselines": reference.baselines,
             "limits": reference.limits,
-            "runs": [
-                {**asdict(r), "value": _or_none(r.value), "path": str(r.path)} for r in self.runs
-            ],
+            "runs": [{**asdict(r), "path": str(r.path)} for r in self.runs],
             "plots": [str(p) for p in self.plots],
         }
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
+        return finite(content)
 
 
 @checked

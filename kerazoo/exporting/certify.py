@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kerazoo._files import finite
 from kerazoo._lazy import keras, np
 from kerazoo._parts import Bullets, Part, Shown, Table
 from kerazoo.datasets import _text as text
@@ -196,21 +197,9 @@ class Certificate(Shown, Comparison):
 
     def as_json(self) -> dict[str, Any]:
         """The certificate as JSON; null for a number that is not finite."""
-        content = {
-            **dataclasses.asdict(self),
-            "path": str(self.path),
-            "tolerance": self.tolerance,
-            "metric_tolerance": self.metric_tolerance,
-            "passed": self.passed,
-            "problems": self.problems,
-        }
-        return _finite(content)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(v) for name, v in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        derived = ("tolerance", "metric_tolerance", "passed", "problems")
+        content = {**dataclasses.asdict(self), "path": str(self.path)}
+        return finite(content | {name: getattr(self, name) for name in derived})
 
 
 def compare(

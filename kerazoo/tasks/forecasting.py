@@ -152,16 +152,8 @@ def _by_target(predicted: np.ndarray, data: Data) -> dict[str, Any]:
     if len(targets) < 2:
         return {}
     wrong, natural = _differences(predicted, data)
-    return {
-        "by_target": {
-            name: {
-                "mse": float((wrong[:, :, place] ** 2).mean()),
-                "mae": float(abs(wrong[:, :, place]).mean()),
-                "mae_natural": float(abs(natural[:, :, place]).mean()),
-            }
-            for place, name in enumerate(targets)
-        }
-    }
+    places = enumerate(targets)
+    return {"by_target": {name: _of_group(wrong[..., i], natural[..., i]) for i, name in places}}
 
 
 def _windows_by_series(data: Data) -> dict[str, np.ndarray]:
@@ -175,16 +167,27 @@ def _by_series(predicted: np.ndarray, data: Data) -> dict[str, Any]:
     """Errors of each series if there are several, over all targets."""
     wrong, natural = _differences(predicted, data)
     found = {
-        name: {
-            "examples": int(windows.sum()),
-            "mse": float((wrong[windows] ** 2).mean()),
-            "mae": float(np.abs(wrong[windows]).mean()),
-            "mae_natural": float(np.abs(natural[windows]).mean()),
-        }
+        name: {"examples": int(windows.sum()), **_of_group(wrong[windows], natural[windows])}
         for name, windows in _windows_by_series(data).items()
         if windows.any()
     }
     return {"by_series": found} if found else {}
+
+
+def _means(wrong: np.ndarray, natural: np.ndarray) -> dict[str, float]:
+    """The error metrics of differences, standardized and in natural units."""
+    return {
+        "mse": float((wrong**2).mean()),
+        "mae": float(np.abs(wrong).mean()),
+        "mse_natural": float((natural**2).mean()),
+        "mae_natural": float(np.abs(natural).mean()),
+    }
+
+
+def _of_group(wrong: np.ndarray, natural: np.ndarray) -> dict[str, float]:
+    """The metrics that are reported of each target or series."""
+    means = _means(wrong, natural)
+    return {name: means[name] for name in ("mse", "mae", "mae_natural")}
 
 
 def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
@@ -197,15 +200,9 @@ def errors(predicted: np.ndarray, data: Data) -> dict[str, float]:
     """
     true = data.test.y.astype(np.float64)
     wrong, natural = _differences(predicted, data)
-    mse = float((wrong**2).mean())
-    found = {
-        "mse": mse,
-        "mae": float(np.abs(wrong).mean()),
-        "mse_natural": float((natural**2).mean()),
-        "mae_natural": float(np.abs(natural).mean()),
-    }
+    found = _means(wrong, natural)
     if true.min() < true.max():
-        found["nrmse"] = float(np.sqrt(mse) / true.std())
+        found["nrmse"] = float(np.sqrt(found["mse"]) / true.std())
     return found
 
 

@@ -75,13 +75,14 @@ class Regression(Task):
         draws = [random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS)]
         differ = [(i, np.ptp(true[i], axis=0) > 0) for i in draws]
         again = [r_squared(true[i][:, k], predicted[i][:, k]) for i, k in differ if k.any()]
+        values = _metrics(true, predicted)
         return Outcome(
             metric="r2",
-            value=r_squared(true, predicted),
+            value=values.pop("r2"),
             standard_error=float(np.std(again, ddof=1)),
             examples=len(true),
-            also=_errors(true, predicted),
-            raw=outputs.astype(np.float64),
+            also=values,
+            raw=predicted,
         )
 
     def calibrate(self, model: keras.Model, data: Data, recipe: Recipe) -> Outcome:
@@ -97,8 +98,8 @@ class Regression(Task):
         coefficients, intercept = _baselines.least_squares(lambda: [(train.x, train.y)])
         linear = data.test.x.astype(np.float64) @ coefficients + intercept
         return Baselines(
-            simple={"training_mean": {"r2": r_squared(true, mean), **_errors(true, mean)}},
-            limits={"least_squares": {"r2": r_squared(true, linear), **_errors(true, linear)}},
+            simple={"training_mean": _metrics(true, mean)},
+            limits={"least_squares": _metrics(true, linear)},
         )
 
     def curves(self, run: Finished) -> tuple[str, list[Curve]]:
@@ -139,10 +140,11 @@ def r_squared(true: np.ndarray, predicted: np.ndarray) -> float:
     return float((1 - residual / total).mean())
 
 
-def _errors(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def _metrics(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """R² and the errors in natural units, of ``(n, outputs)`` each."""
     errors = predicted - true
     mse, mae = float((errors**2).mean()), float(np.abs(errors).mean())
-    return {"mse_natural": mse, "mae_natural": mae}
+    return {"r2": r_squared(true, predicted), "mse_natural": mse, "mae_natural": mae}
 
 
 register_task(Regression())

@@ -48,7 +48,7 @@ from kerazoo._lazy import keras
 from kerazoo._parts import Part, Shown, Table, epochs_table, images, metrics_table
 from kerazoo.errors import DamagedFile, KerazooError, checked, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
-from kerazoo.metrics import first_impossible, metric
+from kerazoo.metrics import first_impossible, result_of
 from kerazoo.spec import Entry, Recipe, networks_of
 from kerazoo.training.machine import MAY_MOVE
 from kerazoo.training.run_config import Config, Metrics, Start, Timing
@@ -104,10 +104,8 @@ class Run(Shown):
         return sorted(self.path.glob("*.png"))
 
     def _line(self) -> str:
-        measure, split = metric(self.metrics["metric"]), self.metrics.get("split", "test")
-        result = f"{measure.title} {measure.show(self.metrics['value'])}"
-        on = f"{self.metrics['examples']:,} {split} examples"
-        return f"{self.entry}, tier {self.tier}, seed {self.seed}: {result} on {on}; {self.path}"
+        result = result_of(self.metrics)
+        return f"{self.entry}, tier {self.tier}, seed {self.seed}: {result}; {self.path}"
 
     def _parts(self) -> list[Part]:
         epochs = epochs_table(self.history, f"{len(self.history)} epochs")
@@ -117,10 +115,6 @@ class Run(Shown):
         return metrics_table(
             {self.metrics["metric"]: self.metrics["value"], **self.metrics["also"]}
         )
-
-
-def _options_to_resume(directory: Path) -> str:
-    return f"--out {shlex.quote(str(directory))} --resume"
 
 
 def default_directory(entry: Entry, tier: str, seed: int) -> Path:
@@ -354,13 +348,11 @@ def save_model(model: keras.Model, directory: Path, prefix: str = "") -> list[Pa
 
 def command_to_resume(directory: Path, config: Config) -> str:
     """Command that continues the run in a directory, as far as its configuration tells."""
-    return f"{_command_of(config)} {_options_to_resume(directory)}"
-
-
-def _command_of(config: Config) -> str:
-    """Command that started a run, as far as its configuration tells."""
-    if config.own is not None or config.entry not in registry.list_entries():
-        return "kerazoo finetune …" if config.own else f"kerazoo train {config.entry} …"
+    resume = f"--out {shlex.quote(str(directory))} --resume"
+    if config.own is not None:
+        return f"kerazoo finetune … {resume}"
+    if config.entry not in registry.list_entries():
+        return f"kerazoo train {config.entry} … {resume}"
     words = ["kerazoo", "train", config.entry, "--tier", config.tier]
     words += ["--seed", str(config.seed), "--engine", config.engine]
     words += ["--validate"] * (config.split == "validation")
@@ -369,7 +361,7 @@ def _command_of(config: Config) -> str:
     for name, value in asdict(recipe).items():
         if (was := getattr(config.recipe, name)) != value:
             words += ["--set", f"{name}={was}"]
-    return shlex.join(words)
+    return f"{shlex.join(words)} {resume}"
 
 
 def write_history(directory: Path, history: list[dict[str, float]]) -> None:

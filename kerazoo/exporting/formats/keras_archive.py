@@ -38,11 +38,9 @@ def runner_of(network: keras.Model) -> Runner:
             x = {name: keras.ops.convert_to_tensor(values) for name, values in x.items()}
         return network.predict_on_batch(x)
 
-    options = engine.compile_options()
+    engine.choose_compiler(network)
     if isinstance(network.input, dict):
         network.jit_compile = False  # XLA knows no strings
-    elif "jit_compile" in options:
-        network.jit_compile = options["jit_compile"]
     return run
 
 
