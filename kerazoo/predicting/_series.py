@@ -6,6 +6,7 @@ from typing import Any
 
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers._csv import index_as_columns
 from kerazoo.finetuning.readers._dates import series_of, times_of, without_dates
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import filled, regular_values
@@ -26,7 +27,7 @@ class SeriesPredictor(Predictor):
         """
         reading = self.trained.reading
         assert isinstance(reading, SeriesReading)
-        table = read_input(inputs, self.trained.source, reading.csv)
+        table = read_input(index_as_columns(inputs), self.trained.source, reading.csv)
         frame, where, targets = table.frame, table.where, list(reading.targets)
         for name in (*targets, *reading.time, *reading.ids):
             if name not in frame.columns:

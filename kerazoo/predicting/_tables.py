@@ -139,13 +139,15 @@ def unlike_training(ranges: Sequence[tuple[pd.Series, float, float]]) -> list[st
     Args:
         ranges: columns of numbers, each with the least and the largest in training.
     """
-    notes, close = [], []
+    notes, close, alone = [], [], False
     for values, low, high in ranges:
         far = (values < low - BEYOND * (high - low)) | (values > high + BEYOND * (high - low))
         notes += _note(values, far.to_numpy(), f"outside those of training, {low:g} to {high:g}")
-        if len(values) >= ENOUGH and 10 * (values.max() - values.min()) < high - low:
+        spread = values.max() - values.min()
+        if len(values) >= ENOUGH and 10 * spread < high - low:
             close.append(repr(values.name))
-    if 2 * len(close) > len(ranges):
+            alone |= 0 < 100 * spread < high - low  # one value throughout may be meant
+    if alone or 2 * len(close) > len(ranges):
         less = "vary less than a tenth as much as in training; are they scaled otherwise?"
         notes.append(f"{listed(close)} {less}")
     return notes

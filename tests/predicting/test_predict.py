@@ -118,6 +118,13 @@ def test_numbers_unlike_those_of_the_training_have_a_note(factor, user_file, tun
         scaled = frame.apply(lambda v: factor * v if v.dtype.kind in "if" else v)
         before, after = known(frame).notes, known(scaled).notes
         assert len(after) > len(before) == len(known(frame[-5:]).notes), kind
+    known = kerazoo.predictor(tuned("table"))
+    numbers = [c.name for c in known.trained.reading.columns if c.categories is None]
+    assert len(numbers) > 1
+    for name in numbers:  # alone
+        scaled = rows.copy()
+        scaled[name] *= factor
+        assert len(known(scaled).notes) > len(known(rows).notes), name
 
 
 @pytest.mark.parametrize("name", registry.list_entries("*@imdb"))

@@ -267,6 +267,24 @@ def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.set_axis(pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame)))
 
 
+def index_as_columns(source: Any) -> Any:
+    """A DataFrame with the times or names of series that its index holds in columns.
+
+    Anything else as it is; so are row numbers, an index of numbers without a name.
+    """
+    if not isinstance(source, pd.DataFrame):
+        return source
+    frame, levels = source.copy(deep=False), range(source.index.nlevels)
+    for level in reversed(levels):
+        values = source.index.get_level_values(level)
+        if values.name is None and pd.api.types.is_numeric_dtype(values.dtype):
+            continue
+        name = str(values.name or ("date" if len(levels) == 1 else f"index {level + 1}"))
+        if name not in frame.columns:
+            frame.insert(0, name, values)
+    return frame.reset_index(drop=True)
+
+
 def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Without the columns that have no name; but a first one that holds no numbers is of dates."""
     names, notes = list(frame.columns), []

@@ -31,7 +31,7 @@ PARTS = ["year", "month", "day", "hour", "minute", "second"]
 NONE = ("none",)  # in place of columns of dates: the rows are regular steps
 DUPLICATES = ("refuse", "mean", "last")
 YEAR_FIRST = r"\d{4}\D.*"
-DAY_MONTH = r"(?:^|\D)(\d{1,2})[./-](\d{1,2})[./-]\d{2}"
+DAY_MONTH = r"(?:^|[^\d:])(\d{1,2})[./, -]{1,2}(\d{1,2})[./, -]{1,2}\d{2}"
 CLOCK = r"\d{1,2}[:.]\d\d(?:[:.]\d\d(?:\.\d+)?)?(?: ?[AaPp][Mm])?"  # a time of day alone
 OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # behind a time of day
 STEPS = {  # seconds of a step, and the period of the usual season in steps
@@ -259,8 +259,8 @@ def _refuse_repeats(
     if duplicates != "refuse" or not twice.any():
         return
     texts = others.drop(columns=list(names), errors="ignore").apply(_digits)
-    measured = texts.apply(lambda values: values.str.fullmatch(r"-?\d*\.\d+").any())
-    texts = texts.loc[:, (texts.nunique() <= len(texts) / 2) & ~measured]
+    few = [name for name in texts if texts[name].nunique() <= len(texts) / 2]
+    texts = texts[[k for k in few if not texts[k].str.fullmatch(r"-?\d*\.\d+").any()]]
     pairs = itertools.chain.from_iterable(itertools.combinations(texts, n) for n in (1, 2))
     apart = (p for p in pairs if not texts[list(p)].assign(**{"": dates}).duplicated().any())
     advice, clock = [], ""
@@ -279,9 +279,9 @@ def _refuse_repeats(
         advice.append("--duplicates mean or last if the rows are of one series")
         zone = (dates != dates.dt.floor("D")).any()
         advice += ["--time-zone NAME if clocks change there"] * bool(zone)
-    raise KerazooError(
-        f"{at}, line {dates.index[twice][0]}: {dates[twice].iloc[0]} comes again. Give "
-        f"{'; or '.join(advice)}."
+    raise ReadingError(
+        f"{at}, line {dates.index[twice][0]}: {dates[twice].iloc[0]} comes again.",
+        f"Give {'; or '.join(advice)}.",
     )
 
 

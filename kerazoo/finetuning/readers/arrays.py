@@ -12,7 +12,7 @@ from kerazoo.datasets._images import require_raw_pixels
 from kerazoo.errors import KerazooError, first_line
 from kerazoo.finetuning.readers._csv import FIRST_LINE
 from kerazoo.finetuning.readers._target import class_target, target_like
-from kerazoo.finetuning.readers.images import image_reading, too_dark
+from kerazoo.finetuning.readers.images import image_reading, scaled_otherwise
 from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import (
@@ -199,7 +199,7 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
         splits,
         report=(found, target.why),
         how=how,
-        warnings=too_dark(x),
+        warnings=scaled_otherwise(x),
         names=names,
         facts={"labels": target.labels},
         reading=image_reading(splits["train"].x),

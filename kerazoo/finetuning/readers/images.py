@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import math
 import os
 import re
@@ -25,6 +26,7 @@ from kerazoo.finetuning.readers.user_data import (
     data_reader,
     listed,
     shuffled_split,
+    unused_columns,
     user_data_of,
 )
 from kerazoo.spec import Split
@@ -43,6 +45,7 @@ LEAST_UNLABELED = 100
 LARGEST = 4096  # pixels a side
 USUAL = 224  # most pixels a side, where no size is given
 MAX_FILES = 0.95  # share that decides how all files of a set are taken
+LEAST_SPREAD = 16  # of 255, between the pixels of an image; less is lost where it was 16 bits
 OFTEN = 1000  # images after which progress is shown
 
 
@@ -131,7 +134,7 @@ def from_images(
         white=white,
         sixteen_bits=labels and all(image.largest is not None for image in read),
     )
-    dark = too_dark(x)
+    notes = [*found.notes, *scaled_otherwise(x)]
     if inverted:
         np.subtract(255, x, out=x)
     each = [f"{name} {n:,}" for name, n in zip(names, np.bincount(y), strict=True)]
@@ -153,7 +156,7 @@ def from_images(
         {name: Split(x[i], y[i]) for name, i in indices.items()},
         report=report,
         how=how,
-        warnings=[*[f"skipped: {line}"] * bool(line), *found.notes, *dark],
+        warnings=[*[f"skipped: {line}"] * bool(line), *notes],
         skipped=tuple(problems.values()),
         names={s: np.array([kept[k].as_posix() for k in i]) for s, i in indices.items()},
         facts={"labels": tuple(names) * labels, "light_on_dark": light_on_dark},
@@ -216,25 +219,27 @@ def _in_table(source: Any, target: str | None, files: str | None, options: CsvOp
     label = column(frame, target, "the target (--target)")
     if files is None:
         others = [c for c in frame.columns if c != label]
-        fitting = [c for c in others if any((directory / str(v)).is_file() for v in frame[c])]
+        fitting = [c for c in others if any((directory / _path(v)).is_file() for v in frame[c])]
         if len(fitting) != 1:
             several = f"the columns {', '.join(fitting)} name" if fitting else "no column names"
+            like = [hint for c in others if (hint := _similar(directory, frame[c].iloc[0]))]
             raise KerazooError(
-                f"{where}: {several} files in {directory.absolute()}; say which column does with "
-                "--files COLUMN (files=)."
+                f"{where}: {several} files in {directory.absolute()}{''.join(like[:1])}; say which "
+                "column does with --files COLUMN (files=)."
             )
         files = fitting[0]
     name = column(frame, files, "the column of file names (--files)")
     classes = class_target(frame[label], where)
     rows = frame[name][classes.known].astype(str)
     at = f"{where}, column {name!r}"
-    paths = [Path(os.path.normpath(value)) for value in rows]
+    paths = [_path(value) for value in rows]
     lost = [
         line for line, p in zip(rows.index, paths, strict=True) if not (directory / p).is_file()
     ]
     if lost:
         gone = f"line {lost[0]}: there is no file {rows[lost[0]]} in {directory.absolute()}"
-        raise KerazooError(f"{at}, {gone}; {len(lost):,} of {len(rows):,} are missing.")
+        hint = _similar(directory, rows[lost[0]])
+        raise KerazooError(f"{at}, {gone}{hint}; {len(lost):,} of {len(rows):,} are missing.")
     again = rows[pd.Series(paths, rows.index).duplicated()]
     if len(again):
         raise KerazooError(f"{at}, line {again.index[0]}: {again.iloc[0]} is named a second time.")
@@ -244,8 +249,20 @@ def _in_table(source: Any, target: str | None, files: str | None, options: CsvOp
         dict(zip(paths, classes.y[classes.known].tolist(), strict=True)),
         list(classes.labels),
         how=(*table.notes, f"files are in {name!r}, such as {rows.iloc[0]}; classes in {label!r}"),
-        notes=tuple(rows_without_target(frame, classes)),
+        notes=(*rows_without_target(frame, classes), *unused_columns(frame, (name, label))),
     )
+
+
+def _path(value: Any) -> Path:
+    """The path that a table names, perhaps written on Windows."""
+    return Path(os.path.normpath(str(value).strip().replace("\\", "/")))
+
+
+def _similar(directory: Path, value: Any) -> str:
+    """The file of nearly this name, in a directory or one below, for a message."""
+    like = f"{glob.escape(_path(value).stem)}.*"
+    found = (f for at in (like, f"*/{like}") for f in sorted(directory.glob(at)) if f.is_file())
+    return next((f", but {f.relative_to(directory)} is there" for f in found), "")
 
 
 def image_reading(train: np.ndarray, **decided: Any) -> ImageReading:
@@ -487,13 +504,18 @@ def _reject_classes_in_names(directory: Path, files: list[Path]) -> None:
         )
 
 
-def too_dark(x: np.ndarray) -> list[str]:
-    """A note on images of which no pixel is near to white."""
-    if x.max() >= ImageReading.least_maximum:
+def scaled_otherwise(x: np.ndarray) -> list[str]:
+    """A note on images of which no pixel is near to white, or most have one gray at full scale."""
+    flat = x.reshape(len(x), -1)
+    largest, spread = flat.max(), float(np.median(flat.max(axis=1) - flat.min(axis=1)))
+    if largest >= ImageReading.least_maximum and spread >= LEAST_SPREAD:
         return []
+    found = f"the pixels of half of the images differ by {spread:g} or less"
+    if largest < ImageReading.least_maximum:
+        found = f"the largest pixel is {largest:g}"
     return [
-        f"the largest pixel is {x.max():g}, and white is 255; are the images scaled otherwise? "
-        "Pretrained weights expect 0 to 255"
+        f"{found}, and white is 255; are the images scaled otherwise? Pretrained weights expect 0 "
+        "to 255"
     ]
 
 

@@ -12,7 +12,13 @@ from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._splits import in_order
 from kerazoo.datasets._windows import windows_of
 from kerazoo.errors import KerazooError, require_choice, require_whole
-from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
+from kerazoo.finetuning.readers._csv import (
+    CsvOptions,
+    column,
+    index_as_columns,
+    read_table,
+    target_columns,
+)
 from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
 from kerazoo.finetuning.readers._numbers import as_numbers, is_missing, numbers_of
 from kerazoo.finetuning.readers.reading import SeriesReading
@@ -21,6 +27,7 @@ from kerazoo.finetuning.readers.user_data import (
     data_reader,
     describe,
     listed,
+    unused_columns,
 )
 from kerazoo.spec import Data, Dataset, Series, Split, Windows
 
@@ -76,7 +83,7 @@ def from_series(
             too short a series.
     """
     names = (target,) if isinstance(target, str) else target
-    table = read_table(source, CsvOptions(**csv), columns=1, numbers=names)
+    table = read_table(index_as_columns(source), CsvOptions(**csv), columns=1, numbers=names)
     frame, where = table.frame, table.where
     targets = target_columns(frame, target)
     if horizon is None:
@@ -348,10 +355,8 @@ def _data(info: Dataset, parts: Mapping[str, Mapping[str, np.ndarray]], where: s
 
 def _unused(frame: pd.DataFrame, used: tuple[str, ...], ids: tuple[str, ...]) -> list[str]:
     """Notes on columns that nothing is learnt from, and on names that may tell series apart."""
-    others = frame.columns.drop([*used, *ids])
-    shown = listed([f"{name!r} ({frame[name].iloc[0]})" for name in others])
-    notes = [f"columns that are not used: {shown}"] * bool(shown)
-    for name in others if not ids else ():
+    notes = unused_columns(frame, (*used, *ids))
+    for name in frame.columns.drop([*used]) if not ids else ():
         values = frame[name][~is_missing(frame[name])].unique()
         if 1 < len(values) <= len(frame) / 5 and as_numbers(frame[name], where=name) is None:
             some = ", ".join(map(str, values[:3]))

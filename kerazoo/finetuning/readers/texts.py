@@ -23,6 +23,7 @@ from kerazoo.finetuning.readers.user_data import (
     UserData,
     data_reader,
     shuffled_split,
+    unused_columns,
     user_data_of,
 )
 from kerazoo.spec import Split
@@ -113,7 +114,8 @@ def from_texts(
         f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
         f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read",
     ]
-    warnings = [f"{left:,} rows have no text or no class and are left out"] if left else []
+    warnings = unused_columns(frame, (name, label))
+    warnings += [f"{left:,} rows have no text or no class and are left out"] * bool(left)
     if vocabulary and known < LEAST_KNOWN:
         warnings.append(
             f"the vocabulary of {vocabulary} knows only {known:.0%} of the words; another "

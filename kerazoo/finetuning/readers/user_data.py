@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from kerazoo import fingerprint, registry
-from kerazoo._lazy import np
+from kerazoo._lazy import np, pd
 from kerazoo._parts import Bullets, Part, Shown
 from kerazoo.building import of_python
 from kerazoo.errors import KerazooError, option, printable
@@ -255,3 +255,10 @@ def listed(items: list[str], most: int = 5) -> str:
     """The first items, and how many more there are."""
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return "; ".join(items[:most]) + more
+
+
+def unused_columns(frame: pd.DataFrame, used: tuple[str, ...]) -> list[str]:
+    """A note on columns that nothing is learnt from, such as one of splits, if there are any."""
+    others = frame.columns.drop([*used])
+    shown = listed([f"{name!r} ({frame[name].iloc[0]})" for name in others])
+    return [f"columns that are not used: {shown}"] * bool(shown)

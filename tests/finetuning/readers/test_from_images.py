@@ -257,6 +257,15 @@ def sensor(directory: Path, n=40) -> list[np.ndarray]:
     return values
 
 
+def test_images_whose_grays_fall_together_have_a_note(tmp_path):
+    """Sixteen bits with an offset, as of a computed tomography."""
+    values = sensor(tmp_path)
+    assert not read(tmp_path).warnings
+    for path in tmp_path.rglob("*.png"):
+        Image.fromarray(values[int(path.stem)] // 16 + 32_768).save(path)
+    assert read(tmp_path).warnings
+
+
 @pytest.mark.parametrize("divided", [1, 16])
 def test_images_of_sixteen_bits_have_one_white(tmp_path, divided):
     """Of 12 bits, only 16 of 256 levels were left: 900 and 3,000 became 3 and 11."""
@@ -396,6 +405,9 @@ def test_a_table_whose_files_are_not_known_stops(listed, tmp_path, monkeypatch):
         read(rows.assign(mask=rows["photo"]), target="animal")
     with raises_naming("--files"):
         read(rows.assign(photo=rows["photo"].str.replace("all/", "")), target="animal")
+    for wrong in ("003", "003.jpg", "All/003.png", "https://example.org/003.png"):
+        with raises_naming(wrong, "all/003.png"):
+            read(rows.replace("all/003.png", wrong), target="animal")
     with raises_naming("nowhere.png"):
         read(rows.replace("all/003.png", "nowhere.png"), target="animal")
     with raises_naming("all/004.png"):
@@ -405,6 +417,9 @@ def test_a_table_whose_files_are_not_known_stops(listed, tmp_path, monkeypatch):
     for options in ({"target": "animal"}, {"files": "photo"}, {"sep": ";"}):
         with pytest.raises(KerazooError):
             read(tmp_path / "by class", **options)
+    windows = rows.assign(photo=" " + rows["photo"].str.replace("/", "\\"))
+    assert sizes(read(windows, target="animal")) == sizes(read(rows, target="animal"))
+    assert any("'age'" in note for note in read(rows, target="animal").warnings)
     missing = read(rows.assign(animal=rows["animal"].where(rows["age"] > 1)), target="animal")
     assert sizes(missing) != sizes(read(rows, target="animal")) and missing.warnings
 

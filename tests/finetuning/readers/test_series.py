@@ -72,6 +72,7 @@ def test_a_horizon_fits_into_each_split_of_a_short_series():
         (lambda f: f, {"gaps": "drop"}, ["interpolate"]),
         (lambda f: f, {"split": (300, 100, 100)}, ["500 steps"]),
         (lambda f: pd.concat([f[:9], f[8:]]), {}, ["line 11", "--duplicates"]),
+        (lambda f: pd.concat([f[:9], f[8:]])[["when", "price"]], {}, ["line 11", "--duplicates"]),
         (lambda f: f, {"duplicates": "first"}, ["mean"]),
         (lambda f: f, {"time_zone": "Europe/Berlim"}, ["--time-zone", "Europe/Berlin"]),
         (lambda f: f.assign(price=1.0), {}, ["'price'", "1"]),
@@ -273,6 +274,28 @@ def test_rows_whose_dates_are_not_recognized_are_not_taken_for_ordered(written):
     assert not read(rows, time="none").reading.time
     if options:
         assert list(dates_of(rows, "column", **options).dates) == list(days)
+
+
+@pytest.mark.parametrize("between", ["/", ". ", " ", ", "])
+def test_day_and_month_are_in_doubt_whatever_stands_between_them(between):
+    when = pd.date_range("2000-01-01", periods=400, freq="MS")
+    rows = hours(when=when.strftime(between.join(("%d", "%m", "%Y"))))
+    raised(["line 3", "--day-first"], read, rows)
+    assert read(rows, day_first=True).reading.step == "month"
+
+
+def test_an_index_that_tells_times_or_series_is_read():
+    """Names of days were dropped, and a series newest first was learnt backwards."""
+    rows = hours()[["when", "price"]]
+    wanted = read(rows).data.sha256
+    turned = rows.set_index("when")[::-1]
+    assert read(turned).data.sha256 == wanted
+    assert read(turned.rename_axis(None)).data.sha256 == wanted
+    assert read(rows.set_index(np.arange(400) + 7)).data.sha256 == wanted
+    both = pd.concat({"A": rows, "B": rows}, names=["store"]).set_index("when", append=True)
+    raised(["--series-id 'store'"], read, both.droplevel(1))
+    assert read(both.droplevel(1), series_id="store").reading.ids == ("store",)
+    raised(["'year'", "--time"], read, rows[["price"]].set_index(2400 - rows.index.rename("year")))
 
 
 def test_a_column_that_may_tell_series_apart_is_not_passed_over():
