@@ -50,6 +50,8 @@ class Row:
         """Row of the table."""
         report, reference, show = self.report, self.report.reference, self.report.measure.show
         low, high = reference.mean - self.margin, reference.mean + self.margin
+        if report.measure.percent:
+            low, high = max(0.0, low), min(1.0, high)
         values = [run.value for run in report.runs]
         return [
             f"`{self.entry}`",

@@ -79,5 +79,19 @@ register_model(
             smoke={"epochs": 2, "train_examples": 20_000, "train_on": "train"},
             test_exposure="how far to shorten it, which two longer recipes had been measured for",
         ),
+        Entry(
+            dataset="fashion_mnist",
+            seeds=10,
+            recipe=Recipe(
+                epochs=8,
+                batch_size=256,
+                learning_rate=1.4e-2,
+                schedule="warmup_cosine",
+                warmup=0.2,
+                augment_flip=True,
+                train_on="train+validation",
+            ),
+            smoke={"epochs": 2, "train_examples": 20_000, "train_on": "train"},
+        ),
     ],
 )
