@@ -411,6 +411,8 @@ def targets(results: dict[str, Rows]) -> Iterator[list[str]]:
     for name, row in results["predicting"].items():
         what = f"one warm prediction, `model.predict` / kerazoo, `{name}`"
         yield target(what, faster(row, "model.predict"), "{:.0f}", least=10)
+        what = f"one warm prediction, kerazoo / ONNX Runtime, `{name}`"
+        yield target(what, 1 / faster(row, "ONNX Runtime"), "{:.1f}", most=1.5)
     small, quarter, whole = map(str, SIZES)
     each = [
         [median(map(epoch_seconds, row[n])) / int(n) for n in (whole, quarter)]
