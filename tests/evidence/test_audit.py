@@ -132,7 +132,7 @@ def test_doctor_tells_what_this_machine_repeats(recorded, command, monkeypatch):
     assert told["machine"]["threads"] and told["packages"]["keras"]
     assert told["datasets"]["digits"] == "embedded"
     assert told["references"]["bar_net@bars"].startswith("to the bit")
-    assert "not recorded" in told["references"]["mlp@digits"]
+    assert any("not recorded" in verdict for verdict in told["references"].values())
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "another")
     flip_a_bit(recorded)
     status, out, _ = command("doctor")
