@@ -154,7 +154,7 @@ FAULTS = (
     ),
     Fault(
         "the window reaches into its target",
-        edits=((WINDOWS, "- wanted.lead + 1 - wanted.lookback\n", "+ 12 - wanted.lookback\n"),),
+        edits=((WINDOWS, "- wanted.lead + 1 - wanted.lookback,", "+ 12 - wanted.lookback,"),),
         entry=SERIES,
     ),
     Fault(
@@ -250,8 +250,8 @@ FAULTS = (
         edits=(
             (
                 WINDOWS,
-                "    x = sliding_window_view(series[past",
-                "    past = max(past - 1, 0)\n    x = sliding_window_view(series[past",
+                "_split(series, starts[name], wanted)",
+                '_split(series, starts[name] - (name != "train"), wanted)',
             ),
         ),
         entry=SERIES,
