@@ -67,6 +67,11 @@ class Table:
     strong: Sequence[int] = ()
     less_needed: Sequence[str] = ()
 
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Table:
+        """A table of facts by name, without those that are an empty text."""
+        return cls(("fact", "value"), [(k, str(v)) for k, v in facts.items() if v != ""])
+
     @property
     def filled(self) -> list[int]:
         """Indices of the columns that are not empty."""

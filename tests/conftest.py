@@ -46,6 +46,18 @@ def raises_naming(*names: str):
     return pytest.raises(KerazooError, match=f"(?s)^{everything}")
 
 
+# For runs that nothing looks at while they train.
+QUIET = {"progress": False, "plots": False}
+
+
+def flip_a_bit(path: Path) -> bytes:
+    """Change one bit of a file, near its end; gives its content."""
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    return bytes(content)
+
+
 def needs_data(dataset: str) -> None:
     """Skip a test where a dataset cannot be loaded."""
     try:
@@ -115,7 +127,15 @@ def private_zoo(tmp_path_factory, cache_home):
 
 
 @pytest.fixture
-def tiny_gan(private_registry, monkeypatch):
+def few_samples(monkeypatch):
+    """Generated images are judged by few of them, enough to see a difference."""
+    monkeypatch.setattr(_judges, "SAMPLES", 200)
+    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
+    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
+
+
+@pytest.fixture
+def tiny_gan(private_registry, few_samples):
     """A GAN as an entry: two networks, and what Adam knows of both."""
 
     def tiny(input_shape=(28, 28, 1)):
@@ -125,9 +145,6 @@ def tiny_gan(private_registry, monkeypatch):
     recipe = kerazoo.Recipe(epochs=3, batch_size=32, learning_rate=2e-4, beta_1=0.5)
     entry = kerazoo.Entry(dataset="digits", task="generation", recipe=recipe)
     kerazoo.register_model(tiny, citation="", entries=[entry])
-    monkeypatch.setattr(_judges, "SAMPLES", 200)  # enough to see a difference
-    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
-    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
 
 
 @pytest.fixture(scope="session")
@@ -232,8 +249,7 @@ def recorded_runs(private_zoo, in_tmp, once, whole):
 
     def fill(folder):
         shutil.copytree(whole, folder / "runs" / "seed-0")
-        options = {"progress": False, "plots": False, "resume": True}
-        kerazoo.verify("bar_net", seeds=3, record=True, out=folder / "runs", **options)
+        kerazoo.verify("bar_net", seeds=3, record=True, out=folder / "runs", resume=True, **QUIET)
 
     kept = once("recorded", fill)
     for name in ("references", "weights"):

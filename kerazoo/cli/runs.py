@@ -123,11 +123,10 @@ def sections(found: Found) -> list[Section]:
         **{name: getattr(config, name) for name in ("tier", "seed", "engine")},
         **config.recipe.in_use(),
     }
-    rows = [(name, str(value)) for name, value in facts.items() if value != ""]
     files = sorted(p for p in found.path.rglob("*") if p.is_file() and not is_leftover(p))
     return [
         Section("How to use it", [Code("\n".join(commands), language="shell")]),
-        Section("Recipe", [Table(("fact", "value"), rows)]),
+        Section("Recipe", [Table.of_facts(facts)]),
         Section("Files", [Bullets([str(p) for p in files])]),
     ]
 

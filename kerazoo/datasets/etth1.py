@@ -94,14 +94,13 @@ def values() -> np.ndarray:
 
     From a copy in ``KERAZOO_DATA_DIR``, else downloaded.
     """
+    remedy = (
+        f"Put {FILE} into a directory and name that in {sources.VARIABLE}, connect to the "
+        "network once, or use stacked_lstm@sine, whose data is generated."
+    )
     path = sources.find(FILE)
-    if path is None:
-        remedy = (
-            f"Put {FILE} into a directory and name that in {sources.VARIABLE}, connect to the "
-            "network once, or use stacked_lstm@sine, whose data is generated."
-        )
-        text = sources.download(URL, FILE, remedy).decode()
-    else:
-        text = path.read_text(encoding="utf-8")
+    content = path.read_bytes() if path else sources.download(URL, FILE, remedy)
     rows, columns = sum(SIZES.values()), range(1, 1 + len(COLUMNS))
-    return np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1, usecols=columns, max_rows=rows)
+    return np.loadtxt(
+        io.BytesIO(content), delimiter=",", skiprows=1, usecols=columns, max_rows=rows
+    )

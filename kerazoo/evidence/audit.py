@@ -42,10 +42,9 @@ def _staleness(
     entry: Entry, tier: str, reference: Reference, data: Data
 ) -> tuple[list[str], list[str]]:
     """Reasons why a reference is not of the present code: (problems, mere notes)."""
-    problems, notes, recipe = [], [], entry.recipe_for(tier)
-    model = fingerprint.of_model(building.build_for(entry, recipe))
-    judge = evidence.judge_sha256(entry)
-    for reason in evidence.stale_reasons(reference, recipe, model, data.sha256, judge):
+    problems, notes = [], []
+    model = fingerprint.of_model(building.build_for(entry, entry.recipe_for(tier)))
+    for reason in evidence.stale_reasons(entry, tier, reference, model, data.sha256):
         text = f"the recorded evidence is stale: {reason}"
         other_keras = reference.environment.get("keras") != keras.__version__
         if "content" in reason and data.info.measured_on:

@@ -184,18 +184,13 @@ def _model_facts(entry: Entry, recorded: Evidence) -> Table:
 
     ours = registry.get_model(entry.model).evidence == Path(__file__).parent
     path = evidence.weights_path(entry) if recorded.weights else None
-    return _known(
+    return Table.of_facts(
         {
             "parameters": f"{recorded.parameters:,}" if recorded.parameters else "",
             "license": f"{LICENSE} for code and weights; see below for the data" if ours else "",
             "weights": f"{decimal(path.stat().st_size)}, installed with the model" if path else "",
         }
     )
-
-
-def _known(values: Mapping[str, str]) -> Table:
-    """Facts that are not empty."""
-    return Table(("fact", "value"), [fact for fact in values.items() if fact[1]])
 
 
 def _doc(function: Callable[..., Any]) -> str:
@@ -344,7 +339,7 @@ def _facts(dataset: Dataset) -> Table:
             f"lookback {windows.lookback} (a recipe may choose another), horizon {windows.horizon},"
             f" lead {windows.lead}{season}; one step is one {windows.step}"
         )
-    return _known(values)
+    return Table.of_facts(values)
 
 
 def recipe_table(entry: Entry) -> Table:

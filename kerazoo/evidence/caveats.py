@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kerazoo import fingerprint, registry
-from kerazoo.evidence.reference import Evidence, Reference, judge_sha256, stale_reasons
+from kerazoo.evidence.reference import Evidence, Reference, stale_reasons
 from kerazoo.metrics import Metric, best_baseline, metric, plain
 from kerazoo.spec import Entry, Published
 
@@ -39,8 +39,7 @@ def caveats(entry: Entry, recorded: Evidence, model: keras.Model | None = None) 
         lines += _below_published(entry, full, measure)
         lines += uneven([run.also for run in full.runs])
     for tier, reference in recorded.tiers.items():
-        recipe, judge = entry.recipe_for(tier), judge_sha256(entry)
-        if reasons := stale_reasons(reference, recipe, structure, dataset.sha256, judge):
+        if reasons := stale_reasons(entry, tier, reference, structure, dataset.sha256):
             lines.append(f"The reference of tier {tier} is out of date: {'; '.join(reasons)}.")
     if smoke is not None:
         lines += _loses(smoke, measure, "In tier smoke, a short recipe, it does not beat")

@@ -44,8 +44,8 @@ def missing_seeds(entry: Entry, tier: str, seeds: int) -> list[int]:
         return list(range(seeds))
     recipe = entry.recipe_for(tier)
     model = fingerprint.of_model(building.build_for(entry, recipe))
-    data, judge = load_for(entry, recipe), evidence.judge_sha256(entry)
-    if evidence.stale_reasons(recorded, recipe, model, data.sha256, judge):
+    data = load_for(entry, recipe)
+    if evidence.stale_reasons(entry, tier, recorded, model, data.sha256):
         return list(range(seeds))
     there = {r.seed for r in recorded.runs}
     missing = [seed for seed in range(seeds) if seed not in there]
@@ -107,7 +107,7 @@ def record_reference(
     recorded = evidence.read(entry)
     by_seed = {}
     if before := recorded.tiers.get(tier):
-        stale = evidence.stale_reasons(before, recipe, model, data.sha256, judge)
+        stale = evidence.stale_reasons(entry, tier, before, model, data.sha256)
         kept = _still_valid(before, stale, config)
         by_seed = {r.seed: replace(r, fingerprint=stamp) for r in kept}
     by_seed |= {r.seed: r for r in fresh}

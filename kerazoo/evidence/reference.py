@@ -206,18 +206,18 @@ def weights_sha256(entry: Entry) -> str:
 
 
 def stale_reasons(
+    entry: Entry,
+    tier: str,
     reference: Reference,
-    recipe: Recipe,
     model_sha256: str | None,
     data_sha256: str | None,
-    judge_sha256: str,
 ) -> list[str]:
-    """Changes since a reference was recorded; empty if it is still valid.
+    """Changes of an entry since its reference was recorded; empty if it is still valid.
 
     A fingerprint that is None is not compared: the model's takes building it.
     """
     reasons = []
-    now = dataclasses.asdict(recipe)
+    now = dataclasses.asdict(entry.recipe_for(tier))
     defaults = {f.name: f.default for f in dataclasses.fields(Recipe)}
     for name in sorted(now.keys() | reference.recipe.keys()):
         before = reference.recipe.get(name, defaults.get(name))
@@ -227,6 +227,6 @@ def stale_reasons(
         reasons.append("the model's structure changed")
     if data_sha256 is not None and reference.data != data_sha256:
         reasons.append("the dataset's content changed")
-    if reference.judge_sha256 != judge_sha256:
+    if reference.judge_sha256 != judge_sha256(entry):
         reasons.append("the classifier that judges the generated images changed")
     return reasons

@@ -18,9 +18,8 @@ from kerazoo.evidence import reference as evidence
 from kerazoo.tasks import forecasting
 from kerazoo.tasks._scores import binomial_standard_error
 from kerazoo.tasks.base import Task
+from tests.conftest import QUIET, flip_a_bit
 from tests.evidence.forging import change_run, rewrite
-
-QUIET = {"progress": False, "plots": False}
 
 
 def forge_value(entry):
@@ -30,11 +29,8 @@ def forge_value(entry):
     change_run(entry, value=value, standard_error=binomial_standard_error(value, 200))
 
 
-def flip_a_bit(entry):
-    path = evidence.weights_path(entry)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+def altered_weights(entry):
+    flip_a_bit(evidence.weights_path(entry))
 
 
 def other_weights(entry):
@@ -53,7 +49,7 @@ def better_baseline(entry):
 
 
 @pytest.mark.usefixtures("no_training")
-@pytest.mark.parametrize("plant", [flip_a_bit, other_weights, better_baseline])
+@pytest.mark.parametrize("plant", [altered_weights, other_weights, better_baseline])
 def test_evidence_that_is_not_true_fails_before_anything_is_trained(recorded, plant):
     plant(recorded)
     report = kerazoo.verify("bar_net", **QUIET)
@@ -134,6 +130,6 @@ def test_doctor_tells_what_this_machine_repeats(recorded, command, monkeypatch):
     assert told["references"]["bar_net@bars"].startswith("to the bit")
     assert any("not recorded" in verdict for verdict in told["references"].values())
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "another")
-    flip_a_bit(recorded)
+    altered_weights(recorded)
     status, out, _ = command("doctor")
     assert status == 0 and "to the bit" not in out and "avx2" in out

@@ -23,10 +23,10 @@ from kerazoo.evidence.verify import Bound, FreshRun, Report, too_good, verify_al
 from kerazoo.metrics import METRICS
 from kerazoo.spec import Recipe
 from kerazoo.tasks.base import Task
+from tests.conftest import QUIET
 from tests.evidence.forging import made_up as reference
 
 ACCURACY, MSE = METRICS["accuracy"], METRICS["mse"]
-QUIET = {"progress": False, "plots": False}
 
 
 def report_of(value: float, told: Reference, metric: str = "accuracy") -> Report:
@@ -117,13 +117,19 @@ def test_stale_reasons_name_each_difference_and_forgive_a_new_default():
     recipe = Recipe(epochs=3)
     before = dataclasses.asdict(recipe)
     told = reference([1.0], recipe=before, model="m", data="d")
-    assert evidence.stale_reasons(told, recipe, "m", "d", "") == []
-    assert len(evidence.stale_reasons(told, recipe.replace(epochs=4), "n", "e", "j")) == 4
+
+    def reasons(told, recipe, model="m", data="d"):
+        entry = kerazoo.Entry(dataset="digits", recipe=recipe)
+        return evidence.stale_reasons(entry, "full", told, model, data)
+
+    assert reasons(told, recipe) == []
+    judged = dataclasses.replace(told, judge_sha256="j")
+    assert len(reasons(judged, recipe.replace(epochs=4), "n", "e")) == 4
     older = {k: v for k, v in before.items() if k != "momentum"}  # recorded before it existed
     told = dataclasses.replace(told, recipe=older)
-    assert evidence.stale_reasons(told, recipe, "m", "d", "") == []
+    assert reasons(told, recipe) == []
     sgd = recipe.replace(optimizer="sgd", momentum=0.9)
-    assert any("momentum" in r for r in evidence.stale_reasons(told, sgd, "m", "d", ""))
+    assert any("momentum" in reason for reason in reasons(told, sgd))
 
 
 def change_model(monkeypatch, **changes):
@@ -218,13 +224,6 @@ def test_an_interrupted_verification_resumes(recorded, copied, monkeypatch):
     assert Path("runs here/seed-0/timing.json").read_bytes() == before, "not trained again"
     with pytest.raises(KerazooError):
         kerazoo.verify("bar_net", **options)
-
-
-def test_nothing_to_compare_with_is_an_error(private_zoo):
-    with pytest.raises(KerazooError):
-        kerazoo.verify("bar_net", **QUIET)
-    with pytest.raises(KerazooError):
-        kerazoo.verify("bar_net", record=True, settings={"epochs": 1}, **QUIET)
 
 
 EMBEDDED = [

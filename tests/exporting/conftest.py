@@ -17,6 +17,14 @@ def few_timed_calls(monkeypatch):
     monkeypatch.setattr(certify, "MAX_CALLS", 5)
 
 
+def run_onnx(path, x):
+    """Outputs of ONNX Runtime for float32 examples ``x``, without kerazoo."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+
 class Changed(KerasArchive):
     """A format whose converter and runtime have faults."""
 

@@ -13,7 +13,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.evidence import reference
 from kerazoo.exporting import formats
-from kerazoo.tasks import _frechet, _judges
+from tests.exporting.conftest import run_onnx
 
 FORMATS = formats.names()
 SMALL, SMALLEST = "mnist_cnn_small@digits", "linear_regression@diabetes"
@@ -65,10 +65,7 @@ def read_alone(format, path, x):
 
         return tf.saved_model.load(path).signatures["serving_default"](pixels=x)["output_0"].numpy()
     if format == "onnx":
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        return session.run(None, {"pixels": x})[0]
+        return run_onnx(path, x)
     from ai_edge_litert.interpreter import Interpreter
 
     serve = Interpreter(str(path)).get_signature_runner()
@@ -87,11 +84,9 @@ def test_an_entry_is_exported_and_its_runtime_needs_no_kerazoo(format, in_tmp):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_samples")
 @pytest.mark.parametrize(("name", "format"), EXPORTS)
-def test_every_entry_is_exported(name, format, in_tmp, monkeypatch):
-    monkeypatch.setattr(_judges, "SAMPLES", 200)
-    monkeypatch.setattr(_frechet, "RESAMPLES", 2)
-    monkeypatch.setattr(_frechet, "PAIRS", 1_000)
+def test_every_entry_is_exported(name, format, in_tmp):
     written = check(kerazoo.export(name, format, "out"), in_tmp / "out")
     notes = " ".join(written["notes"])
     if written["network"] == "generator":

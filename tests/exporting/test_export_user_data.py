@@ -12,6 +12,8 @@ from PIL import Image
 
 import kerazoo
 from kerazoo.datasets._images import read_image
+from tests.conftest import QUIET
+from tests.exporting.conftest import run_onnx
 from tests.user_data import NAMES, SERIES, series
 
 
@@ -60,15 +62,12 @@ def test_features_of_rows_go_into_onnx_and_rows_are_limited(tuned, command, tmp_
 
 
 def test_natural_units_go_into_onnx_and_come_out(tuned, user_file, tmp_path):
-    import onnxruntime
-
     path, data = tuned("series"), user_file("series")
     certificate, side_files = exported(path, "onnx", tmp_path / "out")
     assert side_files["series.json"]["units"] == "natural"
     assert 1e-4 < certificate.difference < certificate.tolerance < 2e-3, "rounding is allowed for"
-    session = onnxruntime.InferenceSession(certificate.path, providers=["CPUExecutionProvider"])
     window = pd.read_csv(data)["price"].to_numpy(np.float32)[None, -2:, None]
-    outputs = session.run(None, {session.get_inputs()[0].name: window})[0][0, :, 0]
+    outputs = run_onnx(certificate.path, window)[0, :, 0]
     expected = kerazoo.predict(path, data).frame["price"]
     np.testing.assert_allclose(outputs, expected, rtol=1e-5)
     assert 49_950 < outputs.mean() < 50_050
@@ -76,15 +75,12 @@ def test_natural_units_go_into_onnx_and_come_out(tuned, user_file, tmp_path):
 
 def test_images_go_into_onnx_as_they_are(tuned, user_file, tmp_path):
     """Dark on light: what the model inverts is inside the export."""
-    import onnxruntime
-
     path = tuned("images")
     certificate, _ = exported(path, "onnx", tmp_path / "out")
     files = sorted(user_file("images").rglob("*.png"))[:3]
     x = np.stack([read_image(file, (28, 28, 1), invert="no").pixels for file in files])
     assert x.mean() > 128
-    session = onnxruntime.InferenceSession(certificate.path, providers=["CPUExecutionProvider"])
-    found = session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0]
+    found = run_onnx(certificate.path, x.astype(np.float32))
     expected = [list(p.probabilities.values()) for p in kerazoo.predict(path, files)]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
@@ -99,7 +95,7 @@ def test_values_of_sixteen_bits_go_into_every_format(format, tmp_path):
         path = tmp_path / "data" / "ab"[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(4_095 - image if i == 1 else image).save(path)
-    options = {"epochs": 2, "scratch": False, "progress": False, "plots": False, "invert": "yes"}
+    options = {"epochs": 2, "scratch": False, "invert": "yes", **QUIET}
     kerazoo.finetune("mlp", tmp_path / "data", weights=None, out=tmp_path / "run", **options)
     certificate, _ = exported(tmp_path / "run", format, tmp_path / "out")
     assert certificate.difference < 1e-4
@@ -143,7 +139,7 @@ def test_every_kind_of_data_is_exported(kind, format, tuned, tmp_path):
 def test_values_that_float32_cannot_hold_fail(tmp_path):
     """The export is compared with the network that was trained, not with the model around it."""
     series(tmp_path / "large.csv", level=1e7)
-    options = {**SERIES, "epochs": 1, "progress": False, "plots": False, "out": tmp_path / "run"}
+    options = {**SERIES, "epochs": 1, "out": tmp_path / "run", **QUIET}
     run = kerazoo.finetune("stacked_lstm", tmp_path / "large.csv", **options)
     certificate = kerazoo.export(run.path, "keras")
     assert certificate.before == pytest.approx(run.metrics["value"], rel=1e-6)

@@ -8,8 +8,6 @@ import pytest
 
 from tests.conftest import copy_after_each_checkpoint
 
-QUIET = {"progress": False, "plots": False}
-
 
 def results(folder) -> dict[str, str]:
     """Files that must not differ by a bit: history, and metrics with the weights' fingerprint."""

@@ -13,7 +13,7 @@ import kerazoo
 from benchmarks.peers.multiply_adds import training_multiply_adds
 from kerazoo import fingerprint
 from kerazoo.training import engine
-from tests.training.conftest import QUIET
+from tests.conftest import QUIET
 
 LAYERS = keras.layers
 

@@ -22,7 +22,8 @@ from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.training import checkpoint, engine, loop, machine, run_directory
 from kerazoo.training.machine import Machine
 from kerazoo.training.train import Job, train_job
-from tests.training.conftest import QUIET, results
+from tests.conftest import QUIET, raises_naming
+from tests.training.conftest import results
 
 EACH = {**QUIET, "checkpoint_seconds": 0.0}
 RARE = {**QUIET, "checkpoint_seconds": 3600.0}
@@ -127,9 +128,8 @@ def test_another_machine_is_refused_or_noted(killed_run, monkeypatch, command):
 
 def test_another_training_is_not_continued(killed_run):
     for other in ({"seed": 9}, {"engine": "plain"}, {"epochs": 7}, {"tier": "smoke"}):
-        with pytest.raises(KerazooError) as error:
+        with raises_naming(*other):
             kerazoo.train("bar_net", out="killed", resume=True, **other, **QUIET)
-        assert next(iter(other)) in str(error.value)
     with pytest.raises(KerazooError):
         kerazoo.train("bar_net", out="killed", **QUIET)  # without resume
 

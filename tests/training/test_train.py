@@ -18,7 +18,8 @@ from kerazoo.training import checkpoint, loop, progress, run_directory
 from kerazoo.training import train as training
 from kerazoo.training.batches import Batches, class_weights
 from kerazoo.training.run_directory import load_run
-from tests.training.conftest import QUIET, results
+from tests.conftest import QUIET, raises_naming
+from tests.training.conftest import results
 
 FEW = {"epochs": 2, **QUIET}
 
@@ -149,9 +150,8 @@ def test_validate_leaves_the_test_split_unread(bars_run, private_zoo):
     assert done.metrics["value"] == pytest.approx(done.history[-1]["val_accuracy"])
     seen = kerazoo.evaluate(bars_run)
     assert seen.same and seen.split == "validation" == seen.as_json()["split"]
-    with pytest.raises(KerazooError) as error:
+    with raises_naming("train_on=train"):
         kerazoo.train("stacked_lstm@sine", settings={"train_on": "train+validation"}, validate=True)
-    assert "train_on=train" in str(error.value)
     series = kerazoo.load_data("sine")
     starts = series.on_validation().series.starts["test"]
     windows = series.series.starts["validation"]
@@ -214,13 +214,7 @@ def test_a_limit_of_keras_on_every_training_is_refused(private_zoo, in_tmp, monk
         kerazoo.train("bar_net", out="run", **QUIET)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *({"settings": {"head_epochs": 1}}, {"engine": "fast"}, {"tier": "half"}, {"seed": -1}),
-        *({"checkpoint_seconds": float("nan")}, {"resume": True, "out": None}),
-    ],
-)
+@pytest.mark.parametrize("wrong", [{"settings": {"head_epochs": 1}}, {"engine": "fast"}])
 def test_a_call_that_cannot_work_leaves_no_directory(private_zoo, in_tmp, wrong):
     with pytest.raises(KerazooError):
         kerazoo.train("bar_net", **{"out": "run", **QUIET, **wrong})
