@@ -258,12 +258,9 @@ def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
 
     Other indices tell the rows apart, and nobody who chose one means it to be learnt from.
     """
-    index = frame.index
-    if isinstance(index, pd.PeriodIndex):
-        index = index.to_timestamp()
+    if isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        frame = index_as_columns(frame)
     frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
-    if isinstance(index, pd.DatetimeIndex) and (name := index.name or "date") not in frame.columns:
-        frame.insert(0, name, index)
     return frame.set_axis(pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame)))
 
 
@@ -279,6 +276,8 @@ def index_as_columns(source: Any) -> Any:
         values = source.index.get_level_values(level)
         if values.name is None and pd.api.types.is_numeric_dtype(values.dtype):
             continue
+        if isinstance(values, pd.PeriodIndex):
+            values = values.to_timestamp()
         name = str(values.name or ("date" if len(levels) == 1 else f"index {level + 1}"))
         if name not in frame.columns:
             frame.insert(0, name, values)
