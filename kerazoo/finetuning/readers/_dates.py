@@ -289,11 +289,12 @@ def _irregular(dates: pd.Series, step: str | None, at: str) -> KerazooError:
     """The error for the first date that is off the regular times."""
     steps = dates.diff()
     odd = 0 if len(dates) == 1 else int((steps != steps.mode()[0])[1:].to_numpy().argmax()) + 1
-    zone = " Give --time-zone NAME if clocks change there."
+    zone = ", or give --time-zone NAME if clocks change there"
     hour = abs(steps.iloc[odd] - steps.mode()[0]) == pd.Timedelta(hours=1) if odd else False
-    return KerazooError(
+    return ReadingError(
         f"{at}, line {dates.index[odd]}: {dates.iloc[odd]} is not one {step or steps.mode()[0]} "
-        f"after the date before; make the times regular.{zone * bool(hour)}"
+        "after the date before.",
+        f"Make the times regular{zone * bool(hour)}.",
     )
 
 

@@ -572,6 +572,7 @@ def test_a_forecast_with_gaps_is_dated_by_the_regular_times(frequency, step, gon
         {"price": ["1,234", "2", "3", "4"]},
         {"date": "soon"},
         {"date": "01/02/2024"},
+        {"date": "2024-02-01"},  # four times
     ],
 )
 def test_an_error_of_a_prediction_names_no_option_that_it_does_not_have(change):
