@@ -21,7 +21,7 @@ from kerazoo.evidence.card import keep_plots
 from kerazoo.evidence.reference import BundledWeights, Evidence, RecordedRun, Reference
 from kerazoo.spec import Data, Entry
 from kerazoo.training import run_directory as run
-from kerazoo.training.machine import MAY_MOVE, environment
+from kerazoo.training.machine import MAY_MOVE, UNKNOWN, environment
 from kerazoo.training.run_config import Config
 from kerazoo.training.run_directory import Run
 
@@ -153,16 +153,16 @@ def record_reference(
 def _still_valid(before: Reference, stale: list[str], config: Config) -> list[RecordedRun]:
     """Recorded runs that fresh ones join: of the same training with the same Keras.
 
-    The machine may differ; each run then notes its own.
+    The machine may differ; each run then notes its own, also that a fact was not recorded.
     """
     now = config.environment
+    known = {**dict.fromkeys(now, UNKNOWN), **before.environment}
     if stale or _other_versions(before, now) or before.engine != config.engine:
         why = "; ".join(stale) or "recorded with other versions or another engine"
         tell(f"{before.n} recorded runs are dropped: {why}")
         return []
     return [
-        replace(r, environment=_what_differs({**before.environment, **r.environment}, now))
-        for r in before.runs
+        replace(r, environment=_what_differs({**known, **r.environment}, now)) for r in before.runs
     ]
 
 

@@ -14,7 +14,8 @@ from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import card, caveats, record
 from kerazoo.evidence import reference as evidence
-from kerazoo.training import run_directory
+from kerazoo.evidence.audit import machine_of
+from kerazoo.training import machine, run_directory
 from tests.evidence.forging import rewrite
 
 
@@ -78,6 +79,14 @@ def test_runs_of_another_machine_are_joined_and_say_so(recorded, add):
     assert again.machines == now.machines and again.n == 5
     carried = {**again.environment, "machine": f"{here}{evidence.THEN}a slide rule"}
     assert dataclasses.replace(again, environment=carried).machines == ["a slide rule", here]
+
+
+def test_runs_of_an_unknown_processor_are_joined_and_promise_no_bits(recorded, add):
+    environment = dict(evidence.read(recorded).tiers["full"].environment)
+    rewrite_full(recorded, environment={k: v for k, v in environment.items() if k != "processor"})
+    now = add(7)
+    first, *_, last = (machine.here().why_not(machine_of(now, run)) for run in now.runs)
+    assert "processor" in first and not last
 
 
 def test_missing_seeds_are_those_without_a_valid_run(recorded):
