@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from kerazoo.exporting.certify import Certificate
     from kerazoo.predicting.predictions import TablePredictions
 
-MOST_GROUPS = 20  # classes or series of a table on the terminal
+MAX_GROUPS = 20  # classes or series of a table on the terminal
 TRAINING = ("train", "finetune", "verify")  # commands
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -344,7 +344,7 @@ def _details(metrics: Mapping[str, Any]) -> list[str | Table]:
     return [
         *(shown(name, value) for name, value in with_rmse(metrics["also"]).items()),
         *(f"{t}: " + ", ".join(shown(*pair) for pair in m.items()) for t, m in by_target.items()),
-        *group_tables(metrics, MOST_GROUPS),
+        *group_tables(metrics, MAX_GROUPS),
         *(f"note: {line}" for line in caveats.of_result(metrics)),
     ]
 
@@ -385,7 +385,7 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     done = finetune(model, data, **_with_one_target(options))
     show(
         done.as_json(),
-        *done.result(MOST_GROUPS),
+        *done.result(MAX_GROUPS),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in done.caveats),
         *show.files("model", sorted(done.path.glob("*.keras"))),

@@ -125,6 +125,9 @@ def of_result(metrics: Mapping[str, Any], *, balanced: bool | None = None) -> li
     classes: Mapping[str, Mapping[str, Any]] = metrics.get("by_class", {})
     never = [k for k, m in classes.items() if m["examples"] and m["precision"] is None]
     if never:
+        most = max(m["examples"] for m in classes.values())
+        if balanced is False:  # as if weighted, where the classes that are missed are no smaller
+            balanced = all(classes[name]["examples"] == most for name in never)
         remedies = {None: "", False: "; --balance may help", True: "; train longer (--epochs)"}
         names = ", ".join(map(repr, never[:NAMED])) + f" and {len(never) - NAMED} more" * (
             len(never) > NAMED

@@ -5,6 +5,9 @@ kerazoo verify mnist_cnn_fast      trains and evaluates on MNIST, in seconds
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
@@ -59,6 +62,16 @@ def mnist_cnn_fast(
     return keras.Model(inputs, x, name="mnist_cnn_fast")
 
 
+FAST = Recipe(
+    epochs=3,
+    batch_size=256,
+    learning_rate=1.4e-2,
+    schedule="warmup_cosine",
+    warmup=0.2,
+    train_on="train+validation",
+)
+SMOKE: Mapping[str, Any] = {"epochs": 2, "train_examples": 20_000, "train_on": "train"}
+
 register_model(
     mnist_cnn_fast,
     citation=CITATION,
@@ -66,32 +79,15 @@ register_model(
         Entry(
             dataset="mnist",
             seeds=10,
-            recipe=Recipe(
-                epochs=3,
-                batch_size=256,
-                learning_rate=1.4e-2,
-                schedule="warmup_cosine",
-                warmup=0.2,
-                augment_shift=0.05,
-                augment_interpolation="nearest",
-                train_on="train+validation",
-            ),
-            smoke={"epochs": 2, "train_examples": 20_000, "train_on": "train"},
+            recipe=FAST.replace(augment_shift=0.05, augment_interpolation="nearest"),
+            smoke=SMOKE,
             test_exposure="how far to shorten it, which two longer recipes had been measured for",
         ),
         Entry(
             dataset="fashion_mnist",
             seeds=10,
-            recipe=Recipe(
-                epochs=8,
-                batch_size=256,
-                learning_rate=1.4e-2,
-                schedule="warmup_cosine",
-                warmup=0.2,
-                augment_flip=True,
-                train_on="train+validation",
-            ),
-            smoke={"epochs": 2, "train_examples": 20_000, "train_on": "train"},
+            recipe=FAST.replace(epochs=8, augment_flip=True),
+            smoke=SMOKE,
         ),
     ],
 )

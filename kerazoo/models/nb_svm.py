@@ -161,7 +161,7 @@ register_model(
                     metric="accuracy",
                     source="Bingyu & Arefyev 2022, Insights from Negative Results in NLP, "
                     "pages 129-133",
-                    conditions="such n-grams beside document vectors. Published in 2019 as "
+                    conditions="such n-grams with document vectors. Published in 2019 as "
                     "97.42 %, the best known result, until an error in its evaluation was found "
                     "three years later",
                 ),

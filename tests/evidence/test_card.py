@@ -363,3 +363,12 @@ def test_python_on_the_card_runs(name, in_tmp, capsys):
         if snippet["language"] == "python":
             exec(compile(snippet["code"], name, "exec"), {})
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("missed", "weights_help"), [(6, True), (94, False)])
+def test_balance_is_advised_only_where_the_missed_class_is_smaller(missed, weights_help):
+    found = {"examples": 94, "precision": 0.5}
+    classes = {"a": found, "b": {"examples": missed, "precision": None}}
+    metrics = {"also": {}, "by_class": classes, "examples": 94 + missed, "value": 0.9}
+    never = caveats.of_result(metrics, balanced=False)[0]
+    assert ("--balance" in never) == weights_help
