@@ -274,7 +274,9 @@ def _reading(command: Command) -> None:
     missing = "text that stands for a missing value; repeat it for several"
     group.value("--na", "TEXT", missing, dest="na_values", action="append")
     group.value("--category", "COLUMN", "column of names or codes; repeatable", action="append")
-    group.value("--date-format", "FORMAT", "format of dates, such as %%d.%%m.%%Y")
+    group.value(
+        "--date-format", "FORMAT", "format of dates, such as %%d.%%m.%%Y; s: seconds since 1970"
+    )
     group.value("--time-zone", "NAME", "where the clocks of a series are, as Europe/Berlin")
     group.value("--day-first", "yes|no", "yes if 01/02/2024 is in February", yes_or_no)
 
@@ -306,7 +308,7 @@ def _fine_tuning(group: Command) -> None:
 
 def _series(group: Command) -> None:
     """Options of ``from_series``."""
-    time = "column of dates (default: found); repeat it for date and time; none: no dates"
+    time = "column of dates (default: the only one); repeat it for date and time; none: no dates"
     group.value("--time", "COLUMN", time, action="append")
     ids = "column that tells several series apart, one model for all; repeat it for several"
     group.value("--series-id", "COLUMN", ids, action="append")

@@ -243,14 +243,10 @@ def frame_table(frame: pd.DataFrame, inputs: int) -> parts.Table:
 
 
 def _column(values: pd.Series) -> list[str]:
-    """The first values: numbers with four significant digits of the largest, dates in short."""
-    from kerazoo.finetuning.readers._dates import shown_dates
-
+    """The first values: numbers with four significant digits of the largest."""
     head = values.head(MAX_ROWS)
     if values.dtype.kind == "f":
         largest = values.abs().max()
         digits = 3 - math.floor(math.log10(largest)) if 0 < largest < math.inf else 0
         return ["" if math.isnan(v) else f"{v:,.{max(0, min(digits, 9))}f}" for v in head]
-    if values.dtype.kind == "M":
-        return shown_dates(pd.DatetimeIndex(head))
     return [f"{v:,}" if values.dtype.kind in "iu" else str(v) for v in head]

@@ -48,7 +48,7 @@ class SeriesPredictor(Predictor):
             if len(regular) < reading.lookback:
                 short.append(f"{len(regular):,} steps" + f" of series {name!r}" * bool(name))
                 continue
-            notes += [*axis.notes, *([] if windows else [axis.told])]
+            notes += [axis.told] * (not windows)
             if name in (known := list(reading.spread) or [""]):
                 steps = (regular[target].rename_axis("step") for target in targets)
                 its = slice(known.index(name) * len(targets), None)

@@ -42,7 +42,8 @@ class CsvOptions:
         encoding: a codec of Python; UTF-8 may have a byte order mark.
         na_values: texts that stand for a missing value, besides the usual ones.
         category: columns of names or codes, which are read as they are written.
-        date_format: of a series: how dates are written, as ``strptime`` takes it.
+        date_format: of a series: how dates are written, as ``strptime`` takes it; ``s`` or ``ms``
+            for seconds or milliseconds since 1970.
         day_first: of a series: ``01/02/2024`` is the first of February.
         time_zone: of a series: where its clocks are, as ``Europe/Berlin``.
         notations: decimal mark and unit of each column of numbers, as found in the training data;

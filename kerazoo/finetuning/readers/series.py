@@ -38,7 +38,7 @@ LONGEST_SEGMENT = 48
 MAX_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 MAX_NOTES = 8  # on several series
 GAPS = ("refuse", "interpolate")
-FILL = "--gaps interpolate fills them by straight lines"
+FILL = "--gaps interpolate fills them by straight lines; --time-zone NAME says where clocks change."
 
 
 @data_reader
@@ -67,7 +67,8 @@ def from_series(
         horizon: steps to forecast; needed.
         lookback: past steps that the model sees; by default as many as the series can afford.
         time: the column of dates, or those that make up a date (``("Date", "Time")``); by default
-            the only one there is. ``"none"``: the rows are regular steps, the oldest first.
+            the only one that is certainly of dates. ``"none"``: the rows are regular steps, the
+            oldest first.
         series_id: the column, or columns, that tell several series apart. One model learns from all
             of them; each is scaled and split by itself, and no window crosses into another.
         duplicates: ``"refuse"`` rows of the same time, or take their ``"mean"``, or the ``"last"``.
@@ -191,8 +192,7 @@ def _each_series(
     horizon: int,
 ) -> tuple[dict[str, _Found], list[str]]:
     """The series of a table by name, and notes; of several, those too short are left out."""
-    found, short = {}, []
-    notes = [note for axis in times.values() for note in axis.notes]
+    found, short, notes = {}, [], list[str]()
     for name, axis in times.items():
         at = f"{where}, series {name!r}" if name else where
         values, more = regular_values(frame, targets, axis, gaps, at, duplicates)
@@ -265,9 +265,7 @@ def regular_values(
         first = f"line {line}: {late[0]} is not there; a step is one {times.step}"
         notes.append(f"{len(late):,} steps are missing ({first})")
     if notes and gaps == "refuse":
-        hours = len(late) and times.grid.tz is None and (times.grid != times.grid.floor("D")).any()
-        zone = "; give --time-zone NAME if clocks change there" if hours else ""
-        raise KerazooError(f"{where}: {notes[0]}. {FILL}{zone}.")
+        raise KerazooError(f"{where}: {notes[0]}. {FILL}")
     notes = [f"{note} and are filled by straight lines within each split" for note in notes]
     table = table.set_axis(times.dates)
     if n := int(times.dates.duplicated().sum()):

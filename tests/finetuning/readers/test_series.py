@@ -127,25 +127,41 @@ def test_dates_off_the_regular_times_are_refused(freq, late):
 
 
 @pytest.mark.parametrize(
-    ("freq", "written", "day_first"),
+    ("freq", "written"),
     [
-        ("D", "%d/%m/%Y", True),  # 13/01/2024 cannot be read otherwise
-        ("D", "%m/%d/%Y", False),
-        ("h", "%d.%m.%Y %H:%M", True),
-        ("D", "%b %d, %Y", None),
-        ("h", "%Y-%m-%d %H:%M", None),
-        ("h", "%Y-%m-%dT%H:%M:%SZ", None),
+        ("D", "%d/%m/%Y"),  # 13/01/2024 cannot be read otherwise
+        ("D", "%m/%d/%Y"),
+        ("h", "%d.%m.%Y %H:%M"),
+        ("D", "%b %d, %Y"),
+        ("h", "%Y-%m-%d %H:%M"),
+        ("h", "%Y-%m-%dT%H:%M:%SZ"),
     ],
 )
-def test_ways_to_write_dates(freq, written, day_first):
+def test_ways_to_write_dates(freq, written):
     when = pd.date_range("2024-01-02", periods=400, freq=freq)
     rows = hours(when=when.strftime(written))
     times = dates_of(rows)
     assert list(times.dates) == list(when)
-    assert times.options.day_first is day_first
-    iso = written.startswith("%Y-") and "Z" not in written
-    assert repr(rows["when"][0]) in times.told and ("read as" in times.told) != iso
-    assert read(rows).reading.csv.day_first is day_first
+    assert repr(rows["when"][0]) in times.told and f"read as {when[0]}" in times.told
+    found = None if written.startswith("%Y-") else written
+    assert read(rows).reading.csv.date_format == times.options.date_format == found
+
+
+@pytest.mark.parametrize("written", ["%m/%d/%Y %I:%M:%S %p", "%d.%m.%y", "%d-%b-%y", "%H.%M.%S"])
+def test_a_format_that_is_not_certain_is_asked_for(written):
+    when = pd.date_range("2024-01-02", periods=400, freq="D")
+    rows = hours(when=when.strftime(written))
+    raised(["--time", "--date-format"], dates_of, rows)
+    raised(["line 2", "--date-format"], dates_of, rows, "when")
+    if "%d" in written:
+        assert list(dates_of(rows, "when", date_format=written).dates) == list(when)
+
+
+def test_of_two_columns_of_dates_one_is_named():
+    rows = hours()
+    rows.insert(0, "changed", "2025-01-01 00:00:00")
+    raised(["2 columns", "'changed'", "'when'", "--time"], read, rows)
+    assert read(rows, time="when").data.sha256 == read(hours()).data.sha256
 
 
 def test_dates_in_doubt_name_the_options():
@@ -200,7 +216,7 @@ def test_summer_time_loses_no_row():
         times = dates_of(hours(when=column), "when", time_zone="Europe/Berlin")
         assert times.step == "day" and list(times.dates) == list(days.tz_localize(None))
     shifts = pd.date_range("2022-03-01", periods=400, freq="6h").tz_localize("Europe/Berlin")
-    assert dates_of(hours(when=shifts.map(lambda d: d.isoformat()))).step == "21600 s"
+    raised(["line 107"], dates_of, hours(when=shifts.map(lambda d: d.isoformat())))
 
 
 def test_an_outage_while_clocks_change_is_counted_in_instants():
@@ -226,24 +242,27 @@ DAYS = pd.date_range("2020-01-01", periods=400, freq="D")
         ("year", pd.RangeIndex(1700, 2100), "year"),
     ],
 )
-def test_dates_that_are_numbers_are_found(name, numbers, step, written):
+def test_dates_that_are_numbers_are_read_in_a_column_that_is_named(name, numbers, step, written):
     rows = hours().drop(columns="when")
     rows.insert(0, name, list(map(written, numbers)))
-    times = dates_of(rows)
+    raised([f"'{name}'", "--time"], dates_of, rows)
+    times = dates_of(rows, name)
     assert (times.columns, times.step) == ((name,), step)
     assert times.dates[0].year in (1700, 2020, 2024)
-    mixed = dates_of(rows.sample(frac=1, random_state=0))
-    assert list(mixed.dates) == list(times.dates) and mixed.notes
+    assert list(dates_of(rows, name, date_format=times.options.date_format).dates) == list(
+        times.dates
+    )
+    mixed = dates_of(rows.sample(frac=1, random_state=0), name)
+    assert list(mixed.dates) == list(times.dates) and "sorted" in mixed.told
 
 
 def test_other_numbers_are_no_dates():
     rows = hours().drop(columns=["when", "load"])
-    for name in ("load", "time"):
-        for first in (1, 10**6, 34567890):
-            counted = rows.assign(**{name: range(first, first + 400)})
-            assert not dates_of(counted).columns, "the counter says that the rows are in order"
-            raised([name, "--time none"], dates_of, counted[::-1])
-            raised([name, "--time none"], dates_of, counted.drop(index=50))
+    for first in (1, 10**6, 34567890):
+        counted = rows.assign(time=range(first, first + 400))
+        raised(["'time'", "--time none"], dates_of, counted)
+        raised(["line 2", "--date-format"], dates_of, counted, "time")
+        assert not dates_of(counted, "none").columns
     broken = hours().assign(when=list(map(str, HOURS.as_unit("s").astype("int64"))))
     broken.loc[118, "when"] = "broken"
     raised(["line 120", "'broken'"], dates_of, broken, "when")
@@ -296,7 +315,7 @@ def test_an_index_that_tells_times_or_series_is_read():
         assert read(periods[::-1]).data.sha256 == wanted
     assert read(rows.set_index(np.arange(400) + 7)).data.sha256 == wanted
     both = pd.concat({"A": rows, "B": rows}, names=["store"]).set_index("when", append=True)
-    raised(["--series-id 'store'"], read, both.droplevel(1))
+    raised(["--series-id"], read, both.droplevel(1))
     assert read(both.droplevel(1), series_id="store").reading.ids == ("store",)
     raised(["'year'", "--time"], read, rows[["price"]].set_index(2400 - rows.index.rename("year")))
 
@@ -320,21 +339,23 @@ def test_series_whose_times_fit_together_are_noted(names):
 def test_dates_in_several_columns():
     months = pd.date_range("1990-01-01", periods=120, freq="MS")
     rows = pd.DataFrame({"year": months.year, "Month": months.month, "price": np.arange(120.0)})
-    times = dates_of(rows[::-1])
+    raised(["'year'", "'Month'", "--time"], dates_of, rows)
+    times = dates_of(rows[::-1], "year", "Month")
     assert times.columns == ("year", "Month") and list(times.dates) == list(months)
-    raised(["line 52", "--gaps"], read, rows.drop(index=50))
+    raised(["line 52", "--gaps"], read, rows.drop(index=50), time=("year", "Month"))
     assert dates_of(rows.assign(when=months.astype(str))).columns == ("when",)
-    assert dates_of(rows.iloc[::12]).columns == ("year",)
+    assert dates_of(rows.iloc[::12], "year").step == "year"
     when = pd.date_range("2024-01-05", periods=100, freq="h")
-    dates = when.strftime("%d/%m/%Y")
-    for clock in (when.strftime("%H:%M"), when.strftime("%H.%M.%S"), when.hour):
-        rows = pd.DataFrame({"Date": dates, "Time": clock, "price": np.arange(100.0)})
-        assert list(dates_of(rows, "Date", "Time", day_first=True).dates) == list(when)
-        raised(["line 3", "--time 'Date' --time 'Time'"], dates_of, rows, day_first=True)
-    ends = dates_of(rows.assign(Time=when.hour + 1), "Date", "Time", day_first=True)
-    assert list(ends.dates) == list(when + pd.Timedelta(hours=1)), "hours from 1 to 24"
+    rows = pd.DataFrame({"Date": when.strftime("%d/%m/%Y"), "price": np.arange(100.0)})
+    clock = rows.assign(Time=when.strftime("%H:%M"))
+    raised(["line 3", "--time"], dates_of, clock, day_first=True)
+    assert list(dates_of(clock, "Date", "Time", day_first=True).dates) == list(when)
+    for written, clock in (("%H.%M.%S", when.strftime("%H.%M.%S")), ("%H", when.hour)):
+        asked = rows.assign(Time=clock), "Date", "Time"
+        raised(["line 2", "--date-format"], dates_of, *asked, day_first=True)
+        assert list(dates_of(*asked, date_format=f"%d/%m/%Y {written}").dates) == list(when)
     parts = {n: getattr(when, n) for n in ("year", "month", "day", "hour")}
-    assert list(dates_of(pd.DataFrame({**parts, "price": 1.0})).dates) == list(when)
+    assert list(dates_of(pd.DataFrame({**parts, "price": 1.0}), *parts).dates) == list(when)
 
 
 def test_rows_of_the_same_time_are_joined_as_asked():
@@ -356,8 +377,10 @@ def test_several_series_in_one_file_are_refused(order):
         rows = rows.sort_values(["when", "store"])
     if order == "parts":
         rows = rows.assign(year=rows.when.dt.year, month=rows.when.dt.month).drop(columns="when")
-    raised(["2 series", "--series-id 'store'", "A, B"], read, rows)
-    assert read(rows, series_id="store").data.series.names == ("A", "B")
+    time = ("year", "month") if order == "parts" else ()
+    raised(["--series-id"], read, rows)
+    raised(["--series-id"], read, rows, time=time)
+    assert read(rows, series_id="store", time=time).data.series.names == ("A", "B")
 
 
 def stores(level=(100.0, 5000.0, 0.1), n=200):
@@ -376,7 +399,8 @@ IDS = ("town", "store")
 
 def test_no_window_crosses_from_a_series_into_another():
     rows = stores()
-    raised(["--series-id 'town' --series-id 'store'", "X/1, X/2, Y/1"], read, rows)
+    raised(["--series-id"], read, rows)
+    raised(["'X'", "--series-id"], read, rows, series_id="town")
     data = read(rows.sample(frac=1, random_state=0), series_id=IDS).data
     one = read(rows[:200]).data
     assert set(data.series.names) == {"X/1", "X/2", "Y/1"}
