@@ -67,7 +67,7 @@ def main() -> int:
             seeds, work = options.seeds or entry.seeds, options.work / f"{entry.name}-{tier}"
             try:
                 for report in recorded(entry, tier, seeds, work, options.missing, resume):
-                    print(report.table, flush=True)
+                    print(report, *report.remarks, sep="\n", flush=True)
                     write_tables()  # tables show what is recorded at any moment
             except KerazooError as error:  # the others can be recorded all the same
                 print(f"not recorded: {entry.name}, {tier}: {error}", file=sys.stderr)

@@ -49,14 +49,12 @@ class Table:
     """Columns and rows of text.
 
     Attributes:
-        columns: titles.
-        rows: one cell per column: text, on the terminal also rich's.
+        columns: titles, in the order of need: a narrow screen leaves out the last ones.
+        rows: one cell per column.
         numbers: indices of the columns that are aligned to the right.
         title: above the table.
         note: below the table.
         strong: indices of the rows that stand out.
-        less_needed: titles of the columns that a narrow screen leaves out, the first one first; by
-            default the last ones, but two.
     """
 
     columns: Sequence[str]
@@ -65,7 +63,6 @@ class Table:
     title: str = ""
     note: str = ""
     strong: Sequence[int] = ()
-    less_needed: Sequence[str] = ()
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Table:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from kerazoo.predicting.predictions import TablePredictions
 
 MAX_GROUPS = 20  # classes or series of a table on the terminal
+MAX_ROWS = 12  # of predictions on the terminal
 TRAINING = ("train", "finetune", "verify")  # commands
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -423,8 +424,7 @@ def _verify(show: Output, all: bool, **options: Any) -> int:
     from kerazoo.evidence.verify import verify
 
     report = verify(options.pop("entry"), **options)
-    table = tables.report_table(report)
-    return _judge(show, report, table, "plot", report.plots, report.warnings)
+    return _judge(show, report, report.table, "plot", report.plots, report.warnings)
 
 
 def _judge(
@@ -525,7 +525,7 @@ def _predict(
     predictions = predict(source, inputs, **options)
     if isinstance(predictions, TablePredictions):
         return _write_predictions(show, predictions, path)
-    show([p.as_json() for p in predictions], tables.predictions_table(predictions, top))
+    show([p.as_json() for p in predictions], predictions.table(top))
     return _errors(p.error for p in predictions if p.error is not None)
 
 
@@ -553,10 +553,10 @@ def _write_predictions(show: Output, predictions: TablePredictions, path: Path |
         show(content)
         return OK
     predictions.write_csv(path)
-    inputs = 0 if predictions.inputs is None else predictions.inputs.shape[1]
-    table = tables.frame_table(predictions.rows, inputs)
-    rows = tables.Whole(f"{len(predictions.frame):,} rows: {path}")
-    show({**content, "path": str(path)}, table, rows)
+    head = predictions.frame.head(MAX_ROWS)
+    lines = head.set_axis(head.index + 1).to_string(line_width=show.console().width).splitlines()
+    lines.append(f"{len(predictions.frame):,} rows: {path}")
+    show({**content, "path": str(path)}, *map(tables.Whole, lines))
     return OK
 
 

@@ -87,19 +87,18 @@ def table(found: list[Found]) -> Table:
     rows = [
         (
             str(f.path),
-            f.config.entry,
-            metric(f.metrics.metric).short or metric(f.metrics.metric).title if f.metrics else "",
             f.result,
-            f.config.tier,
             str(f.config.seed),
-            "" if f.seconds is None else duration(f.seconds),
             *(str(recipe[name]) for name in differ),
+            metric(f.metrics.metric).short or metric(f.metrics.metric).title if f.metrics else "",
+            f.config.entry,
+            f.config.tier,
+            "" if f.seconds is None else duration(f.seconds),
         )
         for f, recipe in zip(found, recipes, strict=True)
     ]
-    columns = ("run", "entry", "metric", "result", "tier", "seed", "time", *differ)
-    less = ("time", "tier", "entry", "metric", *reversed(differ), "seed")
-    return Table(columns, rows, [3, *range(5, len(columns))], less_needed=less)
+    columns = ("run", "result", "seed", *differ, "metric", "entry", "tier", "time")
+    return Table(columns, rows, [*range(1, 3 + len(differ)), len(columns) - 1])
 
 
 def sections(found: Found) -> list[Section]:

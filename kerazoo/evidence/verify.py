@@ -169,13 +169,10 @@ class Report(Shown):
         return [f"{kind}: {text}" for kind, texts in kinds.items() for text in texts]
 
     @property
-    def table(self) -> str:
-        """Results, remarks and verdict as plain text."""
-        width = max(len(name) for name, _, _ in self.rows)
-        lines = [f"{self.entry}, tier {self.tier}: {self.measure.title} on the test split"]
-        lines += [f"  {name:{width}}  {value:>8}  {note}" for name, value, note in self.rows]
-        lines += [f"  {remark}" for remark in self.remarks]
-        return "\n".join(line.rstrip() for line in [*lines, "PASS" if self.passed else "FAIL"])
+    def table(self) -> Table:
+        """The results with what they are compared with."""
+        title = f"{self.entry}, tier {self.tier}: {self.measure.title} on the test split"
+        return Table(("", "value", ""), self.rows, [1], title)
 
     def _line(self) -> str:
         mean = self.measure.show(self.mean) if self.runs else "no run"
@@ -183,11 +180,7 @@ class Report(Shown):
         return f"{'PASS' if self.passed else 'FAIL'}: {self.entry}, tier {self.tier}, {result}"
 
     def _parts(self) -> list[Part]:
-        return [
-            Table(("", "value", ""), self.rows, [1]),
-            Bullets(self.remarks),
-            *images(self.plots),
-        ]
+        return [self.table, Bullets(self.remarks), *images(self.plots)]
 
     def as_json(self) -> dict[str, Any]:
         """Content of ``kerazoo verify --json``; None for NaN."""
@@ -258,7 +251,7 @@ def verify(
         fresh_data: run the dataset's loader instead of reading the cache.
 
     Returns:
-        A report with ``.passed``, ``.mean``, ``.bound``, ``.reference``, ``.table``.
+        A report with ``.passed``, ``.mean``, ``.bound``, ``.reference``, ``.remarks``.
 
     Raises:
         KerazooError: unknown name, tier or setting, no reference recorded, a damaged reference

@@ -51,14 +51,17 @@ class Prediction(Shown):
         """Output of ``kerazoo predict --json`` for one input."""
         return dict(vars(self))
 
-    @property
-    def cells(self) -> tuple[str, str, str, str]:
-        """Input, label, probability and remark for a table."""
-        probability = "" if self.probability is None else f"{100 * self.probability:.1f} %"
-        return cut(self.input, MAX_SHOWN), self.label or "–", probability, self.error or self.note
+    def cells(self, top: int = 1) -> list[tuple[str, str, str, str]]:
+        """Input, class, probability and remark; then the next of the ``top`` most probable ones."""
+        given, chances = cut(self.input, MAX_SHOWN), self.probabilities
+        if chances is None:
+            return [(given, "–", "", self.error or self.note)]
+        label, *others = sorted(chances, key=lambda k: (k != self.label, -chances[k]))[:top]
+        shown = {k: f"{100 * chances[k]:.1f} %" for k in (label, *others)}
+        return [(given, label, shown[label], self.note), *(("", k, shown[k], "") for k in others)]
 
     def _line(self) -> str:
-        given, *result = self.cells
+        given, *result = self.cells()[0]
         return f"{given}: {' '.join(filter(None, result))}"
 
 
@@ -69,10 +72,14 @@ class PredictionList(Shown, list[Prediction]):
         labels = ", ".join(p.label or "–" for p in self[:MAX_ROWS])
         return f"{len(self):,}: {labels}{', …' if len(self) > MAX_ROWS else ''}"
 
-    def _parts(self) -> list[Part]:
-        rows = [p.cells for p in self]
+    def table(self, top: int = 1) -> Table:
+        """The ``top`` most probable classes of each input."""
+        rows = [row for p in self for row in p.cells(top)]
         title = f"{len(self):,} predictions"
-        return [Table(("input", "label", "probability", "note"), rows, [2], title=title)]
+        return Table(("input", "class", "probability", "note"), rows, [2], title)
+
+    def _parts(self) -> list[Part]:
+        return [self.table()]
 
 
 @dataclass(frozen=True, repr=False)

@@ -156,7 +156,7 @@ def test_stale_evidence_fails_before_anything_is_trained(recorded, monkeypatch, 
         monkeypatch.setattr(evidence, "judge_sha256", lambda entry: "0" * 64)
     report = kerazoo.verify("bar_net", **QUIET)
     assert not report.passed and len(report.problems) == 1 and not report.runs
-    assert "FAIL" in report.table and report.as_json()["runs"] == []
+    assert "FAIL" in repr(report) and report.as_json()["runs"] == []
 
 
 # Runs
@@ -192,7 +192,7 @@ def test_a_result_that_is_too_good_is_a_warning_and_no_failure():
     assert not too_good([0.95], told, ACCURACY, 0.1), "within rounding"
     assert not too_good([0.95], reference([0.9]), ACCURACY, 0.0), "one run has no spread"
     good = dataclasses.replace(report_of(0.95, told), warnings=("check for a leak",))
-    assert good.passed and good.as_json()["warnings"] and "warning: check" in good.table
+    assert good.passed and good.as_json()["warnings"] and "warning: check" in good.remarks[0]
 
 
 def test_a_diverged_run_fails(recorded, monkeypatch):
@@ -243,7 +243,7 @@ def test_an_embedded_entry_with_broken_settings_fails(entry, in_tmp):
     recipe = registry.get_entry(entry).recipe_for("smoke")
     broken = BROKEN.get(entry, {"learning_rate": 100 * recipe.learning_rate})
     report = kerazoo.verify(entry, tier="smoke", settings=broken, **QUIET)
-    assert not report.passed and not report.problems, report.table
+    assert not report.passed and not report.problems
 
 
 @pytest.mark.slow
@@ -252,13 +252,13 @@ def test_a_crippled_linear_regression_fails(entry, in_tmp):
     """With a rate 400 times smaller it is far from least squares, yet within the test's noise."""
     rate = registry.get_entry(entry).recipe.learning_rate / 400
     report = kerazoo.verify(entry, settings={"learning_rate": rate}, **QUIET)
-    assert not report.passed, report.table
+    assert not report.passed
 
 
 @pytest.mark.slow
 def test_an_entry_passes_its_smoke_tier(in_tmp):
     report = kerazoo.verify("mnist_cnn_deep@digits", tier="smoke", **QUIET)
-    assert report.passed, report.table
+    assert report.passed, report.remarks
 
 
 # All entries
