@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from kerazoo import registry
 from kerazoo._parts import Table
-from kerazoo.datasets import _cache, _sources
+from kerazoo.datasets import _cache
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
 from kerazoo.evidence.audit import machine_of
@@ -33,7 +30,7 @@ class Diagnosis:
     Attributes:
         machine: its identity.
         packages: versions by name; empty for one that is not installed.
-        datasets: ``embedded``, ``cached``, ``local copy`` or ``not here`` by name.
+        datasets: ``embedded``, ``cached`` or ``not cached`` by name.
         references: how well recorded runs can be repeated, by entry, or by entry and tier.
     """
 
@@ -93,13 +90,8 @@ def _copy_of(info: Dataset) -> str:
     """Where a dataset is on this machine."""
     if info.offline:
         return "embedded"
-    if (_cache.home() / "datasets" / info.name / "about.json").is_file():
-        return "cached"
-    tfds = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    named = re.search(r"tensorflow-datasets (\S+) ([\d.]*\d)|(\w+\.csv)", info.source)
-    name = "" if named is None else named[3] or f"{named[1]}/{named[2]}"
-    there = name and any((place / name).exists() for place in (*_sources.directories(), tfds))
-    return "local copy" if there else "not here"
+    cached = (_cache.home() / "datasets" / info.name / "about.json").is_file()
+    return "cached" if cached else "not cached"
 
 
 def _version(package: str) -> str:
