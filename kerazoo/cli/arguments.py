@@ -129,7 +129,8 @@ def parser() -> Parser:
             formatter_class=_formatter,
         )
         command = Command(made)
-        DECLARE[name](command)
+        if name in DECLARE:
+            DECLARE[name](command)
         command.flag("--json", "print one JSON document", default=False)
         command.flag("--verbose", "show logs of TensorFlow, and where an error comes from")
         command.value("--import", "MODULE", text, dest="more_imports", action="append")
@@ -210,7 +211,6 @@ def _show(command: Command) -> None:
     command.value(
         "--html", "FILE", "write the card as one HTML file; with --all, a directory of them"
     )
-    command.value("--run", "DIR", "with --html: show the plots of this finished run")
     command.flag("--open", "with --html: open it in the browser")
 
 
@@ -242,9 +242,8 @@ def _finetune(command: Command) -> None:
 
 def _inspect(command: Command) -> None:
     command.flag("--labels", "look for labels that are probably wrong", dest="label_errors")
-    suspects = "CSV file of these, with a PNG of images (default: by the input's name)"
-    command.value("--out", "FILE", suspects)
-    command.flag("--open", "with --labels: open the images")
+    command.value("--out", "FILE", "with --labels: CSV file of these, with a PNG of images")
+    command.flag("--open", "with --out: open the images")
     command.off("--quiet", "progress", "show no progress")
     _reading(command)
 
@@ -332,6 +331,10 @@ def _verify(command: Command) -> None:
     _training(command)
 
 
+def _evaluate(command: Command) -> None:
+    command.source()
+
+
 def _sample(command: Command) -> None:
     command.source()
     command.value("--n", "N", "number of images (default: 64)", int, default=64)
@@ -358,7 +361,7 @@ def _predict(command: Command) -> None:
     group = command.group("CSV files")
     group.value("--text", "COLUMN", "column that holds the texts (default: as in training)")
     group.choice("--gaps", GAPS, "missing steps of a series (default: as in training)")
-    group.value("--out", "FILE", "CSV file to write (default: by the input's name)")
+    group.value("--out", "FILE", "CSV file to write, also with the columns of the input")
 
 
 def _tier(command: Command) -> None:
@@ -382,21 +385,11 @@ def _completion(command: Command) -> None:
     command.choice("shell", ("bash", "zsh", "fish"), "see docs/cli.md for where to put its output")
 
 
-DECLARE: dict[str, Callable[[Command], None]] = {
-    "list": _list,
-    "show": _show,
-    "runs": _runs,
-    "doctor": lambda command: None,
-    "train": _train,
-    "inspect": _inspect,
-    "finetune": _finetune,
-    "verify": _verify,
-    "evaluate": Command.source,
-    "predict": _predict,
-    "sample": _sample,
-    "export": _export,
-    "completion": _completion,
-}
+FUNCTIONS = (
+    *(_list, _show, _runs, _train, _inspect, _finetune, _verify, _evaluate, _predict),
+    *(_sample, _export, _completion),
+)
+DECLARE: dict[str, Callable[[Command], None]] = {f.__name__[1:]: f for f in FUNCTIONS}
 
 
 def yes_or_no(text: str) -> bool:

@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import shlex
 import sys
 import traceback
 import webbrowser
@@ -23,7 +22,6 @@ from kerazoo._parts import Table, group_tables
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
 from kerazoo.errors import (
-    Interrupted,
     KerazooError,
     option,
     printable,
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 
     from kerazoo.evidence.verify import Report
     from kerazoo.exporting.certify import Certificate
-    from kerazoo.predicting.predictions import TablePredictions
 
 MAX_GROUPS = 20  # classes or series of a table on the terminal
 MAX_ROWS = 12  # of predictions on the terminal
@@ -106,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"error: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt as stop:
-        _say_how_to_resume(stop, given)
+        print(file=sys.stderr)
+        tell(str(stop) or "stopped.")
         return INTERRUPTED
     except Exception:
         _print_traceback()
@@ -117,20 +115,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print_traceback() -> None:
     for line in traceback.format_exc().splitlines():
         print(printable(line), file=sys.stderr)
-
-
-def _say_how_to_resume(stop: KeyboardInterrupt, arguments: Sequence[str]) -> None:
-    """Print what was stopped and, for a training, the whole command that continues it."""
-    print(file=sys.stderr)
-    if not isinstance(stop, Interrupted):
-        return tell("stopped.")
-    words = [word for word in arguments if word != "--resume"]
-    out = [i for i, word in enumerate(words) if word.split("=")[0] == "--out"]
-    for i in reversed(out):
-        del words[i : i + 1 + ("=" not in words[i])]
-    command = shlex.join(["kerazoo", *words, "--out", str(stop.directory), "--resume"])
-    tell(f"{stop.what}; what is finished is kept. Continue with")
-    print(f"  {printable(command)}", file=sys.stderr)
 
 
 class Output:
@@ -252,12 +236,11 @@ def _show(
     full: bool = False,
     layers: bool = False,
     html: str | None = None,
-    run: str | None = None,
 ) -> int:
     if bool(entry) is all:
         raise KerazooError("show needs an ENTRY, a RUN, or --all.")
     if all:
-        if html is None or layers or run is not None:
+        if html is None or layers:
             raise KerazooError("show --all goes with --html DIR.")
         count = card.write_all(Path(html))
         index = Path(html) / card.INDEX
@@ -265,8 +248,6 @@ def _show(
         return OK
     if layers and (html is not None or show.json):
         raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
-    if run is not None and html is None:
-        raise KerazooError("--run goes with --html FILE.")
     from kerazoo.cli import runs
     from kerazoo.predicting.trained import is_run
 
@@ -278,7 +259,7 @@ def _show(
         return OK
     found = registry.get_entry(entry)
     if html is not None:
-        card.write_card(found, Path(html), None if run is None else Path(run))
+        card.write_card(found, Path(html))
         show({"entry": found.name, "path": html}, *show.files("card", [Path(html)]))
     elif layers:
         show(None, *card.layers(building.build_for(found)))
@@ -353,17 +334,10 @@ def _details(metrics: Mapping[str, Any]) -> list[str | Table]:
 def _inspect(show: Output, data: str, out: str | None = None, **options: Any) -> int:
     from kerazoo.finetuning.inspection import inspect_data
 
-    labels = options.get("label_errors", False)
-    if out is not None and not labels:
-        raise KerazooError("--out goes with --labels; whatever else is found is printed.")
-    if out is not None and not out.lower().endswith(".csv"):
-        raise KerazooError(f"--out {out}: give a file name that ends in .csv.")
-    path = None
-    if labels and (out is not None or not show.json):
-        stem = Path(data).resolve().stem
-        _, path = (_new_file(out, f"{stem}-suspects.{ending}") for ending in ("png", "csv"))
+    if out is not None and not (out.lower().endswith(".csv") and "label_errors" in options):
+        raise KerazooError(f"--out {out} goes with --labels, and its name must end in .csv.")
     found = inspect_data(data, **_with_one_target(options))
-    files = [] if path is None else found.write(path)
+    files = [] if out is None else found.write(out)
     show(
         {**found.as_json(), "paths": [str(file) for file in files]},
         *found.lines,
@@ -480,7 +454,9 @@ def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None
     from kerazoo.plots.images import write_grid
     from kerazoo.predicting.sample import sample
 
-    path = _new_file(out, "samples.png")
+    path = Path(out or "samples.png")
+    if out is None and path.exists():
+        raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
     if path.suffix.lower() != ".png":
         raise KerazooError(f"--out {out}: give a file name that ends in .png.")
     images = sample(source, n, seed=seed)
@@ -488,13 +464,6 @@ def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None
     content = {"path": str(path), "n": len(images), "seed": seed}
     show(content, *show.files(f"{len(images)} images from {source}, seed {seed}", [path]))
     return OK
-
-
-def _new_file(out: str | None, default: str) -> Path:
-    """The file to write; one that nobody named must not exist."""
-    if out is None and Path(default).exists():
-        raise KerazooError(f"{default} exists; name the file to write with --out FILE.")
-    return Path(out or default)
 
 
 def _export(show: Output, source: str, format: str, **options: Any) -> int:
@@ -517,46 +486,24 @@ def _predict(
     from kerazoo.predicting.predictions import TablePredictions
 
     require_whole("top", top)
-    path = None
-    if len(inputs) == 1 and is_table(inputs):
-        path = _predictions_file(source, inputs[0], out, show.json)
-    elif out is not None:
-        raise KerazooError("--out goes with a CSV file; other predictions are printed.")
+    if out is not None and not is_table(inputs):
+        raise KerazooError("--out goes with one CSV file; other predictions are printed.")
+    if out is not None and Path(out).exists() and Path(out).samefile(inputs[0]):
+        raise KerazooError(f"{out} is the file that is read; name another with --out FILE.")
     predictions = predict(source, inputs, **options)
-    if isinstance(predictions, TablePredictions):
-        return _write_predictions(show, predictions, path)
-    show([p.as_json() for p in predictions], predictions.table(top))
-    return _errors(p.error for p in predictions if p.error is not None)
-
-
-def _predictions_file(source: str, table: str, out: str | None, json: bool) -> Path | None:
-    """The CSV file to write, which is not the input; None for JSON alone."""
-    if out is None and json:
-        return None
-    what = "predictions"
-    from kerazoo.predicting.trained import is_run
-
-    own = run_directory.read_config(Path(source)).own if is_run(source) else None
-    if own is not None and own.treatment.get("kind") == "series":
-        what = "forecast"
-    path = _new_file(out, f"{Path(table).stem}-{what}.csv")
-    if path.exists() and Path(table).exists() and path.samefile(table):
-        raise KerazooError(f"{path} is the file that is read; name another with --out FILE.")
-    return path
-
-
-def _write_predictions(show: Output, predictions: TablePredictions, path: Path | None) -> int:
+    if not isinstance(predictions, TablePredictions):
+        show([p.as_json() for p in predictions], predictions.table(top))
+        return _errors(p.error for p in predictions if p.error is not None)
     for note in predictions.notes:
         tell(f"note: {note}")
-    content = predictions.as_json()
-    if path is None:
-        show(content)
-        return OK
-    predictions.write_csv(path)
     head = predictions.frame.head(MAX_ROWS)
     lines = head.set_axis(head.index + 1).to_string(line_width=show.console().width).splitlines()
-    lines.append(f"{len(predictions.frame):,} rows: {path}")
-    show({**content, "path": str(path)}, *map(tables.Whole, lines))
+    if out is None:
+        lines.append(f"{len(predictions.frame):,} rows; --out FILE writes all of them")
+    else:
+        predictions.write_csv(Path(out))
+        lines.append(f"{len(predictions.frame):,} rows: {out}")
+    show({**predictions.as_json(), "path": out}, *map(tables.Whole, lines))
     return OK
 
 
@@ -567,18 +514,8 @@ def _completion(show: Output, shell: str) -> int:
     return OK
 
 
-COMMANDS: dict[str, Callable[..., int]] = {
-    "list": _list,
-    "show": _show,
-    "runs": _runs,
-    "train": _train,
-    "inspect": _inspect,
-    "finetune": _finetune,
-    "evaluate": _evaluate,
-    "verify": _verify,
-    "doctor": _doctor,
-    "sample": _sample,
-    "export": _export,
-    "predict": _predict,
-    "completion": _completion,
-}
+FUNCTIONS = (
+    *(_list, _show, _runs, _doctor, _train, _inspect, _finetune, _verify, _evaluate, _predict),
+    *(_sample, _export, _completion),
+)
+COMMANDS: dict[str, Callable[..., int]] = {f.__name__[1:]: f for f in FUNCTIONS}

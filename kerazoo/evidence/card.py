@@ -383,23 +383,20 @@ def _output_shape(layer: keras.Layer) -> str:
     return ", ".join(" × ".join(str(n or "?") for n in shape) or "scalar" for shape in shapes)
 
 
-def write_card(entry: Entry, path: Path, run: Path | None = None) -> None:
+def write_card(entry: Entry, path: Path) -> None:
     """Write the card of an entry as one HTML file that needs no network.
 
     Args:
         entry: the entry.
         path: file that ends in ``.html`` or ``.htm``; replaced if it exists.
-        run: directory of a finished run of the entry, whose plots the card shows; by default
-            those of the first recorded run, where they come with the package.
 
     Raises:
-        KerazooError: another file name; a run that is not finished, damaged, or of another entry;
-            the model cannot be built; or the file cannot be written. ``path`` is then as before.
+        KerazooError: another file name, the model cannot be built, or the file cannot be written.
+            ``path`` is then as before.
     """
     if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
         raise KerazooError(f"--html {path}: give the name of a file, ending in .html or .htm.")
-    plots = kept_plots(entry) if run is None else run_plots(run, entry)
-    write_text(path, page(entry, plots).html())
+    write_text(path, page(entry, kept_plots(entry)).html())
 
 
 def write_all(directory: Path) -> int:
@@ -459,28 +456,6 @@ def _inline(text: str) -> Markup:
     from markupsafe import Markup, escape
 
     return Markup(re.sub(r"(?s)(`{1,2})(.+?)\1", r"<code>\2</code>", str(escape(text))))
-
-
-def run_plots(directory: Path, entry: Entry) -> list[Part]:
-    """Plots of a finished run of an entry, after one sentence about the run.
-
-    Raises:
-        KerazooError: no finished run, a run of another entry, or a damaged file.
-    """
-    from kerazoo.training import run_directory  # which takes a while to import
-
-    run = run_directory.load(directory)
-    if run.entry != entry.name:
-        raise KerazooError(f"the run in {directory} is one of {run.entry}, not of {entry.name}.")
-    files = sorted(directory.glob("*.png"))
-    if not files:
-        raise KerazooError(f"the run in {directory} has no plots (*.png).")
-    measure, recipe = metric(run.metrics["metric"]), vars(entry.recipe_for(run.tier))
-    changes = [(k, v) for k, v in vars(run.recipe).items() if v != recipe[k]]
-    split, result = run.metrics.get("split", "test"), measure.show(run.metrics["value"])
-    about = [f"One run: seed {run.seed}, tier {run.tier}, {split} {measure.title} {result}"]
-    about += [f"{k} {v!r} instead of {recipe[k]!r}" for k, v in changes]
-    return [Text("; ".join(about), "note"), *map(_png, files)]
 
 
 def kept_plots(entry: Entry) -> list[Part]:

@@ -108,11 +108,6 @@ class TablePredictions(Shown):
         title = f"{len(head):,} of {len(self.frame):,} rows"
         return [Table(list(head.columns), rows, title=title), Bullets(self.notes)]
 
-    @property
-    def name(self) -> str:
-        """Word for the predictions, as in the name of their file."""
-        return "forecast" if self.kind == "series" else "predictions"
-
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo predict --json``."""
         rows = json.loads(self.frame.to_json(orient="records", date_format="iso"))

@@ -203,15 +203,6 @@ def test_uneven_and_alike_images_are_reported(also, count, command, monkeypatch)
     assert command("evaluate", "dcgan@digits")[1].count("note: ") == count
 
 
-def test_plots_of_a_run_replace_the_recorded_ones(whole, private_zoo, command, in_tmp):
-    show = ("show", "bar_net", "--html", "card.HTM", "--run", whole)
-    assert command(*show)[0] == 0
-    source = (in_tmp / "card.HTM").read_text(encoding="utf-8")
-    metrics = json.loads((whole / "metrics.json").read_text())
-    assert source.count("data:image/png") == len(list(whole.glob("*.png"))) > 1
-    assert metric("accuracy").show(metrics["value"]) in Page(source).text
-
-
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
     """The index and the cards of a few entries of different make."""
@@ -255,26 +246,7 @@ def test_all_cards_fit_the_screen_in_a_browser(tmp_path):
             assert needed <= width and not problems, path.name
 
 
-def test_a_run_whose_plots_cannot_be_shown_is_an_error(whole, private_zoo, command, in_tmp):
-    (in_tmp / "empty").mkdir()
-    for name, damage in (
-        ("unfinished", lambda run: (run / "metrics.json").unlink()),
-        ("no_png", lambda run: (run / "learning_curves.png").write_text("<svg>")),
-        ("no_plots", lambda run: [p.unlink() for p in run.glob("*.png")]),
-    ):
-        shutil.copytree(whole, name)
-        damage(in_tmp / name)
-    before = sorted(in_tmp.iterdir())
-    for run in ("nowhere", *(path.name for path in before)):
-        show = ("show", "bar_net", "--html", "card.html", "--run", run)
-        status, out, err = command(*show)
-        assert status == 2 and not out and run in err and "Traceback" not in err, run
-    show = ("show", "mnist_cnn_deep@digits", "--html", "card.html", "--run", whole)
-    assert command(*show)[0] == 2, "a run of another entry"
-    assert sorted(in_tmp.iterdir()) == before
-
-
-def test_what_cannot_be_a_card_is_an_error(whole, private_zoo, command, in_tmp):
+def test_what_cannot_be_a_card_is_an_error(command, in_tmp):
     (in_tmp / "folder.html").mkdir()
     (in_tmp / "file").write_text("")
     for arguments in (
@@ -282,7 +254,6 @@ def test_what_cannot_be_a_card_is_an_error(whole, private_zoo, command, in_tmp):
         ["mnist_cnn", "--html", "card.pdf"],
         ["mnist_cnn", "--html", "folder.html"],
         ["mnist_cnn_small@digits", "--html", "file/card.html"],
-        ["mnist_cnn", "--run", whole],
         ["--all"],
         ["mnist_cnn", "--all", "--html", "cards"],
         ["--all", "--html", "card.html"],

@@ -160,8 +160,11 @@ def test_a_table_of_texts(in_tmp, texts, command):
     assert found.frame.isna().all(axis=1).tolist() == [False, False, True, True]
     assert "line 4" in found.notes[0] and "line 5" in found.notes[0]
     frame.to_csv("reviews.csv", index=False)
-    assert command("predict", "text_cnn@imdb", "reviews.csv", "--text", "review")[0] == 0
-    written = pd.read_csv("reviews-predictions.csv")
+    before = [p.name for p in in_tmp.iterdir()]
+    asked = ("predict", "text_cnn@imdb", "reviews.csv", "--text", "review")
+    assert "negative" in command(*asked)[1] and [p.name for p in in_tmp.iterdir()] == before
+    assert command(*asked, "--out", "predicted.csv")[0] == 0
+    written = pd.read_csv("predicted.csv")
     assert list(written.columns)[:3] == ["row", "review", "n"]
     pd.testing.assert_frame_equal(written.iloc[:, 3:], found.frame, check_dtype=False)
     for inputs, options in ((frame, {}), (["a film"], {"text": "n"}), (frame, {"text": "n o"})):
