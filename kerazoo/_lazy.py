@@ -61,7 +61,7 @@ def load(name: str) -> types.ModuleType:
 
     os.environ[LOG_LEVEL] = "3"
     logging.getLogger("tensorflow").addFilter(_is_no_false_alarm)
-    with _standard_error_aside():  # it prints some before it reads the variable
+    with standard_error_aside():  # it prints some before it reads the variable
         return importlib.import_module(name)
 
 
@@ -72,7 +72,7 @@ def _is_no_false_alarm(record: logging.LogRecord) -> bool:
 
 
 @contextlib.contextmanager
-def _standard_error_aside() -> Iterator[None]:
+def standard_error_aside() -> Iterator[None]:
     """Hold back output on file descriptor 2; it is shown if an error occurs."""
     import tempfile
 

@@ -345,7 +345,7 @@ def _sample(command: Command) -> None:
 
 def _export(command: Command) -> None:
     command.source()
-    formats = "keras, saved_model, onnx, or litert (also called tflite)"
+    formats = "keras, saved_model, onnx, litert (also called tflite), onnx_int8 or litert_int8"
     command.value("--format", "FORMAT", formats, required=True)
     command.value("--out", "DIR", "directory of the export (default: exports/… or in the run)")
     command.value("--rows", "N", "most test examples to compare (default: 10,000)", int)

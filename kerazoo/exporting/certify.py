@@ -60,6 +60,8 @@ class Comparison:
         scale: largest absolute output of Keras.
         rounding: what float32 alone may add to the difference.
         texts: for an export that takes raw texts.
+        allowed: for a format that rounds, what the metric in percent may change by, as a fraction;
+            the outputs are not judged then.
     """
 
     metric: str
@@ -71,6 +73,7 @@ class Comparison:
     scale: float
     rounding: float = 0.0
     texts: TextCheck | None = None
+    allowed: float | None = None
 
     @property
     def measure(self) -> Metric:
@@ -79,12 +82,16 @@ class Comparison:
 
     @property
     def tolerance(self) -> float:
-        """Largest difference of outputs that is allowed."""
+        """Largest difference of outputs that is allowed; infinite if they are not judged."""
+        if self.allowed is not None:
+            return math.inf
         return OUTPUT_TOLERANCE * max(1.0, self.scale) + min(self.rounding, MAX_ROUNDING)
 
     @property
     def metric_tolerance(self) -> float:
-        """Largest difference of the metric that is allowed."""
+        """Largest difference of the metric that is allowed; by ``allowed`` at least one example."""
+        if self.allowed is not None:
+            return max(self.allowed, 1 / self.examples)
         if self.measure.percent:
             return 0.0
         size = abs(self.before)
@@ -108,9 +115,11 @@ class Comparison:
             found.append(
                 f"{where}an output differs by {difference:.2g}; {self.tolerance:.2g} is allowed"
             )
-        if not abs(value - self.before) <= self.metric_tolerance:
+        bound = self.metric_tolerance * (1 + 1e-9)  # the difference of two fractions is rounded
+        if not abs(value - self.before) <= bound:
             found.append(
-                f"{where}the {self.measure.title} is {value!r}, with Keras {self.before!r}"
+                f"{where}the {self.measure.title} is {value!r}, with Keras {self.before!r}; "
+                f"{self.metric_tolerance:.2g} is allowed"
             )
         return found
 
@@ -164,7 +173,8 @@ class Certificate(Shown, Comparison):
     @property
     def table(self) -> Table:
         """Outputs, metric, time and size in the format's runtime, and in Keras."""
-        show, allowed, bound = self.measure.show, f"{self.tolerance:.2g}", self.metric_tolerance
+        show, bound = self.measure.show, self.metric_tolerance
+        allowed = "not judged" if self.allowed is not None else f"{self.tolerance:.2g}"
 
         def metric_row(name: str, value: float) -> tuple[str, ...]:
             difference = f"{abs(value - self.before):.2g}"
@@ -209,6 +219,7 @@ def compare(
     runner: Runner,
     on_texts: Runner | None = None,
     rounding: float = 0.0,
+    allowed: float | None = None,
 ) -> Comparison:
     """Compare all outputs of a Keras model and of its export on the test split, and their metric.
 
@@ -219,6 +230,7 @@ def compare(
         runner: from inputs of the network to its outputs, through the export.
         on_texts: likewise through raw texts, for a text model.
         rounding: what float32 alone may add to the difference.
+        allowed: see :class:`Comparison`.
 
     Raises:
         KerazooError: the Keras model itself gives outputs that are not finite.
@@ -253,6 +265,7 @@ def compare(
         scale=float(np.abs(expected).max()),
         rounding=rounding,
         texts=None if on_texts is None else check(on_texts),
+        allowed=allowed,
     )
 
 

@@ -29,6 +29,7 @@ from kerazoo._files.schema import SHA256
 from kerazoo.errors import KerazooError, checked, first_line, require_whole
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import Certificate, compare, milliseconds, typed_texts
+from kerazoo.exporting.formats._int8 import Int8, calibration_examples
 from kerazoo.exporting.formats.keras_archive import runner_of
 from kerazoo.exporting.plan import ExportPlan, plan_export
 from kerazoo.predicting.trained import Trained, is_run, open_trained
@@ -69,7 +70,8 @@ def export(
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``), a model, or a run directory.
-        format: ``"keras"``, ``"saved_model"``, ``"onnx"`` or ``"litert"`` (also ``"tflite"``).
+        format: ``"keras"``, ``"saved_model"``, ``"onnx"`` or ``"litert"`` (also ``"tflite"``); for
+            classifiers of images also ``"onnx_int8"`` and ``"litert_int8"``, of 8-bit integers.
         out: the directory of the export, new or empty; by default ``exports/<entry>-<format>``
             below the current directory, for a run ``export-<format>`` inside the run directory.
         rows: number of examples to compare of a larger test split (chosen with seed 0). A
@@ -80,7 +82,8 @@ def export(
 
     Returns:
         The certificate, which also lies next to the export. ``.passed`` is False if outputs or
-        metric are not those of Keras; the export is kept for inspection.
+        metric are not those of Keras; with 8-bit integers, if the accuracy changes by more than
+        0.2 percentage points and more than one example. The export is kept for inspection.
 
     Raises:
         KerazooError: no such entry, run or format; no trained weights; the format cannot take the
@@ -100,7 +103,7 @@ def export(
         directory = Path("exports") / f"{trained.entry.name}-{chosen.name}"
     _require_free(directory, chosen.suffix, force)
     plan = plan_export(trained, chosen)
-    reason = chosen.refusal(plan.model)
+    reason = chosen.refusal(plan.model, trained.task.has_classes)
     if reason:
         raise KerazooError(f"{trained.source} cannot be exported to {chosen.name}: {reason}.")
     return save_directory_atomic(
@@ -154,6 +157,8 @@ def _fill(
     name, vocabulary = trained.entry.name, trained.vocabulary
     data = trained.task.limit_test_rows(trained.data, rows)
     file = temporary / f"{name}{format.suffix}"
+    if isinstance(format, Int8):
+        format = format.calibrated(plan.to_inputs(calibration_examples(trained.data.train)))
     with _explained(trained, format, "cannot be written"):
         notes = format.write(plan.model, file, vocabulary)
     exported = _files_in(temporary)
@@ -164,7 +169,8 @@ def _fill(
         if vocabulary is not None and (load := format.load_texts(file)) is not None:
             on_texts = lambda ids: load(typed_texts(ids, vocabulary))  # noqa: E731
         compared = compare(
-            trained.task, trained.core, data, plan.through(runner), on_texts, plan.rounding
+            *(trained.task, trained.core, data, plan.through(runner), on_texts, plan.rounding),
+            allowed=format.metric_tolerance,
         )
     taken, calls = milliseconds(runner, plan.example())
     networks = networks_of(trained.core)

@@ -425,9 +425,9 @@ def test_import_logs_are_kept_back_unless_the_import_fails(tmp_path, monkeypatch
     (tmp_path / "noisy_module.py").write_text("import os; os.write(2, b'native noise')")
     (tmp_path / "failing_module.py").write_text("import os; os.write(2, b'the reason'); 1 / 0")
     monkeypatch.syspath_prepend(tmp_path)
-    with _lazy._standard_error_aside():
+    with _lazy.standard_error_aside():
         importlib.import_module("noisy_module")
     assert capfd.readouterr().err == ""
-    with pytest.raises(ZeroDivisionError), _lazy._standard_error_aside():
+    with pytest.raises(ZeroDivisionError), _lazy.standard_error_aside():
         importlib.import_module("failing_module")
     assert "the reason" in capfd.readouterr().err

@@ -15,7 +15,8 @@ from kerazoo.evidence import reference
 from kerazoo.exporting import formats
 from tests.exporting.conftest import run_onnx
 
-FORMATS = formats.names()
+INT8 = ("litert_int8", "onnx_int8")
+FORMATS = [name for name in formats.names() if name not in INT8]  # tests/exporting/test_int8.py
 SMALL, SMALLEST = "mnist_cnn_small@digits", "linear_regression@diabetes"
 EMBEDDED = [
     name
@@ -129,7 +130,7 @@ def test_a_refusal_is_status_2_and_leaves_nothing(arguments, named, command, in_
 
 
 def test_a_network_that_the_format_cannot_hold_is_refused(command, in_tmp, monkeypatch):
-    monkeypatch.setattr(formats.get("keras"), "refusal", lambda network: "a reason")
+    monkeypatch.setattr(formats.get("keras"), "refusal", lambda *_: "a reason")
     status, _, err = command("export", SMALLEST, "--format", "keras")
     assert status == 2 and "a reason" in err and not list(in_tmp.iterdir())
 

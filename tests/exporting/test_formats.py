@@ -29,7 +29,7 @@ def test_a_missing_package_is_an_error(monkeypatch):
 
 def test_other_backends_write_keras_only(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
-    for name in ("litert", "onnx", "saved_model"):
+    for name in ("litert", "litert_int8", "onnx", "onnx_int8", "saved_model"):
         with pytest.raises(kerazoo.KerazooError, match="KERAS_BACKEND=tensorflow"):
             formats.get(name)
     assert formats.get("keras").any_backend
@@ -37,7 +37,7 @@ def test_other_backends_write_keras_only(monkeypatch):
 
 def written(format, model, directory, *vocabulary):
     """Path of a model in a format."""
-    assert formats.get(format).refusal(model) is None
+    assert formats.get(format).refusal(model, True) is None
     path = directory / f"m{formats.get(format).suffix}"
     formats.get(format).write(model, path, *vocabulary)
     return path
@@ -90,10 +90,12 @@ def test_saved_model_takes_raw_texts(tmp_path):
 def test_litert_refuses_loops_that_are_too_long():
     litert = formats.get("litert")
     for steps in (600, None):
-        assert litert.refusal(keras.Sequential([keras.Input((steps, 2)), keras.layers.GRU(3)]))
+        assert litert.refusal(
+            keras.Sequential([keras.Input((steps, 2)), keras.layers.GRU(3)]), True
+        )
 
 
 def test_onnx_refuses_other_types_than_float32():
     x = keras.Input((3,))
     half = keras.Model(x, keras.layers.Dense(2, dtype="mixed_float16")(x))
-    assert "float16" in formats.get("onnx").refusal(half)
+    assert "float16" in formats.get("onnx").refusal(half, True)

@@ -30,6 +30,8 @@ class Format(ABC):
         packages: imported packages beyond kerazoo's dependencies.
         any_backend: it can be written on every backend of Keras, not on TensorFlow alone.
         takes_rows: it can hold a model of raw rows, with several inputs and strings among them.
+        metric_tolerance: what a metric in percent may change by, as a fraction, where the format
+            rounds; None: outputs and metric are those of Keras.
     """
 
     name: str
@@ -38,8 +40,9 @@ class Format(ABC):
     packages: tuple[str, ...] = ()
     any_backend = False
     takes_rows = False
+    metric_tolerance: float | None = None
 
-    def refusal(self, network: keras.Model) -> str | None:
+    def refusal(self, network: keras.Model, has_classes: bool) -> str | None:
         """Reason why the format cannot hold a network, where that is known beforehand."""
         return None
 

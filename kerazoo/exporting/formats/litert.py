@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from kerazoo._lazy import keras, np
 from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
@@ -27,7 +28,7 @@ class LiteRT(Format):
     suffix = ".tflite"
     packages = ("ai_edge_litert",)
 
-    def refusal(self, network: keras.Model) -> str | None:
+    def refusal(self, network: keras.Model, has_classes: bool) -> str | None:
         """A loop over more steps than can be unrolled."""
         for layer in recurrent_layers(network):
             steps = steps_of(layer)
@@ -69,8 +70,12 @@ class LiteRT(Format):
             converter = tf.lite.TFLiteConverter.from_saved_model(directory)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
             converter.experimental_enable_resource_variables = True
-            path.write_bytes(converter.convert())
+            path.write_bytes(self.converted(converter))
         return tuple(notes)
+
+    def converted(self, converter: Any) -> bytes:
+        """Content of the file."""
+        return converter.convert()
 
     def load(self, path: Path) -> Runner:
         """Open the interpreter; examples go one by one into a model of one example."""

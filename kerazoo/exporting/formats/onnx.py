@@ -18,7 +18,7 @@ class Onnx(Format):
     suffix = ".onnx"
     packages = ("onnx", "tf2onnx", "onnxruntime")
 
-    def refusal(self, network: keras.Model) -> str | None:
+    def refusal(self, network: keras.Model, has_classes: bool) -> str | None:
         """A layer that does not compute in float32."""
         for layer in layers_of(network):
             if layer.compute_dtype in ("float16", "bfloat16", "float64"):
