@@ -24,7 +24,7 @@ PLOTS = HERE / "plots"
 def embedded() -> list[str]:
     """Recorded entries whose data needs no download."""
     entries = [registry.get_entry(name) for name in registry.list_entries()]
-    return [e.name for e in entries if registry.get_dataset(e.dataset).offline and not e.unmeasured]
+    return [e.name for e in entries if registry.get_dataset(e.dataset).offline]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -61,8 +61,6 @@ def main() -> int:
         plot_again(entries)
     elif not (options.tables_only or options.check):
         resume: Resume = "elsewhere" if options.elsewhere else True
-        if not options.entries:
-            entries = [entry for entry in entries if not entry.unmeasured]
         for entry, tier in recording_order(entries, options.tier or TIERS):
             seeds, work = options.seeds or entry.seeds, options.work / f"{entry.name}-{tier}"
             try:
@@ -156,13 +154,11 @@ def generated() -> dict[Path, str]:
 
 
 def zoo_table() -> str:
-    """Markdown tables of the recorded entries, one per task, then the names of the others."""
+    """Markdown tables of the recorded entries, one per task."""
     by_task: dict[str, list[list[str]]] = {}
-    unmeasured = []
     for name in registry.list_entries():
         entry = card.entry_row(registry.get_entry(name))
         if not entry["n"]:
-            unmeasured.append(f"`{name}`")
             continue
         measure = metric(entry["metric"])
         baseline = best_baseline(entry["baselines"], measure)
@@ -181,8 +177,9 @@ def zoo_table() -> str:
     test = "test, mean ± std (n seeds)"
     header = ["metric", test, "best baseline", "limit", "parameters", "training"]
     largest_first = sorted(by_task.items(), key=lambda item: -len(item[1]))
-    tables = [_tools.markdown([task, *header], rows, left=5) for task, rows in largest_first]
-    return "\n\n".join([*tables, f"Not measured yet: {', '.join(unmeasured)}."])
+    return "\n\n".join(
+        _tools.markdown([task, *header], rows, left=5) for task, rows in largest_first
+    )
 
 
 def results() -> str:

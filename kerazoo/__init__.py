@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kerazoo.finetuning.readers.table import from_table as from_table
     from kerazoo.finetuning.readers.texts import from_texts as from_texts
     from kerazoo.models.resnet import residual_block as residual_block
+    from kerazoo.models.resnet import resnet as resnet
     from kerazoo.predicting.predict import predict as predict
     from kerazoo.predicting.predict import predictor as predictor
     from kerazoo.predicting.sample import sample as sample
@@ -54,7 +55,7 @@ _NAMES = {
     "finetuning.readers.series": ["from_series"],
     "finetuning.readers.table": ["from_table"],
     "finetuning.readers.texts": ["from_texts"],
-    "models.resnet": ["residual_block"],
+    "models.resnet": ["residual_block", "resnet"],
     "predicting.predict": ["predict", "predictor"],
     "predicting.sample": ["sample"],
     "pretrained": ["build"],

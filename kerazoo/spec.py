@@ -201,7 +201,6 @@ class Entry:
             replaces the sampling noise of the test split if the right answer is known better.
         test_exposure: choices that were made with a result on the test split in view; empty if
             all were made on validation.
-        unmeasured: reason why there is no reference; empty if there is one.
         model: name of the model; filled in at registration.
     """
 
@@ -215,7 +214,6 @@ class Entry:
     judge: str = ""
     tolerance: float | None = None
     test_exposure: str = ""
-    unmeasured: str = ""
     model: str = ""
 
     def __post_init__(self) -> None:

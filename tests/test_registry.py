@@ -88,7 +88,7 @@ def test_an_error_names_what_is_wrong_or_near(call, argument, named, private_reg
 
 def test_names_are_found_by_patterns_and_sorted():
     models = registry.list_models("resnet*")
-    assert models.index("resnet8") < models.index("resnet20") < models.index("resnet110")
+    assert models.index("resnet8") < models.index("resnet20")
     assert registry.list_entries("*@sine") == registry.list_entries("sine") == ["stacked_lstm@sine"]
     assert registry.get_entry("mnist_cnn").name == "mnist_cnn@mnist"
 

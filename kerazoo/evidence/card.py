@@ -106,7 +106,6 @@ def entry_row(entry: Entry, survive: bool = False) -> dict[str, Any]:
         "parameters": recorded.parameters,
         "baselines": full.baselines if full else {},
         "limits": full.limits if full else {},
-        "unmeasured": entry.unmeasured,
         "measured_on": dataset.measured_on,
         "bundled_weights": recorded.weights is not None,
         "train_seconds": statistics.median(r.seconds for r in full.runs) if full else None,
@@ -206,7 +205,7 @@ def headline(entry: Entry) -> tuple[str, str]:
     if row["parameters"]:
         about.append(f"{row['parameters']:,} parameters")
     if row["mean"] is None:
-        return "not measured yet" + (f": {entry.unmeasured}" if entry.unmeasured else ""), about[0]
+        return "not measured yet", about[0]
     best = best_baseline(row["baselines"], measure)
     if best:
         beats = "beats" if measure.is_better(row["mean"], best[1]) else "does NOT beat"

@@ -31,8 +31,7 @@ def caveats(entry: Entry, recorded: Evidence, model: keras.Model | None = None) 
     full, smoke = recorded.tiers.get("full"), recorded.tiers.get("smoke")
     lines = []
     if full is None:
-        why = entry.unmeasured or "no reference of the full recipe has been recorded"
-        lines.append(f"Not measured yet: {why}.")
+        lines.append("Not measured yet: no reference of the full recipe has been recorded.")
     else:
         lines += _loses(full, measure, "Does not beat")
         lines += _of_runs(entry, full, measure)

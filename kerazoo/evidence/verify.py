@@ -574,7 +574,7 @@ def verify_all(
                     loaded.add(entry.dataset)
                     report = _verify_where_possible(name, fresh, **options)
                 else:
-                    skipped = f"not measured yet{entry.unmeasured and f': {entry.unmeasured}'}"
+                    skipped = "not measured yet"
             except NotAvailable as problem:
                 skipped = str(problem)
             except KerazooError as problem:

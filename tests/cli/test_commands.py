@@ -51,7 +51,6 @@ ERRORS = {
     ("verify", "mnist_cnn@digits", "--offline"): "--all",
     ("verify", "--all", "--first-seed", "0"): "--first-seed",
     ("verify",): "--all",
-    ("verify", "resnet110"): "--seeds 3 --record",
     ("finetune", "mlp", "x.csv", "--split", "1,b"): "--split",
     ("train", "mnist_cnn@digits", "--resume"): "--out",
     ("train", "mnist_cnn@digits", "--seed", "-1"): "seed is -1",

@@ -80,22 +80,20 @@ def test_page_of_a_composite_lists_both_networks():
         assert all(layer.name in text for layer in network.layers)
 
 
-@pytest.mark.parametrize("name", ["mnist_cnn@fashion_mnist", "resnet32@cifar10"])
-def test_card_without_evidence_gives_the_reason_and_the_command(name, command):
-    entry = registry.get_entry(name)
+def test_card_without_evidence_gives_the_commands(private_zoo):
+    published = Published(value=0.5, metric="accuracy", source="A paper", conditions="one run")
+    entry = dataclasses.replace(registry.get_entry("bar_net"), published=(published,))
     text = Page(card.page(entry).html()).text
-    for fact in (entry.unmeasured, f"kerazoo train {name}", f"kerazoo verify {name} --seeds"):
+    for fact in ("train bar_net@bars", "verify bar_net@bars --seeds"):
         assert fact in text
-    for published in entry.published:
-        assert published.source in text and published.conditions in text
-    assert entry.unmeasured in command("show", name)[1]
+    assert published.source in text and published.conditions in text
 
 
 def test_foreign_texts_are_escaped(private_zoo):
     model, bars = registry.get_model("bar_net"), registry.get_dataset("bars")
     published = Published(value=0.5, metric="accuracy", source=HOSTILE, conditions=HOSTILE)
     entry = registry.get_entry("bar_net")
-    entry = dataclasses.replace(entry, published=(published,), unmeasured=HOSTILE)
+    entry = dataclasses.replace(entry, published=(published,))
     hostile = {"summary": HOSTILE, "citation": HOSTILE, "entries": {"bars": entry}}
     registry._models["bar_net"] = dataclasses.replace(model, **hostile)
     model.factory.__doc__ = f"{HOSTILE}\n\nTwo.\n\nArgs:\n    x: {HOSTILE}"
@@ -103,7 +101,7 @@ def test_foreign_texts_are_escaped(private_zoo):
     hostile = {"labels": (HOSTILE, "b", "c"), "source": HOSTILE, "measured_on": HOSTILE}
     registry._datasets["bars"] = dataclasses.replace(bars, license=HOSTILE, **hostile)
     page = Page(card.page(entry).html())
-    assert page.text.count('<script>alert("1")</script>') >= 8 and "b" not in page.tags
+    assert page.text.count('<script>alert("1")</script>') >= 7 and "b" not in page.tags
 
 
 def test_a_private_entry_names_its_module(private_zoo):
@@ -269,7 +267,7 @@ def test_plots_in_the_package_are_small_and_may_be_shared():
     for name in registry.list_entries():
         entry = registry.get_entry(name)
         kept = card.kept_files(entry)
-        assert bool(kept) is not bool(entry.unmeasured), name
+        assert kept, name
         assert all(p.stat().st_size < 200_000 for p in kept)
         shared = "not stated" not in registry.get_dataset(entry.dataset).license
         assert shared or card.NOT_FOR_SHARING not in {p.name for p in kept}

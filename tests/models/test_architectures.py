@@ -28,10 +28,16 @@ def uniform(*shape):
     ("depth", "millions"), [(20, 0.27), (32, 0.46), pytest.param(110, 1.7, marks=pytest.mark.slow)]
 )
 def test_cifar_resnets_have_the_published_size(depth, millions):
-    model = kerazoo.build(f"resnet{depth}")
+    model = kerazoo.resnet(depth)
     assert round(trainable(model) / 1e6, 1 if millions > 1 else 2) == millions
     kernels = [w for w in model.trainable_weights if w.name == "kernel"]
     assert len(kernels) == depth, "layers with weights"
+
+
+@pytest.mark.parametrize("depth", [2, 9, 20.5])
+def test_a_resnet_of_another_depth_is_refused(depth):
+    with pytest.raises(KerazooError):
+        kerazoo.resnet(depth)
 
 
 def test_resnet8_takes_a_training_step():
