@@ -257,7 +257,7 @@ def _reading(command: Command) -> None:
     group.value("--test", "FILE", "test data (default: a fifth of the data)")
 
     group = command.group("table")
-    tasks = ("classification", "regression")
+    tasks = ("classification", "regression", "multilabel")
     group.choice("--task", tasks, "kind of target (default: decided by its values)")
 
     _series(command.group("series"))

@@ -122,6 +122,8 @@ def of_result(metrics: Mapping[str, Any], *, balanced: bool | None = None) -> li
     """
     lines = uneven([metrics["also"]])
     classes: Mapping[str, Mapping[str, Any]] = metrics.get("by_class", {})
+    if "balanced_accuracy" not in metrics["also"]:
+        balanced = None  # no option of that task
     never = [k for k, m in classes.items() if m["examples"] and m["precision"] is None]
     if never:
         most = max(m["examples"] for m in classes.values())
@@ -135,7 +137,7 @@ def of_result(metrics: Mapping[str, Any], *, balanced: bool | None = None) -> li
         lines.append(
             f"Never predicted: {names}; {missed:,} test examples are missed{remedies[balanced]}."
         )
-    if classes:
+    if classes and metrics["metric"] == "accuracy":
         largest = max(classes, key=lambda name: classes[name]["examples"])
         share, measure = classes[largest]["examples"] / metrics["examples"], metric("accuracy")
         if metrics["value"] <= share:

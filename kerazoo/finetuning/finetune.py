@@ -211,6 +211,8 @@ def _with_threshold(
         if positive is not None:
             raise KerazooError("positive goes with threshold (--threshold).")
         return user
+    if not registry.get_task(user.data.info.task).has_classes:
+        raise KerazooError("threshold is for two classes; this data has none.")
     found = threshold_of(threshold, positive, user.data.info.labels)
     return replace(user, data=replace(user.data, threshold=found))
 
@@ -360,14 +362,14 @@ def prepare_job(
     # What the data says goes before what the entry or run has.
     options = {**base.options, **task.factory_options(info, recipe), **user.factory_options}
     options = {k: v for k, v in options.items() if k in building.options_of(model)}
-    if task.has_classes and "classes" not in building.options_of(model):
+    if info.labels and "classes" not in building.options_of(model):
         what = f"{model.name} predicts numbers, but {info.name} holds classes"
         raise KerazooError(f"{what}. Take another model, such as mlp, or give --task regression.")
     net = building.call_factory(model, options)
     head: tuple[str, ...] = ()
     transferred = start = None
     if source is not None:
-        same = not task.has_classes or source.labels == info.labels
+        same = not info.labels or source.labels == info.labels
         transferred = transfer(net, source, but=() if same else last_layer(net))
         recipe = finetuning_recipe(plain, changes, freeze=freeze, head=task.has_targets)
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))

@@ -108,6 +108,6 @@ def _limits(done: FineTuned) -> list[str]:
         lines.append("The test examples are from the same source as the training examples.")
     if (n := done.metrics["examples"]) < FEW:
         lines.append(f"The test split has only {n} examples, so the standard error is large.")
-    if done.data.data.info.labels:
+    if done.data.data.info.by_class:
         lines.append("It always answers with one of its classes, also for something else.")
     return lines

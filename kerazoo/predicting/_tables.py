@@ -12,13 +12,12 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, texts_of
 from kerazoo.finetuning.readers._csv import CsvOptions, Table, read_table
 from kerazoo.finetuning.readers._numbers import as_numbers, is_missing
-from kerazoo.finetuning.readers._target import class_names
+from kerazoo.finetuning.readers._target import class_names, zeros_and_ones
 from kerazoo.finetuning.readers.arrays import row_names
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 from kerazoo.tasks._intervals import Intervals
-from kerazoo.tasks._scores import decide
 
 BEYOND = 0.25  # share of the range in training by which a value may exceed it without a note
 ENOUGH = 10  # rows that tell how much a column varies
@@ -36,8 +35,8 @@ class TablePredictor(Predictor):
         rows = self.outputs(encode(frame, list(reading.columns), table.where))
         predicted = pd.DataFrame(rows, columns=list(labels or targets))
         if labels:
-            best = [labels[i] for i in decide(rows, self.trained.threshold)]
-            predicted = with_classes(targets[0], best, predicted)
+            best = self.trained.task.predicted(rows, labels, self.trained.threshold)
+            predicted = with_classes(targets[0] if len(targets) == 1 else "labels", best, predicted)
         predicted = with_bounds(predicted, self.trained.intervals)
         notes = [*table.notes, *differences(frame, reading.columns, targets)]
         notes += compare(frame, predicted, targets, labels)
@@ -159,8 +158,14 @@ def compare(
     """Notes on how well predictions agree with the targets, where the new rows hold them."""
     notes = []
     for name in (t for t in targets if t in frame.columns):
-        values, ours = frame[name], predicted[name].to_numpy()
-        if labels:
+        several = len(labels) > 0 and len(targets) > 1
+        values, ours = frame[name], predicted[f"p({name})" if several else name].to_numpy()
+        if several:
+            true = zeros_and_ones(values, name)
+            known = ~np.isnan(true)
+            right = int(((ours >= 0.5) == true)[known].sum())
+            result = f"{right:,} of {known.sum():,} are predicted right"
+        elif labels:
             true, known = class_names(values)
             notes += _note(values, known & ~pd.Index(true).isin(labels), "no class of the model")
             result = f"{int((true == ours)[known].sum()):,} of {known.sum():,} are predicted right"

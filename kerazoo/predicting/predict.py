@@ -75,7 +75,7 @@ def predictor(source: str | os.PathLike[str]) -> Predictor:
         return TablePredictor(trained)
     if isinstance(trained.reading, SeriesReading):
         return SeriesPredictor(trained)
-    shape = trained.model.input_shape[1:] if trained.task.has_classes else ()
+    shape = trained.model.input_shape[1:] if trained.labels and trained.task.has_targets else ()
     if shape and trained.vocabulary is not None:
         return TextPredictor(trained)
     if is_image(shape):

@@ -17,7 +17,6 @@ from kerazoo._parts import Bullets, Part, Shown, Table
 from kerazoo.errors import KerazooError, ReadingError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions
 from kerazoo.predicting.trained import Trained
-from kerazoo.tasks._scores import decide
 from kerazoo.training import engine
 
 MAX_ROWS = 12  # of predictions that are shown
@@ -28,13 +27,13 @@ URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 @dataclass(frozen=True, repr=False)
 class Prediction(Shown):
-    """Class of one input, or the reason why it could not be read.
+    """Class or labels of one input, or the reason why it could not be read.
 
     Attributes:
         input: the file or text as given.
         label: name of the predicted class, which is the most probable one unless the run has a
-            threshold; None with an error.
-        probability: of ``label``.
+            threshold; of several labels all that are predicted, or ``none``. None with an error.
+        probability: of ``label``; None if that is not one label.
         probabilities: of every class, by name.
         note: how the input was changed, or why the prediction is unsure; else empty.
         error: why there is no prediction; None if there is one.
@@ -54,11 +53,12 @@ class Prediction(Shown):
     def cells(self, top: int = 1) -> list[tuple[str, str, str, str]]:
         """Input, class, probability and remark; then the next of the ``top`` most probable ones."""
         given, chances = cut(self.input, MAX_SHOWN), self.probabilities
-        if chances is None:
+        if chances is None or self.label is None:
             return [(given, "–", "", self.error or self.note)]
-        label, *others = sorted(chances, key=lambda k: (k != self.label, -chances[k]))[:top]
-        shown = {k: f"{100 * chances[k]:.1f} %" for k in (label, *others)}
-        return [(given, label, shown[label], self.note), *(("", k, shown[k], "") for k in others)]
+        others = sorted(set(chances) - {self.label}, key=lambda k: -chances[k])[: top - 1]
+        shown = {k: f"{100 * chances[k]:.1f} %" if k in chances else "" for k in (self.label, *others)}
+        first, *more = shown.items()
+        return [(given, *first, self.note), *(("", *pair, "") for pair in more)]
 
     def _line(self) -> str:
         given, *result = self.cells()[0]
@@ -242,8 +242,8 @@ class Predictor(Shown):
     def _with_class(self, p: Prediction, row: np.ndarray) -> Prediction:
         labels = self.trained.labels
         probabilities = dict(zip(labels, row.tolist(), strict=True))
-        label = labels[int(decide(row[None], self.trained.threshold)[0])]
-        return Prediction(p.input, label, probabilities[label], probabilities, p.note)
+        label = self.trained.task.predicted(row[None], labels, self.trained.threshold)[0]
+        return Prediction(p.input, label, probabilities.get(label), probabilities, p.note)
 
 
 def _is_directory(given: Any) -> bool:

@@ -68,14 +68,25 @@ def balanced_accuracy(confusion: np.ndarray) -> float:
 
 
 def by_class(confusion: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """The metrics of :func:`by_label` of each class, from a confusion matrix."""
+    return by_label(names, np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+
+
+def by_label(
+    names: Sequence[str], right: np.ndarray, sizes: np.ndarray, predicted: np.ndarray
+) -> dict[str, dict[str, float | None]]:
     """Precision, recall, F1 and number of examples of each class.
 
     Precision is None for a class that is never predicted, recall for one that does not occur, F1
     for one that does neither.
+
+    Args:
+        names: of the classes or labels.
+        right: examples of each class that are predicted as it, int ``(classes,)``.
+        sizes: examples of each class.
+        predicted: examples that are predicted as each class.
     """
-    right, sizes, predicted = (
-        v.tolist() for v in (np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
-    )
+    counts = (v.tolist() for v in (right, sizes, predicted))
     return {
         name: {
             "precision": r / p if p else None,
@@ -83,7 +94,7 @@ def by_class(confusion: np.ndarray, names: Sequence[str]) -> dict[str, dict[str,
             "f1": 2 * r / (n + p) if n + p else None,
             "examples": n,
         }
-        for name, r, n, p in zip(names, right, sizes, predicted, strict=True)
+        for name, r, n, p in zip(names, *counts, strict=True)
     }
 
 

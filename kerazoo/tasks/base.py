@@ -14,7 +14,7 @@ from kerazoo._lazy import Figure, keras, np
 from kerazoo.errors import KerazooError, unknown
 from kerazoo.plots.figure import save
 from kerazoo.plots.learning_curves import Curve, learning_curves
-from kerazoo.spec import Data, Dataset, Entry, Recipe, Split
+from kerazoo.spec import Data, Dataset, Entry, Recipe, Split, Threshold
 from kerazoo.training import engine
 from kerazoo.training.augmentation import with_augmentation
 
@@ -180,6 +180,12 @@ class Task:
     def postprocess(self, model: keras.Model, raw: np.ndarray) -> np.ndarray:
         """Outputs to score, from the raw ones of :meth:`network`."""
         return raw
+
+    def predicted(
+        self, outputs: np.ndarray, labels: Sequence[str], threshold: Threshold | None
+    ) -> list[str]:
+        """What is predicted for each row of outputs, in words, of a task with ``labels``."""
+        raise KerazooError(f"task {self.name!r} predicts no labels.")
 
     def outputs(self, model: keras.Model, data: Data) -> np.ndarray:
         """Outputs of a trained model on the test split, in inference mode."""

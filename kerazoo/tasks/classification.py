@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from kerazoo.plots.confusion_matrix import confusion_matrix
 from kerazoo.plots.images import worst_errors
 from kerazoo.plots.learning_curves import Curve
 from kerazoo.registry import register_task
-from kerazoo.spec import Data, Dataset, Recipe, Split, is_image
+from kerazoo.spec import Data, Dataset, Recipe, Split, Threshold, is_image
 from kerazoo.tasks import _baselines
 from kerazoo.tasks._calibration import (
     at_temperature,
@@ -27,6 +27,7 @@ from kerazoo.tasks._scores import (
     binomial_standard_error,
     by_class,
     confusion_of,
+    decide,
 )
 from kerazoo.tasks._threshold import choose
 from kerazoo.tasks.base import Baselines, Finished, Outcome, Task, check_inputs, require_array
@@ -84,6 +85,12 @@ class Classification(Task):
             return raw
         exponential = np.exp(raw - raw.max(axis=1, keepdims=True))
         return exponential / exponential.sum(axis=1, keepdims=True)
+
+    def predicted(
+        self, outputs: np.ndarray, labels: Sequence[str], threshold: Threshold | None
+    ) -> list[str]:
+        """The class of each row of probabilities."""
+        return [labels[i] for i in decide(outputs, threshold).tolist()]
 
     def score(self, outputs: np.ndarray, data: Data) -> Outcome:
         """Accuracy, cross-entropy and confusion matrix of probabilities.

@@ -1,4 +1,4 @@
-"""Targets of tables and texts: classes or numbers."""
+"""Targets of tables, images and texts: classes, several labels, or numbers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,25 @@ from kerazoo.finetuning.readers.user_data import listed
 
 MAX_CLASSES = 20  # different whole numbers, up to which a target is a class
 LEAST = 3  # rows of a class: one for each split
+ZERO_OR_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "False": 0, "True": 1}
 _WHOLE = r"[-+]?\d+(?:\.0*)?"
 
 
 @dataclass(frozen=True)
 class Target:
-    """A column of classes, or columns of numbers, to predict.
+    """A column of classes, columns of labels, or columns of numbers, to predict.
 
     Attributes:
+        task: ``classification``, ``multilabel`` or ``regression``.
         names: of the columns.
-        labels: of classes; empty for numbers.
-        y: classes int64 ``(n,)``, or numbers float32 ``(n, targets)``; -1 or NaN where missing.
+        labels: of classes, or the names of labels; empty for numbers.
+        y: classes int64 ``(n,)``; or numbers, for labels 0 and 1, float32 ``(n, targets)``; -1 or
+            NaN where missing.
         known: bool ``(n,)``: where it is not missing.
         why: reason for reading it so.
     """
 
+    task: str
     names: tuple[str, ...]
     labels: tuple[str, ...]
     y: np.ndarray
@@ -44,7 +48,7 @@ class Target:
 def target_of(
     frame: pd.DataFrame, target: str | tuple[str, ...] | None, task: str | None, where: str
 ) -> Target:
-    """Classes or numbers, as the user says or as the target holds them.
+    """Classes, labels or numbers, as the user says or as the target holds them.
 
     Raises:
         KerazooError: no such column, another task than there is, or a target that is constant, of
@@ -52,11 +56,17 @@ def target_of(
     """
     names = target_columns(frame, target)
     if task is not None:
-        require_choice("task", task, ("classification", "regression"))
+        require_choice("task", task, ("classification", "regression", "multilabel"))
     if task == "classification":
         if len(names) > 1:
             raise KerazooError(f"classes are one target; {len(names)} are given.")
         return class_target(frame[names[0]], where, "as --task says")
+    several = len(names) > 1 and all(
+        frame[name].astype(str).isin(ZERO_OR_ONE)[~is_missing(frame[name])].all() for name in names
+    )
+    if task == "multilabel" or (task is None and several):
+        why = "as --task says" if task else "0 and 1; --task regression takes them as numbers"
+        return _labels(frame, names, where, why)
     if len(names) > 1 or task == "regression":
         return _numbers(frame, names, where, "as --task says" if task else "several numbers")
     values = frame[names[0]]
@@ -101,7 +111,9 @@ def class_target(values: pd.Series, where: str, why: str = "") -> Target:
     labels = tuple(sorted(counts, key=lambda t: (not is_number(t), is_number(t) and float(t), t)))
     each = listed([f"{label} {counts[label]:,}" for label in labels], 12)
     reading = f"{len(labels)} classes{because}: {each}"
-    return Target((str(values.name),), labels, _codes(text, labels), known, reading)
+    return Target(
+        "classification", (str(values.name),), labels, _codes(text, labels), known, reading
+    )
 
 
 def _codes(text: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
@@ -131,7 +143,9 @@ def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:
     """
     for name in target.names:
         column(frame, name, f"the target in {where}")
-    if not target.labels:
+    if target.task == "multilabel":
+        like = _labels(frame, list(target.names), where, target.why, may_be_rare=True)
+    elif not target.labels:
         like = _numbers(frame, list(target.names), where, target.why, may_be_constant=True)
     else:
         text, known = class_names(frame[target.names[0]])
@@ -144,6 +158,36 @@ def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:
     if not like.known.any():
         raise KerazooError(f"{where}: no example of the test data has a target.")
     return like
+
+
+def _labels(
+    frame: pd.DataFrame, names: list[str], where: str, why: str, *, may_be_rare: bool = False
+) -> Target:
+    columns = [zeros_and_ones(frame[name], f"{where}, column {name!r}") for name in names]
+    y = np.stack(columns, axis=1)
+    known = np.asarray(~np.isnan(y).any(axis=1))
+    counts = dict(zip(names, y[known].sum(axis=0, dtype=int).tolist(), strict=True))
+    for name, n in counts.items():
+        if not may_be_rare and min(n, known.sum() - n) < LEAST:
+            few = f"{n} of {known.sum()} rows have the label"
+            raise KerazooError(f"{where}, column {name!r}: {few}; {LEAST} must have or lack it.")
+    each = listed([f"{name} {n:,}" for name, n in counts.items()], 12)
+    reading = f"{len(names)} labels, of which a row may have any number ({why}): {each}"
+    return Target("multilabel", tuple(names), tuple(names), y, known, reading)
+
+
+def zeros_and_ones(values: pd.Series, where: str) -> np.ndarray:
+    """A column of 0 and 1, or of True and False, float32 ``(n,)``; NaN where missing.
+
+    Raises:
+        KerazooError: it holds something else.
+    """
+    text, missing = values.astype(str).str.strip(), is_missing(values)
+    wrong = ~missing & ~text.isin(ZERO_OR_ONE)
+    if wrong.any():
+        line = values.index[wrong][0]
+        raise KerazooError(f"{where}, line {line}: {text[line]!r} is neither 0 nor 1.")
+    return text.map(ZERO_OR_ONE).to_numpy(np.float32)
 
 
 def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:
@@ -166,4 +210,4 @@ def _numbers(
             raise KerazooError(f"{where}, column {name!r}: the target is {only} in every row.")
     y = np.stack(columns, axis=1).astype(np.float32)
     known = np.asarray(~np.isnan(y).any(axis=1))
-    return Target(tuple(names), (), y, known, f"regression ({why})")
+    return Target("regression", tuple(names), (), y, known, f"regression ({why})")

@@ -18,8 +18,8 @@ from typing import Any
 from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._images import INVERT, WHITE, Invert, LoadedImage, read_image
 from kerazoo.errors import KerazooError, option, require_choice, require_whole
-from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table
-from kerazoo.finetuning.readers._target import class_target, rows_without_target
+from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
+from kerazoo.finetuning.readers._target import rows_without_target, target_of
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -53,7 +53,7 @@ OFTEN = 1000  # images after which progress is shown
 def from_images(
     path: Any,
     *,
-    target: str | None = None,
+    target: str | tuple[str, ...] | None = None,
     files: str | None = None,
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
@@ -67,7 +67,7 @@ def from_images(
     """Read a directory of images with a directory per class, or of images without classes.
 
     Or a table with a row per image: its file, by a name relative to the directory of the CSV file
-    (of a DataFrame, to the current directory), and its class.
+    (of a DataFrame, to the current directory), and its class; or labels, in columns of 0 and 1.
 
     ``train/``, ``validation/`` and ``test/`` may hold the directories of the classes. Where there
     are none, a fifth of each class is test and a tenth validation, by a fixed seed. With ``train/``
@@ -79,7 +79,7 @@ def from_images(
 
     Args:
         path: the directory, in which nothing is changed; or a CSV file or DataFrame.
-        target: the column of classes of a table.
+        target: the column of classes of a table, or several columns of labels.
         files: the column of file names of a table; by default the only one that names files which
             are there.
         size: height and width that images are resized to, keeping their proportions; by default
@@ -119,10 +119,13 @@ def from_images(
         skipped[f"unreadable ({listed(list(problems.values()))})"] = len(problems)
     line = "; ".join(f"{n:,} {kind}" for kind, n in (+skipped).items())
     kept = [f for f in chosen if f not in problems]
-    y = np.array([found.images[f] for f in kept], dtype=np.int64)
+    y = np.array([found.images[f] for f in kept])
     of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
-    _reject_few(Path(found.where), y, of, names, split_of, line)
-    indices, how = _indices(y, of, split_of, labels)
+    one_each = found.task == "classification"
+    if one_each:
+        _reject_few(Path(found.where), y, of, names, split_of, line)
+    counts = np.bincount(y) if one_each else y.sum(axis=0, dtype=int)
+    indices, how = _indices(y, of, split_of, labels and one_each)
     white, whites = _white(read)
     if white != WHITE:
         for i in (i for i, image in enumerate(read) if image.largest is not None):
@@ -137,13 +140,13 @@ def from_images(
     notes = [*found.notes, *scaled_otherwise(x)]
     if inverted:
         np.subtract(255, x, out=x)
-    each = [f"{name} {n:,}" for name, n in zip(names, np.bincount(y), strict=True)]
+    each = [f"{name} {n:,}" for name, n in zip(names, counts, strict=True)]
     sizes = np.array([image.size for image in read])
     (wide, high), (widest, highest) = sizes.min(axis=0), sizes.max(axis=0)
     modes = ", ".join(f"{m} {n:,}" for m, n in sorted(Counter(i.mode for i in read).items()))
     report = [
         f"{found.where}: {len(x):,} images"
-        + f" of {len(names)} classes: {listed(each, 200)}" * labels,
+        + f" of {len(names)} {'classes' if one_each else 'labels'}: {listed(each, 200)}" * labels,
         *found.how,
         f"sizes: {wide} to {widest} wide, {high} to {highest} high; modes: {modes}",
         f"each is resized to {shape[1]} × {shape[0]} pixels, "
@@ -160,6 +163,7 @@ def from_images(
         skipped=tuple(problems.values()),
         names={s: np.array([kept[k].as_posix() for k in i]) for s, i in indices.items()},
         facts={"labels": tuple(names) * labels, "light_on_dark": light_on_dark},
+        task=found.task if labels else "generation",
         reading=reading,
         serving_model=lambda core: takes_images(core, reading),
     )
@@ -172,22 +176,24 @@ class _Found:
     Attributes:
         directory: that the files are named from.
         where: the directory or table, for messages.
-        images: the class of each file.
-        names: of the classes.
+        images: the class of each file, or 0 and 1 for each label.
+        names: of the classes or labels.
         split_of: split of each directory that is one.
         how: how they were found, a line each.
         notes: what may be wrong, a line each.
         skipped: number of other files, by kind.
+        task: ``classification`` or ``multilabel``.
     """
 
     directory: Path
     where: str
-    images: dict[Path, int]
+    images: dict[Path, Any]
     names: list[str]
     split_of: dict[str, str] = field(default_factory=dict)
     how: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     skipped: Counter[str] = field(default_factory=Counter)
+    task: str = "classification"
 
 
 def _in_directories(directory: Path, labels: bool, splits: str) -> _Found:
@@ -209,28 +215,29 @@ def _in_directories(directory: Path, labels: bool, splits: str) -> _Found:
     return _Found(directory, str(directory), of, names, split_of, (layout,), skipped=skipped)
 
 
-def _in_table(source: Any, target: str | None, files: str | None, options: CsvOptions) -> _Found:
-    """Images that a table names, with their classes."""
+def _in_table(
+    source: Any, target: str | tuple[str, ...] | None, files: str | None, options: CsvOptions
+) -> _Found:
+    """Images that a table names, with their classes or labels."""
     table = read_table(source, options, numbers=(str(target),))
     frame, where = table.frame, table.where
     directory = Path(source).parent if isinstance(source, (str, os.PathLike)) else Path()
-    if isinstance(target, tuple):
-        raise KerazooError("images have one target; give --target once.")
-    label = column(frame, target, "the target (--target)")
+    targets = target_columns(frame, target)
     if files is None:
-        others = [c for c in frame.columns if c != label]
+        others = [c for c in frame.columns if c not in targets]
         fitting = [c for c in others if any((directory / _path(v)).is_file() for v in frame[c])]
         if len(fitting) != 1:
-            several = f"the columns {', '.join(fitting)} name" if fitting else "no column names"
+            which = f"the columns {', '.join(fitting)} name" if fitting else "no column names"
             like = [hint for c in others if (hint := _similar(directory, frame[c].iloc[0]))]
             raise KerazooError(
-                f"{where}: {several} files in {directory.absolute()}{''.join(like[:1])}; say which "
+                f"{where}: {which} files in {directory.absolute()}{''.join(like[:1])}; say which "
                 "column does with --files COLUMN (files=)."
             )
         files = fitting[0]
     name = column(frame, files, "the column of file names (--files)")
-    classes = class_target(frame[label], where)
-    rows = frame[name][classes.known].astype(str)
+    several = len(targets) > 1
+    of = target_of(frame, target, "multilabel" if several else "classification", where)
+    rows = frame[name][of.known].astype(str)
     at = f"{where}, column {name!r}"
     paths = [_path(value) for value in rows]
     lost = [
@@ -246,10 +253,15 @@ def _in_table(source: Any, target: str | None, files: str | None, options: CsvOp
     return _Found(
         directory,
         where,
-        dict(zip(paths, classes.y[classes.known].tolist(), strict=True)),
-        list(classes.labels),
-        how=(*table.notes, f"files are in {name!r}, such as {rows.iloc[0]}; classes in {label!r}"),
-        notes=(*rows_without_target(frame, classes), *unused_columns(frame, (name, label))),
+        dict(zip(paths, of.y[of.known], strict=True)),
+        list(of.labels),
+        how=(
+            *table.notes,
+            f"files are in {name!r}, such as {rows.iloc[0]}; "
+            f"{'labels' if several else 'classes'} in {listed([*map(repr, targets)], 12)}",
+        ),
+        notes=(*rows_without_target(frame, of), *unused_columns(frame, (name, *targets))),
+        task=of.task,
     )
 
 

@@ -55,8 +55,9 @@ def from_table(
 
     Args:
         source: a CSV file or a DataFrame.
-        target: the column to predict; numbers may be several columns.
-        task: ``"classification"`` or ``"regression"``; by default decided by the target.
+        target: the column to predict; numbers, or labels of 0 and 1, may be several columns.
+        task: ``"classification"``, ``"regression"``, or ``"multilabel"`` for several columns of 0
+            and 1; by default decided by the target.
         test: likewise, the rows to evaluate on; by default a fifth of ``source``.
         **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
@@ -70,10 +71,11 @@ def from_table(
     for name in options.category:
         column(frame, name, "a column of categories (--category)")
     learnt = target_of(frame, target, task, where)
+    numbers = learnt.task == "regression"
     rows, y = frame[learnt.known], learnt.y[learnt.known]
     if len(rows) < FEWEST_ROWS:
         raise KerazooError(f"{where} has {len(rows)} rows with a target; give {FEWEST_ROWS}.")
-    classes, names = bool(learnt.labels), list(learnt.names)
+    classes, names = learnt.task == "classification", list(learnt.names)
     indices, how = shuffled_split(y, stratify=classes, test_given=test is not None)
     inputs = rows.drop(columns=names)
     columns, left_out, identifiers, warnings = columns_of(
@@ -100,7 +102,7 @@ def from_table(
         warnings += rows_without_target(more.frame, theirs)
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
-    if not classes:
+    if numbers:
         reject_tiny_spread(splits["train"].y, learnt.names, where)
         regression.reject_constant(splits["test"].y, learnt.names, where)
     return user_data_of(
@@ -112,9 +114,10 @@ def from_table(
         warnings=warnings,
         names=lines,
         identifiers=tuple(identifiers),
-        facts={"labels": learnt.labels} if classes else {"targets": learnt.names},
+        facts={"labels": learnt.labels} if learnt.labels else {"targets": learnt.names},
+        task=learnt.task,
         reading=TableReading(targets=learnt.names, columns=tuple(columns), csv=table.options),
-        factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": not classes},
+        factory_options={"hidden": HIDDEN, "dropout": 0.1, "natural_outputs": numbers},
         serving_model=lambda core: takes_rows(core, columns),
     )
 

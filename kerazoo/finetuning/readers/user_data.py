@@ -162,6 +162,7 @@ def user_data_of(
     how: str,
     warnings: Iterable[str] = (),
     facts: Mapping[str, Any],
+    task: str = "",
     **more: Any,
 ) -> UserData:
     """Data of separate examples in three splits, with its fingerprint.
@@ -174,9 +175,10 @@ def user_data_of(
         how: the way the splits were made.
         warnings: notes; those on the classes and on copies in the test split are added.
         facts: what the description of the data tells besides the shape of an example.
+        task: the kind of task; by default classification if there are labels, else regression.
         **more: other fields of the result.
     """
-    task = "classification" if facts.get("labels") else "regression"
+    task = task or ("classification" if facts.get("labels") else "regression")
     task = "generation" if kind == "unlabeled_images" else task
     info = describe(source, kind, task, input_shape=splits["train"].x.shape[1:], **facts)
     arrays = {f"{name}_{k}": v for name, s in splits.items() for k, v in (("x", s.x), ("y", s.y))}
@@ -223,7 +225,7 @@ def _warnings(data: Data, what: str) -> list[str]:
         what: the name of an example, in the singular.
     """
     notes = []
-    if data.info.labels:
+    if data.info.by_class:
         counts = Counter(data.info.labels[i] for i in data.train.y.tolist()).most_common()
         (large, most), (small, least) = counts[0], counts[-1]
         if most >= IMBALANCED * least:
