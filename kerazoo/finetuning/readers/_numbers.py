@@ -22,6 +22,7 @@ MISSING += ("–", "—", ".", "#n/a", "#na", "#nv", "#value!", "#div/0!", "#ref
 MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be read as one
 FEW = 20  # different values of a column that may be categories, though numbers are among them
 SOME = 0.5  # a column with this share of numbers is looked at twice
+FAR = 3  # times the range of all others: the distance of a value that may stand for a missing one
 MAX_UNITS = 5  # different units, or words between numbers; more are codes
 OTHER_MARK = {".": ",", ",": "."}
 _PLAIN = str.maketrans(
@@ -313,6 +314,9 @@ def is_missing(values: pd.Series, but: tuple[str, ...] = ()) -> Any:
 def plain_numbers(values: pd.Series) -> np.ndarray | None:
     """A column as float64 ``(n,)`` if pandas reads all of it as numbers: the fast path."""
     numeric = pd.api.types.is_numeric_dtype(values.dtype)
+    if values.dtype.kind == "c":
+        parts = "give the real and the imaginary part as two columns"
+        raise KerazooError(f"column {values.name!r} holds complex numbers; {parts}.")
     if not numeric and not is_text(values):
         return None
     try:
@@ -351,6 +355,26 @@ def as_numbers(
         at = f"{where}, line {values.index[huge[0]]}: {numbers[huge[0]]:g}"
         raise KerazooError(f"{at} is infinite or too large for float32.")
     return numbers, wrong.tolist()
+
+
+def may_be_missing(name: str, values: np.ndarray) -> list[str]:
+    """A note on a repeated value far from all others, such as -999, if there is one.
+
+    Args:
+        name: of the column.
+        values: float64 ``(n,)``; NaN where missing.
+    """
+    known = values[~np.isnan(values)]
+    for end in (known.min(), known.max()) if len(known) else ():
+        others, n = known[known != end], int((known == end).sum())
+        if n < 2 or not len(others) or not np.ptp(others):
+            continue
+        gap = np.abs(others - end).min()
+        nines = not f"{abs(end):g}".strip("9")
+        if gap > FAR * np.ptp(others) or (nines and gap > others.std()):
+            what = f"{end:g} occurs {n:,} times, far from all other values"
+            return [f"{name}: {what}; --na {end:g} if it stands for a missing one"]
+    return []
 
 
 def numbers_of(values: pd.Series, where: str) -> np.ndarray:

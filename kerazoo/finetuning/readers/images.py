@@ -45,6 +45,8 @@ LEAST_UNLABELED = 100
 LARGEST = 4096  # pixels a side
 USUAL = 224  # most pixels a side, where no size is given
 MAX_FILES = 0.95  # share that decides how all files of a set are taken
+HOT = 0.002  # share of the pixels of an image that may be brighter than all it shows
+MOST_JUDGED = 1_000  # images whose spread is looked at
 LEAST_SPREAD = 16  # of 255, between the pixels of an image; less is lost where it was 16 bits
 OFTEN = 1000  # images after which progress is shown
 
@@ -518,8 +520,9 @@ def _reject_classes_in_names(directory: Path, files: list[Path]) -> None:
 
 def scaled_otherwise(x: np.ndarray) -> list[str]:
     """A note on images of which no pixel is near to white, or most have one gray at full scale."""
-    flat = x.reshape(len(x), -1)
-    largest, spread = flat.max(), float(np.median(flat.max(axis=1) - flat.min(axis=1)))
+    flat = x[:: 1 + len(x) // MOST_JUDGED].reshape(-1, x[0].size)
+    bright = np.quantile(flat, 1 - HOT, axis=1, method="lower")  # one hot pixel is not the image
+    largest, spread = x.max(), float(np.median(bright - flat.min(axis=1)))
     if largest >= ImageReading.least_maximum and spread >= LEAST_SPREAD:
         return []
     found = f"the pixels of half of the images differ by {spread:g} or less"

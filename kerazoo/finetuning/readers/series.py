@@ -20,7 +20,12 @@ from kerazoo.finetuning.readers._csv import (
     target_columns,
 )
 from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
-from kerazoo.finetuning.readers._numbers import as_numbers, is_missing, numbers_of
+from kerazoo.finetuning.readers._numbers import (
+    as_numbers,
+    is_missing,
+    may_be_missing,
+    numbers_of,
+)
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -259,6 +264,7 @@ def regular_values(
         if values.isna().any():
             line = values.index[values.isna()][0]
             notes.append(f"{values.isna().sum():,} values of {name!r} are missing (line {line})")
+    unlikely = [note for name, values in columns.items() for note in may_be_missing(name, values)]
     late = times.grid.difference(times.dates)
     if len(late):
         line = frame.index[times.dates.searchsorted(late[0])]
@@ -272,7 +278,7 @@ def regular_values(
         notes.append(f"{n:,} rows are of the same time as another; the {duplicates} is taken")
         same = table.groupby(level=0)
         table = same.mean() if duplicates == "mean" else same.last()
-    return table.reindex(times.grid), notes
+    return table.reindex(times.grid), notes + unlikely
 
 
 def filled(table: pd.DataFrame, sizes: Mapping[str, int]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
-from kerazoo.finetuning.readers._numbers import as_numbers, like_numbers
+from kerazoo.finetuning.readers._numbers import as_numbers, like_numbers, may_be_missing
 from kerazoo.finetuning.readers._target import rows_without_target, target_like, target_of
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
@@ -88,6 +88,8 @@ def from_table(
     splits = {name: Split(x[i], y[i]) for name, i in indices.items()}
     lines = {name: rows.index.to_numpy()[i] for name, i in indices.items()}
     warnings = [*rows_without_target(frame, learnt), *warnings]
+    for name, values in zip(names, y.T if numbers else (), strict=False):
+        warnings += may_be_missing(name, values)
     if identifiers:
         own = "a whole number of its own in nearly every row"
         warnings.append(f"{listed(identifiers)}: {own}; leave it out if it is an identifier")
@@ -169,6 +171,7 @@ def columns_of(
             low, high = float(known.min()), float(known.max())
             columns.append(Column(name, key, None, mean, len(known) < len(train), std, low, high))
             identifiers += [name] * _may_identify(known)
+            notes += may_be_missing(name, values)
         if wrong:
             first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
             notes.append(

@@ -287,3 +287,30 @@ def test_copies_in_the_test_split_are_reported():
     rows = frame(y=["u", "v"] * 30)
     assert any("rows of the test split" in w for w in read(rows, test=rows).warnings)
     assert not any("rows of the test split" in w for w in read(rows).warnings)
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ([*range(40), -999, -999], "-999"),
+        ([0.5, 0.75, 0.25] * 14 + [99, 99], "99"),
+        ([*range(1000), 9999, 9999], "9999"),
+        ([*range(40), -999], ""),  # once it may be a value
+        ([*range(90, 100), 99, 99], ""),
+        ([0, 1] * 20, ""),
+    ],
+)
+def test_a_repeated_value_far_from_all_others_is_noted(values, code):
+    frame = pd.DataFrame({"a": values, "b": np.random.RandomState(0).normal(size=len(values))})
+    kinds = ["x", "y"] * (len(values) // 2) + ["x"] * (len(values) % 2)
+    warnings = kerazoo.from_table(frame.assign(kind=kinds), target="kind").warnings
+    noted = [line for line in warnings if line.startswith("a: ") and "--na" in line]
+    assert [f"--na {code} " in line for line in noted] == [True] * bool(code)
+    number = kerazoo.from_table(frame, target="a", task="regression").warnings
+    assert any("--na" in line for line in number) is bool(code)
+
+
+def test_complex_numbers_are_refused():
+    frame = pd.DataFrame({"z": np.arange(12) + 1j, "kind": ["x", "y"] * 6})
+    with raises_naming("'z'"):
+        kerazoo.from_table(frame, target="kind")
