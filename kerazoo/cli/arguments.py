@@ -283,6 +283,7 @@ def _reading(command: Command) -> None:
     names = "in a CSV file with --target: column of the files' names (default: found)"
     group.value("--files", "COLUMN", names)
     group.value("--size", "PIXELS", "height and width of the images (default: the model's)", int)
+    group.value("--channels", "1|3", "gray or color (default: the model's)", int)
     group.choice("--invert", INVERT, "invert light and dark (default: auto)")
     group.choice("--splits", INVERT, "train/ and test/ are splits, no classes (default: auto)")
 
@@ -357,6 +358,7 @@ def _predict(command: Command) -> None:
     command.value("inputs", "WHAT", "image files, directories, texts or one CSV file", nargs="+")
     group = command.group("images and texts")
     group.value("--top", "K", "show the K most probable classes (default: 1)", int, default=1)
+    group.value("--channels", "1|3", "gray or color (default: the model's)", int)
     group.choice("--invert", INVERT, "invert light and dark of images (default: auto)")
     group = command.group("CSV files")
     group.value("--text", "COLUMN", "column that holds the texts (default: as in training)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,6 +12,7 @@ from kerazoo.errors import KerazooError
 
 Invert = Literal["auto", "yes", "no"]
 INVERT: tuple[str, ...] = get_args(Invert)
+HEIC = (".heic", ".heif")
 WHITE = 65_535  # of 16 bits
 MAX_PIXELS = 80_000_000  # decoding takes up to 12 bytes a pixel, in several threads at once
 
@@ -36,6 +38,15 @@ class LoadedImage:
     frames: int
     light_border: bool
     largest: int | None
+
+
+def known_suffixes() -> dict[str, str]:
+    """Suffixes of image files that Pillow reads, HEIC too where pillow-heif is installed."""
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return Image.registered_extensions()
 
 
 def read_image(
@@ -66,6 +77,8 @@ def read_image(
     """
     from PIL import ImageOps
 
+    if path.suffix.lower() in HEIC:
+        known_suffixes()
     try:
         with Image.open(path) as opened:
             size, mode = opened.size, opened.mode
@@ -79,6 +92,8 @@ def read_image(
         raise
     except Exception as error:  # Pillow's readers of forty formats raise what they please
         why = getattr(error, "strerror", None) or error
+        if path.suffix.lower() in HEIC and path.is_file():
+            why = f"{why}; `pip install pillow-heif` for HEIC"
         raise KerazooError(f"{path} cannot be read: {why}.") from error
     pixels = np.asarray(_fit(image, shape[1], shape[0]))
     light_border = float(_border(pixels).mean()) > 127.5

@@ -63,10 +63,9 @@ def start_line(transferred: Transfer | None, recipe: Recipe) -> str:
     if transferred is None:
         return "Starts from fresh weights."
     fresh = ", ".join(transferred.fresh) or "none"
-    return (
-        f"Starts from the weights of {transferred.source}; fresh layers: {fresh}. The last layers "
-        f"train alone for {recipe.head_epochs:,} of {recipe.epochs:,} epochs."
-    )
+    alone = f" The last layers train alone for {recipe.head_epochs:,} of {recipe.epochs:,} epochs."
+    first = alone * bool(recipe.head_epochs)
+    return f"Starts from the weights of {transferred.source}; fresh layers: {fresh}.{first}"
 
 
 def _recipe(done: FineTuned) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from kerazoo.datasets import _images as images
 from kerazoo.errors import KerazooError
+from tests.conftest import raises_naming
 
 SHAPE = (28, 28, 1)
 
@@ -106,3 +107,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     for name in ("missing.png", *(path.name for path in tmp_path.iterdir())):
         with pytest.raises(KerazooError, match=name):
             images.read_image(tmp_path / name, SHAPE)
+
+
+def test_heic_without_its_plugin_names_it(tmp_path):
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with raises_naming("pillow-heif"):
+        images.read_image(tmp_path / "photo.heic", (8, 8, 3))

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._lazy import keras, np, pd
-from kerazoo.datasets._images import INVERT, WHITE, Invert, LoadedImage, read_image
+from kerazoo.datasets._images import (
+    HEIC,
+    INVERT,
+    WHITE,
+    Invert,
+    LoadedImage,
+    known_suffixes,
+    read_image,
+)
 from kerazoo.errors import KerazooError, option, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
 from kerazoo.finetuning.readers._target import rows_without_target, target_of
@@ -365,12 +373,10 @@ def image_files(directory: Path) -> list[Path]:
 
 def _walk(directory: Path) -> tuple[list[Path], set[Path], Counter[str]]:
     """Files below a directory, sorted; which are images by name; what is skipped, by kind."""
-    from PIL import Image
-
     if not directory.is_dir():
         there = "is a file" if directory.exists() else "does not exist"
         raise KerazooError(f"{directory} {there}; give the directory of the images.")
-    known = Image.registered_extensions()
+    known = known_suffixes()
     files, skipped = [], Counter[str]()
     for root, inner, names in os.walk(directory, followlinks=True):
         inner[:] = [d for d in inner if not d.startswith(".") and not _leads_up(root, d)]
@@ -382,7 +388,8 @@ def _walk(directory: Path) -> tuple[list[Path], set[Path], Counter[str]]:
             else:
                 skipped["links to nothing"] += 1
     images = {f for f in files if f.suffix.lower() in known}
-    skipped.update(f"{f.suffix.lower() or 'other'} files" for f in files if f not in images)
+    for suffix in (f.suffix.lower() for f in files if f not in images):
+        skipped[f"{suffix or 'other'} files{' (install pillow-heif)' * (suffix in HEIC)}"] += 1
     return sorted(files), images, skipped
 
 
