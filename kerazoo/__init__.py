@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kerazoo.finetuning.readers.texts import from_texts as from_texts
     from kerazoo.models.resnet import residual_block as residual_block
     from kerazoo.models.resnet import resnet as resnet
+    from kerazoo.predicting.explain import explain as explain
     from kerazoo.predicting.predict import predict as predict
     from kerazoo.predicting.predict import predictor as predictor
     from kerazoo.predicting.sample import sample as sample
@@ -56,6 +57,7 @@ _NAMES = {
     "finetuning.readers.table": ["from_table"],
     "finetuning.readers.texts": ["from_texts"],
     "models.resnet": ["residual_block", "resnet"],
+    "predicting.explain": ["explain"],
     "predicting.predict": ["predict", "predictor"],
     "predicting.sample": ["sample"],
     "pretrained": ["build"],

@@ -65,6 +65,7 @@ Train
 Use
   evaluate ENTRY|RUN          evaluate trained weights on the test split
   predict ENTRY|RUN WHAT ...  classes, values of a table, or a forecast
+  explain ENTRY|RUN FILE ...  where a classifier of images looks
   sample ENTRY|RUN            images from a trained generator
   export ENTRY|RUN            trained weights in another format, certified
   completion SHELL            script for bash, zsh or fish, see docs/cli.md
@@ -102,6 +103,7 @@ EXAMPLES = {
     "verify": ("mnist_cnn@digits --tier smoke", "--all '*@digits' --tier smoke"),
     "evaluate": ("mnist_cnn@mnist", "runs/mine"),
     "predict": ("mnist_cnn photo.png --top 3", 'text_cnn "a good film"', "runs/iris new.csv"),
+    "explain": ("mnist_cnn photo.png --open", "runs/mine wrong/ --label cat"),
     "sample": ("dcgan@digits --n 16 --open",),
     "export": ("mnist_cnn@mnist --format onnx", "runs/iris --format tflite --out deployed"),
 }
@@ -358,12 +360,19 @@ def _predict(command: Command) -> None:
     command.value("inputs", "WHAT", "image files, directories, texts or one CSV file", nargs="+")
     group = command.group("images and texts")
     group.value("--top", "K", "show the K most probable classes (default: 1)", int, default=1)
-    group.value("--channels", "1|3", "gray or color (default: the model's)", int)
     group.choice("--invert", INVERT, "invert light and dark of images (default: auto)")
     group = command.group("CSV files")
     group.value("--text", "COLUMN", "column that holds the texts (default: as in training)")
     group.choice("--gaps", GAPS, "missing steps of a series (default: as in training)")
     group.value("--out", "FILE", "CSV file to write, also with the columns of the input")
+
+
+def _explain(command: Command) -> None:
+    command.source()
+    command.value("inputs", "FILE", "images, or directories of images", nargs="+")
+    command.value("--label", "CLASS", "class to explain (default: the predicted one)")
+    command.value("--out", "FILE", "PNG file (default: explained.png)")
+    command.flag("--open", "open the file")
 
 
 def _tier(command: Command) -> None:
@@ -389,7 +398,7 @@ def _completion(command: Command) -> None:
 
 FUNCTIONS = (
     *(_list, _show, _runs, _train, _inspect, _finetune, _verify, _evaluate, _predict),
-    *(_sample, _export, _completion),
+    *(_explain, _sample, _export, _completion),
 )
 DECLARE: dict[str, Callable[[Command], None]] = {f.__name__[1:]: f for f in FUNCTIONS}
 

@@ -450,20 +450,40 @@ def _doctor(show: Output) -> int:
     return OK
 
 
+def _explain(
+    show: Output, source: str, inputs: list[str], label: str | None = None, out: str | None = None
+) -> int:
+    from kerazoo.plots import figure
+    from kerazoo.predicting.explain import explain, plot, table
+
+    path = _png(out, "explained.png")
+    found = explain(source, inputs, label=label)
+    figure.save(plot(source, found), path)
+    content = {"path": str(path), "images": [e.as_json() for e in found]}
+    shown = f"{len(found)} images; red hides what speaks for the class"
+    show(content, table(found), *show.files(shown, [path]))
+    return OK
+
+
 def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None) -> int:
     from kerazoo.plots.images import write_grid
     from kerazoo.predicting.sample import sample
 
-    path = Path(out or "samples.png")
-    if out is None and path.exists():
-        raise KerazooError(f"{path} exists; name the file to write with --out FILE.")
-    if path.suffix.lower() != ".png":
-        raise KerazooError(f"--out {out}: give a file name that ends in .png.")
+    path = _png(out, "samples.png")
     images = sample(source, n, seed=seed)
     write_grid(images, path)
     content = {"path": str(path), "n": len(images), "seed": seed}
     show(content, *show.files(f"{len(images)} images from {source}, seed {seed}", [path]))
     return OK
+
+
+def _png(out: str | None, default: str) -> Path:
+    """The PNG file to write; one that nobody named must not exist."""
+    if out is not None and not out.lower().endswith(".png"):
+        raise KerazooError(f"--out {out}: give a file name that ends in .png.")
+    if out is None and Path(default).exists():
+        raise KerazooError(f"{default} exists; name the file to write with --out FILE.")
+    return Path(out or default)
 
 
 def _export(show: Output, source: str, format: str, **options: Any) -> int:
@@ -516,6 +536,6 @@ def _completion(show: Output, shell: str) -> int:
 
 FUNCTIONS = (
     *(_list, _show, _runs, _doctor, _train, _inspect, _finetune, _verify, _evaluate, _predict),
-    *(_sample, _export, _completion),
+    *(_explain, _sample, _export, _completion),
 )
 COMMANDS: dict[str, Callable[..., int]] = {f.__name__[1:]: f for f in FUNCTIONS}

@@ -20,7 +20,7 @@ from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers.images import image_files
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.predicting._tables import is_table
-from kerazoo.predicting.predictions import OWN_TABLE, PredictionList, Predictor
+from kerazoo.predicting.predictions import NAMED, OWN_TABLE, PredictionList, Predictor
 
 
 class ImagePredictor(Predictor):
@@ -30,13 +30,29 @@ class ImagePredictor(Predictor):
         """Classify image files and arrays of raw pixels."""
         if is_table(inputs):
             raise KerazooError(f"{self.trained.source} takes images, no table. {OWN_TABLE}")
-        reading = self.trained.reading
-        if not isinstance(reading, ImageReading):  # of the zoo, where all have black and white
-            reading = ImageReading(invert="auto")
+        reading = self._reading
         if invert is not None:
             require_choice("invert", invert, INVERT)
             reading = replace(reading, invert=invert if invert != "auto" else reading.invert)
         return self.classify(inputs, lambda given: self._pixels(given, reading))
+
+    def pixels(self, inputs: Any) -> dict[str, np.ndarray]:
+        """Images by name as the trained network takes them, uint8 ``(height, width, channels)``.
+
+        Raises:
+            KerazooError: one cannot be read.
+        """
+        found = {}
+        for i, given in enumerate(self._several(inputs), start=1):
+            name = str(given) if isinstance(given, NAMED) else f"image {i}"
+            found[name] = self._pixels(given, self._reading)[0].astype(np.uint8)
+        return found
+
+    @property
+    def _reading(self) -> ImageReading:
+        """How images are read; those of the zoo all have black and white."""
+        reading = self.trained.reading
+        return reading if isinstance(reading, ImageReading) else ImageReading(invert="auto")
 
     def files_in(self, directory: Path) -> list[Path]:
         """The images in a directory and below."""

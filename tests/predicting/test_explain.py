@@ -1,0 +1,54 @@
+"""Where a classifier of images looks, in Python and on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerazoo
+from kerazoo.errors import KerazooError
+
+
+def test_hiding_the_stroke_lowers_the_probability_and_hiding_the_background_does_not():
+    data = kerazoo.load_data("digits")
+    one = data.test.x[data.test.y == 1][0]
+    (found,) = kerazoo.explain("mnist_cnn_small@digits", one)
+    assert found.label == "1" and found.drop.shape == (28, 28)
+    # A square that hides nothing changes nothing, so the corners of these digits do not count.
+    assert found.drop.max() > 0.1 > abs(found.drop[:3, :3]).max()
+    stroke = one[..., 0] > 128
+    assert found.drop[stroke].mean() > 2 * found.drop[~stroke].mean()
+    (other,) = kerazoo.explain("mnist_cnn_small@digits", one, label="7")
+    assert other.label == "7" and other.probability < found.probability
+    chances = kerazoo.predict("mnist_cnn_small@digits", one)[0].probabilities
+    assert other.probability == pytest.approx(chances["7"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        ("mnist_cnn_small@digits", {"label": "ten"}),
+        ("mnist_cnn_small@digits", {"inputs": np.zeros((13, 28, 28, 1), np.uint8)}),
+        ("dcgan@digits", {}),
+        ("text_cnn@imdb", {}),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(source, options):
+    with pytest.raises(KerazooError):
+        kerazoo.explain(source, **{"inputs": np.zeros((28, 28, 1), np.uint8), **options})
+
+
+def test_command_writes_a_plot(command, in_tmp):
+    x = kerazoo.load_data("digits").test.x
+    for i in range(2):
+        Image.fromarray(x[i, ..., 0]).save(f"{i}.png")
+    status, out, err = command("explain", "mnist_cnn_small@digits", "0.png", "1.png", "--json")
+    assert status == 0, err
+    assert [image["input"] for image in json.loads(out)["images"]] == ["0.png", "1.png"]
+    with Image.open("explained.png") as plot:
+        assert plot.width > 300
+    assert command("explain", "mnist_cnn_small@digits", "0.png")[0] == 2, "the file is there"
+    assert command("explain", "mnist_cnn_small@digits", "0.png", "--out", "x.jpg")[0] == 2
