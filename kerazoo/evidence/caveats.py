@@ -122,7 +122,7 @@ def of_result(metrics: Mapping[str, Any], *, balanced: bool | None = None) -> li
     """
     lines = uneven([metrics["also"]])
     classes: Mapping[str, Mapping[str, Any]] = metrics.get("by_class", {})
-    if "balanced_accuracy" not in metrics["also"]:
+    if metrics["metric"] != "accuracy":
         balanced = None  # no option of that task
     never = [k for k, m in classes.items() if m["examples"] and m["precision"] is None]
     if never:

@@ -143,12 +143,6 @@ register_model(
             recipe=AUGMENTED.replace(epochs=20, batch_size=32),
             smoke={"epochs": 6},
         ),
-        Entry(
-            dataset="fashion_mnist",
-            recipe=PLAIN,
-            smoke={"epochs": 2, "train_examples": 8_000, "train_on": "train"},
-            unmeasured="the recipe is that of mnist_cnn@mnist without its augmentation, untried",
-        ),
     ],
 )
 register_model(

@@ -56,7 +56,9 @@ class Prediction(Shown):
         if chances is None or self.label is None:
             return [(given, "–", "", self.error or self.note)]
         others = sorted(set(chances) - {self.label}, key=lambda k: -chances[k])[: top - 1]
-        shown = {k: f"{100 * chances[k]:.1f} %" if k in chances else "" for k in (self.label, *others)}
+        shown = {
+            k: f"{100 * chances[k]:.1f} %" if k in chances else "" for k in (self.label, *others)
+        }
         first, *more = shown.items()
         return [(given, *first, self.note), *(("", *pair, "") for pair in more)]
 

@@ -120,7 +120,6 @@ def test_an_export_with_wrong_weights_fails_and_is_kept(changed, command, in_tmp
         (("mlp@digits", "--format", "onx"), "'onnx'"),
         (("mlp@digits", "--format", "keras", "--rows", "0"), "rows"),
         (("mlp@digits", "--format", "onnx", "--out", "digits.onnx"), ".onnx"),
-        (("mnist_cnn@fashion_mnist", "--format", "keras"), "kerazoo train mnist_cnn@fashion_mnist"),
     ],
 )
 def test_a_refusal_is_status_2_and_leaves_nothing(arguments, named, command, in_tmp):
