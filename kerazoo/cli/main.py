@@ -31,7 +31,7 @@ from kerazoo.errors import (
     wrapped,
 )
 from kerazoo.evidence import card, caveats
-from kerazoo.metrics import duration, metric, result_of, with_rmse
+from kerazoo.metrics import metric, result_of, with_rmse
 from kerazoo.spec import parse_recipe_value
 from kerazoo.training import run_directory
 
@@ -304,11 +304,11 @@ def _train(show: Output, entry: str, **options: Any) -> int:
     from kerazoo.training.train import train
 
     done = train(entry, **options)
-    content = {k: getattr(done, k) for k in ("entry", "tier", "seed", "seconds", "metrics")}
+    names = ("entry", "tier", "seed", "seconds", "peak_memory", "metrics")
+    content = {name: getattr(done, name) for name in names}
     show(
         {**content, "path": str(done.path), "plots": [str(path) for path in done.plots]},
-        f"{done.entry} seed {done.seed}: {result_of(done.metrics)}, "
-        f"{duration(done.seconds)} of training",
+        f"{done.entry} seed {done.seed}: {result_of(done.metrics)}, {done.cost}",
         *_details(done.metrics),
         *show.files("model", sorted(done.path.glob("*.keras"))),
         *show.files("plot", done.plots),
@@ -363,6 +363,7 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
         *done.result(MAX_GROUPS),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in done.caveats),
+        f"cost:  {done.cost}",
         *show.files("model", sorted(done.path.glob("*.keras"))),
         *show.files("card", sorted(done.path.glob("card.*"))),
         *show.files("plot", done.plots),

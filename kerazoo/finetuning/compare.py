@@ -106,6 +106,8 @@ class FineTuned(Run):
             "entry": self.entry,
             "path": str(self.path),
             "seed": self.seed,
+            "seconds": self.seconds,
+            "peak_memory": self.peak_memory,
             "metrics": self.metrics,
             "comparison": [asdict(row) for row in self.comparison],
             "report": list(self.data.report),

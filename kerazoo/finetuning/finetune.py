@@ -15,7 +15,7 @@ from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, say
 from kerazoo.finetuning import run_card as card
 from kerazoo.finetuning.compare import FineTuned, compare, judge, write_comparison
-from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read
+from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read, reader_for
 from kerazoo.finetuning.readers.reading import TableReading, as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
 from kerazoo.metrics import metric
@@ -125,6 +125,8 @@ def finetune(
     known = registry.get_model(model)
     seed = run.require_seed(seed)
     _reject_directory(out, resume, data)  # before the data is read
+    if weights == "auto" and reader_for(known, data, reading).__name__ == "from_table":
+        weights = None  # nor is Keras loaded next to the texts of a large file
     source = _source_for(known, weights)
     entry = source.entry if source and not source.own else None
     user = read(known, data, reading, entry, progress, _suiting(source))
@@ -188,6 +190,7 @@ def finetune(
     except Interrupted as stop:
         raise Interrupted(stop.what, directory) from None
     baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
+    done = run.with_peak(done)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, baselines)
     tuned = FineTuned(

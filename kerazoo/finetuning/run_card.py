@@ -13,7 +13,7 @@ from kerazoo.evidence.card import LICENSE, Card, layers, render
 from kerazoo.finetuning.compare import FineTuned
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import Kind, UserData
-from kerazoo.metrics import duration, metric
+from kerazoo.metrics import metric
 from kerazoo.pretrained import Transfer
 from kerazoo.spec import Recipe
 
@@ -72,7 +72,7 @@ def _recipe(done: FineTuned) -> str:
     fields = ", ".join(f"{name} {value}" for name, value in done.recipe.in_use().items())
     best = done.metrics.get("best_epoch")
     kept = f" Early stopping: epoch {best} of {len(done.history)} is kept." if best else ""
-    return f"Seed {done.seed}, {duration(done.seconds)}.{kept} Recipe: {fields}."
+    return f"Seed {done.seed}, {done.cost}.{kept} Recipe: {fields}."
 
 
 def _takes(data: UserData) -> str:

@@ -9,6 +9,8 @@ from kerazoo._lazy import np
 from kerazoo.spec import Data, Split
 
 LINEAR_ITERATIONS = 200
+MOST_VALUES = 160_000_000  # that a linear model of raw values is fitted to: 640 MB
+PART = 10_000  # examples that it predicts at a time
 WORD_CS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
@@ -30,10 +32,24 @@ def logistic(train: Split, test: Split) -> np.ndarray:
     if train.x.ndim == 2:
         middle, spread = train.x.mean(axis=0), train.x.std(axis=0)
         spread[np.ptp(train.x, axis=0) == 0] = 1.0  # rounding may leave a deviation that is not 0
-    x, test_x = (
-        (s.x.reshape(len(s.x), -1).astype("float32") - middle) / spread for s in (train, test)
-    )
-    return _logistic(x, train.y, test_x)
+
+    def features(x: np.ndarray) -> np.ndarray:
+        values = np.subtract(x.reshape(len(x), -1), middle, dtype="float32")
+        values /= spread
+        return values
+
+    model = _logistic(features(train.x), train.y)
+    parts = (test.x[i : i + PART] for i in range(0, test.examples, PART))
+    return np.concatenate([model.predict(features(part)) for part in parts])
+
+
+def sample(train: Split) -> Split:
+    """As many training examples, by seed 0, as a linear model takes into memory; most take all."""
+    n = MOST_VALUES // train.x[0].size
+    if train.examples <= n:
+        return train
+    rows = np.sort(np.random.RandomState(0).choice(train.examples, n, replace=False))
+    return Split(train.x[rows], train.y[rows])
 
 
 def bag_of_words(train: Split, data: Data) -> np.ndarray:
@@ -48,7 +64,7 @@ def bag_of_words(train: Split, data: Data) -> np.ndarray:
     tokens = 1 + int(max(s.x.max() for s in (train, data.train, data.validation, data.test)))
 
     def predicted(c: float, fit: Split, split: Split) -> np.ndarray:
-        return _logistic(occurrences(fit.x, tokens), fit.y, occurrences(split.x, tokens), c)
+        return _logistic(occurrences(fit.x, tokens), fit.y, c).predict(occurrences(split.x, tokens))
 
     def right(c: float) -> int:
         return int((predicted(c, data.train, data.validation) == data.validation.y).sum())
@@ -68,7 +84,8 @@ def occurrences(ids: np.ndarray, tokens: int) -> Any:
     return counts
 
 
-def _logistic(x: Any, y: np.ndarray, test_x: Any, c: float = 1.0) -> np.ndarray:
+def _logistic(x: Any, y: np.ndarray, c: float = 1.0) -> Any:
+    """A fitted model of scikit-learn."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -76,8 +93,7 @@ def _logistic(x: Any, y: np.ndarray, test_x: Any, c: float = 1.0) -> np.ndarray:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the limit is part of the baseline
-        model = LogisticRegression(C=c, max_iter=LINEAR_ITERATIONS).fit(x, y)
-    return model.predict(test_x)
+        return LogisticRegression(C=c, max_iter=LINEAR_ITERATIONS).fit(x, y)
 
 
 def least_squares(

@@ -148,7 +148,9 @@ class Classification(Task):
         if data.info.vocabulary is not None:
             predicted["linear"] = _baselines.bag_of_words(train, data)
         else:
-            predicted["linear"] = _baselines.logistic(train, data.test)
+            fitted = _baselines.sample(train)
+            sampled = f"_of_{fitted.examples:,}_examples" * (fitted is not train)
+            predicted[f"linear{sampled}"] = _baselines.logistic(fitted, data.test)
 
         def values(classes: np.ndarray) -> dict[str, float]:
             counts = confusion_of(data.test.y, classes, data.info.classes)

@@ -24,6 +24,7 @@ from kerazoo.tasks.base import (
 )
 
 BOOTSTRAPS = 200
+PART = 500_000  # rows that a baseline takes at a time
 
 
 class Regression(Task):
@@ -72,8 +73,8 @@ class Regression(Task):
         predicted = outputs.astype(np.float64)
         true = data.test.y.astype(np.float64)
         random = np.random.RandomState(0)
-        draws = [random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS)]
-        differ = [(i, np.ptp(true[i], axis=0) > 0) for i in draws]
+        draws = (random.randint(0, len(true), len(true)) for _ in range(BOOTSTRAPS))
+        differ = ((i, np.ptp(true[i], axis=0) > 0) for i in draws)
         again = [r_squared(true[i][:, k], predicted[i][:, k]) for i, k in differ if k.any()]
         values = _metrics(true, predicted)
         return Outcome(
@@ -95,7 +96,10 @@ class Regression(Task):
         """The training mean; and as a limit for linear models closed-form least squares."""
         true = data.test.y.astype(np.float64)
         mean = np.broadcast_to(train.y.mean(axis=0), true.shape)
-        coefficients, intercept = _baselines.least_squares(lambda: [(train.x, train.y)])
+        parts = [slice(i, i + PART) for i in range(0, train.examples, PART)]
+        coefficients, intercept = _baselines.least_squares(
+            lambda: ((train.x[part], train.y[part]) for part in parts)
+        )
         linear = data.test.x.astype(np.float64) @ coefficients + intercept
         return Baselines(
             simple={"training_mean": _metrics(true, mean)},

@@ -165,11 +165,11 @@ def fit(
     _reject_limits()
     recipe = job.recipe
     split = job.data.training_split(recipe)
+    _adapt(job.model, split)
     batches = Batches(registry.task_of(job.entry).fit_arguments(split), recipe.batch_size)
     title = f"{job.entry.name}{title and f' {title}'}, seed {job.seed}"
     progress = Progress(title, recipe.epochs, batches.steps, show)
     epochs = Epochs(job, directory, batches, checkpoint_seconds, progress)
-    _adapt(job.model, split)
     if prepare := registry.get_model(job.entry.model).prepare:
         prepare(job.model, split)
     options = fit_options(job, split)

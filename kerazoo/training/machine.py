@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -31,6 +32,16 @@ LIMITS = (
     *("NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"),
 )
 UNKNOWN = "unknown"
+
+
+def peak_memory() -> int | None:
+    """Largest resident memory of the process so far, in bytes; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 @dataclass(frozen=True)

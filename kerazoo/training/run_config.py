@@ -160,7 +160,15 @@ class Metrics:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Content of ``timing.json``: seconds of training, total and per epoch."""
+    """Content of ``timing.json``.
+
+    Attributes:
+        seconds: of training.
+        epochs: seconds of each epoch.
+        peak_memory: largest resident memory of the process, in bytes, reading and baselines
+            included; None where it is not known.
+    """
 
     seconds: float = limited(0)
     epochs: tuple[float, ...] = limited(0, default=())
+    peak_memory: int | None = limited(0, 2**63, None)

@@ -13,7 +13,7 @@ card.html, card.md  card of a fine-tuned model, with comparison.json, its values
                     trained from scratch is in scratch/
 vocabulary.txt.xz   tokens of a text model
 metrics.json        metrics on the test split; written last: the run is finished
-timing.json         seconds of training, total and per epoch
+timing.json         seconds of training, total and per epoch; peak memory
 *.png               learning curves and other plots; for a GAN also samples/
 tensorboard/        events, if requested
 ==================  ==========================================================================
@@ -48,9 +48,9 @@ from kerazoo._lazy import keras
 from kerazoo._parts import Part, Shown, Table, epochs_table, images, metrics_table
 from kerazoo.errors import DamagedFile, KerazooError, checked, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
-from kerazoo.metrics import first_impossible, result_of
+from kerazoo.metrics import duration, first_impossible, result_of
 from kerazoo.spec import Entry, Recipe, networks_of
-from kerazoo.training.machine import MAY_MOVE
+from kerazoo.training.machine import MAY_MOVE, peak_memory
 from kerazoo.training.run_config import Config, Metrics, Start, Timing
 
 RUNS = "runs"  # parent of run directories, below the current directory
@@ -78,6 +78,7 @@ class Run(Shown):
         seed: seed of the run.
         recipe: training settings.
         seconds: wall-clock time of the training.
+        peak_memory: largest resident memory of its process, in bytes; None if not known.
     """
 
     path: Path
@@ -89,6 +90,15 @@ class Run(Shown):
     seed: int
     recipe: Recipe
     seconds: float
+    peak_memory: int | None
+
+    @property
+    def cost(self) -> str:
+        """Time and memory, for readers."""
+        from rich.filesize import decimal
+
+        time = f"{duration(self.seconds)} of training"
+        return f"{time}, peak memory {decimal(self.peak_memory)}" if self.peak_memory else time
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -283,7 +293,7 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
             f"{command_to_resume(directory, config)}"
         )
     metrics = read_metrics(directory)
-    seconds = schema.read(directory / "timing.json", Timing, REMEDY).seconds
+    timing = schema.read(directory / "timing.json", Timing, REMEDY)
     history = directory / "history.csv"
     try:
         with history.open(newline="", encoding="utf-8") as file:
@@ -298,8 +308,18 @@ def load(directory: Path, model: keras.Model | None = None) -> Run:
             raise KerazooError(
                 f"the model in {directory} was altered: its weights are not the run's."
             )
+    cost: Any = {"seconds": timing.seconds, "peak_memory": timing.peak_memory}
     about: Any = {name: getattr(config, name) for name in ("entry", "tier", "seed", "recipe")}
-    return Run(directory, model, rows, metrics.as_dict(), seconds=seconds, **about)
+    return Run(directory, model, rows, metrics.as_dict(), **cost, **about)
+
+
+def with_peak(done: Run) -> Run:
+    """The run with the peak memory up to now, which is stored."""
+    path = done.path / "timing.json"
+    timing = schema.read(path, Timing, REMEDY)
+    peak = max(timing.peak_memory or 0, peak_memory() or 0) or None
+    schema.write(path, replace(timing, peak_memory=peak))
+    return replace(done, peak_memory=peak)
 
 
 def load_model(directory: Path, config: Config) -> keras.Model:

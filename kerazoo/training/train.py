@@ -27,7 +27,7 @@ from kerazoo.training import checkpoint, loop
 from kerazoo.training import run_directory as run
 from kerazoo.training.checkpoint import Checkpoint
 from kerazoo.training.engine import ENGINES
-from kerazoo.training.machine import environment
+from kerazoo.training.machine import environment, peak_memory
 from kerazoo.training.run_config import Config, Facts, Fingerprints, Metrics, Start, Timing
 from kerazoo.training.run_directory import Run
 
@@ -246,7 +246,7 @@ def _finish(job: Job, state: Checkpoint, directory: Path) -> None:
     if info.vocabulary is not None:
         write_bytes(directory / run.VOCABULARY, info.vocabulary.read_bytes())
     each = [round(s, 3) for s in state.epoch_seconds]
-    timing = Timing(seconds=round(state.seconds, 3), epochs=tuple(each))
+    timing = Timing(seconds=round(state.seconds, 3), epochs=tuple(each), peak_memory=peak_memory())
     schema.write(directory / "timing.json", timing)
     if job.plots and not validated:  # their titles name the test split
         about = (job.data, job.recipe.head_epochs, _harder(job))

@@ -52,6 +52,18 @@ def test_a_column_that_is_constant_in_training_does_not_change_the_linear_classi
     assert (before == test.y).mean() > 0.9
 
 
+def test_a_classifier_of_many_values_has_a_linear_baseline_of_a_sample(monkeypatch):
+    data = kerazoo.load_data("digits")
+    monkeypatch.setattr(_baselines, "PART", 7)
+    task = registry.get_task("classification")
+    whole = task.baselines(data.train, data).simple
+    monkeypatch.setattr(_baselines, "MOST_VALUES", 400 * data.train.x[0].size)
+    sampled = task.baselines(data.train, data).simple
+    assert list(whole) == ["majority_class", "linear"]
+    assert list(sampled) == ["majority_class", "linear_of_400_examples"]
+    assert sampled["linear_of_400_examples"]["accuracy"] > 0.8
+
+
 def test_rare_targets_have_a_standard_error():
     random = np.random.RandomState(0)
     true = np.zeros((100, 20), "float32")

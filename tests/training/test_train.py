@@ -39,6 +39,7 @@ def test_a_run_directory_holds_everything_and_opens_in_plain_keras(bar_run):
     timing = json.loads((bar_run / "timing.json").read_text())
     assert len(timing["epochs"]) == 6 and min(timing["epochs"]) > 0
     assert sum(timing["epochs"]) == pytest.approx(timing["seconds"], abs=0.01)
+    assert timing["peak_memory"] == kerazoo.load_run(bar_run).peak_memory > 1e8
     assert run_directory.read_config(bar_run).environment["keras"] == keras.__version__
     kerazoo.build("bar_net").save(bar_run / "model.keras")
     with pytest.raises(KerazooError):  # an altered model is noticed

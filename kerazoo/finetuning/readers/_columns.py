@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from kerazoo._files.schema import limited
 from kerazoo._lazy import keras, np, pd
@@ -60,17 +61,27 @@ class Column:
         return float(np.finfo(dtype).eps) * (abs(self.mean) / self.std + 4)
 
 
-def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray:
+def encode(
+    frame: pd.DataFrame, columns: list[Column], where: str, order: Any = slice(None)
+) -> np.ndarray:
     """Rows as features: float32 ``(n, features)``, what the trained network takes.
 
     Numbers are standardized before they are rounded to float32, so that time stamps keep their
     seconds.
 
+    Args:
+        frame: the rows.
+        columns: their conversion.
+        where: name of the table in messages.
+        order: place of each row of the result in the frame, ``(n,)``; by default the same.
+
     Raises:
         KerazooError: a column is not there, or holds something else than numbers.
     """
-    parts = []
+    x = np.zeros((len(frame), sum(c.width for c in columns)), dtype=np.float32)
+    start = 0
     for c in columns:
+        place, start = start, start + c.width
         if c.name not in frame.columns:
             raise KerazooError(
                 f"{where} has no column {c.name!r}; the model was trained with "
@@ -78,15 +89,17 @@ def encode(frame: pd.DataFrame, columns: list[Column], where: str) -> np.ndarray
             )
         values, at = frame[c.name], f"{where}, column {c.name!r}"
         if c.categories is not None:
-            chosen = pd.Index(c.categories).get_indexer(texts_of(values)) + 1  # 0 is another
-            parts.append(np.eye(c.width, dtype=np.float32)[chosen])
+            codes, names = pd.factorize(texts_of(values))
+            chosen = pd.Index(c.categories).get_indexer(names)[codes] + 1  # 0 is another
+            x[np.arange(len(x)), place + chosen[order]] = 1
             continue
         read = as_numbers(values, at)
         numbers = read[0] if read else numbers_of(values, at)
         gone = np.isnan(numbers)
-        features = [(np.where(gone, c.mean, numbers) - c.mean) / c.std, gone]
-        parts.append(np.stack(features[: c.width], axis=1).astype(np.float32))
-    return np.concatenate(parts, axis=1)
+        x[:, place] = ((np.where(gone, c.mean, numbers) - c.mean) / c.std)[order]
+        if c.missing:
+            x[:, place + 1] = gone[order]
+    return x
 
 
 def feature_names(columns: list[Column]) -> list[str]:
@@ -156,7 +169,6 @@ def other_than(c: Column) -> str:
     return name
 
 
-def texts_of(values: pd.Series) -> np.ndarray:
+def texts_of(values: pd.Series) -> pd.Series:
     """A column of categories as strings, empty where it is missing."""
-    text = values.astype(str).str.strip().to_numpy(dtype=object)
-    return np.where(is_missing(values), "", text)
+    return values.astype(str).str.strip().mask(is_missing(values), "")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
-import io
+import ctypes
+import itertools
 import os
 import re
+import sys
 import zoneinfo
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,7 @@ from kerazoo.finetuning.readers._numbers import (
 
 DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
+ROWS = 50_000  # of a file that are held as strings of Python at a time
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
 NOT_GIVEN = "notations"  # field of CsvOptions that is found and no option
 # First bytes that say how a file is written, where no --encoding does.
@@ -145,11 +150,13 @@ def read_table(
         frame, where = _with_index_as_column(source), "the DataFrame"
     elif isinstance(source, (str, os.PathLike)):
         where = os.fspath(source)
-        text = _decoded(Path(source), options.encoding)
-        if told := re.match("sep=(.)\r?\n", text):  # as Excel writes it
-            text = text[told.end() - 1 :]
-        sep = options.sep or (told[1] if told else _delimiter(text[:HEAD]))
-        frame, notes = _split(text, sep, where, columns)
+        encoding, head = _first_look(Path(source), options.encoding)
+        told = re.match("sep=(.)\r?\n", head)  # as Excel writes it
+        sep = options.sep or (told[1] if told else _delimiter(head))
+        with Path(source).open(encoding=encoding, newline="") as lines:
+            first = ["\n"] if told and lines.readline() else []
+            frame, notes = _split(itertools.chain(first, lines), sep, where, columns)
+        release_memory()
         if sep not in (",", options.sep):
             notes.append(f"columns are separated by {sep!r} (--sep)")
     else:
@@ -181,64 +188,100 @@ def read_test(test: Any, train: Table) -> Table:
     return replace(more, where=name)
 
 
-def _decoded(path: Path, encoding: str) -> str:
-    """The text of a file."""
+def release_memory() -> None:
+    """Give back the memory of texts that are gone, which Arrow and glibc keep for later ones."""
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # where there is no glibc
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _first_look(path: Path, encoding: str) -> tuple[str, str]:
+    """The codec of a file, which is text to its end, and its first characters."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            first = file.read(len(ARCHIVE))
+        if first.startswith(ARCHIVE):
+            raise KerazooError(f"{path} is a workbook or an archive; save its sheet as a CSV file.")
+        if codecs.lookup(encoding).name == "utf-8":
+            encoding = MARKED.get(first[:2], "utf-8-sig")
+        head, is_empty = "", True
+        with path.open(encoding=encoding, newline="") as text:
+            while part := text.read(HEAD):
+                head, is_empty = head or part, is_empty and not part.strip()
+                if "\0" in part:
+                    what = f"{path} holds zero bytes."
+                    raise ReadingError(what, "Is it a CSV file? Give --encoding utf-16.")
     except OSError as error:
         raise KerazooError(f"{path} cannot be read: {error.strerror}.") from None
-    if content.startswith(ARCHIVE):
-        raise KerazooError(f"{path} is a workbook or an archive; save its sheet as a CSV file.")
-    utf8 = codecs.lookup(encoding).name == "utf-8"
-    if utf8 and content[:2] in MARKED:
-        encoding, utf8 = MARKED[content[:2]], False
+    except UnicodeDecodeError:
+        raise _no_text(path, encoding) from None
+    if is_empty:
+        raise KerazooError(f"{path} is empty.")
+    return encoding, head
+
+
+def _no_text(path: Path, encoding: str) -> ReadingError:
+    """The error for a file in another encoding."""
+    content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig" if utf8 else encoding)
+        content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ReadingError(
+        return ReadingError(
             f"{path}, line {line}: {content[error.start : error.end]!r} is no text in {encoding}.",
             "Give --encoding, such as cp1252 (Western Windows), latin-1 or utf-16.",
-        ) from None
-    if "\0" in text:
-        raise ReadingError(f"{path} holds zero bytes.", "Is it a CSV file? Give --encoding utf-16.")
-    if not text.strip():
-        raise KerazooError(f"{path} is empty.")
-    return text
+        )
+    raise AssertionError
 
 
-def _split(text: str, sep: str, where: str, columns: int) -> tuple[pd.DataFrame, list[str]]:
+def _split(
+    lines: Iterable[str], sep: str, where: str, columns: int
+) -> tuple[pd.DataFrame, list[str]]:
     """The rows of a CSV file as text, by their lines, names may be empty; and notes."""
-    rows: dict[int, list[str]] = {}
-    line, file = 1, io.StringIO(text, newline="")
-    reader = csv.reader(file, delimiter=sep, skipinitialspace=True, strict=True)
-    try:
-        for row in reader:
-            if (len(row) > 1 and rows) or any(row):
-                rows[line] = row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise KerazooError(f"{where}, line {line}: {error}; look at quotation marks.") from None
-    while rows and not any(rows[next(reversed(rows))]):
-        rows.popitem()
-    header = [name.strip() for name in rows.pop(min(rows))] if rows else [""]
+    rows = _rows(lines, sep, where)
+    header = [name.strip() for name in next(rows, (0, [""]))[1]]
     if len(header) < columns:
         raise ReadingError(f"{where} has one column, {header[0][:30]!r}.", "Give another --sep.")
     if all(is_number(name) for name in header if name):
         first = ", ".join(header[:4])
         raise KerazooError(f"{where}: the first line must name the columns; it is {first} …")
     width, short = len(header), []
-    for line, row in rows.items():
-        if any(row[width:]):
-            raise ReadingError(
-                f"{where}, line {line}: {len(row)} fields, but the header names {width}.",
-                f"Quote values that hold {sep!r}, or give another --sep.",
-            )
-        if len(row) < width:
-            short.append(line)
-        row[width:] = [""] * (width - len(row))
+    parts = [pd.DataFrame([], [], header, dtype="str")]
+    while some := [*itertools.islice(rows, ROWS)]:
+        for line, row in some:
+            if len(row) == width:
+                continue
+            if any(row[width:]):
+                raise ReadingError(
+                    f"{where}, line {line}: {len(row)} fields, but the header names {width}.",
+                    f"Quote values that hold {sep!r}, or give another --sep.",
+                )
+            if len(row) < width:
+                short.append(line)
+            row[width:] = [""] * (width - len(row))
+        at, values = zip(*some, strict=True)
+        # As text of pandas, which since its version 3 is far smaller than strings of Python.
+        parts.append(pd.DataFrame([*values], [*at], header, dtype="str"))
     notes = [f"{len(short):,} lines end early (line {short[0]})"] if short else []
-    return pd.DataFrame([*rows.values()], [*rows], header, dtype=object), notes
+    return pd.concat(parts[1:] or parts), notes
+
+
+def _rows(lines: Iterable[str], sep: str, where: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file by their first lines, up to the last one with a value."""
+    line, header_seen, blank = 1, False, list[tuple[int, list[str]]]()
+    reader = csv.reader(lines, delimiter=sep, skipinitialspace=True, strict=True)
+    try:
+        for row in reader:
+            if any(row):
+                yield from blank
+                yield line, row
+                blank, header_seen = [], True
+            elif len(row) > 1 and header_seen:
+                blank.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise KerazooError(f"{where}, line {line}: {error}; look at quotation marks.") from None
 
 
 def _delimiter(head: str) -> str:

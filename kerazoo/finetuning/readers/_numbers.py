@@ -23,6 +23,7 @@ MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be rea
 FEW = 20  # different values of a column that may be categories, though numbers are among them
 SOME = 0.5  # a column with this share of numbers is looked at twice
 FAR = 3  # times the range of all others: the distance of a value that may stand for a missing one
+PART = 100_000  # values that are read at a time
 MAX_UNITS = 5  # different units, or words between numbers; more are codes
 OTHER_MARK = {".": ",", ",": "."}
 _PLAIN = str.maketrans(
@@ -99,13 +100,15 @@ class Texts:
 
     Attributes:
         known: the values that are not missing, by their lines.
-        is_plain: pandas reads all of them.
+        is_plain: pandas reads all of them, so that each need not be looked at.
     """
 
     def __init__(self, values: pd.Series):
+        self.known = values.astype(str)
         self.is_plain = plain_numbers(values) is not None  # so none is missing
-        texts = values.astype(str)
-        self.known = texts if self.is_plain else texts[~is_missing(values)].str.strip()
+        if not self.is_plain:
+            self.known = self.known[~is_missing(values)].str.strip()
+            self.is_plain = plain_numbers(self.known) is not None
 
     @functools.cached_property
     def forms(self) -> dict[str, Form]:
@@ -238,11 +241,14 @@ def _with_plain_column(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The frame with the numbers of a column as Python writes them, and a note if they change."""
     name, known = str(text.known.name), text.known
+    gone = frame[name][is_missing(frame[name])].dropna().astype(str).str.strip()
+    parts = [f"{raw!r} is missing" for raw in gone.unique() if raw]
     if text.is_plain and mark == ".":
-        code = next((raw for raw in known if raw[:1] == "0" and raw[1:].isdigit()), None)
-        if code is None or is_given or known.str.len().nunique() > 1:
-            return frame, []
-        return frame, [f"{name}: {code!r} read as {int(code)} (--category {name}: as a name)"]
+        codes = known[known.str.fullmatch("0[0-9]+")]
+        if len(codes) and not is_given and known.str.len().nunique() == 1:
+            code = codes.iloc[0]
+            parts.insert(0, f"{code!r} read as {int(code)} (--category {name}: as a name)")
+        return frame, [f"{name}: {', '.join(parts)}"] * bool(parts)
     read = {raw: form.read[mark] for raw, form in text.forms.items()}
     for raw, number in read.items():
         if number is None:
@@ -253,8 +259,6 @@ def _with_plain_column(
             )
     plain = known.map(read)
     changed = plain[plain.notna() & (plain != known)]
-    gone = frame[name][is_missing(frame[name])].dropna().astype(str).str.strip()
-    parts = [f"{raw!r} is missing" for raw in gone.unique() if raw]
     if len(changed):
         frame = frame.assign(**{name: changed.combine_first(frame[name])})
         raw = known[changed.index[0]]
@@ -320,10 +324,17 @@ def plain_numbers(values: pd.Series) -> np.ndarray | None:
     if not numeric and not is_text(values):
         return None
     try:
-        numbers = pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = _parsed(values, "raise")
     except (ValueError, TypeError):
         return None
     return numbers if numeric or not np.isnan(numbers).any() else None
+
+
+def _parsed(values: pd.Series, errors: Any) -> np.ndarray:
+    """A column as float64 ``(n,)``, part by part, as pandas makes a string of each text."""
+    parts = (values.iloc[i : i + PART] for i in range(0, len(values) or 1, PART))
+    numbers = (pd.to_numeric(part, errors=errors) for part in parts)
+    return np.concatenate([n.to_numpy(dtype=np.float64, na_value=np.nan) for n in numbers])
 
 
 def as_numbers(
@@ -343,7 +354,7 @@ def as_numbers(
         text = values.astype(str).str.strip()
         if text[~missing].str.lower().isin(["true", "false"]).all():
             text = text.str.lower().replace({"true": "1", "false": "0"})
-        numbers = pd.to_numeric(text.mask(missing), errors="coerce").to_numpy(np.float64)
+        numbers = _parsed(text.mask(missing), "coerce")
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     if strict and len(wrong):
         at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is not a number."

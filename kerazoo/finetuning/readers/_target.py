@@ -128,10 +128,12 @@ def class_names(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     missing.
     """
     known = ~is_missing(values, but=NO_VALUE_OR_A_CLASS)
-    text = values.astype(str).str.strip().astype(object)
-    if text[known].str.fullmatch(_WHOLE).all():
-        text = text.str.replace(r"\.0*$", "", regex=True)
-    return text.to_numpy(), known
+    # One string for all rows of a class.
+    codes, names = pd.factorize(values.astype(str).str.strip(), use_na_sentinel=False)
+    names = pd.Series(names, dtype=object)
+    if names[np.unique(codes[known])].str.fullmatch(_WHOLE).all():
+        names = names.str.replace(r"\.0*$", "", regex=True)
+    return names.to_numpy()[codes], known
 
 
 def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:

@@ -80,7 +80,7 @@ def read(
     """
     follows = {**_options_for(model, start), "progress": progress, **(suiting or {})}
     if not isinstance(source, UserData):
-        reader = _reader_for(model, source, options)
+        reader = reader_for(model, source, options)
         follows = {k: v for k, v in follows.items() if k in options_of(reader)}
         data = reader(*_arguments(source), **(follows | dict(options)))
     elif options:
@@ -138,8 +138,10 @@ def _existing(source: Any) -> Path | None:
     return path
 
 
-def _reader_for(model: Model, source: Any, options: Mapping[str, Any]) -> Callable[..., UserData]:
+def reader_for(model: Model, source: Any, options: Mapping[str, Any]) -> Callable[..., UserData]:
     """The reader of a source that fits a model."""
+    if isinstance(source, UserData):
+        return source.reader
     path = _existing(source)
     readers: dict[str, Callable[..., UserData]]
     if path is not None and path.is_dir():

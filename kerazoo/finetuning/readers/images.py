@@ -141,21 +141,23 @@ def from_images(
         for i in (i for i, image in enumerate(read) if image.largest is not None):
             x[i] = read_image(directory / kept[i], shape, invert="no", white=white).pixels
     inverted, backgrounds = _inverted(directory, read, light_on_dark and labels, invert)
+    notes, n = [*found.notes, *scaled_otherwise(x)], len(x)
+    parts = {name: x[i] for name, i in indices.items()}
+    del x  # all images are there twice no longer than this
     reading = image_reading(
-        x[indices["train"]],
+        parts["train"],
         invert="yes" if inverted and labels else "no",
         white=white,
         sixteen_bits=labels and all(image.largest is not None for image in read),
     )
-    notes = [*found.notes, *scaled_otherwise(x)]
-    if inverted:
-        np.subtract(255, x, out=x)
+    for part in parts.values() if inverted else ():
+        np.subtract(255, part, out=part)
     each = [f"{name} {n:,}" for name, n in zip(names, counts, strict=True)]
     sizes = np.array([image.size for image in read])
     (wide, high), (widest, highest) = sizes.min(axis=0), sizes.max(axis=0)
     modes = ", ".join(f"{m} {n:,}" for m, n in sorted(Counter(i.mode for i in read).items()))
     report = [
-        f"{found.where}: {len(x):,} images"
+        f"{found.where}: {n:,} images"
         + f" of {len(names)} {'classes' if one_each else 'labels'}: {listed(each, 200)}" * labels,
         *found.how,
         f"sizes: {wide} to {widest} wide, {high} to {highest} high; modes: {modes}",
@@ -166,7 +168,7 @@ def from_images(
     return user_data_of(
         "images" if labels else "unlabeled_images",
         path,
-        {name: Split(x[i], y[i]) for name, i in indices.items()},
+        {name: Split(parts[name], y[i]) for name, i in indices.items()},
         report=report,
         how=how,
         warnings=[*[f"skipped: {line}"] * bool(line), *notes],
@@ -477,14 +479,18 @@ def _read(
     x = np.empty((len(files), *shape), np.uint8)
     images: list[LoadedImage] = []
     problems = {}
+    none = x[:0]
     with ThreadPoolExecutor() as pool:
-        for done, (file, image) in enumerate(zip(files, pool.map(read, files), strict=True), 1):
-            if isinstance(image, str):
-                problems[file] = image
-            else:
-                x[len(images)] = image.pixels
-                images.append(replace(image, pixels=x[:0]))  # not kept twice
-            if progress and done % OFTEN == 0:
+        for start in range(0, len(files), OFTEN):  # what waits to be read takes memory too
+            some = files[start : start + OFTEN]
+            for file, image in zip(some, pool.map(read, some), strict=True):
+                if isinstance(image, str):
+                    problems[file] = image
+                else:
+                    x[len(images)] = image.pixels
+                    images.append(replace(image, pixels=none))  # not kept twice
+            if progress and len(some) == OFTEN:
+                done = start + OFTEN
                 print(f"read {done:,} of {len(files):,} images", file=sys.stderr, flush=True)
     return x[: len(images)], images, problems
 

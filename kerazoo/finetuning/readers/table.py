@@ -14,7 +14,13 @@ from typing import Any
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
-from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
+from kerazoo.finetuning.readers._csv import (
+    CsvOptions,
+    column,
+    read_table,
+    read_test,
+    release_memory,
+)
 from kerazoo.finetuning.readers._numbers import as_numbers, like_numbers, may_be_missing
 from kerazoo.finetuning.readers._target import rows_without_target, target_like, target_of
 from kerazoo.finetuning.readers.reading import TableReading
@@ -72,7 +78,8 @@ def from_table(
         column(frame, name, "a column of categories (--category)")
     learnt = target_of(frame, target, task, where)
     numbers = learnt.task == "regression"
-    rows, y = frame[learnt.known], learnt.y[learnt.known]
+    rows = frame if learnt.known.all() else frame[learnt.known]  # which is a copy
+    y = learnt.y[learnt.known]
     if len(rows) < FEWEST_ROWS:
         raise KerazooError(f"{where} has {len(rows)} rows with a target; give {FEWEST_ROWS}.")
     classes, names = learnt.task == "classification", list(learnt.names)
@@ -84,8 +91,11 @@ def from_table(
     if not columns:
         but = f" but {listed(left_out)}" if left_out else ": it has the target only"
         raise KerazooError(f"{where} has no column to learn from{but}.")
-    x = encode(inputs, columns, where)
-    splits = {name: Split(x[i], y[i]) for name, i in indices.items()}
+    release_memory()
+    # In the order of the splits, which then are parts of one array and no copies.
+    x = encode(inputs, columns, where, np.concatenate([*indices.values()]))
+    each = np.split(x, np.cumsum([len(i) for i in indices.values()])[:-1])
+    splits = {s: Split(part, y[indices[s]]) for s, part in zip(indices, each, strict=True)}
     lines = {name: rows.index.to_numpy()[i] for name, i in indices.items()}
     warnings = [*rows_without_target(frame, learnt), *warnings]
     for name, values in zip(names, y.T if numbers else (), strict=False):
@@ -145,8 +155,7 @@ def columns_of(
             key += "_"
         read = None if name in category else as_numbers(frame[name], f"{where}, column {name!r}")
         if read is None:
-            text = texts_of(frame[name])[train]
-            counts = Counter(text.tolist())
+            counts = Counter(texts_of(frame[name]).iloc[train].value_counts(sort=False).to_dict())
             if name not in category and (like := like_numbers(frame[name])):
                 notes.append(f"{name}: {like!r} is not read as a number")
             if len(counts) < 2:
@@ -163,7 +172,8 @@ def columns_of(
         known = values[train][~np.isnan(values[train])]
         if len(known) == 0 or known.std() <= SAME * np.abs(known).max():
             left_out.append(f"{name} (constant)")
-        elif set(values - frame.index) in ({-2}, {-1}):  # from 0 or 1 on, in line 2
+        elif (less := values - frame.index.to_numpy())[0] in (-2, -1) and (less == less[0]).all():
+            # from 0 or 1 on, in line 2
             left_out.append(f"{name} (it only counts the rows)")
         else:
             # Rounded, so that the saved model takes off the same.

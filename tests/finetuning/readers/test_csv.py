@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kerazoo.errors import KerazooError
+from kerazoo.finetuning.readers import _csv, _numbers
 from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._numbers import as_numbers
+from kerazoo.finetuning.readers.table import from_table
 from tests.conftest import raises_naming
 
 
@@ -207,3 +210,53 @@ def test_lines_that_end_early_and_many_columns_of_marked_numbers_are_reported(tm
     assert table.frame["b"].tolist() == ["x", ""] and any("line 3" in n for n in table.notes)
     wide = pd.DataFrame({f"c{i}": ["1,5", "2,5"] for i in range(20)})
     assert len(read_table(wide).notes) == 7
+
+
+MANY = "when,size,code,price,kind\n" + "".join(
+    f'2024-01-{i:02d},{1.5 * i if i % 4 else ""},{i:03d},"1.{i:03d},50",{"ab"[i % 2]}\n'
+    for i in range(1, 25)
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        MANY,
+        MANY.replace("001,", "1e-3,").replace(",,", ",n/a,", 2),
+        MANY.replace("b\n", '"b\nb"\n').replace("a\n", "a\n\n"),
+        MANY.replace(",a\n", "\n"),
+        "sep=;\r\n" + MANY.replace(",", ";").replace("\n", "\r\n"),
+        MANY + ",,,,\n" * 5 + "2024-02-01,1,1,1,a\n" + ",,,,\n" * 9,
+        MANY + "2024-02-01,1,1,1,a,more\n",
+        MANY + '2024-02-01,1,1,1,"a\n',
+        MANY.replace("2024-01-20,", "2024-01-20,x"),
+    ],
+)
+def test_a_file_that_is_read_in_parts_is_the_same(tmp_path, monkeypatch, content):
+    path = write(tmp_path / "t.csv", content)
+
+    def found():
+        try:
+            table = read_table(path)
+            data = from_table(path, target="kind")
+        except KerazooError as error:
+            return str(error), None
+        columns = table.frame.reset_index().to_dict("list")
+        return repr((columns, table.notes, table.options, str(data))), data.data.sha256
+
+    whole = found()
+    monkeypatch.setattr(_csv, "ROWS", 3)
+    monkeypatch.setattr(_csv, "HEAD", 40)
+    monkeypatch.setattr(_numbers, "PART", 2)
+    assert found() == whole
+
+
+def test_a_missing_number_changes_nothing_else_of_its_column(tmp_path):
+    values = ["007", "012", "1e3", "-5", "0.50"]
+    tables = [
+        read_table(write(tmp_path / "t.csv", "x,y\n" + "".join(f"{v},u\n" for v in each)))
+        for each in (values, [*values, "", "n/a"])
+    ]
+    assert tables[0].frame["x"].tolist() == tables[1].frame["x"].tolist()[:5] == values
+    assert tables[0].options == tables[1].options
+    assert tables[0].notes == () and ["'n/a'" in note for note in tables[1].notes] == [True]
