@@ -21,13 +21,11 @@ FOLDS = 5
 TREES = 300
 MAX_WORK = 2e12  # features of all pairs, up to which nearly identical ones are searched
 NEIGHBORS = 10
-NEAR = 0.2  # most of the distance to the tenth neighbor, for nearly identical ones
-MAX_BY_CHANCE = 0.01  # expected number of such pairs among independent examples
+NEAR = 0.2  # times the distance to the tenth neighbor: nearly identical ones are nearer
 SIDE, LARGE_SIDE = 16, 32  # pixels of the images that are compared, and learnt from
 MAX_UNKNOWN = 0.2  # share of unknown words, up to which texts of equal ids are the same
 MAX_ROWS = 20_000  # that a model of one column is fitted to, or a tree has leaves of one row for
 GIVES_AWAY = 0.98  # balanced accuracy or R² of such a model
-ODD = 8.0  # robust standard deviations of brightness
 WORDS_C = 0.1  # of logistic regression on which words occur
 
 
@@ -53,10 +51,8 @@ def copies(data: UserData) -> tuple[list[tuple[np.ndarray, bool]], str]:
 
     Identical are equal pixels, rows but for identifiers, or words in the same order, as the model
     reads them.
-    Nearly identical are an image or row and its nearest neighbor, where that is much nearer than
-    the tenth: by chance, among independent examples, it is not (:data:`MAX_BY_CHANCE`). The number
-    of dimensions that this takes is estimated from the ratio of the first two distances (Facco et
-    al. 2017).
+    Nearly identical are an image and its nearest neighbor, where that is much nearer than the tenth
+    (:data:`NEAR`): no two images of MNIST, Fashion-MNIST, CIFAR-10 and the digits are.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -79,33 +75,24 @@ def copies(data: UserData) -> tuple[list[tuple[np.ndarray, bool]], str]:
 
 
 def _near(data: UserData, places: np.ndarray) -> tuple[np.ndarray, str]:
-    """Pairs of nearly identical examples, int ``(pairs, 2)``, as indices of ``places``; and how."""
+    """Pairs of nearly identical images, int ``(pairs, 2)``, as indices of ``places``; and how."""
     none = np.empty((0, 2), np.int64)
-    if data.kind == "texts":
-        return none, "texts of the same words in the same order"
+    if data.kind not in ("images", "unlabeled_images"):
+        return none, "identical ones"
     from sklearn.neighbors import NearestNeighbors
 
-    vectors = (_rows(data) if data.kind == "table" else _small(data, SIDE))[places]
+    vectors = _small(data, SIDE)[places]
     if len(places) ** 2 * vectors.shape[1] > MAX_WORK:
         return none, "identical ones (too many to find nearly identical ones too)"
     how = "identical and nearly identical ones"
     if len(places) <= NEIGHBORS:
         return none, how
-    same = np.zeros(len(vectors), dtype=bool)
-    if data.kind != "table":  # neither brightness nor contrast counts
-        vectors -= vectors.mean(axis=1, keepdims=True)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        same = length[:, 0] < 1  # gray level: of one color
-        vectors /= np.maximum(length, 1)
-    model = NearestNeighbors(n_neighbors=NEIGHBORS).fit(vectors)
-    distances, neighbors = model.kneighbors()
-    one, two, most = distances[:, 0], distances[:, 1], distances[:, -1]
-    ratio = np.median(two[one > 0] / one[one > 0]) if (one > 0).any() else 1.0
-    if ratio <= 1:  # on a grid
-        return none, how
-    dimensions = np.log(2) / np.log(ratio)
-    chance = MAX_BY_CHANCE / (len(places) * (NEIGHBORS - 1))
-    close = np.flatnonzero((one < min(NEAR, chance ** (1 / dimensions)) * most) & ~same)
+    vectors -= vectors.mean(axis=1, keepdims=True)  # neither brightness nor contrast counts
+    length = np.linalg.norm(vectors, axis=1)
+    vectors /= np.maximum(length, 1)[:, None]
+    distances, neighbors = NearestNeighbors(n_neighbors=NEIGHBORS).fit(vectors).kneighbors()
+    several_grays = length >= 1
+    close = np.flatnonzero((distances[:, 0] < NEAR * distances[:, -1]) & several_grays)
     return np.stack([close, neighbors[close, 0]], axis=1), how
 
 
@@ -195,16 +182,9 @@ def _header(file: Path) -> tuple[int, int, str]:
         return *image.size, f"{image.format} {image.mode}"
 
 
-def brightness(data: UserData) -> tuple[str, list[tuple[str, np.ndarray]]]:
-    """A line on the brightness of images, and the places of odd ones with what they are."""
-    small = _small(data, SIDE)
-    mean, spread = small.mean(axis=1), small.std(axis=1)
-    middle = float(np.median(mean))
-    deviation = 1.4826 * float(np.median(np.abs(mean - middle)))
-    line = f"mean pixel {mean.min():.0f} to {mean.max():.0f}, median {middle:.0f}"
-    far = (deviation > 0) & (np.abs(mean - middle) > ODD * deviation) & (spread > 0)
-    odd = {"of one color": spread == 0, "much darker or lighter than the others": far}
-    return line, [(what, np.flatnonzero(where)) for what, where in odd.items() if where.any()]
+def of_one_color(data: UserData) -> np.ndarray:
+    """Places of the images that are of one color."""
+    return np.flatnonzero(_small(data, SIDE).std(axis=1) == 0)
 
 
 def probabilities(data: UserData) -> np.ndarray:

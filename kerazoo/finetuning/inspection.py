@@ -118,17 +118,11 @@ class Inspection(Shown):
 
     @property
     def tables(self) -> list[Table]:
-        """The examples of each class in each split, or the values of each target; suspects."""
+        """The examples of each class in each split; suspects."""
         splits, found = checks.splits_of(self.data), []
         if self.classes:
             rows = [(label, *map("{:,}".format, n.values())) for label, n in self.classes.items()]
             found.append(Table(("class", *splits), rows, range(1, 4)))
-        elif self.data.kind == "table":
-            y = np.concatenate([s.y for s in splits.values()])
-            values = zip(y.min(axis=0), np.median(y, axis=0), y.max(axis=0), strict=True)
-            named = zip(self.data.data.info.targets, values, strict=True)
-            rows = [(name, *(f"{v:,.6g}" for v in each)) for name, each in named]
-            found.append(Table(("target", "least", "median", "largest"), rows, range(1, 4)))
         if self.suspects:
             n, rows = len(self.suspects), self.frame.head(MAX_SHOWN).itertuples(index=False)
             cells = [(*map(str, row[:4]), *map("{:.0%}".format, row[4:])) for row in rows]
@@ -250,11 +244,8 @@ def inspect_data(
         for name, value in leaks.items()
     ]
     if user.kind in ("images", "unlabeled_images"):
-        line, odd = checks.brightness(user)
-        checked.append(f"brightness: {line}")
-        for what, places in odd:
-            names = [example(place).name for place in places.tolist()]
-            notes.append(f"{len(places):,} images are {what}: {listed(names)}")
+        empty = [example(place).name for place in checks.of_one_color(user).tolist()]
+        notes += [f"{len(empty):,} images are of one color: {listed(empty)}"] * bool(empty)
     suspects = None
     if label_errors:
         suspects, line = _suspects(user)
