@@ -208,7 +208,6 @@ def _show(command: Command) -> None:
     command.completed("entry", "ENTRY|RUN", f"{ENTRY}; or a run", registry.list_entries, nargs="?")
     command.flag("--all", "with --html: the cards of all entries, and an index of them")
     command.flag("--full", "every seed, published results, data, recipe, limits, citation")
-    command.flag("--layers", "print the layers of the model instead")
     command.value(
         "--html", "FILE", "write the card as one HTML file; with --all, a directory of them"
     )

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerazoo import _lazy, building, registry
+from kerazoo import _lazy, registry
 from kerazoo._parts import Table, group_tables
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
@@ -234,26 +234,23 @@ def _show(
     entry: str = "",
     all: bool = False,
     full: bool = False,
-    layers: bool = False,
     html: str | None = None,
 ) -> int:
     if bool(entry) is all:
         raise KerazooError("show needs an ENTRY, a RUN, or --all.")
     if all:
-        if html is None or layers:
+        if html is None:
             raise KerazooError("show --all goes with --html DIR.")
         count = card.write_all(Path(html))
         index = Path(html) / card.INDEX
         show({"cards": count, "path": str(index)}, *show.files(f"{count} cards", [index]))
         return OK
-    if layers and (html is not None or show.json):
-        raise KerazooError("--layers prints a table; --html FILE has it too, and --json has none.")
     from kerazoo.cli import runs
     from kerazoo.predicting.trained import is_run
 
     if is_run(entry):
-        if layers or html is not None:
-            raise KerazooError("--layers and --html go with an entry; a run has its card.")
+        if html is not None:
+            raise KerazooError("--html goes with an entry; a run has its card.")
         its = runs.read(Path(entry))
         show(its.as_json(), *tables.card_parts(entry, runs.headline(its), runs.sections(its), full))
         return OK
@@ -261,14 +258,11 @@ def _show(
     if html is not None:
         card.write_card(found, Path(html))
         show({"entry": found.name, "path": html}, *show.files("card", [Path(html)]))
-    elif layers:
-        show(None, *card.layers(building.build_for(found)))
-    elif show.json:
-        show(card.card(found))
     else:
         lines = (*card.headline(found), registry.get_model(found.model).summary)
         parts = tables.card_parts(found.name, lines, card.sections(found), full)
-        show(None, *parts, "Layers: --layers. As a page: --html card.html")
+        hint = "With plots and layers, as a page: --html card.html"
+        show(card.card(found) if show.json else None, *parts, hint)
     return OK
 
 

@@ -256,7 +256,6 @@ def test_what_cannot_be_a_card_is_an_error(command, in_tmp):
         ["mnist_cnn", "--all", "--html", "cards"],
         ["--all", "--html", "card.html"],
         ["--all", "--html", "file"],
-        ["mnist_cnn", "--layers", "--json"],
     ):
         status, out, err = command("show", *arguments)
         assert status == 2 and not out and "Traceback" not in err, arguments
