@@ -20,12 +20,7 @@ from kerazoo.finetuning.readers._csv import (
     target_columns,
 )
 from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
-from kerazoo.finetuning.readers._numbers import (
-    as_numbers,
-    is_missing,
-    may_be_missing,
-    numbers_of,
-)
+from kerazoo.finetuning.readers._numbers import may_be_missing, numbers_of
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -104,8 +99,10 @@ def from_series(
         lookback = _lookback(int(np.median(trained)), horizon)
     lookback = require_whole("the lookback", lookback)
     if ids:
-        found, short = _long_enough(found, lookback + horizon, where)
-        notes += short
+        found = _long_enough(found, lookback + horizon, where)
+        if out := [name for name in times if name not in found]:
+            steps = f"fewer than {lookback + horizon:,} training steps, or constant in training"
+            notes.append(f"{len(out):,} series are left out ({steps}): {listed(out)}")
     first = times[next(iter(found))]
     grids = [times[name].grid for name in found]
     dates = {}  # which one date and a frequency that has a name tell
@@ -138,12 +135,15 @@ def from_series(
             "the series cover different times and each is split by itself: training values of one "
             "may be later than test values of another"
         )
+    unused = unused_columns(frame, (*first.columns, *targets, *ids))
+    if unused and not ids:
+        unused[0] += "; all rows are one series (--series-id COLUMN for several)"
     each = zip(found, np.atleast_2d(data.series.std).tolist(), strict=True)
     return UserData(
         kind="series",
         data=data,
         report=(*_report(found, first, data, ids, where), *table.notes),
-        warnings=(*_unused(frame, (*first.columns, *targets), ids), *notes),
+        warnings=(*unused, *notes),
         reading=SeriesReading(
             targets=tuple(targets),
             time=first.columns,
@@ -196,8 +196,8 @@ def _each_series(
     split: tuple[int, int, int] | None,
     horizon: int,
 ) -> tuple[dict[str, _Found], list[str]]:
-    """The series of a table by name, and notes; of several, those too short are left out."""
-    found, short, notes = {}, [], list[str]()
+    """The series of a table by name, of several without those too short to split; and notes."""
+    found, notes = {}, list[str]()
     for name, axis in times.items():
         at = f"{where}, series {name!r}" if name else where
         values, more = regular_values(frame, targets, axis, gaps, at, duplicates)
@@ -206,7 +206,6 @@ def _each_series(
         except KerazooError:
             if len(times) == 1 or split is not None:
                 raise
-            short.append(name)
             continue
         found[name] = _Found(values, sizes)
         more += _warnings(values, sizes)
@@ -215,27 +214,19 @@ def _each_series(
         notes = [*notes[:MAX_NOTES], f"{len(notes) - MAX_NOTES:,} more notes on other series"]
     if not found:
         raise KerazooError(f"{where}: every series is too short; give a smaller --horizon.")
-    return found, notes + _left_out(short, "too short to train and test on")
+    return found, notes
 
 
-def _long_enough(
-    found: dict[str, _Found], steps: int, where: str
-) -> tuple[dict[str, _Found], list[str]]:
-    """Several series without those that nothing can be learnt from, and notes on these."""
-    short = [name for name, series in found.items() if series.sizes["train"] < steps]
-    left = {name: series for name, series in found.items() if name not in short}
-    parts = {name: series.parts["train"] for name, series in left.items()}
-    constant = [name for name, train in parts.items() if (np.ptp(train, axis=0) == 0).any()]
-    left = {name: series for name, series in left.items() if name not in constant}
+def _long_enough(found: Mapping[str, _Found], steps: int, where: str) -> dict[str, _Found]:
+    """The series that have enough steps in training, and vary there."""
+    left = {}
+    for name, series in found.items():
+        varies = (np.ptp(series.parts["train"], axis=0) > 0).all()
+        if series.sizes["train"] >= steps and varies:
+            left[name] = series
     if not left:
         raise KerazooError(f"{where}: no series has {steps:,} training steps that vary.")
-    reason = f"they have fewer than {steps:,} training steps, for lookback and horizon"
-    return left, _left_out(short, reason) + _left_out(constant, "constant in the training split")
-
-
-def _left_out(names: list[str], reason: str) -> list[str]:
-    """A note on series that are left out, if there are any."""
-    return [f"{len(names):,} series are left out ({reason}): {listed(names)}"] * bool(names)
+    return left
 
 
 def regular_values(
@@ -355,20 +346,6 @@ def _data(info: Dataset, parts: Mapping[str, Mapping[str, np.ndarray]], where: s
         )
     sha256 = fingerprint.of_arrays(arrays)
     return Data(splits["train"], splits["validation"], splits["test"], info, sha256, series)
-
-
-def _unused(frame: pd.DataFrame, used: tuple[str, ...], ids: tuple[str, ...]) -> list[str]:
-    """Notes on columns that nothing is learnt from, and on names that may tell series apart."""
-    notes = unused_columns(frame, (*used, *ids))
-    for name in frame.columns.drop([*used]) if not ids else ():
-        values = frame[name][~is_missing(frame[name])].unique()
-        if 1 < len(values) <= len(frame) / 5 and as_numbers(frame[name], where=name) is None:
-            some = ", ".join(map(str, values[:3]))
-            notes.append(
-                f"the rows are taken as one series, whatever {name!r} is ({some}); give "
-                f"--series-id {name!r} if it names series"
-            )
-    return notes
 
 
 def _warnings(values: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
