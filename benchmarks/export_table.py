@@ -28,6 +28,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.evidence import reference as evidence
 from kerazoo.exporting import certify, export, formats
 from kerazoo.metrics import metric
+from kerazoo.spec import is_image
 
 TABLE, RESULTS = _tools.HERE / "EXPORT.md", _tools.HERE / "export.json"
 COLUMNS = (
@@ -70,7 +71,12 @@ def weights_of(entry: str) -> str | None:
 def missing_formats(results: Results, entry: str) -> list[str]:
     """Formats that an entry with weights was not exported to with these weights."""
     weights, done = weights_of(entry), results.get(entry, {})
-    return [n for n in formats.names() if weights and done.get(n, {}).get("weights") != weights]
+    known = registry.get_entry(entry)
+    in_integers = registry.task_of(known).has_classes and is_image(
+        registry.get_dataset(known.dataset).input_shape
+    )
+    names = [n for n in formats.names() if in_integers or not n.endswith("_int8")]
+    return [n for n in names if weights and done.get(n, {}).get("weights") != weights]
 
 
 def certificate(entry: str, name: str) -> dict[str, Any]:

@@ -199,6 +199,7 @@ class Entry:
             Fréchet distance; without one the features come from the pixels.
         tolerance: distance from the reference's mean that a verdict allows, in the metric's unit;
             replaces the sampling noise of the test split if the right answer is known better.
+        bundled: the weights come with the package; False where that would make it too large.
         test_exposure: choices that were made with a result on the test split in view; empty if
             all were made on validation.
         model: name of the model; filled in at registration.
@@ -213,6 +214,7 @@ class Entry:
     task: str | None = None
     judge: str = ""
     tolerance: float | None = None
+    bundled: bool = True
     test_exposure: str = ""
     model: str = ""
 

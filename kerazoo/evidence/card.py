@@ -458,12 +458,16 @@ def _inline(text: str) -> Markup:
 
 
 def kept_plots(entry: Entry) -> list[Part]:
-    """Plots of the recorded run whose weights come with the package; empty without any."""
-    weights, files = evidence.read(entry).weights, kept_files(entry)
-    if weights is None or not files:
+    """Plots of the first recorded run, whose weights may come with the package; empty without."""
+    recorded, files = evidence.read(entry), kept_files(entry)
+    if "full" not in recorded.tiers or not files:
         return []
-    about = f"Recorded run of seed {weights.seed}, tier full, or its bundled float16 weights."
-    return [Text(about, "note"), *(_png(path) for path in files)]
+    seed = min(run.seed for run in recorded.tiers["full"].runs)
+    half = ", or its bundled float16 weights" * (recorded.weights is not None)
+    return [
+        Text(f"Recorded run of seed {seed}, tier full{half}.", "note"),
+        *(_png(path) for path in files),
+    ]
 
 
 def _png(path: Path) -> Image:

@@ -102,7 +102,7 @@ def record_reference(
     baselines = registry.task_of(entry).baselines(data.training_split(recipe), data)
     values, limits = baselines.main(metric.name)
     first = min(finished, key=lambda r: r.seed)
-    compact = _compact_weights(entry, first, data) if tier == "full" else None
+    compact = _compact_weights(entry, first, data) if tier == "full" and entry.bundled else None
 
     recorded = evidence.read(entry)
     by_seed = {}
@@ -124,7 +124,7 @@ def record_reference(
         judge_sha256=judge,
         engine=config.engine,
     )
-    weights, takes_over = recorded.weights, compact and first.seed == together[0].seed
+    weights, takes_over = recorded.weights, tier == "full" and first.seed == together[0].seed
     if compact and takes_over:
         sha256 = hashlib.sha256(compact[0]).hexdigest()
         weights = BundledWeights(sha256=sha256, seed=first.seed, value=compact[1])

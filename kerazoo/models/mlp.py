@@ -117,5 +117,12 @@ register_model(
             recipe=AUGMENTED.replace(epochs=30, batch_size=32),
             smoke={"epochs": 8},
         ),
+        Entry(
+            dataset="fashion_mnist",
+            seeds=10,
+            recipe=AUGMENTED.replace(augment_shift=0.0, augment_rotate=0.0, augment_flip=True),
+            bundled=False,
+            smoke={"epochs": 3, "train_examples": 20_000, "train_on": "train"},
+        ),
     ],
 )
