@@ -278,6 +278,8 @@ def _fine_tuning(group: Command) -> None:
     group.off("--no-scratch", "scratch", "do not also train the same model from scratch")
     group.value("--epochs", "N", "epochs (default: by the size of the data)", int)
     group.value("--learning-rate", "R", "learning rate of the whole network", float)
+    rates = "try N learning rates and take the best on validation"
+    group.value("--tune", "N", rates, int)
     patience = "end after N epochs without a better validation loss, with the best epoch's weights"
     group.value("--early-stopping", "N", patience, int)
     rule = "of two classes: probability of the positive one, or chosen on validation"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from kerazoo.finetuning.compare import FineTuned, compare, judge, write_comparis
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read, reader_for
 from kerazoo.finetuning.readers.reading import TableReading, as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
+from kerazoo.finetuning.tuning import tuned_job
 from kerazoo.metrics import metric
 from kerazoo.predicting.trained import Trained
 from kerazoo.pretrained import Transfer, Weights, first_recorded, last_layer, source_of, transfer
@@ -59,6 +59,7 @@ def finetune(
     augment: bool = True,
     epochs: int | None = None,
     learning_rate: float | None = None,
+    tune: int | None = None,
     early_stopping: int | None = None,
     threshold: str | float | None = None,
     positive: str | None = None,
@@ -93,6 +94,8 @@ def finetune(
         augment: augment training images, as the entry's recipe does.
         epochs: by default fewer the more data there is.
         learning_rate: of the whole network (with ``freeze``, of the last layer).
+        tune: train with so many learning rates first, each three times the one before, and take the
+            one that is best on validation; these runs are kept in ``<out>-tune``.
         early_stopping: end after so many epochs without a better validation loss, with the
             weights of the best epoch, which the metrics name; by default the last epoch counts.
         threshold: of two classes, the probability from which on the positive one is predicted; or
@@ -136,49 +139,69 @@ def finetune(
     _reject_head_settings(source, freeze, settings or {})
     user = _with_threshold(user, threshold, positive)
     base = _base_of(known, source, user)
+    if tune is not None and (learning_rate is not None or "learning_rate" in (settings or {})):
+        raise KerazooError("tune chooses the learning rate; give one of the two.")
     given = {"epochs": epochs, "learning_rate": learning_rate}
     changes = {k: v for k, v in given.items() if v is not None} | dict(settings or {})
     if "optimizer" in changes and user.kind == "table":
         changes.setdefault("weight_decay", 0.0)  # the default one is AdamW's
     plain = starting_recipe(base, user, augment=augment, balance=balance)
 
-    job = partial(
-        prepare_job,
-        known,
-        base,
-        user,
-        plain,
-        changes,
-        freeze,
-        seed,
-        engine=engine,
-        plots=plots,
-        early_stopping=early_stopping,
-        callbacks=callbacks,
-    )
-    first, transferred = job(source)
+    options = {"engine": engine, "plots": plots, "early_stopping": early_stopping}
+    options["callbacks"] = callbacks
+
+    def prepare(scratch: bool = False, **more: float) -> tuple[Job, Transfer | None]:
+        changed, start = {**changes, **more}, source
+        if scratch and source is not None:  # the learning rate was chosen for trained weights
+            changed.pop("learning_rate", None)
+            start = None
+        return prepare_job(known, base, user, plain, changed, freeze, seed, start, **options)
+
+    first, transferred = prepare()
     if transferred is not None and not transferred.taken and weights != "auto":
         raise KerazooError(
             f"no layer of {transferred.source} fits this data; train from scratch (--weights none)."
         )
     directory = Path(out) if out is not None else run.default_directory(first.entry, "full", seed)
 
+    return _train_and_compare(
+        first, transferred, prepare, user, directory, tune, scratch, resume, progress
+    )
+
+
+def _train_and_compare(
+    job: Job,
+    transferred: Transfer | None,
+    prepare: Callable[..., tuple[Job, Transfer | None]],
+    user: UserData,
+    directory: Path,
+    tune: int | None,
+    scratch: bool,
+    resume: run.Resume,
+    progress: bool,
+) -> FineTuned:
+    """Train, compare and write the card; ``prepare`` gives the same job with another option."""
+
     def tell(text: str) -> None:
         if progress:
             say(text)
 
-    for line in (*str(user).splitlines(), card.start_line(transferred, first.recipe)):
+    for line in (*str(user).splitlines(), card.start_line(transferred, job.recipe)):
         tell(line)
     warnings = list(user.warnings)
     try:
-        done = train_job(first, directory, resume=resume, show=progress)
+        if tune is not None:
+            trials = directory.with_name(f"{directory.name}-tune")
+            job, line = tuned_job(prepare, job.recipe, tune, trials, progress)
+            warnings.append(line)
+            tell(f"note: {line}")
+        done = train_job(job, directory, resume=resume, show=progress)
         user.extras(directory, done.model)
         runs = {"from scratch" if transferred is None else "fine-tuned": done}
         if transferred is not None and scratch:
-            changes.pop("learning_rate", None)  # it was chosen for trained weights
             try:
                 runs["from scratch"] = train_job(
-                    job(None)[0],
+                    prepare(scratch=True)[0],
                     directory / SCRATCH,
                     resume=resume or True,
                     show=progress,
@@ -189,7 +212,7 @@ def finetune(
                 tell(f"note: {warnings[-1]}")
     except Interrupted as stop:
         raise Interrupted(stop.what, directory) from None
-    baselines = registry.task_of(first.entry).baselines(user.data.train, user.data)
+    baselines = registry.task_of(job.entry).baselines(user.data.train, user.data)
     done = run.with_peak(done)
     measure = metric(done.metrics["metric"])
     rows = compare(measure, runs, baselines)
