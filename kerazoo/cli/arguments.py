@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from kerazoo import __version__
+from kerazoo import __version__, registry
 from kerazoo.errors import printable
 
 GAPS = ("refuse", "interpolate")
@@ -68,6 +68,7 @@ Use
   explain ENTRY|RUN FILE ...  where a classifier of images looks
   sample ENTRY|RUN            images from a trained generator
   export ENTRY|RUN            trained weights in another format, certified
+  completion SHELL            script for bash, zsh or fish, see docs/cli.md
 
 Options: --help after a command shows all of its options, with examples;
 --version; --import MODULE, a module or .py file that registers models,
@@ -166,13 +167,27 @@ class Command:
         """An argument with a value."""
         self.made.add_argument(name, metavar=metavar, help=text, type=type, **more)
 
+    def completed(
+        self, name: str, metavar: str, text: str, names: Callable[[], list[str]], **more: Any
+    ) -> None:
+        """A positional argument that a shell completes with names or, for a run, files."""
+        action = self.made.add_argument(name, metavar=metavar, help=text, **more)
+
+        def complete(prefix: str, **_: Any) -> list[str]:
+            from argcomplete.completers import FilesCompleter
+
+            return names() + (FilesCompleter()(prefix) if "RUN" in metavar else [])
+
+        action.completer = complete  # type: ignore[attr-defined]
+
     def entry(self, text: str = ENTRY, **more: Any) -> None:
         """The positional argument ENTRY."""
-        self.value("entry", "ENTRY", text, **more)
+        self.completed("entry", "ENTRY", text, registry.list_entries, **more)
 
     def source(self) -> None:
         """The positional argument ENTRY|RUN."""
-        self.value("source", "ENTRY|RUN", "entry, for its bundled weights, or a run directory")
+        text = "entry, for its bundled weights, or a run directory"
+        self.completed("source", "ENTRY|RUN", text, registry.list_entries)
 
 
 def _list(command: Command) -> None:
@@ -186,11 +201,11 @@ def _list(command: Command) -> None:
 
 def _runs(command: Command) -> None:
     text = "run directories, or directories that hold some (default: runs)"
-    command.value("paths", "DIR", text, nargs="*")
+    command.completed("paths", "RUN", text, list, nargs="*")
 
 
 def _show(command: Command) -> None:
-    command.value("entry", "ENTRY|RUN", f"{ENTRY}; or a run", nargs="?")
+    command.completed("entry", "ENTRY|RUN", f"{ENTRY}; or a run", registry.list_entries, nargs="?")
     command.flag("--all", "with --html: the cards of all entries, and an index of them")
     command.flag("--full", "every seed, published results, data, recipe, limits, citation")
     command.value(
@@ -214,7 +229,7 @@ def _train(command: Command) -> None:
 
 def _finetune(command: Command) -> None:
     names = "images: mnist_cnn, resnet20, dcgan; table: mlp; series: stacked_lstm; text: text_cnn"
-    command.value("model", "MODEL", names)
+    command.completed("model", "MODEL", names, registry.list_models)
     _reading(command)
 
     group = command.group("training")
@@ -371,9 +386,13 @@ def _training(command: Command) -> None:
     command.choice("--engine", ("auto", "plain"), engines)
 
 
+def _completion(command: Command) -> None:
+    command.choice("shell", ("bash", "zsh", "fish"), "see docs/cli.md for where to put its output")
+
+
 FUNCTIONS = (
     *(_list, _show, _runs, _train, _inspect, _finetune, _verify, _evaluate, _predict),
-    *(_explain, _sample, _export),
+    *(_explain, _sample, _export, _completion),
 )
 DECLARE: dict[str, Callable[[Command], None]] = {f.__name__[1:]: f for f in FUNCTIONS}
 

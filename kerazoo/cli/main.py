@@ -55,7 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     whole = parser()
-    options = vars(whole.parse_args(arguments))
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could be written next
+        import argcomplete
+
+        argcomplete.autocomplete(whole)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = vars(whole.parse_args(given))
     command, imports = options.pop("command"), options.pop("imports")
     if command is None:
         whole.print_help()
@@ -500,8 +505,15 @@ def _predict(
     return OK
 
 
+def _completion(show: Output, shell: str) -> int:
+    import argcomplete
+
+    print(argcomplete.shellcode(["kerazoo"], shell=shell))
+    return OK
+
+
 FUNCTIONS = (
     *(_list, _show, _runs, _doctor, _train, _inspect, _finetune, _verify, _evaluate, _predict),
-    *(_explain, _sample, _export),
+    *(_explain, _sample, _export, _completion),
 )
 COMMANDS: dict[str, Callable[..., int]] = {f.__name__[1:]: f for f in FUNCTIONS}

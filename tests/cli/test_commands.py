@@ -25,7 +25,7 @@ from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import METRICS
 from kerazoo.training import checkpoint, run_directory
 
-HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy")
+HEAVY = ("keras", "tensorflow", "jax", "torch", "matplotlib", "sklearn", "numpy", "argcomplete")
 
 
 def test_what_only_looks_imports_nothing_heavy():
@@ -262,7 +262,7 @@ def test_help_fits_80_columns_and_has_examples(name, command, monkeypatch, capsy
     assert f"kerazoo {name}" in out and max(map(len, out.splitlines())) <= 80
     if not name:
         assert all(re.search(rf"^  {each}\b", out, re.MULTILINE) for each in COMMANDS)
-    elif name != "doctor":
+    elif name not in ("doctor", "completion"):
         assert f"  kerazoo {name} " in out.partition("examples:")[2]
 
 
@@ -353,6 +353,35 @@ def test_a_closed_pipe_is_no_error():
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     assert process.wait() in (0, 120)
+
+
+def test_completion_scripts(command):
+    scripts = {command("completion", shell)[:2] for shell in ("bash", "zsh", "fish")}
+    assert len(scripts) > 1 and all(not s and "_ARGCOMPLETE" in out for s, out in scripts)
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("kerazoo sh", ["show"]),
+        ("kerazoo show mnist_cnn@di", ["mnist_cnn@digits"]),
+        ("kerazoo evaluate ru", ["runs/"]),
+    ],
+)
+def test_completion_offers_commands_options_entries_and_runs(line, completed, in_tmp):
+    (in_tmp / "runs").mkdir()
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(in_tmp / "answer"),
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    call = [sys.executable, "-m", "kerazoo"]
+    subprocess.run(call, env={**os.environ, **asked}, check=True, capture_output=True)
+    answer = (in_tmp / "answer").read_text().split("\n")
+    assert [word.replace("\\", "") for word in answer] == completed
 
 
 @pytest.mark.slow
