@@ -81,7 +81,7 @@ Start with
 """
 EXAMPLES = {
     "list": ("mnist", "--task forecasting --sort time", "--datasets"),
-    "show": ("mnist_cnn@digits", "mnist_cnn --full", "mnist_cnn --html card.html"),
+    "show": ("mnist_cnn@digits", "mnist_cnn --full", "mnist_cnn --html card.html --open"),
     "runs": ("experiments", "runs/a runs/b"),
     "train": (
         "mlp@digits --tier smoke",
@@ -89,7 +89,7 @@ EXAMPLES = {
         "mlp@digits --out a --resume",
     ),
     "inspect": (
-        "letters/ --labels --out suspects.csv",
+        "letters/ --labels --open",
         "iris.csv --target species",
         "sales.csv --target price --horizon 7",
         "reviews.csv --text body --target label",
@@ -103,8 +103,8 @@ EXAMPLES = {
     "verify": ("mnist_cnn@digits --tier smoke", "--all '*@digits' --tier smoke"),
     "evaluate": ("mnist_cnn@mnist", "runs/mine"),
     "predict": ("mnist_cnn photo.png --top 3", 'text_cnn "a good film"', "runs/iris new.csv"),
-    "explain": ("mnist_cnn photo.png", "runs/mine wrong/ --label cat"),
-    "sample": ("dcgan@digits --n 16 --out images.png",),
+    "explain": ("mnist_cnn photo.png --open", "runs/mine wrong/ --label cat"),
+    "sample": ("dcgan@digits --n 16 --open",),
     "export": ("mnist_cnn@mnist --format onnx", "runs/iris --format tflite --out deployed"),
 }
 
@@ -211,6 +211,7 @@ def _show(command: Command) -> None:
     command.value(
         "--html", "FILE", "write the card as one HTML file; with --all, a directory of them"
     )
+    command.flag("--open", "with --html: open it in the browser")
 
 
 def _train(command: Command) -> None:
@@ -219,6 +220,7 @@ def _train(command: Command) -> None:
     command.value("--epochs", "N", "epochs (default: the recipe's)", int)
     command.value("--learning-rate", "R", "peak learning rate (default: the recipe's)", float)
     command.value("--weights", "RUN", "start from the weights of a finished run (default: fresh)")
+    command.flag("--open", "open a plot of the finished run")
     command.flag("--tensorboard", "write TensorBoard events")
     command.flag("--validate", "evaluate on the validation split; the test split stays unread")
     often = "shortest time between two checkpoints; 0 writes one after every epoch"
@@ -230,6 +232,7 @@ def _train(command: Command) -> None:
 def _finetune(command: Command) -> None:
     names = "images: mnist_cnn, resnet20, dcgan; table: mlp; series: stacked_lstm; text: text_cnn"
     command.completed("model", "MODEL", names, registry.list_models)
+    command.flag("--open", "open the card of the finished run")
     _reading(command)
 
     group = command.group("training")
@@ -240,6 +243,7 @@ def _finetune(command: Command) -> None:
 def _inspect(command: Command) -> None:
     command.flag("--labels", "look for labels that are probably wrong", dest="label_errors")
     command.value("--out", "FILE", "with --labels: CSV file of these, with a PNG of images")
+    command.flag("--open", "with --out: open the images")
     command.off("--quiet", "progress", "show no progress")
     _reading(command)
 
@@ -339,6 +343,7 @@ def _sample(command: Command) -> None:
     command.value("--n", "N", "number of images (default: 64)", int, default=64)
     command.value("--seed", "N", "seed of the latents (default: 0)", int, default=0)
     command.value("--out", "FILE", "PNG file with one grid (default: samples.png)")
+    command.flag("--open", "open the file")
 
 
 def _export(command: Command) -> None:
@@ -367,6 +372,7 @@ def _explain(command: Command) -> None:
     command.value("inputs", "FILE", "images, or directories of images", nargs="+")
     command.value("--label", "CLASS", "class to explain (default: the predicted one)")
     command.value("--out", "FILE", "PNG file (default: explained.png)")
+    command.flag("--open", "open the file")
 
 
 def _tier(command: Command) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import traceback
+import webbrowser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(_lazy.LOG_LEVEL, "0")
     if _lazy.LOG_LEVEL not in os.environ:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    show = Output(options.pop("json", False))
+    show, opens = Output(options.pop("json", False)), options.pop("open", False)
     try:
         loud, importing = options.get("progress", True), imports or os.environ.get("KERAZOO_IMPORT")
         if loud:
@@ -89,7 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whatever a library prints, standard output is the one JSON document.
         aside = contextlib.redirect_stdout(sys.stderr) if show.json else contextlib.nullcontext()
         with aside:
-            return COMMANDS[command](show, **options)
+            status = COMMANDS[command](show, **options)
+        if opens and (pages := [p for p in show.written if p.suffix in (".html", ".htm", ".png")]):
+            webbrowser.open(pages[0].resolve().as_uri())
+        return status
     except (KerazooError, OSError) as error:
         if isinstance(error, BrokenPipeError):  # the reader of a pipe (head, less) had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -119,6 +123,7 @@ class Output:
     def __init__(self, json: bool):
         self.json = json
         self.stream = sys.stdout  # libraries may print elsewhere, see main
+        self.written: list[Path] = []
 
     def __call__(self, content: Any, *parts: Any) -> None:
         """Print ``content`` as JSON if that was asked for, else ``parts`` as text."""
@@ -157,10 +162,11 @@ class Output:
         width = None if self.is_narrow else 110
         return Console(width=width, highlight=False, markup=False, emoji=False)
 
-
-def _files(kind: str, paths: Iterable[Path]) -> list[str]:
-    """A line for each file."""
-    return [tables.Whole(f"{kind + ':':6} {path}") for path in paths]
+    def files(self, kind: str, paths: Iterable[Path]) -> list[str]:
+        """A line for each file; ``open`` opens the first page or plot of all."""
+        paths = list(paths)
+        self.written += paths
+        return [tables.Whole(f"{kind + ':':6} {path}") for path in paths]
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -237,7 +243,7 @@ def _show(
             raise KerazooError("show --all goes with --html DIR.")
         count = card.write_all(Path(html))
         index = Path(html) / card.INDEX
-        show({"cards": count, "path": str(index)}, *_files(f"{count} cards", [index]))
+        show({"cards": count, "path": str(index)}, *show.files(f"{count} cards", [index]))
         return OK
     from kerazoo.cli import runs
     from kerazoo.predicting.trained import is_run
@@ -251,7 +257,7 @@ def _show(
     found = registry.get_entry(entry)
     if html is not None:
         card.write_card(found, Path(html))
-        show({"entry": found.name, "path": html}, *_files("card", [Path(html)]))
+        show({"entry": found.name, "path": html}, *show.files("card", [Path(html)]))
     else:
         lines = (*card.headline(found), registry.get_model(found.model).summary)
         parts = tables.card_parts(found.name, lines, card.sections(found), full)
@@ -287,8 +293,8 @@ def _train(show: Output, entry: str, **options: Any) -> int:
         {**content, "path": str(done.path), "plots": [str(path) for path in done.plots]},
         f"{done.entry} seed {done.seed}: {result_of(done.metrics)}, {done.cost}",
         *_details(done.metrics),
-        *_files("model", sorted(done.path.glob("*.keras"))),
-        *_files("plot", done.plots),
+        *show.files("model", sorted(done.path.glob("*.keras"))),
+        *show.files("plot", done.plots),
     )
     return OK
 
@@ -319,7 +325,7 @@ def _inspect(show: Output, data: str, out: str | None = None, **options: Any) ->
         {**found.as_json(), "paths": [str(file) for file in files]},
         *found.lines,
         *found.tables,
-        *_files("file", files),
+        *show.files("file", files),
     )
     return OK
 
@@ -341,9 +347,9 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in done.caveats),
         f"cost:  {done.cost}",
-        *_files("model", sorted(done.path.glob("*.keras"))),
-        *_files("card", sorted(done.path.glob("card.*"))),
-        *_files("plot", done.plots),
+        *show.files("model", sorted(done.path.glob("*.keras"))),
+        *show.files("card", sorted(done.path.glob("card.*"))),
+        *show.files("plot", done.plots),
         tables.Whole(f"try:   {done.use}"),
     )
     return OK
@@ -394,7 +400,7 @@ def _judge(
         *(f"warning: {warning}" for warning in warnings),
         *(f"note: {note}" for note in result.notes),
         *(f"problem: {problem}" for problem in result.problems),
-        *_files(kind, paths),
+        *show.files(kind, paths),
         tables.verdict(result.passed),
     )
     return OK if result.passed else FAILED
@@ -439,7 +445,7 @@ def _explain(
     figure.save(plot(source, found), path)
     content = {"path": str(path), "images": [e.as_json() for e in found]}
     shown = f"{len(found)} images; red hides what speaks for the class"
-    show(content, table(found), *_files(shown, [path]))
+    show(content, table(found), *show.files(shown, [path]))
     return OK
 
 
@@ -451,7 +457,7 @@ def _sample(show: Output, source: str, n: int, seed: int, out: str | None = None
     images = sample(source, n, seed=seed)
     write_grid(images, path)
     content = {"path": str(path), "n": len(images), "seed": seed}
-    show(content, *_files(f"{len(images)} images from {source}, seed {seed}", [path]))
+    show(content, *show.files(f"{len(images)} images from {source}, seed {seed}", [path]))
     return OK
 
 

@@ -94,6 +94,14 @@ def test_ctrl_c_prints_the_options_that_resume(command, monkeypatch):
     assert status == 130 and "--out 'runs/a b' --resume" in err
 
 
+def test_open_opens_the_page_that_was_written(command, in_tmp, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(cli.card, "write_card", lambda *_: None)
+    assert command("show", "mlp@digits", "--html", "a b.html", "--open")[0] == 0
+    assert opened == [(in_tmp / "a b.html").as_uri()]
+
+
 def test_predictions_do_not_overwrite_what_is_read(command, in_tmp, monkeypatch):
     monkeypatch.setattr("kerazoo.predicting.predict.predict", None)  # it is not called
     Path("x.csv").write_text("a\n1\n")
