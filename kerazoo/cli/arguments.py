@@ -55,7 +55,7 @@ A small zoo of Keras models with reproducible results.
 Look
   list [PATTERN]              models on datasets, with their results
   show ENTRY|RUN              result, use and card of an entry or a run
-  runs [DIR ...]              runs in these directories, side by side
+  runs ACTION [RUN ...]       list, compare or remove run directories
   doctor                      this machine, and which recorded runs it repeats
   inspect DATA                how your data is read, and what seems wrong in it
 Train
@@ -82,7 +82,7 @@ Start with
 EXAMPLES = {
     "list": ("mnist", "--task forecasting --sort time", "--datasets"),
     "show": ("mnist_cnn@digits", "mnist_cnn --full", "mnist_cnn --html card.html --open"),
-    "runs": ("experiments", "runs/a runs/b"),
+    "runs": ("list", "compare runs/a runs/b", "remove runs/a"),
     "train": (
         "mlp@digits --tier smoke",
         "mlp@digits --out a --epochs 5",
@@ -200,7 +200,8 @@ def _list(command: Command) -> None:
 
 
 def _runs(command: Command) -> None:
-    text = "run directories, or directories that hold some (default: runs)"
+    command.choice("action", ("list", "compare", "remove"), "what to do")
+    text = "run directories; for list, the directory they are in (default: runs)"
     command.completed("paths", "RUN", text, list, nargs="*")
 
 

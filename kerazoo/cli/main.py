@@ -266,20 +266,31 @@ def _show(
     return OK
 
 
-def _runs(show: Output, paths: Sequence[str] = (run_directory.RUNS,)) -> int:
+def _runs(show: Output, action: str, paths: Sequence[str] = ()) -> int:
     from kerazoo.cli import runs
 
+    if action == "list":
+        parent = Path(paths[0] if paths else run_directory.RUNS)
+        directories = list(runs.find(parent))
+    else:
+        directories = [Path(path) for path in paths]
+        if not directories:
+            raise KerazooError(f"runs {action} needs run directories; `kerazoo runs list` does so.")
     found, errors = [], []
-    for directory in [run for path in paths for run in runs.find(Path(path))]:
+    for directory in directories:
         try:
             found.append(runs.read(directory))
         except KerazooError as error:
+            if action != "list":
+                raise
             errors.append(str(error))
-    if not found and not errors:
-        show([])
-        tell(f"no run in {', '.join(paths)}.")
-        return FAILED
-    show([run.as_json() for run in found], runs.table(found))
+    if action == "remove":
+        for run in found:
+            runs.remove(run)
+        show([str(run.path) for run in found], *(f"removed {run.path}" for run in found))
+        return OK
+    none = [f"no run in {parent}"] if action == "list" and not found else [runs.table(found)]
+    show([run.as_json() for run in found], *none)
     return _errors(errors)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ class Found:
         return metric(self.metrics.metric).show(self.metrics.value)
 
     def as_json(self) -> dict[str, Any]:
-        """One item of ``kerazoo runs --json``."""
+        """One item of ``kerazoo runs list --json``."""
         about = {name: getattr(self.config, name) for name in ("entry", "tier", "seed")}
         recipe, metrics = asdict(self.config.recipe), self.metrics and self.metrics.as_dict()
         given = {"recipe": recipe, "metrics": metrics, "seconds": self.seconds}
@@ -55,7 +56,7 @@ def read(directory: Path) -> Found:
         KerazooError: there is no run, or one of its files is damaged.
     """
     if not directory.is_dir():
-        raise KerazooError(f"there is no run directory {directory}; `kerazoo runs` lists all.")
+        raise KerazooError(f"there is no run directory {directory}; `kerazoo runs list` lists all.")
     config = run_directory.read_config(directory)
     if not run_directory.is_finished(directory):
         return Found(directory, config)
@@ -68,6 +69,12 @@ def find(parent: Path) -> Iterator[Path]:
     configs = {p.parent for p in parent.rglob("config.json") if not is_leftover(p)}
     tops = [p for p in configs if not configs & set(p.parents)]
     return iter(sorted(tops, key=lambda p: ((p / "config.json").stat().st_mtime, p)))
+
+
+def remove(found: Found) -> None:
+    """Delete a run directory; raises KerazooError if a process trains in it."""
+    with run_directory.held(found.path):
+        shutil.rmtree(found.path)
 
 
 def table(found: list[Found]) -> Table:

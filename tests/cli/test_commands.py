@@ -65,6 +65,7 @@ ERRORS = {
     ("finetune", "mnist_cnn", __file__): "mlp",
     ("show", "no/such/run"): "no/such/run",
     ("list", "--task", "clasification"): "'classification'",
+    ("runs", "compare"): "run",
     ("predict", "mnist_cnn@digits", "x.png", "--top", "0"): "top",
 }
 
@@ -308,21 +309,21 @@ def test_a_long_path_is_folded_next_to_its_value(monkeypatch, capsys):
     assert "12345" in lines[2] and max(map(len, lines)) <= 40
 
 
-def test_runs_are_listed_and_shown(private_zoo, command, whole, in_tmp):
+def test_runs_are_listed_shown_compared_and_removed(private_zoo, command, whole, in_tmp):
     for name in ("a", "b"):
         shutil.copytree(whole, in_tmp / "runs" / name)
     (in_tmp / "runs" / "c").mkdir()
-    _, out, _ = command("runs", "--json")
+    _, out, _ = command("runs", "list", "--json")
     assert [Path(run["path"]).name for run in json.loads(out)] == ["a", "b"]
-    assert command("runs", "runs/c")[0] == 1
-    for arguments in (("runs",), ("runs", "runs/a", "runs/b")):
+    for arguments in (("runs", "list"), ("runs", "compare", "runs/a", "runs/b")):
         status, out, _ = command(*arguments)
         assert status == 0 and "runs/a" in out and "runs/b" in out and "bar_net@bars" in out
     status, out, _ = command("show", "runs/a", "--full")
     assert status == 0 and "kerazoo evaluate runs/a" in out and "runs/a/model.keras" in out
-    (in_tmp / "runs" / "a" / "config.json").write_text("{")
-    status, out, err = command("runs")
-    assert status == 2 and "runs/a" in err and "runs/b" in out, "the others are listed"
+    status, _, err = command("runs", "remove", "runs/a", "runs/c")
+    assert status == 2 and "runs/c" in err and (in_tmp / "runs" / "a").is_dir(), "all or none"
+    assert command("runs", "remove", "runs/a")[0] == 0
+    assert sorted(p.name for p in (in_tmp / "runs").iterdir()) == ["b", "c"]
 
 
 def test_terminal_card(command, monkeypatch):
