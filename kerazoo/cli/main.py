@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import sys
 import traceback
 import webbrowser
@@ -22,6 +23,7 @@ from kerazoo._parts import Table, group_tables
 from kerazoo.cli import tables
 from kerazoo.cli.arguments import parser
 from kerazoo.errors import (
+    Interrupted,
     KerazooError,
     option,
     printable,
@@ -103,8 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"error: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt as stop:
-        print(file=sys.stderr)
-        tell(str(stop) or "stopped.")
+        _say_how_to_resume(stop, given)
         return INTERRUPTED
     except Exception:
         _print_traceback()
@@ -115,6 +116,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print_traceback() -> None:
     for line in traceback.format_exc().splitlines():
         print(printable(line), file=sys.stderr)
+
+
+def _say_how_to_resume(stop: KeyboardInterrupt, arguments: Sequence[str]) -> None:
+    """Print what was stopped and, for a training, the whole command that continues it."""
+    print(file=sys.stderr)
+    if not isinstance(stop, Interrupted):
+        return tell("stopped.")
+    words = [word for word in arguments if word != "--resume"]
+    out = [i for i, word in enumerate(words) if word.split("=")[0] == "--out"]
+    for i in reversed(out):
+        del words[i : i + 1 + ("=" not in words[i])]
+    command = shlex.join(["kerazoo", *words, "--out", str(stop.directory), "--resume"])
+    tell(f"{stop.what}; what is finished is kept. Continue with")
+    print(f"  {printable(command)}", file=sys.stderr)
 
 
 class Output:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -86,13 +87,16 @@ def test_reading_options_reach_the_reader(options, command, in_tmp):
     assert status == 2 and not out and options[-2].removeprefix("--") in err
 
 
-def test_ctrl_c_prints_the_options_that_resume(command, monkeypatch):
+def test_ctrl_c_prints_the_whole_command_that_resumes(command, monkeypatch):
     def stops(*_, **__):
         raise Interrupted("stopped", Path("runs/a b"))
 
     monkeypatch.setattr("kerazoo.training.train.train", stops)
-    status, _, err = command("train", "mlp@digits", "--seed", "3")
-    assert status == 130 and "--out 'runs/a b' --resume" in err
+    for given in (["--out", "old"], ["--out=old", "--resume"], []):
+        status, _, err = command("train", "mlp@digits", *given, "--seed", "3")
+        words = shlex.split(err.splitlines()[-1])
+        assert status == 130 and words[:5] == ["kerazoo", "train", "mlp@digits", "--seed", "3"]
+        assert words[5:] == ["--out", "runs/a b", "--resume"]
 
 
 def test_open_opens_the_page_that_was_written(command, in_tmp, monkeypatch):
