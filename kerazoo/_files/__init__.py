@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 Result = TypeVar("Result")
+LARGE = 2**30  # bytes from which on an array is a file
 OLD = "replaced"  # name of what was replaced, until it is removed
 
 
@@ -232,3 +234,24 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(str(error)) from error
+
+
+def empty_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array to fill; a large one is a temporary file in memory, which goes with the array.
+
+    The system takes the memory of such a file back where it needs it.
+
+    Raises:
+        KerazooError: the directory of temporary files has too little space.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.truncate(size)
+            if hasattr(os, "posix_fallocate"):  # too little space is an error now, later a crash
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, dtype, "r+", shape=shape)
+    except OSError as error:
+        raise cannot_write(Path(tempfile.gettempdir()), error) from error

@@ -8,6 +8,7 @@ from typing import Any
 from kerazoo._lazy import np
 
 READY = 2  # batches that are made ahead
+ALIGNED = 64  # bytes, at a multiple of which TensorFlow wants memory to begin
 
 
 class Batches:
@@ -26,9 +27,7 @@ class Batches:
         self.batch_size = batch_size
         self.steps = -(-self.examples // batch_size)
         with tf.device("CPU:0"):  # where tf.data runs
-            self._tensors = [
-                tf.constant(a.astype(np.float32) if a.dtype == np.float64 else a) for a in arrays
-            ]
+            self._tensors = [_tensor(a) for a in arrays]
             self._order = tf.Variable(tf.range(self.examples, dtype=tf.int64), trainable=False)
 
     def in_order(self, order: np.ndarray) -> None:
@@ -57,6 +56,17 @@ class Batches:
         plainly.experimental_optimization.apply_default_optimizations = False
         batches = tf.data.Dataset.range(self.steps).map(batch).prefetch(READY)
         return batches.with_options(plainly)
+
+
+def _tensor(array: np.ndarray) -> Any:
+    """An array as a tensor, float64 as float32; one in a file shares its memory."""
+    import tensorflow as tf
+
+    if array.dtype == np.float64:
+        array = array.astype(np.float32)
+    if isinstance(array, np.memmap) and array.flags.carray and array.ctypes.data % ALIGNED == 0:
+        return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+    return tf.constant(array)
 
 
 def class_weights(y: np.ndarray) -> dict[int, float]:

@@ -17,7 +17,7 @@ from PIL import Image
 from sklearn import datasets as sklearn_datasets
 
 import kerazoo
-from kerazoo import registry
+from kerazoo import _files, registry
 from kerazoo.datasets import _sources, etth1
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.finetuning import finetune as finetuning
@@ -273,6 +273,18 @@ def test_skipped_files_are_listed_before_the_training_begins(digits, in_tmp, sto
     stopped("mnist_cnn_small", "images")
     listed = Path("run/left_out.txt").read_text()
     assert "broken.png" in listed and listed.count("\n") == 1
+
+
+def test_images_in_a_temporary_file_train_to_the_same_bits(digits, in_tmp, monkeypatch):
+    def tuned(out):
+        done = kerazoo.finetune("mnist_cnn_fast", digits, scratch=False, out=out, **FAST)
+        return done.data.data, done.metrics["weights_sha256"], done.comparison
+
+    data, *expected = tuned("in_memory")
+    monkeypatch.setattr(_files, "LARGE", 0)
+    in_file, *found = tuned("in_file")
+    assert [type(d.train.x) for d in (data, in_file)] == [np.ndarray, np.memmap]
+    assert in_file.sha256 == data.sha256 and found == expected
 
 
 def test_options_may_be_numbers_of_numpy(in_tmp, stopped):
