@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -128,9 +129,7 @@ def finetune(
     known = registry.get_model(model)
     seed = run.require_seed(seed)
     _reject_directory(out, resume, data)  # before the data is read
-    if weights == "auto" and reader_for(known, data, reading).__name__ == "from_table":
-        weights = None  # nor is Keras loaded next to the texts of a large file
-    source = _source_for(known, weights)
+    source = _source_for(known, weights, reader_for(known, data, reading))
     entry = source.entry if source and not source.own else None
     user = read(known, data, reading, entry, progress, _suiting(source))
     if weights == "auto" and user.kind in ("table", "series"):
@@ -212,6 +211,7 @@ def _train_and_compare(
                 tell(f"note: {warnings[-1]}")
     except Interrupted as stop:
         raise Interrupted(stop.what, directory) from None
+    gc.collect()  # the batches of the training, which hold the examples once more
     baselines = registry.task_of(job.entry).baselines(user.data.train, user.data)
     done = run.with_peak(done)
     measure = metric(done.metrics["metric"])
@@ -243,11 +243,17 @@ def _with_threshold(
     return replace(user, data=replace(user.data, threshold=found))
 
 
-def _source_for(known: Model, weights: Weights | None) -> Trained | None:
-    """The trained model to start from; "auto" has none where only tables or series fit."""
+def _source_for(
+    known: Model, weights: Weights | None, reader: Callable[..., UserData]
+) -> Trained | None:
+    """The trained model to start from; "auto" has none where only tables or series fit.
+
+    Nor for a table, so that Keras is not loaded before a large one is read.
+    """
     if weights == "auto":
         labeled = {"images", "unlabeled_images", "texts"} & set(kinds_of(known))
-        weights = first_recorded(known) if labeled else None
+        is_table = reader.__name__ == "from_table"
+        weights = first_recorded(known) if labeled and not is_table else None
     return None if weights is None else source_of(known, weights)
 
 

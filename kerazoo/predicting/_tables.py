@@ -32,7 +32,7 @@ class TablePredictor(Predictor):
         assert isinstance(reading, TableReading)
         table = read_input(inputs, self.trained.source, reading.csv)
         frame, targets = table.frame, reading.targets
-        rows = self.outputs(encode(frame, list(reading.columns), table.where))
+        rows = self.outputs(encode(frame.copy(deep=False), list(reading.columns), table.where))
         predicted = pd.DataFrame(rows, columns=list(labels or targets))
         if labels:
             best = self.trained.task.predicted(rows, labels, self.trained.threshold)

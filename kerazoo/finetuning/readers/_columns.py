@@ -70,7 +70,7 @@ def encode(
     seconds.
 
     Args:
-        frame: the rows.
+        frame: the rows; the columns are taken out of it, which frees their memory.
         columns: their conversion.
         where: name of the table in messages.
         order: place of each row of the result in the frame, ``(n,)``; by default the same.
@@ -87,7 +87,7 @@ def encode(
                 f"{where} has no column {c.name!r}; the model was trained with "
                 f"{listed([repr(k.name) for k in columns], 10)}."
             )
-        values, at = frame[c.name], f"{where}, column {c.name!r}"
+        values, at = frame.pop(c.name), f"{where}, column {c.name!r}"
         if c.categories is not None:
             codes, names = pd.factorize(texts_of(values))
             chosen = pd.Index(c.categories).get_indexer(names)[codes] + 1  # 0 is another

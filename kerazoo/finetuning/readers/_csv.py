@@ -28,7 +28,7 @@ from kerazoo.finetuning.readers._numbers import (
 
 DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
-ROWS = 50_000  # of a file that are held as strings of Python at a time
+ROWS = 20_000  # of a file that are held as strings of Python at a time
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
 NOT_GIVEN = "notations"  # field of CsvOptions that is found and no option
 # First bytes that say how a file is written, where no --encoding does.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from kerazoo._lazy import np, pd
@@ -91,19 +92,21 @@ def from_table(
     if not columns:
         but = f" but {listed(left_out)}" if left_out else ": it has the target only"
         raise KerazooError(f"{where} has no column to learn from{but}.")
+    lines = {name: rows.index.to_numpy()[i] for name, i in indices.items()}
+    warnings = [*rows_without_target(frame, learnt), *warnings]
+    table = replace(table, frame=pd.DataFrame())
+    del frame, rows  # so that each text goes where its features come
     release_memory()
     # In the order of the splits, which then are parts of one array and no copies.
     x = encode(inputs, columns, where, np.concatenate([*indices.values()]))
     each = np.split(x, np.cumsum([len(i) for i in indices.values()])[:-1])
     splits = {s: Split(part, y[indices[s]]) for s, part in zip(indices, each, strict=True)}
-    lines = {name: rows.index.to_numpy()[i] for name, i in indices.items()}
-    warnings = [*rows_without_target(frame, learnt), *warnings]
     for name, values in zip(names, y.T if numbers else (), strict=False):
         warnings += may_be_missing(name, values)
     if identifiers:
         own = "a whole number of its own in nearly every row"
         warnings.append(f"{listed(identifiers)}: {own}; leave it out if it is an identifier")
-    found = [f"{where}: {len(rows):,} rows; {_columns_line(columns)}", *table.notes]
+    found = [f"{where}: {len(y):,} rows; {_columns_line(columns)}", *table.notes]
     if test is not None:
         more = read_test(test, table)
         theirs = target_like(learnt, more.frame, more.where)

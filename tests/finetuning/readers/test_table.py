@@ -209,7 +209,7 @@ def test_the_saved_model_reads_raw_rows_as_the_training_did():
     )
     own = read(raw)
     columns = own.reading.columns
-    x = encode(raw, columns, "here")
+    x = encode(raw.copy(), columns, "here")
     core = keras.Sequential([keras.Input((x.shape[1],)), keras.layers.Identity()])
     model = own.serving_model(core)
     fed = feed(raw, columns)
@@ -219,6 +219,7 @@ def test_the_saved_model_reads_raw_rows_as_the_training_did():
     unseen = {k: v[:1] for k, v in fed.items()} | {"kind": tf.constant([["never seen"]])}
     new = raw.iloc[:1].assign(kind="never seen")
     np.testing.assert_allclose(model(unseen), encode(new, columns, "here"), atol=1e-6)
+    assert list(new) == ["y"], "a text goes where its features come"
 
 
 def test_columns_may_have_the_names_of_layers():
@@ -235,7 +236,7 @@ def test_means_are_those_of_the_training_rows_alone():
     own = read(raw)
     b = columns_of(own)["b"]
     train = {row.tobytes() for row in own.data.train.x}
-    rows = encode(raw, own.reading.columns, "here")
+    rows = encode(raw.copy(), own.reading.columns, "here")
     chosen = [i for i, row in enumerate(rows) if row.tobytes() in train]
     assert len(chosen) == own.data.train.examples
     assert b.mean == pytest.approx(raw["b"].iloc[chosen].mean())
