@@ -128,46 +128,23 @@ def metrics_table(values: Mapping[str, float]) -> Table:
     return Table(("metric", "value"), rows, [1])
 
 
-def group_tables(metrics: Mapping[str, Any], most: int | None = None) -> list[Table]:
+def group_tables(metrics: Mapping[str, Any]) -> list[Table]:
     """Metrics of each class of a classifier, and of each of several series.
 
     Args:
         metrics: content of ``metrics.json``, or a part of it.
-        most: number of classes or series, of which the worst ones are shown; by default all.
     """
+    kinds = {"class": ("precision", "recall", "f1"), "series": ("mae_natural", "coverage", "mse")}
     tables = []
-    if classes := metrics.get("by_class"):
-        names = ("precision", "recall", "f1")
-        tables.append(_groups("class", "classes", classes, names, most))
-    if series := metrics.get("by_series"):
-        names = ("mae_natural", "coverage", "mse")
-        tables.append(_groups("series", "series", series, names, most))
+    for kind, names in kinds.items():
+        measures, rows = [metric(name) for name in names], []
+        for group, found in metrics.get(f"by_{kind}", {}).items():
+            values = ((m, found.get(m.name)) for m in measures)
+            shown = ("–" if value is None else m.show(value) for m, value in values)
+            rows.append((group, *shown, f"{found['examples']:,}"))
+        columns = (kind, *(m.title for m in measures), "test examples")
+        tables += [Table(columns, rows, range(1, len(columns)), f"each {kind}")] * bool(rows)
     return tables
-
-
-def _groups(
-    one: str,
-    several: str,
-    groups: Mapping[str, Mapping[str, Any]],
-    names: Sequence[str],
-    most: int | None,
-) -> Table:
-    """A table of the metrics ``names`` of each group; the last one says which are the worst."""
-    *_, judge = measures = [metric(name) for name in names]
-    kept = list(groups)
-    if most is not None and len(kept) > most:
-        sign = 1 if judge.higher_is_better else -1
-        kept = sorted(kept, key=lambda name: sign * (groups[name][judge.name] or 0.0))[:most]
-    rows = []
-    for name in kept:
-        values = ((m, groups[name].get(m.name)) for m in measures)
-        shown = ("–" if value is None else m.show(value) for m, value in values)
-        rows.append((name, *shown, f"{groups[name]['examples']:,}"))
-    extreme = "lowest" if judge.higher_is_better else "highest"
-    few = f"the {len(kept)} of {len(groups):,} {several} that have the {extreme} {judge.title}"
-    note = few if len(kept) < len(groups) else ""
-    columns = (one, *(m.title for m in measures), "test examples")
-    return Table(columns, rows, range(1, len(columns)), title=f"each {one}", note=note)
 
 
 def epochs_table(history: Sequence[Mapping[str, float]], title: str = "") -> Table:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from kerazoo.evidence.verify import Report
     from kerazoo.exporting.certify import Certificate
 
-MAX_GROUPS = 20  # classes or series of a table on the terminal
 MAX_ROWS = 12  # of predictions on the terminal
 TRAINING = ("train", "finetune", "verify")  # commands
 OK, FAILED, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
@@ -335,7 +334,7 @@ def _details(metrics: Mapping[str, Any]) -> list[str | Table]:
     return [
         *(shown(name, value) for name, value in with_rmse(metrics["also"]).items()),
         *(f"{t}: " + ", ".join(shown(*pair) for pair in m.items()) for t, m in by_target.items()),
-        *group_tables(metrics, MAX_GROUPS),
+        *group_tables(metrics),
         *(f"note: {line}" for line in caveats.of_result(metrics)),
     ]
 
@@ -369,7 +368,7 @@ def _finetune(show: Output, model: str, data: str, **options: Any) -> int:
     done = finetune(model, data, **_with_one_target(options))
     show(
         done.as_json(),
-        *done.result(MAX_GROUPS),
+        *done.result(),
         *([f"note:  {done.verdict}"] if done.verdict else []),
         *(f"note:  {line}" for line in done.caveats),
         f"cost:  {done.cost}",

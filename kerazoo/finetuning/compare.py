@@ -63,11 +63,8 @@ class FineTuned(Run):
         """Sentences on what the metrics hide, such as a class that is never predicted."""
         return caveats.of_result(self.metrics, balanced=self.recipe.balance)
 
-    def result(self, most: int | None = None) -> list[Table]:
-        """Fine-tuned model, the same from scratch, and baselines; for a classifier each class.
-
-        ``most`` is that of :func:`kerazoo._parts.group_tables`.
-        """
+    def result(self) -> list[Table]:
+        """Fine-tuned model, the same from scratch, and baselines; for a classifier each class."""
         measure, n = metric(self.metrics["metric"]), self.metrics["examples"]
         also = [with_rmse(row.also) for row in self.comparison]
         names = list(with_rmse(self.metrics["also"]))
@@ -94,7 +91,7 @@ class FineTuned(Run):
             note += f"; {Threshold(**threshold)}"
         title = f"{self.entry}: {n:,} test examples, read once at the end"
         tables = [Table(columns, rows, range(1, len(columns)), title=title, note=note)]
-        return [*tables, *group_tables(self.metrics, most)]
+        return [*tables, *group_tables(self.metrics)]
 
     def _parts(self) -> list[Part]:
         notes = Bullets([*([self.verdict] if self.verdict else []), *self.caveats])
