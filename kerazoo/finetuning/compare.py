@@ -19,6 +19,7 @@ from kerazoo.tasks.base import Baselines
 from kerazoo.training.run_directory import Run
 
 FILE_NAME = "comparison.json"
+ADVICE = "try other settings (--epochs, --learning-rate, --weights, --seed)."
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def judge(rows: Sequence[Compared], done: Run) -> str:
 
 
 def verdict(rows: Sequence[Compared], measure: Metric) -> str:
-    """Which simpler way does better than the model, and what to do; empty if it is the best.
+    """Which simpler way does as well as the model, and what to do; empty if none does.
 
     Args:
         rows: as :func:`compare` gives them; the last one is the model.
@@ -156,17 +157,7 @@ def verdict(rows: Sequence[Compared], measure: Metric) -> str:
         tie = row.value == model.value == best.value and row.standard_error is None
         if not row.limit and (tie or measure.is_better(row.value, best.value)):
             best = row
-    if best is model:
-        return ""
-    if best.value == model.value:
-        return f"{model.name} does no better here than {best.name}: try other settings (--epochs)."
-    better = f"{best.name} does better here than {model.name}"
-    if model.standard_error and abs(best.value - model.value) < model.standard_error:
-        return f"{better}, but by less than one standard error."
-    if best.name == "from scratch":
-        return f"{better}: train longer (--epochs), or without trained weights (--weights none)."
-    take = "take that, or " * (best.name != "majority class")  # which finds no other class
-    return f"{better}: {take}try other settings (--epochs, --learning-rate, another seed)."
+    return "" if best is model else f"{model.name} does no better here than {best.name}: {ADVICE}"
 
 
 def write_comparison(directory: Path, rows: Sequence[Compared], done: Run) -> None:

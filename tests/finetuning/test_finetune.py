@@ -437,7 +437,6 @@ def test_balanced_classes_are_compared_by_balanced_accuracy():
     values = {"majority class": (0.97, 0.5), "linear": (0.96, 0.6), "fine-tuned": (0.7, 0.72)}
     rows = [Compared(k, a, 0.03, {"balanced_accuracy": b}) for k, (a, b) in values.items()]
     assert "majority class" in verdict(rows, metric("accuracy"))
-    assert "take that" not in verdict(rows, metric("accuracy"))
     metrics = {"by_class": by_class(np.array([[5, 1], [60, 134]]), "ab")}
     fair = balanced(rows, metrics)
     assert verdict(fair, metric("balanced_accuracy")) == ""
@@ -675,7 +674,7 @@ def test_the_command_line_reports_what_it_found_and_how_to_go_on(command, digits
     assert status == 0 and "kerazoo predict 'R&D' photo.jpg" in out and "fine-tuned" in out
     assert "60 images of 3 classes: one 20; seven 20; zero 20" in error
     assert "mnist_cnn_small@digits" in error
-    (verdict,) = re.findall(r"note: +(linear .*)", out)  # one epoch is too few
+    (verdict,) = re.findall(r"note: +(.* than linear.*)", out)  # one epoch is too few
     assert verdict[1:] in Path("R&D/card.md").read_text()
     file = str(next((digits / "one").iterdir()))
     status, out, _ = command("predict", "R&D", file, "--json")
