@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def read(
     else:
         data = source.read_for(follows)
     if data.kind not in kinds_of(model):
-        raise _wrong(model, data.kind.replace("_", " "), [data.kind])
+        raise _wrong(model, data.kind.replace("_", " "))
     lacks = {"divide_by_spread"} & set(data.factory_options) - set(model_options(model))
     if lacks:
         raise KerazooError(f"{model.name} cannot learn several series; stacked_lstm can.")
@@ -157,7 +157,7 @@ def reader_for(model: Model, source: Any, options: Mapping[str, Any]) -> Callabl
         what, readers = "arrays", {kind: from_arrays for kind in ("images", "table", "texts")}
     fitting = [reader for kind, reader in readers.items() if kind in kinds_of(model)]
     if not fitting:
-        raise _wrong(model, what if path is None else f"{what} {path}", readers)
+        raise _wrong(model, what if path is None else f"{what} {path}")
     return fitting[0]
 
 
@@ -211,15 +211,10 @@ def reread(config: Config, directory: Path, data: Any = None, test: Any = None) 
     return READERS[own.reader](*_arguments(own.path if data is None else data), **options)
 
 
-def _wrong(model: Model, given: str, kinds: Iterable[str]) -> KerazooError:
-    """The error for data that a model cannot learn from, with models of other ``kinds`` of data."""
+def _wrong(model: Model, given: str) -> KerazooError:
+    """The error for data that a model cannot learn from."""
     wanted = "; or ".join(TAKES[kind] for kind in kinds_of(model))
-    models = [registry.get_model(name) for name in registry.list_models()]
-    fitting = {kind: [m.name for m in models if kind in kinds_of(m)] for kind in kinds}
-    for_it = "; ".join(
-        f"{kind.replace('_', ' ')}: {', '.join(n[:4])}" for kind, n in fitting.items() if n
-    )
     return KerazooError(
-        f"{model.name} cannot learn from {given}; it takes {wanted}. Models that take such data as "
-        f"a {for_it}."
+        f"{model.name} cannot learn from {given}; it takes {wanted}. Others: mnist_cnn for images, "
+        "dcgan to generate some, mlp for a table, stacked_lstm for a series, text_cnn for texts."
     )
