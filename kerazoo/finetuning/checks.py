@@ -21,7 +21,9 @@ FOLDS = 5
 TREES = 300
 MAX_WORK = 2e12  # features of all pairs, up to which nearly identical ones are searched
 NEIGHBORS = 10
-NEAR = 0.2  # times the distance to the tenth neighbor: nearly identical ones are nearer
+# Times the distance to the tenth neighbor: nearly identical images and rows are nearer.
+NEAR, NEAR_ROWS = 0.2, 0.05
+NUMBERS = 5  # columns of numbers; rows of fewer are near to each other by chance
 SIDE, LARGE_SIDE = 16, 32  # pixels of the images that are compared, and learnt from
 MAX_UNKNOWN = 0.2  # share of unknown words, up to which texts of equal ids are the same
 MAX_ROWS = 20_000  # that a model of one column is fitted to, or a tree has leaves of one row for
@@ -51,8 +53,8 @@ def copies(data: UserData) -> tuple[list[tuple[np.ndarray, bool]], str]:
 
     Identical are equal pixels, rows but for identifiers, or words in the same order, as the model
     reads them.
-    Nearly identical are an image and its nearest neighbor, where that is much nearer than the tenth
-    (:data:`NEAR`): no two images of MNIST, Fashion-MNIST, CIFAR-10 and the digits are.
+    Nearly identical are an image or row and its nearest neighbor, where that is much nearer than
+    the tenth (:data:`NEAR`): no two images of MNIST, Fashion-MNIST, CIFAR-10 and the digits are.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -75,24 +77,29 @@ def copies(data: UserData) -> tuple[list[tuple[np.ndarray, bool]], str]:
 
 
 def _near(data: UserData, places: np.ndarray) -> tuple[np.ndarray, str]:
-    """Pairs of nearly identical images, int ``(pairs, 2)``, as indices of ``places``; and how."""
+    """Pairs of nearly identical examples, int ``(pairs, 2)``, as indices of ``places``; and how."""
     none = np.empty((0, 2), np.int64)
-    if data.kind not in ("images", "unlabeled_images"):
+    columns = data.reading.columns if isinstance(data.reading, TableReading) else ()
+    few = columns and sum(column.categories is None for column in columns) < NUMBERS
+    if data.kind == "texts" or few:
         return none, "identical ones"
     from sklearn.neighbors import NearestNeighbors
 
-    vectors = _small(data, SIDE)[places]
+    vectors = (_rows(data) if columns else _small(data, SIDE))[places]
     if len(places) ** 2 * vectors.shape[1] > MAX_WORK:
         return none, "identical ones (too many to find nearly identical ones too)"
     how = "identical and nearly identical ones"
     if len(places) <= NEIGHBORS:
         return none, how
-    vectors -= vectors.mean(axis=1, keepdims=True)  # neither brightness nor contrast counts
-    length = np.linalg.norm(vectors, axis=1)
-    vectors /= np.maximum(length, 1)[:, None]
+    same = np.zeros(len(vectors), dtype=bool)
+    if not columns:  # neither brightness nor contrast counts
+        vectors -= vectors.mean(axis=1, keepdims=True)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        same = length[:, 0] < 1  # gray level: of one color
+        vectors /= np.maximum(length, 1)
     distances, neighbors = NearestNeighbors(n_neighbors=NEIGHBORS).fit(vectors).kneighbors()
-    several_grays = length >= 1
-    close = np.flatnonzero((distances[:, 0] < NEAR * distances[:, -1]) & several_grays)
+    least = (NEAR_ROWS if columns else NEAR) * distances[:, -1]
+    close = np.flatnonzero((distances[:, 0] < least) & ~same)
     return np.stack([close, neighbors[close, 0]], axis=1), how
 
 
@@ -182,9 +189,12 @@ def _header(file: Path) -> tuple[int, int, str]:
         return *image.size, f"{image.format} {image.mode}"
 
 
-def of_one_color(data: UserData) -> np.ndarray:
-    """Places of the images that are of one color."""
-    return np.flatnonzero(_small(data, SIDE).std(axis=1) == 0)
+def brightness(data: UserData) -> tuple[str, np.ndarray]:
+    """A line on the brightness of images, and the places of those of one color."""
+    small = _small(data, SIDE)
+    mean = small.mean(axis=1)
+    line = f"mean pixel {mean.min():.0f} to {mean.max():.0f}, median {np.median(mean):.0f}"
+    return line, np.flatnonzero(small.std(axis=1) == 0)
 
 
 def probabilities(data: UserData) -> np.ndarray:

@@ -244,7 +244,9 @@ def inspect_data(
         for name, value in leaks.items()
     ]
     if user.kind in ("images", "unlabeled_images"):
-        empty = [example(place).name for place in checks.of_one_color(user).tolist()]
+        line, of_one_color = checks.brightness(user)
+        checked.append(f"brightness: {line}")
+        empty = [example(place).name for place in of_one_color.tolist()]
         notes += [f"{len(empty):,} images are of one color: {listed(empty)}"] * bool(empty)
     suspects = None
     if label_errors:
