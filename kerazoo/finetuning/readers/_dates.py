@@ -150,10 +150,10 @@ def times_of(
             )
         step, grid = _grid(dates[~twice], step, of)
         line = frame.index[series[name][0]]
-        told = (
-            f"time axis: {' '.join(names)}, {raw[line]!r} read as {dates[line]}{how}; one {step} a "
-            f"step, {dates.iloc[0]} to {dates.iloc[-1]}"
-        )
+        each = (dates[line], dates.iloc[0], dates.iloc[-1])
+        read, first, last = (str(date).removesuffix(" 00:00:00") for date in each)
+        told = f"time axis: {' '.join(names)}, {raw[line]!r} read as {read}{how}; "
+        told += f"one {step} a step, {first} to {last}"
         told += "; the rows are sorted by time" * bool((np.diff(rows) < 0).any())
         found[name] = Times(rows, pd.DatetimeIndex(dates), grid, options, told, names, step)
     return {name: found[name] for name in series}
