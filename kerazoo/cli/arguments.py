@@ -16,7 +16,8 @@ from kerazoo import __version__, registry
 from kerazoo.errors import printable
 
 GAPS = ("refuse", "interpolate")
-DUPLICATES = ("refuse", "mean", "last")
+DUPLICATES = ("refuse", "mean", "sum", "last")
+RESAMPLE = ("hour", "day", "week", "month")
 INVERT = ("auto", "yes", "no")
 ENTRY = "model on a dataset, mnist_cnn@digits; a bare mnist_cnn means its main dataset"
 SEED = "seed of initial weights, order of the data, dropout and augmentation (default: 0)"
@@ -316,6 +317,7 @@ def _series(group: Command) -> None:
     ids = "column that tells several series apart, one model for all; repeat it for several"
     group.value("--series-id", "COLUMN", ids, action="append")
     group.choice("--duplicates", DUPLICATES, "rows of the same time (default: refuse)")
+    group.choice("--resample", RESAMPLE, "join the rows of each, as --duplicates says")
     group.value("--horizon", "N", "steps to forecast (default: 1)", int)
     group.value("--lookback", "N", "past steps that the model sees (default: 96, or fewer)", int)
     group.choice("--gaps", GAPS, "missing steps (default: refuse)")

@@ -33,7 +33,7 @@ class SeriesPredictor(Predictor):
             if name not in frame.columns:
                 raise KerazooError(f"{where} has no column {name!r}; the model needs it.")
         if reading.time:
-            same = reading.csv, reading.step, reading.duplicates, reading.ids
+            same = reading.csv, reading.step, reading.duplicates, reading.ids, reading.resample
             times = times_of(frame, reading.time, targets, where, *same)
         else:  # whatever other columns hold now
             rows = series_of(frame, reading.ids, where).items()

@@ -26,7 +26,8 @@ SINCE_1970 = ("s", "ms")
 ISO = "ISO8601"  # the year first, with a time of day or not
 PARTS = ["year", "month", "day", "hour", "minute", "second"]
 NONE = ("none",)  # in place of columns of dates: the rows are regular steps
-DUPLICATES = ("refuse", "mean", "last")
+DUPLICATES = ("refuse", "mean", "sum", "last")
+RESAMPLE = {"hour": "h", "day": "D", "week": "W", "month": "M"}  # and their names in pandas
 OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # behind a time of day
 STEPS = {  # seconds
     "minute": 60,
@@ -42,7 +43,8 @@ SEASONS = {"minute": 60, "10 minutes": 144, "15 minutes": 96, "half hour": 48, "
 SEASONS |= {"day": 7, "business day": 5, "week": 52, "month": 12, "quarter": 4}
 REPEATED = (
     "Give --series-id COLUMN for several series, a second --time COLUMN for the time of day, "
-    "--duplicates mean or last for rows of one series, or --time-zone NAME where clocks change."
+    "--duplicates mean, sum or last for rows of one series, or --time-zone NAME where clocks "
+    "change."
 )
 REGULAR = "Make the times regular, or give --time-zone NAME where clocks change."
 
@@ -98,6 +100,7 @@ def times_of(
     step: str | None = None,
     duplicates: str = "refuse",
     ids: tuple[str, ...] = (),
+    resample: str = "",
 ) -> dict[str, Times]:
     """The dates of each series, in columns that are named or found, and their common step.
 
@@ -110,6 +113,8 @@ def times_of(
         step: name of the step of the training data; by default it is told by the dates.
         duplicates: one of :data:`DUPLICATES`; other than ``refuse``, a date may come twice.
         ids: the columns that tell several series apart.
+        resample: one of :data:`RESAMPLE`, whose rows have its start as their time; or empty. The
+            first and the last one are left out if they have fewer rows than most.
 
     Returns:
         By name of the series, which is empty without ``ids``.
@@ -142,6 +147,10 @@ def times_of(
         instants = None if utc is None else utc.iloc[rows]
         dates = _one_clock(local.iloc[rows], instants, options.time_zone)
         of = f"{at}, series {name!r}" if ids else at
+        if resample:
+            dates = _start_of(dates, resample)
+            complete = _complete(dates)
+            rows, dates = rows[complete], dates[complete]
         twice = dates.duplicated()
         if duplicates == "refuse" and twice.any():
             first = dates[twice].iloc[0]
@@ -149,12 +158,13 @@ def times_of(
                 f"{of}, line {dates.index[twice][0]}: {first} comes again.", REPEATED
             )
         step, grid = _grid(dates[~twice], step, of)
-        line = frame.index[series[name][0]]
+        line = dates.index[0]
         each = (dates[line], dates.iloc[0], dates.iloc[-1])
         read, first, last = (str(date).removesuffix(" 00:00:00") for date in each)
         told = f"time axis: {' '.join(names)}, {raw[line]!r} read as {read}{how}; "
         told += f"one {step} a step, {first} to {last}"
         told += "; the rows are sorted by time" * bool((np.diff(rows) < 0).any())
+        told += f"; the rows of one {resample} are joined" * bool(resample)
         found[name] = Times(rows, pd.DatetimeIndex(dates), grid, options, told, names, step)
     return {name: found[name] for name in series}
 
@@ -239,6 +249,20 @@ def _one_clock(local: pd.Series, utc: pd.Series | None, zone: str | None) -> pd.
     elif utc is None or (local - utc.dt.tz_localize(None)).nunique() < 2:
         return local
     return local if local.dt.time.nunique() == 1 else utc
+
+
+def _start_of(dates: pd.Series, resample: str) -> pd.Series:
+    """The start of the hour, day, week (Monday) or month that each date lies in."""
+    if resample == "hour":
+        return dates.dt.floor("h")
+    return dates.dt.tz_localize(None).dt.to_period(RESAMPLE[resample]).dt.start_time
+
+
+def _complete(dates: pd.Series) -> np.ndarray:
+    """Rows, bool ``(n,)``, whose time is not the first or last one with fewer rows than usual."""
+    counts = dates.value_counts().sort_index()
+    ends = counts.iloc[[0, -1]]
+    return ~dates.isin(ends.index[ends < counts.median()]).to_numpy()
 
 
 def _dates_in(

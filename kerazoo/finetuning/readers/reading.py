@@ -80,7 +80,8 @@ class SeriesReading(RowsReading):
         step: name of a step, such as ``"hour"``.
         lookback: past steps that the model sees.
         gaps: ``refuse`` or ``interpolate``.
-        duplicates: ``refuse``, ``mean`` or ``last``.
+        duplicates: ``refuse``, ``mean``, ``sum`` or ``last``.
+        resample: ``hour``, ``day``, ``week`` or ``month``, of which the rows are joined; or empty.
         low: the least value of each target; of several series, in the order of ``spread``.
         high: likewise the largest.
         ids: the columns that tell several series apart.
@@ -93,6 +94,7 @@ class SeriesReading(RowsReading):
     lookback: int = limited(1, 100_000)
     gaps: str = "refuse"
     duplicates: str = "refuse"
+    resample: str = ""
     low: tuple[float, ...] = limited(default=())
     high: tuple[float, ...] = limited(default=())
     ids: tuple[str, ...] = ()

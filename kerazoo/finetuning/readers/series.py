@@ -19,7 +19,7 @@ from kerazoo.finetuning.readers._csv import (
     read_table,
     target_columns,
 )
-from kerazoo.finetuning.readers._dates import DUPLICATES, Times, times_of
+from kerazoo.finetuning.readers._dates import DUPLICATES, RESAMPLE, Times, times_of
 from kerazoo.finetuning.readers._numbers import may_be_missing, numbers_of
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import (
@@ -51,6 +51,7 @@ def from_series(
     time: str | tuple[str, ...] = (),
     series_id: str | tuple[str, ...] = (),
     duplicates: str = "refuse",
+    resample: str = "",
     gaps: str = "refuse",
     split: tuple[int, int, int] | None = None,
     segment: int | None = None,
@@ -71,7 +72,10 @@ def from_series(
             oldest first.
         series_id: the column, or columns, that tell several series apart. One model learns from all
             of them; each is scaled and split by itself, and no window crosses into another.
-        duplicates: ``"refuse"`` rows of the same time, or take their ``"mean"``, or the ``"last"``.
+        duplicates: ``"refuse"`` rows of the same time, or take their ``"mean"``, ``"sum"`` or the
+            ``"last"``.
+        resample: join the rows of an ``"hour"``, ``"day"``, ``"week"`` or ``"month"`` as
+            ``duplicates`` says.
         gaps: ``"refuse"`` or ``"interpolate"`` missing steps and values.
         split: steps of train, validation and test, from the first on.
         segment: steps that the LSTM takes at once; by default, or where it does not divide the
@@ -92,7 +96,13 @@ def from_series(
     horizon = require_whole("the horizon", horizon)
     time, ids = ((k,) if isinstance(k, str) else k for k in (time, series_id))
     ids = tuple(column(frame, name, "a column of names (--series-id)") for name in ids)
-    times = times_of(frame, time, targets, where, table.options, None, duplicates, ids)
+    require_choice("duplicates", duplicates, DUPLICATES)
+    if resample:
+        require_choice("resample", resample, tuple(RESAMPLE))
+        if duplicates == "refuse":
+            raise KerazooError(f"--resample {resample} needs --duplicates mean, sum or last.")
+    how = None, duplicates, ids, resample
+    times = times_of(frame, time, targets, where, table.options, *how)
     found, notes = _each_series(frame, targets, times, where, gaps, duplicates, split, horizon)
     if lookback is None:
         trained = [series.sizes["train"] for series in found.values()]
@@ -151,6 +161,7 @@ def from_series(
             lookback=lookback,
             gaps=gaps,
             duplicates=duplicates,
+            resample=resample,
             low=tuple(v for series in found.values() for v in series.values.min().tolist()),
             high=tuple(v for series in found.values() for v in series.values.max().tolist()),
             csv=first.options,
@@ -245,7 +256,6 @@ def regular_values(
         KerazooError: a value is no number; steps or values are missing and gaps are refused.
     """
     require_choice("gaps", gaps, GAPS)
-    require_choice("duplicates", duplicates, DUPLICATES)
     frame = frame.iloc[times.order]
     columns = {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets}
     table, notes = pd.DataFrame(columns, index=frame.index), []
@@ -268,7 +278,7 @@ def regular_values(
     if n := int(times.dates.duplicated().sum()):
         notes.append(f"{n:,} rows are of the same time as another; the {duplicates} is taken")
         same = table.groupby(level=0)
-        table = same.mean() if duplicates == "mean" else same.last()
+        table = same.sum(min_count=1) if duplicates == "sum" else same.agg(duplicates)
     return table.reindex(times.grid), notes + unlikely
 
 

@@ -54,6 +54,26 @@ def test_a_series_is_split_in_time_and_scaled_on_train():
     assert data.test.examples == 80 - 6 + 1
 
 
+@pytest.mark.parametrize(("resample", "period"), [("day", "D"), ("week", "W"), ("month", "M")])
+def test_rows_of_a_day_a_week_or_a_month_are_joined_but_for_incomplete_ones(resample, period):
+    dates = pd.Series(pd.date_range("2020-01-06 06:00", periods=4 * 900, freq="6h"))
+    sold = 10 + np.sin(np.arange(len(dates)) / 90) + np.arange(len(dates)) % 7
+    rows = pd.DataFrame({"at": dates, "sold": sold})
+    each = rows.groupby(rows["at"].dt.to_period(period))["sold"]
+    options = {"target": "sold", "horizon": 2, "resample": resample, "lookback": 4}
+    for how in ("sum", "mean", "last"):
+        assert read(rows, duplicates=how, **options).reading.resample == resample
+        expected = each.agg(how).iloc[1:-1]
+        found = read(rows.sample(frac=1, random_state=0), duplicates=how, **options)
+        assert found.reading.low == pytest.approx([expected.min()])
+        assert found.reading.high == pytest.approx([expected.max()])
+        windows = found.data.info.windows
+        assert windows.step == resample
+        assert windows.first == str(expected.index[0].start_time)
+    raised(["--duplicates"], read, rows, **options)
+    raised(["resample"], read, rows, duplicates="sum", **{**options, "resample": "decade"})
+
+
 def test_a_horizon_fits_into_each_split_of_a_short_series():
     data = read(hours(200), horizon=24, lookback=None).data
     assert (data.validation.examples, data.test.examples) == (1, 17)
