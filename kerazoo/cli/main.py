@@ -532,7 +532,8 @@ def _predict(
     else:
         predictions.write_csv(Path(out))
         lines.append(f"{len(predictions.frame):,} rows: {out}")
-    show({**predictions.as_json(), "path": out}, *map(tables.Whole, lines))
+    content = {**predictions.as_json(), "path": out} if show.json else None  # of many rows large
+    show(content, *map(tables.Whole, lines))
     return OK
 
 

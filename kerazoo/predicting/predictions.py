@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kerazoo._files import write_text
+from kerazoo._files import save_atomic
 from kerazoo._lazy import np, pd
 from kerazoo._parts import Bullets, Part, Shown, Table
 from kerazoo.errors import KerazooError, ReadingError, cut
@@ -134,7 +134,7 @@ class TablePredictions(Shown):
 
     def write_csv(self, path: Path) -> None:
         """Write ``rows`` as UTF-8, atomically."""
-        write_text(path, self.rows.to_csv(index=False))
+        save_atomic(path, lambda new: self.rows.to_csv(new, index=False, compression=None))
 
 
 # What to do with a table and a model that takes none.
