@@ -169,7 +169,7 @@ def read_table(
         values = [float(word) for word in options.na_values if is_number(word)]
         frame = frame.mask(frame.isin([*options.na_values, *values]))
     chosen = [name for name in frame.columns if numbers is None or name in numbers]
-    frame, decimal, notations, read = with_plain_numbers(
+    decimal, notations, read = with_plain_numbers(
         frame,
         [name for name in chosen if name not in options.category],
         options.decimal,

@@ -100,15 +100,19 @@ class Texts:
 
     Attributes:
         known: the values that are not missing, by their lines.
-        is_plain: pandas reads all of them, so that each need not be looked at.
+        mark: decimal mark with which pandas reads all of them, so that each need not be looked
+            at; empty where there is none.
     """
 
     def __init__(self, values: pd.Series):
         self.known = values.astype(str)
-        self.is_plain = plain_numbers(values) is not None  # so none is missing
-        if not self.is_plain:
+        self.mark = "." if plain_numbers(values) is not None else ""  # so none is missing
+        if not self.mark:
             self.known = self.known[~is_missing(values)].str.strip()
-            self.is_plain = plain_numbers(self.known) is not None
+            if plain_numbers(self.known) is not None:
+                self.mark = "."
+            elif self.known.str.fullmatch("-?[0-9]+(,[0-9]+)?").all():
+                self.mark = ","
 
     @functools.cached_property
     def forms(self) -> dict[str, Form]:
@@ -119,8 +123,9 @@ class Texts:
     @functools.cached_property
     def units(self) -> dict[str, str]:
         """The units, each with the first value that has it; zero needs none."""
-        if self.is_plain:
-            return {"": self.known.iloc[0]}
+        if self.mark:
+            some = self.known[self.known.str.contains("[1-9]")]
+            return {"": some.iloc[0]} if len(some) else {}
         units: dict[str, str] = {}
         for text, form in self.forms.items():
             if form.unit is not None:
@@ -130,13 +135,13 @@ class Texts:
     @functools.cached_property
     def words(self) -> pd.Series:
         """The values that do not look like numbers."""
-        return self.known[:0] if self.is_plain else self.known[~self.known.isin([*self.forms])]
+        return self.known[:0] if self.mark else self.known[~self.known.isin([*self.forms])]
 
     def marks(self, point_is_decimal: bool) -> tuple[set[str], str]:
         """Decimal marks with which alone some value can be read; the first value in doubt."""
         forms: Iterable[tuple[str, Form | None]]
-        if self.is_plain:  # most of which are told by the first one with a point
-            forms = ((text, form_of(text.strip())) for text in self.known if "." in text)
+        if self.mark:  # most of which are told by the first one that has it
+            forms = ((text, form_of(text.strip())) for text in self.known if self.mark in text)
         else:
             forms = self.forms.items()
         marks, doubt = set[str](), ""
@@ -144,7 +149,7 @@ class Texts:
             read = form.read if form else {".": text, ",": None}
             if None in read.values():
                 marks |= {mark for mark, number in read.items() if number is not None}
-                if self.is_plain:
+                if self.mark:
                     break
             elif read["."] != read[","] and ("," in text or not point_is_decimal):
                 doubt = doubt or text
@@ -158,11 +163,11 @@ def with_plain_numbers(
     known: Mapping[str, tuple[str, ...]] | None,
     point_is_decimal: bool,
     where: str,
-) -> tuple[pd.DataFrame, str | None, dict[str, tuple[str, ...]], list[str]]:
-    """The frame with its numbers as Python writes them.
+) -> tuple[str | None, dict[str, tuple[str, ...]], list[str]]:
+    """Write the numbers of a frame as Python does.
 
     Args:
-        frame: the rows.
+        frame: the rows, which are changed.
         columns: names of those that may be of numbers.
         decimal: the decimal mark; by default the one with which alone some number can be read.
         known: decimal mark and unit of each column of numbers in the training data, to which the
@@ -171,7 +176,7 @@ def with_plain_numbers(
         where: name of the table in messages.
 
     Returns:
-        The frame, the decimal mark of the columns that leave it open, the notation of each column
+        The decimal mark of the columns that leave it open, the notation of each column
         of numbers as in ``known``, and how they were read.
 
     Raises:
@@ -193,16 +198,16 @@ def with_plain_numbers(
     found_in = {name: text.marks(point_is_decimal) for name, text in texts.items()}
     certain = {mark for marks, _ in found_in.values() for mark in marks}
     rest = decimal or (certain.pop() if len(certain) == 1 else None)
-    for name, text in texts.items():
+    for name in [*texts]:
+        text = texts.pop(name)  # which may be large
         marks, doubt = found_in[name]
         mark = (known[name][0] if known else "") or decimal or max(marks, default=rest)
         if doubt and not mark:
             raise _doubt(text, doubt, where)
-        frame, note = _with_plain_column(frame, text, mark or ".", bool(decimal or known), where)
+        notes += _with_plain_column(frame, text, mark or ".", bool(decimal or known), where)
         found[name] = (mark or "" if marks or doubt else "", next(iter(text.units), ""))
-        notes += note
     more = [f"{len(notes) - SHOWN:,} more columns of numbers likewise"] * (len(notes) > SHOWN)
-    return frame, rest, found, [*notes[:SHOWN], *more]
+    return rest, found, [*notes[:SHOWN], *more]
 
 
 def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
@@ -238,18 +243,19 @@ def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
 
 def _with_plain_column(
     frame: pd.DataFrame, text: Texts, mark: str, is_given: bool, where: str
-) -> tuple[pd.DataFrame, list[str]]:
-    """The frame with the numbers of a column as Python writes them, and a note if they change."""
+) -> list[str]:
+    """Write the numbers of a column as Python does; a note if they change."""
     name, known = str(text.known.name), text.known
     gone = frame[name][is_missing(frame[name])].dropna().astype(str).str.strip()
     parts = [f"{raw!r} is missing" for raw in gone.unique() if raw]
-    if text.is_plain and mark == ".":
+    if text.mark == mark == ".":
         codes = known[known.str.fullmatch("0[0-9]+")]
         if len(codes) and not is_given and known.str.len().nunique() == 1:
             code = codes.iloc[0]
             parts.insert(0, f"{code!r} read as {int(code)} (--category {name}: as a name)")
-        return frame, [f"{name}: {', '.join(parts)}"] * bool(parts)
-    read = {raw: form.read[mark] for raw, form in text.forms.items()}
+        return [f"{name}: {', '.join(parts)}"] * bool(parts)
+    is_simple = text.mark == mark
+    read = {} if is_simple else {raw: form.read[mark] for raw, form in text.forms.items()}
     for raw, number in read.items():
         if number is None:
             raise ReadingError(
@@ -257,14 +263,14 @@ def _with_plain_column(
                 f"{'.' if is_given else ', which other numbers of the column have.'}",
                 "Write all with one mark, and give it as --decimal.",
             )
-    plain = known.map(read)
+    plain = known.str.replace(",", ".") if is_simple else known.map(read)
     changed = plain[plain.notna() & (plain != known)]
     if len(changed):
-        frame = frame.assign(**{name: changed.combine_first(frame[name])})
+        frame.isetitem(frame.columns.get_loc(name), changed.combine_first(frame[name]))
         raw = known[changed.index[0]]
         how = f" (--decimal {mark})" if re.search("[.,]", raw) else ""
         parts.insert(0, f"{raw!r} read as {changed.iloc[0]}{how}")
-    return frame, [f"{name}: {', '.join(parts)}"] * bool(parts)
+    return [f"{name}: {', '.join(parts)}"] * bool(parts)
 
 
 def _doubt(text: Texts, raw: str, where: str) -> ReadingError:

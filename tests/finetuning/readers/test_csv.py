@@ -251,6 +251,17 @@ def test_a_file_that_is_read_in_parts_is_the_same(tmp_path, monkeypatch, content
     assert found() == whole
 
 
+@pytest.mark.parametrize("last", ["1.234,5", "+1,5", "1,5e3"])
+def test_decimal_commas_alone_are_read_as_those_among_others(last):
+    rows = pd.DataFrame({"x": [" 1,5", "-0,25", "3", "007,50", "1,234", "n/a", "0,0", last]})
+    before = rows.copy()
+    alone, mixed = read_table(rows[:-1], columns=1), read_table(rows, columns=1)
+    pd.testing.assert_frame_equal(alone.frame, mixed.frame[:-1])
+    assert numbers(alone, "x")[:5] == [1.5, -0.25, 3, 7.5, 1.234]
+    assert (alone.options, alone.notes) == (mixed.options, mixed.notes)
+    pd.testing.assert_frame_equal(rows, before)
+
+
 def test_a_missing_number_changes_nothing_else_of_its_column(tmp_path):
     values = ["007", "012", "1e3", "-5", "0.50"]
     tables = [
