@@ -7,6 +7,7 @@ import glob
 import hashlib
 import json
 import math
+import mmap
 import os
 import secrets
 import shutil
@@ -236,17 +237,19 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         raise ValueError(str(error)) from error
 
 
-def empty_array(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array to fill; a large one is a temporary file in memory, which goes with the array.
+def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array of zeros that begins at a page of memory, as TensorFlow takes it without a copy.
 
-    The system takes the memory of such a file back where it needs it.
+    A large one is a temporary file that is mapped into memory and goes with the array. The system
+    takes its memory back where it needs it.
 
     Raises:
         KerazooError: the directory of temporary files has too little space.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < LARGE:
-        return np.empty(shape, dtype)
+        pages = mmap.mmap(-1, max(size, 1))
+        return np.frombuffer(pages, dtype, math.prod(shape)).reshape(shape)
     try:
         with tempfile.TemporaryFile() as file:
             file.truncate(size)

@@ -8,6 +8,7 @@ from typing import Any
 from kerazoo._lazy import np
 
 READY = 2  # batches that are made ahead
+SHARED = 2**26  # bytes of an array from which on a copy is spared
 ALIGNED = 64  # bytes, at a multiple of which TensorFlow wants memory to begin
 
 
@@ -59,12 +60,13 @@ class Batches:
 
 
 def _tensor(array: np.ndarray) -> Any:
-    """An array as a tensor, float64 as float32; one in a file shares its memory."""
+    """An array as a tensor, float64 as float32; of a large one that is aligned no copy is made."""
     import tensorflow as tf
 
     if array.dtype == np.float64:
         array = array.astype(np.float32)
-    if isinstance(array, np.memmap) and array.flags.carray and array.ctypes.data % ALIGNED == 0:
+    is_large = array.nbytes >= SHARED and array.dtype.kind in "uif"
+    if is_large and array.flags.carray and array.ctypes.data % ALIGNED == 0:
         return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
     return tf.constant(array)
 

@@ -27,7 +27,7 @@ from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import metric
 from kerazoo.tasks._scores import by_class
 from kerazoo.tasks.classification import Classification
-from kerazoo.training import checkpoint, loop, run_directory
+from kerazoo.training import batches, checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
 from kerazoo.training.run_config import Start
 from tests.conftest import copy_after_each_checkpoint, needs_data, raises_naming
@@ -282,6 +282,7 @@ def test_images_in_a_temporary_file_train_to_the_same_bits(digits, in_tmp, monke
 
     data, *expected = tuned("in_memory")
     monkeypatch.setattr(_files, "LARGE", 0)
+    monkeypatch.setattr(batches, "SHARED", 0)
     in_file, *found = tuned("in_file")
     assert [type(d.train.x) for d in (data, in_file)] == [np.ndarray, np.memmap]
     assert in_file.sha256 == data.sha256 and found == expected

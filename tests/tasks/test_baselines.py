@@ -57,7 +57,8 @@ def test_a_classifier_of_many_values_has_a_linear_baseline_of_a_sample(monkeypat
     monkeypatch.setattr(_baselines, "PART", 7)
     task = registry.get_task("classification")
     whole = task.baselines(data.train, data).simple
-    monkeypatch.setattr(_baselines, "MOST_VALUES", 400 * data.train.x[0].size)
+    monkeypatch.setattr(_baselines, "MOST_VALUES", 0)
+    monkeypatch.setattr(_baselines, "SAMPLED", 400 * data.train.x[0].size)
     sampled = task.baselines(data.train, data).simple
     assert list(whole) == ["majority_class", "linear"]
     assert list(sampled) == ["majority_class", "linear_of_400_examples"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from kerazoo._files import zeros
+from kerazoo.training import batches as batches_module
 from kerazoo.training import checkpoint
 from kerazoo.training.batches import Batches
 
@@ -21,6 +24,19 @@ def test_each_epoch_visits_every_example_once_in_its_order():
         assert [len(x) for x, _ in seen] == [8, 8, 8, 8, 8, 5]
         assert (np.concatenate([x for x, _ in seen]) == order).all()
         assert seen[0][1].dtype == np.float32  # Keras would cast it in arrays, not in a dataset
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float32", "float64"])
+def test_a_large_array_is_batched_where_it_lies(monkeypatch, dtype):
+    monkeypatch.setattr(batches_module, "SHARED", 0)
+    x = zeros((40, 3), dtype)
+    batches = Batches([x], 8)
+    batches.in_order(np.arange(40))
+    x[:] = np.arange(120).reshape(40, 3) % 100
+    seen = np.concatenate([part[0] for part in batches.dataset().as_numpy_iterator()])
+    assert (seen == (0 if dtype == "float64" else x)).all(), "float64 is copied as float32"
+    odd = np.zeros(121, "uint8")[1:].reshape(40, 3)  # no place where TensorFlow takes it
+    assert len(list(Batches([odd], 8).dataset().as_numpy_iterator())) == 5
 
 
 def test_fit_gets_the_order_of_its_epoch():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from kerazoo._files import zeros
 from kerazoo._files.schema import limited
 from kerazoo._lazy import keras, np, pd
 from kerazoo.errors import KerazooError
@@ -78,7 +79,7 @@ def encode(
     Raises:
         KerazooError: a column is not there, or holds something else than numbers.
     """
-    x = np.zeros((len(frame), sum(c.width for c in columns)), dtype=np.float32)
+    x = zeros((len(frame), sum(c.width for c in columns)), np.float32)
     start = 0
     for c in columns:
         place, start = start, start + c.width

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kerazoo._files import empty_array
+from kerazoo._files import zeros
 from kerazoo._lazy import keras, np, pd
 from kerazoo.datasets._images import (
     HEIC,
@@ -143,7 +143,7 @@ def from_images(
             x[i] = read_image(directory / kept[i], shape, invert="no", white=white).pixels
     inverted, backgrounds = _inverted(directory, read, light_on_dark and labels, invert)
     notes, n = [*found.notes, *scaled_otherwise(x)], len(x)
-    parts = {name: empty_array((len(i), *shape), np.uint8) for name, i in indices.items()}
+    parts = {name: zeros((len(i), *shape), np.uint8) for name, i in indices.items()}
     for name, part in parts.items():
         np.take(x, indices[name], axis=0, out=part, mode="clip")  # the mode that makes no copy
     del x  # all images are there twice no longer than this
@@ -479,7 +479,7 @@ def _read(
         except KerazooError as error:
             return str(error).removesuffix(".")  # they are listed
 
-    x = empty_array((len(files), *shape), np.uint8)
+    x = zeros((len(files), *shape), np.uint8)
     images: list[LoadedImage] = []
     problems = {}
     none = x[:0]
