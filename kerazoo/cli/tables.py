@@ -28,29 +28,38 @@ def render(part: parts.Table, width: int) -> tuple[Table, str]:
     """A table for rich that is no wider than ``width``, and the note below it.
 
     Columns stand in the order of need: those that do not fit are left out from the right, and the
-    note names them. Numbers and short words are not broken.
+    note names them. Numbers are not broken, sentences at words; they share the room that is left.
     """
     from rich import box
     from rich.cells import cell_len
     from rich.table import Table
 
     rows = [[_text(cell) for cell in row] for row in (part.columns, *part.rows)]
+    columns, least = list(zip(*rows, strict=True)), list[int]()
+    longest = [max(map(cell_len, column)) for column in columns]
+    fits = sum(longest) + 2 * (len(columns) - 1) <= width
+    for i, (title, *cells) in enumerate(columns):
+        is_number = i in part.numbers
+        words = [*title.split(), *(cells if is_number else " ".join(cells).split())]
+        shortest = max(map(cell_len, words), default=0)
+        least.append(shortest if is_number else min(shortest, LONGEST, 2 * width // 3))
+        if is_number and not fits:  # its title is broken first
+            longest[i] = shortest
+    n = min(2, len(columns))
+    while n < len(columns) and sum(least[: n + 1]) + 2 * n <= width:
+        n += 1
+    spare = max(0, width - sum(least[:n]) - 2 * (n - 1))
+    wanted = sum(longest[:n]) - sum(least[:n])
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    columns, used = [list(column) for column in zip(*rows, strict=True)], 0
-    for i, column in enumerate(columns):
-        longest = max(map(cell_len, column))
-        least = max((cell_len(word) for cell in column for word in cell.split()), default=0)
-        least = longest if i in part.numbers else min(least, LONGEST)
-        used += least + 2
-        if i > 1 and used > width + 2:
-            columns = columns[:i]
-            break
+    for i in range(n):
+        more = longest[i] - least[i]
+        size = least[i] + min(more, spare * more // (wanted or 1))
         side: Literal["left", "right"] = "right" if i in part.numbers else "left"
-        made.add_column(column[0], justify=side, no_wrap=longest == least, overflow="fold")
+        made.add_column(rows[0][i], justify=side, width=size, overflow="fold")
     for row in rows[1:]:
-        made.add_row(*row[: len(columns)])
-    out = rows[0][len(columns) :]
-    return made, (part.note + f" (too narrow for: {', '.join(out)})" * bool(out)).strip()
+        made.add_row(*row[:n])
+    out = f" (too narrow for: {', '.join(rows[0][n:])})" if n < len(columns) else ""
+    return made, (part.note + out).strip()
 
 
 def _text(cell: Any) -> str:
