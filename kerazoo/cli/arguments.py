@@ -90,7 +90,7 @@ EXAMPLES = {
         "mlp@digits --out a --resume",
     ),
     "inspect": (
-        "letters/ --labels --open",
+        "letters/ --labels --out suspects.csv --open",
         "iris.csv --target species",
         "sales.csv --target price --horizon 7",
         "reviews.csv --text body --target label",
