@@ -1,4 +1,4 @@
-"""Measure what fine-tuning gains over training from scratch, and compare tables with scikit-learn.
+"""Measure fine-tuning, its prediction intervals and probabilities, and the search for label errors.
 
     python benchmarks/finetuning.py                  all runs that are missing, then the report
     python benchmarks/finetuning.py tables           missing runs of one group
@@ -6,7 +6,7 @@
     python benchmarks/finetuning.py --report         only FINETUNING.md and its plot
 
 Results are kept in finetuning.json by run, so the same command without --again continues where it
-was stopped. `photographs` needs CIFAR-10; the other data comes with scikit-learn.
+was stopped. Some groups need ETTh1, MNIST, Fashion-MNIST, CIFAR-10 or IMDB.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import sklearn.datasets
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -28,6 +30,7 @@ import kerazoo
 from benchmarks import _tools
 from kerazoo import registry
 from kerazoo._files import write_json, write_text
+from kerazoo.datasets import _text
 from kerazoo.evidence import reference as evidence
 from kerazoo.training.machine import environment
 
@@ -38,10 +41,16 @@ CASES = {  # of each group
     "digits": ("10", "50", "all"),  # images per class
     "tables": ("iris", "wine", "breast_cancer", "diabetes"),
     "photographs": ("cat / ship",),
+    "labels": ("digits", "mnist", "fashion_mnist", "iris", "wine", "breast_cancer", "imdb"),
+    "intervals": ("etth1", "sine", "mackey_glass", "friedman1"),
+    "calibration": ("fashion_mnist", "cifar10"),
 }
 TABLE_MODELS = ("mlp", "linear pipeline", "gradient boosting")
 SEEDS = range(5)
 EACH = 500  # photographs per class
+PLANTED = 0.05  # share of the labels that are made wrong
+MOST = {"imdb": 3_000}  # examples that labels are planted in; of other data 10,000
+CALIBRATED = {"fashion_mnist": "mnist_cnn_small", "cifar10": "resnet8"}  # trained on 10,000 images
 Values = dict[str, list[float]]  # of all seeds by row
 
 
@@ -98,11 +107,9 @@ def digits(count: str, seed: int) -> dict[str, float]:
 
 def table(name: str, seed: int) -> dict[str, float]:
     """``mlp`` on one of scikit-learn's tables, with scikit-learn's pipelines."""
-    from sklearn import datasets
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.csv"
-        getattr(datasets, f"load_{name}")(as_frame=True).frame.to_csv(path, index=False)
+        getattr(sklearn.datasets, f"load_{name}")(as_frame=True).frame.to_csv(path, index=False)
         ours = compare("mlp", path, target="target", seed=seed)
         return {"mlp": ours["from scratch"], **scikit_learn(path, seed)}
 
@@ -147,10 +154,91 @@ def write_photographs(folder: Path, each: int) -> None:
             Image.fromarray(data.test.x[i]).save(folder / label / f"{i}.jpg", quality=95)
 
 
+def labels(name: str, seed: int) -> dict[str, float]:
+    """Planted label errors that ``inspect`` finds, and the share of its suspects that are."""
+    random = np.random.RandomState(seed)
+    x, y, options = labeled(name)
+    wrong = random.choice(len(y), round(PLANTED * len(y)), replace=False)
+    planted, classes = y.copy(), int(y.max()) + 1
+    planted[wrong] = (y[wrong] + random.randint(1, classes, len(wrong))) % classes
+    if isinstance(x, pd.DataFrame):
+        data: Any = x.assign(target=[f"class {label}" for label in planted])
+    else:
+        data = (x, planted)
+    suspects = kerazoo.inspect_data(data, label_errors=True, **options).suspects or ()
+    named = {int(suspect.example.name) for suspect in suspects}
+    right = len(named & set(wrong.tolist()))
+    return {"found": right / len(wrong), "precision": right / max(1, len(named))}
+
+
+def labeled(name: str) -> tuple[Any, np.ndarray, dict[str, Any]]:
+    """Images, rows or texts, their classes, and the reader's options."""
+    if hasattr(sklearn.datasets, f"load_{name}") and name != "digits":
+        table = getattr(sklearn.datasets, f"load_{name}")(as_frame=True)
+        return table.data, table.target.to_numpy(), {"target": "target"}
+    train = kerazoo.load_data(name).train
+    x, y = train.x[: MOST.get(name, 10_000)], train.y[: MOST.get(name, 10_000)]
+    vocabulary = registry.get_dataset(name).vocabulary
+    if vocabulary is None:
+        return x, y, {}
+    words = ["", "unknown", *_text.read_vocabulary(vocabulary)]
+    texts = [" ".join(words[i] for i in row if i) for row in x.tolist()]
+    return pd.DataFrame({"text": texts}), y, {"text": "text", "target": "target"}
+
+
+def intervals(name: str, seed: int) -> dict[str, float]:
+    """Share of the test values inside the 90 % prediction intervals of a fine-tuning."""
+    options: dict[str, Any] = {"target": "target"}
+    if name == "friedman1":
+        x, y = sklearn.datasets.make_friedman1(2_000, noise=1.0, random_state=seed)
+        data, model = pd.DataFrame(x, columns=list("abcdefghij")).assign(target=y), "mlp"
+    else:
+        info, model = registry.get_dataset(name), "stacked_lstm"
+        assert info.windows is not None
+        parts = info.load()
+        data = pd.DataFrame({"target": np.concatenate([*parts.values()])[:, 0]})
+        options |= {"horizon": info.windows.horizon, "time": "none"}
+        options["split"] = tuple(len(part) for part in parts.values())
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        done = kerazoo.finetune(
+            model, data, seed=seed, scratch=False, out=out, progress=False, **options
+        )
+        return {"coverage": statistics.fmean(done.metrics["intervals"]["coverage"])}
+
+
+def calibration(name: str, seed: int) -> dict[str, float]:
+    """Calibration error before and after the temperature, on the 10,000 test images."""
+    data, model = kerazoo.load_data(name), CALIBRATED[name]
+    some = np.random.RandomState(seed).permutation(data.train.examples)[:10_000]
+    options: dict[str, Any] = {"weights": "none", "epochs": 8} if model == "resnet8" else {}
+    with tempfile.TemporaryDirectory() as folder:
+        done = kerazoo.finetune(
+            model,
+            (data.train.x[some], data.train.y[some]),
+            test=tuple(data.test),
+            seed=seed,
+            scratch=False,
+            out=Path(folder) / "run",
+            progress=False,
+            **options,
+        )
+        fitted, also = done.metrics["calibration"], done.metrics["also"]
+        return {
+            "accuracy": done.metrics["value"],
+            "temperature": fitted["temperature"],
+            "before": fitted["ece_before"],
+            "after": also["ece"],
+        }
+
+
 MEASURE: dict[str, Callable[[str, int], dict[str, float]]] = {
     "digits": digits,
     "tables": table,
     "photographs": photographs,
+    "labels": labels,
+    "intervals": intervals,
+    "calibration": calibration,
 }
 
 
