@@ -254,7 +254,7 @@ def _reading(command: Command) -> None:
     """The positional argument DATA, and options of how to read it."""
     command.value("data", "DATA", "directory of images, or a CSV file")
     group = command.group("tables, series, texts, and images of a CSV file")
-    target = "column to predict; repeat it for several numeric ones"
+    target = "column to predict; repeat it for several numbers or labels"
     group.value("--target", "COLUMN", target, action="append")
     group.value("--test", "FILE", "test data (default: a fifth of the data)")
 

@@ -286,7 +286,7 @@ def _copy_notes(copies: list[Copies], word: str, user: UserData) -> list[str]:
         torn = sum(len(c.labels) > 1 for c in groups)
         shown = listed([_shown(c, _unit(user)) for c in groups], 3)
         line = f"{members:,} {word}s are {how} to others, as a model reads them"
-        line += f"; {len(groups):,} groups"
+        line += f"; {len(groups):,} group{'s' * (len(groups) > 1)}"
         line += f", {across:,} in several splits, where results are too good" * (across > 0)
         line += f", {torn:,} of several classes" * (torn > 0)
         notes.append(f"{line}: {shown}")
