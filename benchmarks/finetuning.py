@@ -66,10 +66,11 @@ def main() -> None:
     results = _tools.read_json(RESULTS)
     for group in () if options.report else options.groups or CASES:
         weights = start_of(group)
+        measured = results["runs"].setdefault(group, {})
         if options.again or results["weights"].get(group) != weights:
-            results["runs"][group] = {}
+            measured.clear()
         for case in CASES[group]:
-            runs = results["runs"][group].setdefault(case, {})
+            runs = measured.setdefault(case, {})
             for seed in SEEDS:
                 if str(seed) not in runs:
                     runs[str(seed)] = MEASURE[group](case, seed)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from kerazoo._lazy import keras, layers
 from kerazoo.errors import KerazooError, require_rank, require_sizes
+from kerazoo.models._published import in_fashion_mnists_readme
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
 
@@ -122,6 +123,7 @@ register_model(
             seeds=10,
             recipe=AUGMENTED.replace(augment_shift=0.0, augment_rotate=0.0, augment_flip=True),
             bundled=False,
+            published=in_fashion_mnists_readme(("Dense layers of 256, 128 and 64", 0.900)),
             smoke={"epochs": 3, "train_examples": 20_000, "train_on": "train"},
         ),
     ],

@@ -9,6 +9,7 @@ Their results are recorded in ``references/``.
 from __future__ import annotations
 
 from kerazoo._lazy import KerasTensor, keras, layers
+from kerazoo.models._published import in_fashion_mnists_readme
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
 
@@ -143,6 +144,16 @@ register_model(
             recipe=AUGMENTED.replace(epochs=20, batch_size=32),
             smoke={"epochs": 6},
         ),
+        Entry(
+            dataset="fashion_mnist",
+            recipe=PLAIN.replace(learning_rate=1.5e-3, augment_flip=True),
+            smoke={"epochs": 2, "train_examples": 8_000, "train_on": "train"},
+            bundled=False,
+            published=in_fashion_mnists_readme(
+                ("Two convolutions with pooling, over 300 epochs", 0.916),
+                ("Two convolutions and three dense layers, 1.8 M parameters", 0.932),
+            ),
+        ),
     ],
 )
 register_model(
@@ -176,6 +187,14 @@ register_model(
             seeds=10,
             recipe=AUGMENTED.replace(epochs=30, batch_size=32, learning_rate=2e-3),
             smoke={"epochs": 6},
+        ),
+        Entry(
+            dataset="fashion_mnist",
+            recipe=PLAIN.replace(learning_rate=2e-3, augment_flip=True),
+            smoke={"epochs": 2, "train_examples": 12_000, "train_on": "train"},
+            published=in_fashion_mnists_readme(
+                ("Three convolutions with pooling, two dense layers, dropout", 0.926)
+            ),
         ),
     ],
 )

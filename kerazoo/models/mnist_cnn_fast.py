@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerazoo._lazy import KerasTensor, keras, layers
+from kerazoo.models._published import in_fashion_mnists_readme
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
 
@@ -88,6 +89,9 @@ register_model(
             seeds=10,
             recipe=FAST.replace(epochs=8, augment_flip=True),
             smoke=SMOKE,
+            published=in_fashion_mnists_readme(
+                ("Two convolutions, fewer than 100,000 parameters", 0.925)
+            ),
         ),
     ],
 )
