@@ -36,7 +36,11 @@ from kerazoo.training.machine import environment
 
 RESULTS, REPORT = _tools.HERE / "finetuning.json", _tools.HERE / "FINETUNING.md"
 PLOT = _tools.PLOTS / "finetuning-digits.png"
-STARTS = {"digits": "mnist_cnn@mnist", "photographs": "resnet8@cifar10"}  # trained weights
+STARTS = {  # trained weights
+    "digits": "mnist_cnn@mnist",
+    "photographs": "resnet8@cifar10",
+    "calibration": "mnist_cnn_small@mnist",
+}
 CASES = {  # of each group
     "digits": ("10", "50", "all"),  # images per class
     "tables": ("iris", "wine", "breast_cancer", "diabetes"),
@@ -74,7 +78,7 @@ def main() -> None:
             for seed in SEEDS:
                 if str(seed) not in runs:
                     runs[str(seed)] = MEASURE[group](case, seed)
-                    results["weights"][group] = weights
+                    results["weights"] |= {group: weights} if weights else {}
                     results["environments"][group] = environment()
                     write_json(RESULTS, results)
                     print(group, case, seed, runs[str(seed)], flush=True)
@@ -212,7 +216,7 @@ def calibration(name: str, seed: int) -> dict[str, float]:
     """Calibration error before and after the temperature, on the 10,000 test images."""
     data, model = kerazoo.load_data(name), CALIBRATED[name]
     some = np.random.RandomState(seed).permutation(data.train.examples)[:10_000]
-    options: dict[str, Any] = {"weights": "none", "epochs": 8} if model == "resnet8" else {}
+    options: dict[str, Any] = {"weights": None, "epochs": 8} if model == "resnet8" else {}
     with tempfile.TemporaryDirectory() as folder:
         done = kerazoo.finetune(
             model,
