@@ -157,7 +157,11 @@ def verdict(rows: Sequence[Compared], measure: Metric) -> str:
         tie = row.value == model.value == best.value and row.standard_error is None
         if not row.limit and (tie or measure.is_better(row.value, best.value)):
             best = row
-    return "" if best is model else f"{model.name} does no better here than {best.name}: {ADVICE}"
+    if best is model:
+        return ""
+    if best.value == model.value:
+        return f"{best.name} does as well here as {model.name}, and is simpler."
+    return f"{model.name} does no better here than {best.name}: {ADVICE}"
 
 
 def write_comparison(directory: Path, rows: Sequence[Compared], done: Run) -> None:
