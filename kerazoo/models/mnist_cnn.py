@@ -190,6 +190,7 @@ register_model(
         ),
         Entry(
             dataset="fashion_mnist",
+            seeds=10,
             recipe=PLAIN.replace(learning_rate=2e-3, augment_flip=True),
             smoke={"epochs": 2, "train_examples": 12_000, "train_on": "train"},
             published=in_fashion_mnists_readme(
