@@ -124,7 +124,8 @@ def record_reference(
         judge_sha256=judge,
         engine=config.engine,
     )
-    weights, takes_over = recorded.weights, tier == "full" and first.seed == together[0].seed
+    weights = recorded.weights if entry.bundled else None
+    takes_over = tier == "full" and first.seed == together[0].seed
     if compact and takes_over:
         sha256 = hashlib.sha256(compact[0]).hexdigest()
         weights = BundledWeights(sha256=sha256, seed=first.seed, value=compact[1])

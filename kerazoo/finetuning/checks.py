@@ -1,4 +1,4 @@
-"""Checks of user data by kind: copies, columns that give the target away, odd images, labels."""
+"""Checks of user data by kind: copies, columns that give the target away, brightness, labels."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ def tuned_job(
 ) -> tuple[Job, str]:
     """The training with the learning rate that is best on validation, and a line on all of them.
 
-    The test split stays unread. Finished trainings in ``directory`` are not repeated.
+    The test split stays unread. Finished runs in ``directory`` are not repeated.
 
     Args:
         prepare: gives the training with a ``learning_rate``.
         recipe: its usual one is in the middle of those that are tried.
         n: number of learning rates, each three times the one before.
-        directory: of the trainings, one directory for each.
+        directory: of the runs, one directory for each.
         progress: show the progress.
 
     Raises:

@@ -49,6 +49,13 @@ def test_a_seed_is_added_and_the_weights_stay_those_of_the_first(recorded, add):
     assert evidence.read(recorded).weights == before and before.seed == 0
 
 
+def test_an_entry_may_leave_its_weights_out(recorded, add):
+    before = evidence.weights_path(recorded).read_bytes()
+    add(0, entry=dataclasses.replace(recorded, bundled=False))
+    assert evidence.read(recorded).weights is None
+    assert evidence.weights_path(recorded).read_bytes() == before and card.kept_files(recorded)
+
+
 def test_runs_of_another_recipe_are_dropped(recorded, add):
     changed = dataclasses.replace(recorded, recipe=recorded.recipe.replace(batch_size=16))
     add(0, 1, entry=changed)

@@ -21,7 +21,7 @@ from kerazoo import _files, registry
 from kerazoo.datasets import _sources, etth1
 from kerazoo.errors import Diverged, Interrupted, KerazooError
 from kerazoo.finetuning import finetune as finetuning
-from kerazoo.finetuning.compare import Compared, balanced, verdict
+from kerazoo.finetuning.compare import ADVICE, Compared, balanced, verdict
 from kerazoo.finetuning.readers.choose import reread
 from kerazoo.finetuning.readers.user_data import inner_model
 from kerazoo.metrics import metric
@@ -382,6 +382,7 @@ def test_a_simpler_way_that_does_as_well_is_named(name, values, better):
         rows.append(Compared(row, value, None if row == "linear" else 0.01, {}))
     text = verdict(rows, metric(name))
     assert better in text and bool(text) == bool(better)
+    assert (ADVICE in text) is (bool(better) and values[0] != values[2])
 
 
 def test_rare_cases_that_are_never_found_are_noticed(in_tmp, command):
