@@ -87,10 +87,11 @@ class MultiLabel(Task):
         """Every label for each example; and a logistic regression per label."""
         true, linear = data.test.y > 0.5, []
         for has in (train.y > 0.5).T:
-            one = Split(train.x, has.astype(np.int64))
-            constant = has.all() or not has.any()
-            answer = np.full(len(true), has[0]) if constant else None
-            linear.append(_baselines.logistic(one, data.test) > 0 if answer is None else answer)
+            if has.all() or not has.any():  # there is nothing to learn
+                linear.append(np.full(len(true), has[0]))
+            else:
+                one = Split(train.x, has.astype(np.int64))
+                linear.append(_baselines.logistic(one, data.test) > 0)
         return Baselines(
             simple={
                 "every_label": _metrics(np.ones_like(true), true),
