@@ -320,6 +320,10 @@ def _series(group: Command) -> None:
     group.choice("--resample", RESAMPLE, "join the rows of each, as --duplicates says")
     group.value("--horizon", "N", "steps to forecast (default: 1)", int)
     group.value("--lookback", "N", "past steps that the model sees (default: 96, or fewer)", int)
+    past = "column of numbers that the model sees too; repeatable"
+    group.value("--past-covariate", "COLUMN", past, dest="past_covariates", action="append")
+    future = "likewise, one that is known for the steps to forecast, such as a holiday"
+    group.value("--future-covariate", "COLUMN", future, dest="future_covariates", action="append")
     group.choice("--gaps", GAPS, "missing steps (default: refuse)")
     split = "steps of train, validation and test (default: 70, 10 and 20 %%)"
     group.value("--split", "N,N,N", split, whole_numbers)

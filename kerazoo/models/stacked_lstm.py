@@ -98,40 +98,46 @@ def stacked_lstm(
     Args:
         input_shape: ``(lookback, columns)`` of a normalized window.
         horizon: number of steps to forecast.
-        targets: number of columns to forecast.
+        targets: number of columns to forecast, the first ones; the others are covariates.
         units: units of each LSTM, bottom to top.
         segment: rows of the window that the first LSTM takes in one step. 1 reads row by row;
             24 reads hourly data day by day, which is both faster and better on long windows.
         per_column: forecast each column from its past, all through the same weights.
-        subtract_last: subtract the last value of each column from the window, and add it back to
+        subtract_last: subtract the last value of each target from the window, and add it back to
             the forecast, so that a drifting level does not matter.
         dropout: fraction of the last LSTM's features dropped in training.
         linear_path: add a linear map of the window to the forecast, so that the LSTMs learn what
             is not linear.
-        divide_by_spread: divide each column of the window by its standard deviation, and multiply
+        divide_by_spread: divide each target of the window by its standard deviation, and multiply
             the forecast by it. With ``subtract_last`` the forecast follows whatever units the
             window has: as of several series of different sizes.
 
     Raises:
-        KerazooError: ``segment`` does not divide the lookback, ``units`` is empty, or an option
-            needs as many targets as columns.
+        KerazooError: ``segment`` does not divide the lookback, ``units`` is empty, or there are
+            more targets than columns, or fewer with ``per_column``.
 
     Source: Hochreiter & Schmidhuber 1997 (LSTM; Keras's has the forget gate of Gers et al. 2000);
     segments: Lin et al. 2023, section 3.2; last value: Zeng et al. 2023, NLinear; linear path:
     Lai et al. 2018, the autoregressive component; spread: Kim et al. 2022, RevIN.
     """
-    if (per_column or subtract_last or divide_by_spread) and targets != input_shape[1]:
+    columns = input_shape[1]
+    if targets > columns or (per_column and targets < columns):
         raise KerazooError(
-            "stacked_lstm: per_column, subtract_last and divide_by_spread need as many targets "
-            f"({targets}) as columns ({input_shape[1]})."
+            f"stacked_lstm: {targets} targets do not fit {columns} columns; per_column needs as "
+            "many, else there are no more targets than columns."
         )
     inputs = x = keras.Input(input_shape, name="window")
+    has_covariates = targets < columns and (subtract_last or divide_by_spread)
+    if has_covariates:
+        x = inputs[..., :targets]
     if subtract_last:
-        last = last_value(inputs)
+        last = last_value(x)
         x = layers.Subtract(name="subtract_last")([x, last])
     if divide_by_spread:
         spread = keras.ops.std(x, axis=1, keepdims=True)
         x = keras.ops.divide_no_nan(x, spread)
+    if has_covariates:
+        x = layers.Concatenate(name="with_covariates")([x, inputs[..., targets:]])
     if per_column:
         x = columns_as_examples(x)
     window, steps = x, horizon * (1 if per_column else targets)

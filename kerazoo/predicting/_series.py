@@ -7,9 +7,9 @@ from typing import Any
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import index_as_columns
-from kerazoo.finetuning.readers._dates import series_of, times_of, without_dates
+from kerazoo.finetuning.readers._dates import Times, series_of, times_of, without_dates
 from kerazoo.finetuning.readers.reading import SeriesReading
-from kerazoo.finetuning.readers.series import filled, regular_values
+from kerazoo.finetuning.readers.series import Columns, filled, regular_values
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting._tables import read_input, unlike_training, with_bounds
 from kerazoo.predicting.predictions import Predictor, TablePredictions
@@ -21,7 +21,7 @@ class SeriesPredictor(Predictor):
     """A forecaster of a series."""
 
     def predict(self, inputs: Any, gaps: str | None = None) -> TablePredictions:
-        """Forecast the steps after one CSV file, DataFrame or array of rows ``(n, targets)``.
+        """Forecast the steps after one CSV file, DataFrame or array of rows ``(n, columns)``.
 
         Of several series, each by itself.
         """
@@ -29,54 +29,73 @@ class SeriesPredictor(Predictor):
         assert isinstance(reading, SeriesReading)
         table = read_input(index_as_columns(inputs), self.trained.source, reading.csv)
         frame, where, targets = table.frame, table.where, list(reading.targets)
-        for name in (*targets, *reading.time, *reading.ids):
-            if name not in frame.columns:
-                raise KerazooError(f"{where} has no column {name!r}; the model needs it.")
-        if reading.time:
-            same = reading.csv, reading.step, reading.duplicates, reading.ids, reading.resample
-            times = times_of(frame, reading.time, targets, where, *same)
-        else:  # whatever other columns hold now
-            rows = series_of(frame, reading.ids, where).items()
-            times = {name: without_dates(places, reading.csv) for name, places in rows}
+        used = Columns(reading.targets, reading.past_covariates, reading.future_covariates)
+        horizon, times = self.trained.model.output_shape[1], _times(reading, used, frame, where)
         notes, short, forecasts = list(table.notes), [], []
         windows: dict[str, np.ndarray] = {}
-        spreads = []
+        spreads, ends = [], []
         for name, axis in times.items():
             at = f"{where}, series {name!r}" if name else where
             how = gaps or reading.gaps, at, reading.duplicates
-            regular, more = regular_values(frame, targets, axis, *how)
+            regular, more = regular_values(frame, used, axis, *how, horizon)
             if len(regular) < reading.lookback:
                 short.append(f"{len(regular):,} steps" + f" of series {name!r}" * bool(name))
                 continue
+            if regular[list(used.future)].iloc[-1].isna().any():
+                ahead = f"{horizon} rows after the last target, with {listed([*used.future])}"
+                raise KerazooError(f"{at}: a forecast needs {ahead}.")
+            ends.append(regular.index[-1])
             notes += [axis.told] * (not windows)
-            if name in (known := list(reading.spread) or [""]):
-                steps = (regular[target].rename_axis("step") for target in targets)
-                its = slice(known.index(name) * len(targets), None)
-                ranges = zip(steps, reading.low[its], reading.high[its], strict=False)
-                more += unlike_training(list(ranges))
-            else:
-                more.append("not in the training data; forecast like the others")
+            more += _unlike_training(reading, name, regular)
             notes += [f"{name}: {note}" if name else note for note in more]
             values = filled(regular, {}).to_numpy()
             windows[name] = values[-reading.lookback :]
-            trained = np.array(reading.spread.get(name, values.std(axis=0)))
-            spreads.append(windows[name].std(axis=0) + FLOOR * trained)
+            own = values[:, : len(targets)]
+            trained = np.array(reading.spread.get(name, own.std(axis=0)))
+            spreads.append(own[-reading.lookback :].std(axis=0) + FLOOR * trained)
         if short and not windows:
             raise KerazooError(
                 f"{where} has {short[0]}; the model needs {reading.lookback:,} or more."
             )
         if short:
             notes.append(f"too short to forecast, {reading.lookback:,} are needed: {listed(short)}")
-        ahead = engine.predict(self.trained.model, np.stack([*windows.values()]).astype("float32"))
-        for name, steps, spread in zip(windows, ahead, spreads, strict=True):
+        forecast = engine.predict(
+            self.trained.model, np.stack([*windows.values()]).astype("float32")
+        )
+        for name, steps, spread, end in zip(windows, forecast, spreads, ends, strict=True):
             axis, values = times[name], pd.DataFrame(steps, columns=targets)
             row = frame.iloc[axis.order[0]]
             before: dict[str, Any] = {column: row[column] for column in reading.ids}
             before["step"] = np.arange(1, len(steps) + 1)
             if isinstance(axis.grid, pd.DatetimeIndex):
-                dates = pd.date_range(axis.grid[-1], periods=len(steps) + 1, freq=axis.grid.freq)
+                dates = pd.date_range(end, periods=len(steps) + 1, freq=axis.grid.freq)
                 del before["step"]
                 before[" ".join(axis.columns)] = dates[1:]
             values = with_bounds(values, self.trained.intervals, spread)
             forecasts.append(pd.concat([pd.DataFrame(before), values], axis=1))
         return TablePredictions(pd.concat(forecasts, ignore_index=True), tuple(notes), "series")
+
+
+def _times(
+    reading: SeriesReading, used: Columns, frame: pd.DataFrame, where: str
+) -> dict[str, Times]:
+    """Times of each series, in the columns that the training data had them in."""
+    for name in (*used.all, *reading.time, *reading.ids):
+        if name not in frame.columns:
+            raise KerazooError(f"{where} has no column {name!r}; the model needs it.")
+    if reading.time:
+        same = reading.csv, reading.step, reading.duplicates, reading.ids, reading.resample
+        return times_of(frame, reading.time, list(used.all), where, *same)
+    rows = series_of(frame, reading.ids, where).items()  # whatever other columns hold now
+    return {name: without_dates(places, reading.csv) for name, places in rows}
+
+
+def _unlike_training(reading: SeriesReading, name: str, regular: pd.DataFrame) -> list[str]:
+    """Notes on what in a series differs from the training data."""
+    known = list(reading.spread) or [""]
+    if name not in known:
+        return ["not in the training data; forecast like the others"]
+    steps = (regular[column].rename_axis("step") for column in regular)
+    its = slice(known.index(name) * len(regular.columns), None)
+    ranges = zip(steps, reading.low[its], reading.high[its], strict=False)
+    return unlike_training(list(ranges))

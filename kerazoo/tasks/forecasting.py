@@ -261,8 +261,8 @@ def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
 
     ``repeat_last``: the last value. ``seasonal_repeat``: the last whole season. ``linear``:
     ridge regression on the same training windows, one map shared by all target columns, each
-    forecast from its past. ``linear_from_last``: the same for the window minus its last value
-    and the change from that value, which follows a level that drifts.
+    forecast from its past and the covariates. ``linear_from_last``: the same for the window minus
+    its last value and the change from that value, which follows a level that drifts.
     """
     assert data.series is not None
     windows = data.series.windows
@@ -273,8 +273,8 @@ def baseline_forecasts(train: Split, data: Data) -> dict[str, np.ndarray]:
     season = windows.season
     if season is not None and season <= x.shape[1]:
         found["seasonal_repeat"] = _seasonal(x[:, :, columns], season, windows.lead, shape[1])
-    found["linear"] = _linear(train, data.test, columns, from_last=False)
-    found["linear_from_last"] = _linear(train, data.test, columns, from_last=True)
+    found["linear"] = _linear(train, data.test, windows, from_last=False)
+    found["linear_from_last"] = _linear(train, data.test, windows, from_last=True)
     return found
 
 
@@ -283,12 +283,21 @@ def _seasonal(x: np.ndarray, season: int, lead: int, horizon: int) -> np.ndarray
     return x[:, [(lead - 1 + h) % season - season for h in range(horizon)]]
 
 
-def _linear(train: Split, test: Split, columns: Any, *, from_last: bool) -> np.ndarray:
+def _linear(train: Split, test: Split, windows: Windows, *, from_last: bool) -> np.ndarray:
+    targets = _targets(windows)
+
     def rows(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each column by itself ``(n · columns, lookback)``, and the level that was taken off."""
-        x = np.swapaxes(x[:, :, columns], 1, 2)
-        level = x[:, :, -1:] * from_last
-        return (x - level).reshape(-1, x.shape[2]), level
+        """Each target by itself, with all covariates, and the level that was taken off.
+
+        The rows are ``(n · targets, lookback · (1 + covariates))``.
+        """
+        own = np.swapaxes(x[:, :, targets], 1, 2)
+        level = own[:, :, -1:] * from_last
+        inputs = (own - level).reshape(-1, own.shape[2])
+        if windows.targets is None:
+            return inputs, level
+        covariates = np.delete(x, windows.targets, axis=2).reshape(len(x), -1)
+        return np.hstack([inputs, covariates.repeat(own.shape[1], axis=0)]), level
 
     def examples() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for part in _stretches(train):

@@ -355,11 +355,13 @@ def column(frame: pd.DataFrame, name: str | None, what: str) -> str:
     return name
 
 
-def target_columns(frame: pd.DataFrame, target: str | tuple[str, ...] | None) -> list[str]:
-    """The targets that the user names; raises KerazooError for one not there, or there twice."""
+def target_columns(
+    frame: pd.DataFrame, target: str | tuple[str, ...] | None, what: str = "the target (--target)"
+) -> list[str]:
+    """The columns that the user names; raises KerazooError for one not there, or there twice."""
     names = target if isinstance(target, tuple) else (target,)
-    targets = [column(frame, name, "the target (--target)") for name in names]
+    targets = [column(frame, name, what) for name in names]
     twice = [name for name, n in Counter(targets).items() if n > 1]
     if twice:
-        raise KerazooError(f"the target {twice[0]!r} is given twice.")
+        raise KerazooError(f"column {twice[0]!r} is given twice, as {what}.")
     return targets

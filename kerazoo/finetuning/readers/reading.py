@@ -76,13 +76,15 @@ class SeriesReading(RowsReading):
     """Reading of a series.
 
     Attributes:
+        past_covariates: columns that the model sees besides the targets.
+        future_covariates: likewise, those that are known for the steps to forecast.
         time: the columns that make up a date; empty where the rows are taken as regular steps.
         step: name of a step, such as ``"hour"``.
         lookback: past steps that the model sees.
         gaps: ``refuse`` or ``interpolate``.
         duplicates: ``refuse``, ``mean``, ``sum`` or ``last``.
         resample: ``hour``, ``day``, ``week`` or ``month``, of which the rows are joined; or empty.
-        low: the least value of each target; of several series, in the order of ``spread``.
+        low: the least value of each column; of several series, in the order of ``spread``.
         high: likewise the largest.
         ids: the columns that tell several series apart.
         spread: standard deviation of each target in training, by name of the series; that of a
@@ -99,6 +101,8 @@ class SeriesReading(RowsReading):
     high: tuple[float, ...] = limited(default=())
     ids: tuple[str, ...] = ()
     spread: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    past_covariates: tuple[str, ...] = ()
+    future_covariates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

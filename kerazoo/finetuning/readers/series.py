@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerazoo import fingerprint
 from kerazoo._lazy import keras, np, pd
@@ -48,6 +48,8 @@ def from_series(
     target: str | tuple[str, ...] | None = None,
     horizon: int | None = None,
     lookback: int | None = None,
+    past_covariates: str | tuple[str, ...] = (),
+    future_covariates: str | tuple[str, ...] = (),
     time: str | tuple[str, ...] = (),
     series_id: str | tuple[str, ...] = (),
     duplicates: str = "refuse",
@@ -59,14 +61,18 @@ def from_series(
 ) -> UserData:
     """Read a series of values at regular times, to forecast the next ones.
 
-    Every target is forecast from its own past. Of the steps, in order, 70 % are train, 10 %
-    validation and 20 % test, unless ``split`` says otherwise.
+    Every target is forecast from its own past, or with covariates from the past of all columns. Of
+    the steps, in order, 70 % are train, 10 % validation and 20 % test, unless ``split`` says
+    otherwise.
 
     Args:
         source: a CSV file or a DataFrame.
         target: the column, or columns, to forecast; needed.
         horizon: steps to forecast; needed.
         lookback: past steps that the model sees; by default as many as the series can afford.
+        past_covariates: columns of numbers that the model sees too, such as a temperature.
+        future_covariates: columns of numbers that are known for the steps to forecast, such as a
+            price or a holiday (0 or 1). Rows after the last target hold their future values.
         time: the column of dates, or those that make up a date (``("Date", "Time")``); by default
             the only one that is certainly of dates. ``"none"``: the rows are regular steps, the
             oldest first.
@@ -83,14 +89,19 @@ def from_series(
         **csv: how the file is written, see :class:`kerazoo.finetuning.readers._csv.CsvOptions`.
 
     Raises:
-        KerazooError: what ``read_table`` and ``times_of`` refuse; no target or horizon; a value
-            that is missing (unless ``gaps`` is ``interpolate``) or no number; a constant target;
-            too short a series.
+        KerazooError: what ``read_table`` and ``times_of`` refuse; no target or horizon; a column
+            that is named twice; a value that is missing (unless ``gaps`` is ``interpolate``) or no
+            number; a constant target; too short a series, or a lookback shorter than the horizon
+            with ``future_covariates``.
     """
-    names = (target,) if isinstance(target, str) else target
-    table = read_table(index_as_columns(source), CsvOptions(**csv), columns=1, numbers=names)
+    given = target or (), past_covariates, future_covariates
+    names, past, future = ((k,) if isinstance(k, str) else tuple(k) for k in given)
+    numbers = (*names, *past, *future)
+    table = read_table(index_as_columns(source), CsvOptions(**csv), columns=1, numbers=numbers)
     frame, where = table.frame, table.where
-    targets = target_columns(frame, target)
+    used = Columns(tuple(target_columns(frame, target)), past, future)
+    target_columns(frame, used.all, "a target or covariate")
+    targets = list(used.targets)
     if horizon is None:
         raise KerazooError("the horizon is missing: how many steps to forecast? (--horizon N)")
     horizon = require_whole("the horizon", horizon)
@@ -102,36 +113,35 @@ def from_series(
         if duplicates == "refuse":
             raise KerazooError(f"--resample {resample} needs --duplicates mean, sum or last.")
     how = None, duplicates, ids, resample
-    times = times_of(frame, time, targets, where, table.options, *how)
-    found, notes = _each_series(frame, targets, times, where, gaps, duplicates, split, horizon)
+    times = times_of(frame, time, list(used.all), where, table.options, *how)
+    found, notes = _each_series(frame, used, times, where, gaps, duplicates, split, horizon)
     if lookback is None:
         trained = [series.sizes["train"] for series in found.values()]
         lookback = _lookback(int(np.median(trained)), horizon)
     lookback = require_whole("the lookback", lookback)
+    if future and lookback < horizon:
+        raise KerazooError(f"future covariates need a --lookback of the horizon, {horizon}.")
     if ids:
-        found = _long_enough(found, lookback + horizon, where)
+        found = _long_enough(found, lookback + horizon, targets, where)
         if out := [name for name in times if name not in found]:
             steps = f"fewer than {lookback + horizon:,} training steps, or constant in training"
             notes.append(f"{len(out):,} series are left out ({steps}): {listed(out)}")
     first = times[next(iter(found))]
     grids = [times[name].grid for name in found]
-    dates = {}  # which one date and a frequency that has a name tell
-    named = first.columns and type(first.grid.freq) is not pd.DateOffset
-    if named and all(grid[0] == first.grid[0] for grid in grids):
-        dates = {"first": str(first.grid[0]), "freq": first.grid.freqstr}
     info = describe(
         source,
         "series",
         "forecasting",
-        input_shape=(lookback, len(targets)),
-        columns=tuple(targets),
-        targets=tuple(targets),
+        input_shape=(lookback, len(used.all)),
+        columns=used.all,
+        targets=used.targets,
         windows=Windows(
             lookback=lookback,
             horizon=horizon,
             season=first.season if first.season and first.season <= lookback else None,
             step=first.step,
-            **dates,
+            targets=tuple(range(len(targets))) if used.covariates else None,
+            **_dates(first, grids),
         ),
     )
     data = _data(info, {name: series.parts for name, series in found.items()}, where)
@@ -145,17 +155,21 @@ def from_series(
             "the series cover different times and each is split by itself: training values of one "
             "may be later than test values of another"
         )
-    unused = unused_columns(frame, (*first.columns, *targets, *ids))
+    unused = unused_columns(frame, (*first.columns, *used.all, *ids))
     if unused and not ids:
-        unused[0] += "; all rows are one series (--series-id COLUMN for several)"
-    each = zip(found, np.atleast_2d(data.series.std).tolist(), strict=True)
+        unused[0] += (
+            "; --past-covariate or --future-covariate uses one, --series-id tells series apart"
+        )
+    each = zip(found, np.atleast_2d(data.series.std)[:, : len(targets)].tolist(), strict=True)
     return UserData(
         kind="series",
         data=data,
-        report=(*_report(found, first, data, ids, where), *table.notes),
+        report=(*_report(found, first, data, used, ids, where), *table.notes),
         warnings=(*unused, *notes),
         reading=SeriesReading(
-            targets=tuple(targets),
+            targets=used.targets,
+            past_covariates=past,
+            future_covariates=future,
             time=first.columns,
             step=first.step,
             lookback=lookback,
@@ -169,9 +183,10 @@ def from_series(
             spread={name: tuple(std) for name, std in each},
         ),
         factory_options={
-            "input_shape": (lookback, len(targets)),
+            "input_shape": (lookback, len(used.all)),
             "segment": segment if segment and lookback % segment == 0 else _segment(lookback),
-            "per_column": len(targets) > 1,
+            "per_column": len(targets) > 1 and not used.covariates,
+            "linear_path": bool(used.covariates),
             "subtract_last": True,
             **({"divide_by_spread": True} if ids else {}),
         },
@@ -179,12 +194,44 @@ def from_series(
     )
 
 
+def _dates(first: Times, grids: list[pd.Index]) -> dict[str, Any]:
+    """The first date and the frequency, where one date and a frequency that has a name tell all."""
+    named = first.columns and type(first.grid.freq) is not pd.DateOffset
+    if named and all(grid[0] == first.grid[0] for grid in grids):
+        return {"first": str(first.grid[0]), "freq": first.grid.freqstr}
+    return {}
+
+
+class Columns(NamedTuple):
+    """The columns of a series that are numbers.
+
+    Attributes:
+        targets: those to forecast.
+        past: covariates that are known up to the forecast.
+        future: covariates that are also known for the steps to forecast.
+    """
+
+    targets: tuple[str, ...]
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The covariates, in the order of the model's input."""
+        return self.past + self.future
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All columns, in the order of the model's input."""
+        return self.targets + self.covariates
+
+
 @dataclass(frozen=True)
 class _Found:
     """One series: its values in natural units at regular times, NaN where missing, and its splits.
 
     Attributes:
-        values: float64 ``(n, targets)``.
+        values: float64 ``(n, columns)``, as :func:`regular_values` gives them.
         sizes: steps of each split.
     """
 
@@ -199,7 +246,7 @@ class _Found:
 
 def _each_series(
     frame: pd.DataFrame,
-    targets: list[str],
+    used: Columns,
     times: Mapping[str, Times],
     where: str,
     gaps: str,
@@ -211,7 +258,7 @@ def _each_series(
     found, notes = {}, list[str]()
     for name, axis in times.items():
         at = f"{where}, series {name!r}" if name else where
-        values, more = regular_values(frame, targets, axis, gaps, at, duplicates)
+        values, more = regular_values(frame, used, axis, gaps, at, duplicates, horizon)
         try:
             sizes = _sizes(len(values), split, horizon, at)
         except KerazooError:
@@ -219,7 +266,7 @@ def _each_series(
                 raise
             continue
         found[name] = _Found(values, sizes)
-        more += _warnings(values, sizes)
+        more += _warnings(values[list(used.targets)], sizes)
         notes += [f"{name}: {note}" if name else note for note in more]
     if len(notes) > MAX_NOTES and len(times) > 1:
         notes = [*notes[:MAX_NOTES], f"{len(notes) - MAX_NOTES:,} more notes on other series"]
@@ -228,11 +275,13 @@ def _each_series(
     return found, notes
 
 
-def _long_enough(found: Mapping[str, _Found], steps: int, where: str) -> dict[str, _Found]:
-    """The series that have enough steps in training, and vary there."""
+def _long_enough(
+    found: Mapping[str, _Found], steps: int, targets: list[str], where: str
+) -> dict[str, _Found]:
+    """The series that have enough steps in training, and whose targets vary there."""
     left = {}
     for name, series in found.items():
-        varies = (np.ptp(series.parts["train"], axis=0) > 0).all()
+        varies = (np.ptp(series.parts["train"][:, : len(targets)], axis=0) > 0).all()
         if series.sizes["train"] >= steps and varies:
             left[name] = series
     if not left:
@@ -242,26 +291,31 @@ def _long_enough(found: Mapping[str, _Found], steps: int, where: str) -> dict[st
 
 def regular_values(
     frame: pd.DataFrame,
-    targets: list[str],
+    used: Columns,
     times: Times,
     gaps: str,
     where: str,
-    duplicates: str = "refuse",
+    duplicates: str,
+    horizon: int,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The targets in natural units at regular times, float64 ``(n, targets)``, and notes.
+    """The columns in natural units at regular times, float64 ``(n, columns)``, and notes.
 
-    What is missing is NaN; :func:`filled` fills it.
+    What is missing is NaN; :func:`filled` fills it. A future covariate stands ``horizon`` steps
+    before its time, so that a window that ends where the forecast begins holds all of its values.
+    The last step is the last one with a value of another column.
 
     Raises:
         KerazooError: a value is no number; steps or values are missing and gaps are refused.
     """
     require_choice("gaps", gaps, GAPS)
-    frame = frame.iloc[times.order]
-    columns = {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in targets}
+    frame, future = frame.iloc[times.order], list(used.future)
+    columns = {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in used.all}
     table, notes = pd.DataFrame(columns, index=frame.index), []
-    for name, values in table.items():
+    past = len(table) if not future else _past(table, future)
+    for name in used.all:
+        values = table[name] if name in future else table[name].iloc[:past]
         if values.isna().all():
-            raise KerazooError(f"{where}: the target {name!r} has no value at all.")
+            raise KerazooError(f"{where}: column {name!r} has no value at all.")
         if values.isna().any():
             line = values.index[values.isna()][0]
             notes.append(f"{values.isna().sum():,} values of {name!r} are missing (line {line})")
@@ -279,7 +333,18 @@ def regular_values(
         notes.append(f"{n:,} rows are of the same time as another; the {duplicates} is taken")
         same = table.groupby(level=0)
         table = same.sum(min_count=1) if duplicates == "sum" else same.agg(duplicates)
-    return table.reindex(times.grid), notes + unlikely
+    table = table.reindex(times.grid)
+    if future:
+        past = _past(table, future)
+        table[future] = table[future].shift(-horizon)
+        table = table.iloc[:past]
+    return table, notes + unlikely
+
+
+def _past(table: pd.DataFrame, future: list[str]) -> int:
+    """Number of rows up to the last one with a value of a column that is not in ``future``."""
+    known = table.drop(columns=future).notna().any(axis=1).to_numpy()
+    return int(np.flatnonzero(known)[-1]) + 1 if known.any() else 0
 
 
 def filled(table: pd.DataFrame, sizes: Mapping[str, int]) -> pd.DataFrame:
@@ -334,7 +399,7 @@ def _data(info: Dataset, parts: Mapping[str, Mapping[str, np.ndarray]], where: s
     several = len(parts) > 1 or "" not in parts
     each = []
     for stretches in parts.values():
-        for name, values in zip(info.targets, stretches["train"].T, strict=True):
+        for name, values in zip(info.targets, stretches["train"].T, strict=False):
             if values.min() == values.max():
                 only = f"{values[0]:g} in the whole training split"
                 raise KerazooError(f"{where}: the target {name!r} is {only}.")
@@ -376,6 +441,8 @@ def _warnings(values: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
 def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> keras.Model:
     """A model of windows and forecasts in natural units around one of standardized ones.
 
+    The targets are the first columns of the windows.
+
     The mean is taken off before anything is scaled, since float32 has seven digits. Keras's
     Normalization would take 1e-7 for a standard deviation that is smaller.
     """
@@ -383,7 +450,8 @@ def in_natural_units(core: keras.Model, mean: list[float], std: list[float]) -> 
     inputs = keras.Input(core.input_shape[1:], name="window_in_natural_units")
     x = keras.layers.Rescaling(1.0, [-m for m in mean], name="less_mean", **exact)(inputs)
     x = core(keras.layers.Rescaling([1 / s for s in std], name="standardised", **exact)(x))
-    x = keras.layers.Rescaling(std, mean, name="natural", **exact)(x)
+    n = x.shape[-1]
+    x = keras.layers.Rescaling(std[:n], mean[:n], name="natural", **exact)(x)
     return keras.Model(inputs, x, name="in_natural_units")
 
 
@@ -394,7 +462,12 @@ def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
 
 
 def _report(
-    found: Mapping[str, _Found], first: Times, data: Data, ids: tuple[str, ...], where: str
+    found: Mapping[str, _Found],
+    first: Times,
+    data: Data,
+    used: Columns,
+    ids: tuple[str, ...],
+    where: str,
 ) -> list[str]:
     """Lines on how one series or several were read."""
     assert data.series is not None
@@ -409,6 +482,8 @@ def _report(
         f"{data.train.examples:,} windows to train on, {data.test.examples:,} to test",
         "scaled with mean and standard deviation of the training split"
         + " of each series" * bool(ids),
+        *[f"past covariates: {listed(list(used.past))}"] * bool(used.past),
+        *[f"future covariates: {listed(list(used.future))}"] * bool(used.future),
         *["each target is forecast from its own past, through the same weights"]
-        * (len(targets) > 1),
+        * (len(targets) > 1 and not used.covariates),
     ]

@@ -506,6 +506,80 @@ def test_one_model_forecasts_several_series(several):
     raised(["'store'"], kerazoo.predict, path, rows.drop(columns="store"))
 
 
+def with_promotion(n=400, ahead=6):
+    """Sales that a promotion of the same day raises; the last ``ahead`` days are to come."""
+    promotion = np.random.RandomState(0).randint(0, 2, n).astype(float)
+    load = np.arange(n) % 5.0
+    rows = hours(n, price=10 + 5 * promotion + load, promotion=promotion, load=load)
+    rows.loc[rows.index[n - ahead :], ["price", "load"]] = np.nan
+    return rows, promotion
+
+
+COVARIATES = {"past_covariates": "load", "future_covariates": "promotion"}
+
+
+@pytest.mark.parametrize("ahead", [0, 4, 6, 9])
+def test_a_window_holds_covariates_as_far_as_they_are_known(ahead):
+    rows, promotion = with_promotion(400 + ahead, ahead)
+    data = read(rows, **COVARIATES).data
+    assert data.info.columns == ("price", "load", "promotion") and data.info.targets == ("price",)
+    for split in (data.train, data.validation, data.test):
+        assert split.x.shape[1:] == (24, 3) and split.y.shape[1:] == (6, 1)
+    for split, starts in data.series.starts.items():
+        x = getattr(data, split).x * data.series.std + data.series.mean
+        for window, start in zip(x, starts, strict=True):
+            np.testing.assert_allclose(window[:, 1], np.arange(start - 24, start) % 5, atol=1e-5)
+            known = promotion[start - 18 : start + 6]
+            np.testing.assert_allclose(window[:, 2], known, atol=1e-5)
+    assert data.series.starts["test"][-1] == 400 - 6, "no step without a target is tested"
+    baselines = registry.get_task("forecasting").baselines(data.train, data).simple
+    assert baselines["linear"]["mse"] < 0.01 < baselines["repeat_last"]["mse"]
+
+
+@pytest.mark.parametrize("ids", [(), IDS])
+def test_a_forecast_follows_what_is_known_of_the_future(ids, tmp_path):
+    rows, promotion = with_promotion()
+    if ids:
+        other = rows.assign(price=100 * rows.price)
+        rows = pd.concat([rows.assign(town="X", store=1), other.assign(town="Y", store=1)])
+    options = {"target": "price", "horizon": 6, "lookback": 24, "series_id": ids, **COVARIATES}
+    more = {"progress": False, "plots": False, "scratch": False, "out": tmp_path / "run"}
+    more |= {"epochs": 40, "learning_rate": 1e-2}
+    run = kerazoo.finetune("stacked_lstm", rows, **options, **more)
+    assert run.metrics["value"] < 0.1
+    frame = kerazoo.predict(run, rows).frame
+    true = (10 + 5 * promotion + np.arange(400) % 5)[394:]
+    np.testing.assert_allclose(frame.price[:6], true, atol=2.5)
+    assert str(frame.when[0]) == rows.when.iloc[394]
+    if ids:
+        np.testing.assert_allclose(frame.price[6:] / 100, true, atol=2.5)
+    raised(["6", "promotion"], kerazoo.predict, run, rows.iloc[:396])
+    hole = rows.assign(promotion=rows.promotion.where(np.arange(len(rows)) != 397))
+    raised(["promotion"], kerazoo.predict, run, hole)
+    raised(["promotion"], kerazoo.predict, run, rows.drop(columns="promotion"))
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"past_covariates": "price"}, ["'price'"]),
+        ({"past_covariates": "promotion", "future_covariates": "promotion"}, ["'promotion'"]),
+        ({"past_covariates": "weather"}, ["'weather'"]),
+        ({"past_covariates": "sky"}, ["'sky'", "'clear'"]),
+        ({"future_covariates": "promotion", "lookback": 5}, ["--lookback"]),
+    ],
+)
+def test_covariates_that_cannot_be_used_are_refused(change, names):
+    raised(names, read, with_promotion()[0].assign(sky="clear"), **change)
+
+
+def test_a_covariate_with_gaps_is_refused_or_filled():
+    rows, _ = with_promotion()
+    hole = rows.assign(load=rows.load.where(rows.index != 50))
+    raised(["'load'", "line 52"], read, hole, **COVARIATES)
+    assert any("'load'" in note for note in read(hole, gaps="interpolate", **COVARIATES).warnings)
+
+
 def test_a_model_that_cannot_scale_each_series_is_refused():
     options = {"target": "price", "horizon": 24, "lookback": 24, "series_id": IDS}
     raised(["several series"], kerazoo.finetune, "sparse_forecaster", stores(), **options)
