@@ -469,7 +469,7 @@ def _explain(
     found = explain(source, inputs, label=label)
     figure.save(plot(source, found), path)
     content = {"path": str(path), "images": [e.as_json() for e in found]}
-    shown = f"{len(found)} images; hiding what is red lowers the probability"
+    shown = f"{len(found)} images; hiding what is red lowers the log-odds of the class"
     show(content, table(found), *show.files(shown, [path]))
     return OK
 

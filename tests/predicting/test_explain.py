@@ -18,11 +18,15 @@ def test_hiding_the_stroke_lowers_the_probability_and_hiding_the_background_does
     (found,) = kerazoo.explain("mnist_cnn_small@digits", one)
     assert found.label == "1" and found.drop.shape == (28, 28)
     # A square that hides nothing changes nothing, so the corners of these digits do not count.
-    assert found.drop.max() > 0.1 > abs(found.drop[:3, :3]).max()
+    assert found.drop.max() > 1 > 100 * abs(found.drop[:3, :3]).max()
+    assert found.lowest < found.probability
     stroke = one[..., 0] > 128
     assert found.drop[stroke].mean() > 2 * found.drop[~stroke].mean()
     (other,) = kerazoo.explain("mnist_cnn_small@digits", one, label="7")
     assert other.label == "7" and other.probability < found.probability
+    several = kerazoo.explain("mnist_cnn@digits", data.test.x[:12])
+    sure = min(several, key=lambda e: e.probability - e.lowest)
+    assert sure.probability - sure.lowest < 0.05 and sure.drop.max() > 1, "also where it is certain"
     chances = kerazoo.predict("mnist_cnn_small@digits", one)[0].probabilities
     assert other.probability == pytest.approx(chances["7"], rel=1e-4)
 
