@@ -75,11 +75,12 @@ def _series_plan(plain: ExportPlan, trained: Trained) -> ExportPlan:
     """The model in natural units."""
     assert trained.data.series is not None
     mean, std = trained.data.series.overall
+    n = len(trained.data.info.targets)  # the first columns
     return dataclasses.replace(
         plain,
         model=trained.model,
         to_inputs=lambda x: (x.astype(np.float64) * std + mean).astype(np.float32),
-        to_outputs=lambda y: ((y.astype(np.float64) - mean) / std).astype(np.float32),
+        to_outputs=lambda y: ((y.astype(np.float64) - mean[:n]) / std[:n]).astype(np.float32),
         notes=(
             "takes windows and gives forecasts in natural units; the differences are in standard "
             "deviations",
@@ -90,13 +91,14 @@ def _series_plan(plain: ExportPlan, trained: Trained) -> ExportPlan:
 
 def _rows_plan(plain: ExportPlan, reading: TableReading, format: Format) -> ExportPlan:
     """The model of raw rows, its inputs named as the format demands."""
+    strings = format.takes_strings and keras.config.backend() == "tensorflow"
     numeric = all(c.categories is None for c in reading.columns)
-    if not format.takes_rows or not (numeric or keras.config.backend() == "tensorflow"):
+    if not format.takes_rows or not (numeric or strings):
         return dataclasses.replace(
             plain,
             notes=(
                 "takes rows as the features that columns.json lists; keras and saved_model take "
-                "raw rows, on TensorFlow",
+                "raw rows, on TensorFlow, and onnx those of numbers alone",
             ),
             columns=dataclasses.asdict(reading)
             | {"features": feature_names(list(reading.columns))},

@@ -61,6 +61,38 @@ def test_features_of_rows_go_into_onnx_and_rows_are_limited(tuned, command, tmp_
     assert status == 2 and "model.keras" in err and not (copy / "export-onnx").exists()
 
 
+def test_raw_rows_of_numbers_go_into_onnx(tmp_path):
+    import onnxruntime
+
+    random = np.random.RandomState(0)
+    rows = pd.DataFrame(random.normal(size=(60, 2)), columns=["a b", "A b"])
+    rows["seconds"] = 1.7e9 + random.randint(0, 10_000, 60)
+    rows["y"] = rows["a b"] + rows["seconds"] / 5_000
+    rows.loc[3, "A b"] = np.nan
+    out = {"out": tmp_path / "run", "scratch": False, **QUIET}
+    run = kerazoo.finetune("mlp", rows, target="y", epochs=2, **out)
+    certificate = kerazoo.export(run.path, "onnx", tmp_path / "out", data=rows)
+    assert certificate.passed, certificate.problems
+    columns = json.loads((tmp_path / "out" / "columns.json").read_text())["columns"]
+    types = {c["name"]: "float64" if c["name"] == "seconds" else "float32" for c in columns}
+    values = {c["input"]: rows[[c["name"]]].to_numpy(types[c["name"]]) for c in columns}
+    found = onnxruntime.InferenceSession(certificate.path).run(None, values)[0]
+    expected = kerazoo.predict(run, rows).frame[["y"]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("format", ["keras", "onnx"])
+def test_windows_with_covariates_are_exported(format, tmp_path):
+    t = np.arange(120.0)
+    rows = pd.DataFrame({"price": 50 + t % 7, "load": 9e3 + t % 5, "holiday": t % 7 == 0})
+    options = {"past_covariates": "load", "future_covariates": "holiday", "time": "none"}
+    out = {"out": tmp_path / "run", "scratch": False, **QUIET}
+    wanted = {"target": "price", "horizon": 3, "lookback": 8, "epochs": 1}
+    run = kerazoo.finetune("stacked_lstm", rows, **wanted, **options, **out)
+    certificate = kerazoo.export(run.path, format, tmp_path / "out", data=rows)
+    assert certificate.passed, certificate.problems
+
+
 def test_natural_units_go_into_onnx_and_come_out(tuned, user_file, tmp_path):
     path, data = tuned("series"), user_file("series")
     certificate, side_files = exported(path, "onnx", tmp_path / "out")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import keyword
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +31,8 @@ class Format(ABC):
         suffix: of the exported file or directory.
         packages: imported packages beyond kerazoo's dependencies.
         any_backend: it can be written on every backend of Keras, not on TensorFlow alone.
-        takes_rows: it can hold a model of raw rows, with several inputs and strings among them.
+        takes_rows: it can hold a model of raw rows, with one input for each column.
+        takes_strings: also columns of strings, with Keras on TensorFlow.
         metric_tolerance: what a metric in percent may change by, as a fraction, where the format
             rounds; None: outputs and metric are those of Keras.
     """
@@ -40,6 +43,7 @@ class Format(ABC):
     packages: tuple[str, ...] = ()
     any_backend = False
     takes_rows = False
+    takes_strings = False
     metric_tolerance: float | None = None
 
     def refusal(self, network: keras.Model, has_classes: bool) -> str | None:
@@ -70,6 +74,18 @@ class Format(ABC):
     def load_texts(self, path: Path) -> Callable[[Sequence[bytes]], np.ndarray] | None:
         """Open the export of a text model for UTF-8 texts; None if the format takes token ids."""
         return None
+
+
+def identifiers(names: Sequence[str]) -> list[str]:
+    """ASCII identifiers that differ in more than case, one for each name."""
+    allowed: list[str] = []
+    for i, name in enumerate(names, 1):
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+        taken = ("self", *(other.lower() for other in allowed))
+        if not plain.isidentifier() or keyword.iskeyword(plain) or plain.lower() in taken:
+            plain = f"column_{i}_{plain}".rstrip("_")
+        allowed.append(plain)
+    return allowed
 
 
 def register_format(format: Format) -> Format:

@@ -18,7 +18,7 @@ class KerasArchive(Format):
     title = "Keras"
     suffix = ".keras"
     any_backend = True
-    takes_rows = True
+    takes_rows = takes_strings = True
 
     def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Save the network."""

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kerazoo._lazy import keras, np
-from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
+from kerazoo.exporting.formats import (
+    Format,
+    Notes,
+    Runner,
+    Vocabulary,
+    identifiers,
+    register_format,
+)
 from kerazoo.exporting.formats._copies import copy_for_conversion, layers_of
 
 
@@ -17,6 +26,11 @@ class Onnx(Format):
     title = "ONNX Runtime"
     suffix = ".onnx"
     packages = ("onnx", "tf2onnx", "onnxruntime")
+    takes_rows = True  # of numbers
+
+    def input_names(self, names: Sequence[str]) -> list[str]:
+        """Names of nodes."""
+        return identifiers(names)
 
     def refusal(self, network: keras.Model, has_classes: bool) -> str | None:
         """A layer that does not compute in float32."""
@@ -45,12 +59,13 @@ class Onnx(Format):
         session = onnxruntime.InferenceSession(
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
-        name, *others = [given.name for given in session.get_inputs()]
-        if others:
-            raise ValueError(f"the converter made inputs of constants: {', '.join(others)}")
+        first, *others = [given.name for given in session.get_inputs()]
 
-        def run(x: np.ndarray) -> np.ndarray:
-            return session.run(None, {name: x})[0]
+        def run(x: Any) -> np.ndarray:
+            inputs = x if isinstance(x, dict) else {first: x}
+            if more := set(others) - set(inputs):
+                raise ValueError(f"the converter made inputs of constants: {', '.join(more)}")
+            return session.run(None, inputs)[0]
 
         return run
 

@@ -7,15 +7,20 @@ them into token ids inside the graph.
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kerazoo._lazy import keras, np
 from kerazoo.datasets import _text as text
-from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
+from kerazoo.exporting.formats import (
+    Format,
+    Notes,
+    Runner,
+    Vocabulary,
+    identifiers,
+    register_format,
+)
 from kerazoo.exporting.formats._copies import copy_for_conversion
 
 
@@ -25,18 +30,11 @@ class SavedModel(Format):
     name = "saved_model"
     title = "TensorFlow SavedModel"
     suffix = ".saved_model"
-    takes_rows = True
+    takes_rows = takes_strings = True
 
     def input_names(self, names: Sequence[str]) -> list[str]:
-        """ASCII identifiers that differ in more than case, as TensorFlow demands of a signature."""
-        allowed: list[str] = []
-        for i, name in enumerate(names, 1):
-            plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
-            taken = ("self", *(other.lower() for other in allowed))
-            if not plain.isidentifier() or keyword.iskeyword(plain) or plain.lower() in taken:
-                plain = f"column_{i}_{plain}".rstrip("_")
-            allowed.append(plain)
-        return allowed
+        """Names that TensorFlow allows in a signature."""
+        return identifiers(names)
 
     def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Write the network; with a vocabulary also the signature ``serve_texts``."""
