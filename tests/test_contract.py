@@ -142,6 +142,7 @@ PROMISED = [
     ("lenet5@mnist", 5, "accuracy", 0.9905),
     ("mnist_cnn@mnist", 5, "accuracy", 0.9940),
     ("mnist_cnn_fast@mnist", 5, "accuracy", 0.9920),
+    ("mnist_cnn_narrow@mnist", 10, "accuracy", 0.9940),
     ("mnist_cnn_tiny@mnist", 10, "accuracy", 0.9880),
     ("resnet_block@mnist", 5, "accuracy", 0.985),  # better than mnist_cnn_small
     ("resnet8@cifar10", 3, "accuracy", 0.85),
