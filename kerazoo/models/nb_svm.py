@@ -65,19 +65,27 @@ def nb_svm(
             f"ids, and n-grams of 1 to {MAX_NGRAM} tokens."
         )
     ids = keras.Input(input_shape, dtype="int32", name="ids")
+    found, new = kept_ngrams(ids, ngrams, buckets)
+    ratios = layers.Embedding(buckets + 1, classes, "zeros", trainable=False, name="ratios")(found)
+    weights = layers.Embedding(buckets + 1, 1, "ones", name="weights")(found)
+    x = keras.ops.sum(ratios * weights * keras.ops.expand_dims(new, -1), axis=1)
+    start = keras.initializers.Identity(gain=GAIN)
+    x = layers.Dense(classes, classifier_activation, kernel_initializer=start, name="classifier")(x)
+    return keras.Model(ids, x, name="nb_svm")
+
+
+def kept_ngrams(ids: KerasTensor, ngrams: int, buckets: int) -> tuple[KerasTensor, KerasTensor]:
+    """Buckets of the kept n-grams of token ids ``(n, length)``, and 1 for the first of each.
+
+    int32 and float32 ``(n, ngrams * length)``; the second is 0 where there is no kept n-gram.
+    """
     bucket = hashed(ids, ngrams, MULTIPLIERS, buckets, "buckets")
     check = hashed(ids, ngrams, CHECK_MULTIPLIERS, CHECKS, "checks")
     table = layers.Embedding(buckets + 1, 1, "zeros", trainable=False, name="kept_checks")
     kept = keras.ops.equal(keras.ops.squeeze(table(bucket), -1), keras.ops.cast(check, "float32"))
     found = keras.ops.sort(bucket * keras.ops.cast(kept, "int32"), axis=1)
     new = keras.ops.not_equal(found, shifted(found, 1))  # also drops row 0, which sorts first
-    ratios = layers.Embedding(buckets + 1, classes, "zeros", trainable=False, name="ratios")(found)
-    weights = layers.Embedding(buckets + 1, 1, "ones", name="weights")(found)
-    terms = ratios * weights * keras.ops.expand_dims(keras.ops.cast(new, "float32"), -1)
-    x = keras.ops.sum(terms, axis=1)
-    start = keras.initializers.Identity(gain=GAIN)
-    x = layers.Dense(classes, classifier_activation, kernel_initializer=start, name="classifier")(x)
-    return keras.Model(ids, x, name="nb_svm")
+    return found, keras.ops.cast(new, "float32")
 
 
 def shifted(ids: KerasTensor, by: int) -> KerasTensor:

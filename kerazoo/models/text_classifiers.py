@@ -53,6 +53,20 @@ def mean_over(x: KerasTensor, real: KerasTensor) -> KerasTensor:
     return keras.ops.sum(x * real, axis=1) / keras.ops.maximum(keras.ops.sum(real, axis=1), 1.0)
 
 
+def convolutions(
+    x: KerasTensor, real: KerasTensor, filters: int, windows: Sequence[int]
+) -> KerasTensor:
+    """Maximum and mean of convolutions over the words: ``(n, 2 * filters * len(windows))``."""
+    pooled = []
+    for window in windows:
+        name = f"conv{window}"
+        y = layers.Conv1D(filters, window, padding="same", activation="relu", name=name)(x)
+        # After a ReLU nothing is below zero: padding, put to zero, is never the maximum.
+        pooled.append(layers.GlobalMaxPooling1D(name=f"max{window}")(y * real))
+        pooled.append(mean_over(y, real))
+    return layers.Concatenate(name="pooled")(pooled)
+
+
 def text_cnn(
     input_shape: tuple[int] = (400,),
     classes: int = 2,
@@ -94,14 +108,7 @@ def text_cnn(
         )
     ids = keras.Input(input_shape, dtype="int32", name="ids")
     x, real = embed(ids, vocabulary, width, word_dropout)
-    pooled = []
-    for window in windows:
-        name = f"conv{window}"
-        y = layers.Conv1D(filters, window, padding="same", activation="relu", name=name)(x)
-        # After a ReLU nothing is below zero: padding, put to zero, is never the maximum.
-        pooled.append(layers.GlobalMaxPooling1D(name=f"max{window}")(y * real))
-        pooled.append(mean_over(y, real))
-    x = layers.Concatenate(name="pooled")(pooled)
+    x = convolutions(x, real, filters, windows)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
     return keras.Model(ids, x, name="text_cnn")

@@ -10,7 +10,7 @@ import pytest
 
 import kerazoo
 from kerazoo.errors import KerazooError
-from kerazoo.models import nb_svm
+from kerazoo.models import nb_svm, text_wide_deep
 from kerazoo.spec import Split
 
 X = np.array([[2, 3, 4, 0], [3, 2, 0, 0], [2, 3, 2, 3], [5, 0, 0, 0], [4, 3, 2, 1]], np.int32)
@@ -75,6 +75,21 @@ def test_training_changes_no_table(tmp_path):
     assert run.metrics["value"] == 1.0
     assert run.model.get_layer("kept_checks").get_weights()[0].any()
     assert not run.model.get_layer("ratios").trainable
+
+
+def test_with_convolutions_the_ngrams_start_with_the_same_logits(fitted):
+    """And the convolutions reach the classifier too."""
+    options = {"input_shape": (4,), "vocabulary": 6, "classifier_activation": None}
+    net = kerazoo.build("text_wide_deep", buckets=nb_svm.BUCKETS, **options)
+    text_wide_deep.fit_ngrams(net, Split(X, Y))
+    wide = net.get_layer("classifier")
+    kernel, bias = wide.get_weights()
+    alone = np.where(np.arange(len(kernel))[:, None] < 2, kernel, 0)
+    both = net.predict(X, verbose=0)
+    wide.set_weights([alone, bias])
+    logits = net.predict(X, verbose=0)
+    np.testing.assert_allclose(logits, fitted.predict(X, verbose=0), atol=1e-5)
+    assert np.abs(both - logits).min() > 0
 
 
 @pytest.mark.parametrize("options", [{"vocabulary": 40_000}, {"ngrams": 0}, {"ngrams": 6}])
