@@ -63,8 +63,8 @@ def main() -> None:
     write_text(TABLE, table(results))
 
 
-def weights_of(entry: str) -> str | None:
-    """Fingerprint of an entry's bundled weights; None without weights."""
+def weights_of(entry: str) -> str:
+    """Fingerprint of the bundled weights of an entry; empty without any."""
     return evidence.weights_sha256(registry.get_entry(entry))
 
 
@@ -143,7 +143,7 @@ def table(results: Results) -> str:
             left=4,
         ),
         reviews="\n\n".join(reviews),
-        missing=", ".join(f"`{e}`" for e in registry.list_entries() if weights_of(e) is None),
+        missing=", ".join(f"`{e}`" for e in registry.list_entries() if not weights_of(e)),
     )
 
 

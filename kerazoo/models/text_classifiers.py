@@ -207,6 +207,7 @@ register_model(
                 train_on="train+validation",
             ),
             smoke={"epochs": 5, "train_examples": 2_000, "train_on": "train"},
+            bundled=False,
             published=(
                 Published(
                     value=0.8428,
