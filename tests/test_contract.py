@@ -149,8 +149,8 @@ PROMISED = [
     ("resnet20@cifar10", 1, "accuracy", 0.87),  # 91.25 % of the original pixels: not reached
     ("text_cnn@imdb", 5, "accuracy", 0.88),
     ("text_lstm@imdb", 5, "accuracy", 0.86),
-    ("nb_svm@imdb", 5, "accuracy", 0.91),
-    ("text_wide_deep@imdb", 5, "accuracy", 0.905),
+    ("nb_svm@imdb", 10, "accuracy", 0.91),
+    ("text_wide_deep@imdb", 10, "accuracy", 0.905),
     ("stacked_lstm@etth1", 5, "mse", 0.0262),
     ("stacked_lstm@etth1", 5, "mae", 0.1241),
     ("stacked_lstm@etth1_multivariate", 5, "mse", 0.309),

@@ -162,6 +162,7 @@ register_model(
     entries=[
         Entry(
             dataset="mnist",
+            seeds=10,
             recipe=Recipe(epochs=10, batch_size=32),
             smoke={"epochs": 2, "train_examples": 20_000},
         ),

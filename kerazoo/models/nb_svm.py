@@ -148,6 +148,7 @@ register_model(
     entries=[
         Entry(
             dataset="imdb",
+            seeds=10,
             recipe=Recipe(
                 epochs=3,
                 batch_size=128,

@@ -90,6 +90,7 @@ register_model(
     entries=[
         Entry(
             dataset="imdb",
+            seeds=10,
             recipe=Recipe(
                 epochs=4,
                 batch_size=64,
