@@ -127,7 +127,9 @@ def test_numbers_unlike_those_of_the_training_have_a_note(factor, user_file, tun
         assert len(known(scaled).notes) > len(known(rows).notes), name
 
 
-@pytest.mark.parametrize("name", registry.list_entries("*@imdb"))
+@pytest.mark.parametrize(
+    "name", [n for n in registry.list_entries("*@imdb") if registry.get_entry(n).bundled]
+)
 def test_texts_are_classified_offline(name, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "/nowhere")
     predictions = kerazoo.predict(name, list(TEXTS.values()))
