@@ -44,6 +44,7 @@ SMALL_BATCH = 32
 # counts the less the more there is to learn from, and at most MAX_DECAY. See TUNING.md.
 DECAY = 1_000.0
 MAX_DECAY = 3.0
+LINEAR_RATE = 6e-3  # of a forecaster with a linear path, as of ETTh1's seven columns
 LOWER = 0.3  # times the entry's own learning rate, where trained weights are the start
 # Options of readers that a run on user data hands on to one that starts from its weights.
 SUITING = ("size", "channels", "light_on_dark", "segment", "lookback", "horizon")
@@ -337,6 +338,8 @@ def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool
     )
     if kind == "table" and recipe.optimizer == "adam":
         recipe = recipe.replace(optimizer="adamw", weight_decay=min(MAX_DECAY, DECAY / n))
+    if user.factory_options.get("linear_path"):
+        recipe = recipe.replace(learning_rate=LINEAR_RATE)
     if not augment or not is_image(info.input_shape):
         recipe = recipe.replace(
             augment_flip=False, augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0

@@ -544,7 +544,7 @@ def test_a_forecast_follows_what_is_known_of_the_future(ids, tmp_path):
         rows = pd.concat([rows.assign(town="X", store=1), other.assign(town="Y", store=1)])
     options = {"target": "price", "horizon": 6, "lookback": 24, "series_id": ids, **COVARIATES}
     more = {"progress": False, "plots": False, "scratch": False, "out": tmp_path / "run"}
-    more |= {"epochs": 40, "learning_rate": 1e-2}
+    more["epochs"] = 40
     run = kerazoo.finetune("stacked_lstm", rows, **options, **more)
     assert run.metrics["value"] < 0.1
     frame = kerazoo.predict(run, rows).frame
