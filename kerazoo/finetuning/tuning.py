@@ -55,6 +55,5 @@ def tuned_job(
         raise KerazooError("the training diverged with every learning rate of --tune.")
     best = better(results, key=results.__getitem__)
     shown = ", ".join(f"{rate:.3g}: {value:.4g}" for rate, value in results.items())
-    return prepare(learning_rate=best)[
-        0
-    ], f"learning rate {best:.3g} was the best of {n} on validation ({shown})"
+    line = f"learning rate {best:.3g} was the best of {n} on validation ({shown})"
+    return prepare(learning_rate=best)[0], line

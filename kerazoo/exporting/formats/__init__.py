@@ -51,8 +51,18 @@ class Format(ABC):
         return None
 
     def input_names(self, names: Sequence[str]) -> list[str]:
-        """Names that the inputs of a model of raw rows may have in this format."""
-        return list(names)
+        """Names that the inputs of a model of raw rows may have in this format.
+
+        ASCII identifiers that differ in more than case, as TensorFlow demands of a signature.
+        """
+        allowed: list[str] = []
+        for i, name in enumerate(names, 1):
+            plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+            taken = ("self", *(other.lower() for other in allowed))
+            if not plain.isidentifier() or keyword.iskeyword(plain) or plain.lower() in taken:
+                plain = f"column_{i}_{plain}".rstrip("_")
+            allowed.append(plain)
+        return allowed
 
     @abstractmethod
     def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
@@ -74,18 +84,6 @@ class Format(ABC):
     def load_texts(self, path: Path) -> Callable[[Sequence[bytes]], np.ndarray] | None:
         """Open the export of a text model for UTF-8 texts; None if the format takes token ids."""
         return None
-
-
-def identifiers(names: Sequence[str]) -> list[str]:
-    """ASCII identifiers that differ in more than case, one for each name."""
-    allowed: list[str] = []
-    for i, name in enumerate(names, 1):
-        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
-        taken = ("self", *(other.lower() for other in allowed))
-        if not plain.isidentifier() or keyword.iskeyword(plain) or plain.lower() in taken:
-            plain = f"column_{i}_{plain}".rstrip("_")
-        allowed.append(plain)
-    return allowed
 
 
 def register_format(format: Format) -> Format:

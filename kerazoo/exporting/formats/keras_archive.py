@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ class KerasArchive(Format):
     suffix = ".keras"
     any_backend = True
     takes_rows = takes_strings = True
+
+    def input_names(self, names: Sequence[str]) -> list[str]:
+        """The names as they are."""
+        return list(names)
 
     def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Save the network."""

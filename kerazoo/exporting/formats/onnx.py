@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kerazoo._lazy import keras, np
-from kerazoo.exporting.formats import (
-    Format,
-    Notes,
-    Runner,
-    Vocabulary,
-    identifiers,
-    register_format,
-)
+from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.exporting.formats._copies import copy_for_conversion, layers_of
 
 
@@ -27,10 +19,6 @@ class Onnx(Format):
     suffix = ".onnx"
     packages = ("onnx", "tf2onnx", "onnxruntime")
     takes_rows = True  # of numbers
-
-    def input_names(self, names: Sequence[str]) -> list[str]:
-        """Names of nodes."""
-        return identifiers(names)
 
     def refusal(self, network: keras.Model, has_classes: bool) -> str | None:
         """A layer that does not compute in float32."""

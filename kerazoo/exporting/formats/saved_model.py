@@ -13,14 +13,7 @@ from typing import Any
 
 from kerazoo._lazy import keras, np
 from kerazoo.datasets import _text as text
-from kerazoo.exporting.formats import (
-    Format,
-    Notes,
-    Runner,
-    Vocabulary,
-    identifiers,
-    register_format,
-)
+from kerazoo.exporting.formats import Format, Notes, Runner, Vocabulary, register_format
 from kerazoo.exporting.formats._copies import copy_for_conversion
 
 
@@ -31,10 +24,6 @@ class SavedModel(Format):
     title = "TensorFlow SavedModel"
     suffix = ".saved_model"
     takes_rows = takes_strings = True
-
-    def input_names(self, names: Sequence[str]) -> list[str]:
-        """Names that TensorFlow allows in a signature."""
-        return identifiers(names)
 
     def write(self, network: keras.Model, path: Path, vocabulary: Vocabulary = None) -> Notes:
         """Write the network; with a vocabulary also the signature ``serve_texts``."""

@@ -38,7 +38,10 @@ LONGEST_SEGMENT = 48
 MAX_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 MAX_NOTES = 8  # on several series
 GAPS = ("refuse", "interpolate")
-FILL = "--gaps interpolate fills them by straight lines; --time-zone NAME says where clocks change."
+FILL = (
+    "--gaps interpolate fills them by straight lines; --time-zone NAME says where clocks change; "
+    "rows to forecast at the end go with --future-covariate COLUMN."
+)
 
 
 @data_reader
