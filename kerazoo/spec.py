@@ -20,7 +20,7 @@ from kerazoo._lazy import keras, np
 from kerazoo._parts import Part, Shown, Table, Text
 from kerazoo.errors import KerazooError, unknown
 
-OptimizerName = Literal["adam", "adamw", "sgd"]
+OptimizerName = Literal["adam", "adamw", "muon", "sgd"]
 ScheduleName = Literal["constant", "cosine", "warmup_cosine"]
 InterpolationName = Literal["bilinear", "nearest"]
 TrainingSplit = Literal["train", "train+validation"]
@@ -40,16 +40,17 @@ class Recipe:
     Attributes:
         epochs: passes over the training data; the last one is reported.
         batch_size: examples per optimizer step; the last, smaller batch of an epoch is kept.
-        optimizer: ``adam`` (Kingma & Ba 2015), ``adamw`` (Loshchilov & Hutter 2019) or ``sgd``.
+        optimizer: ``adam`` (Kingma & Ba 2015), ``adamw`` (Loshchilov & Hutter 2019), ``muon``
+            (Jordan et al. 2024; for kernels of convolutions, else AdamW) or ``sgd``.
         learning_rate: peak learning rate.
         schedule: ``constant``; ``cosine`` from the peak to zero over all steps; or
             ``warmup_cosine``, which first rises linearly from zero over ``warmup`` of the steps.
         warmup: fraction of all steps; for ``warmup_cosine``.
-        momentum: for ``sgd``.
+        momentum: for ``muon`` and ``sgd``.
         nesterov: Nesterov's form of momentum; for ``sgd``.
         beta_1: decay of the first moment; for ``adam`` and ``adamw``.
         weight_decay: fraction of every weight that each step subtracts, times the learning rate
-            (decoupled from the gradient); for ``adamw`` and ``sgd``.
+            (decoupled from the gradient); for ``adamw``, ``muon`` and ``sgd``.
         clip_norm: largest global norm of the gradient; None leaves it.
         augment_flip: mirror left and right at random.
         augment_shift: random translation, up to this fraction of height and width.
@@ -72,10 +73,10 @@ class Recipe:
     learning_rate: float = limited(1e-12, 1e6, 1e-3)
     schedule: ScheduleName = "constant"
     warmup: float = limited(0.0, 0.9, 0.0)
-    momentum: float = limited(0.0, 0.9999, 0.0, optimizers=("sgd",))
+    momentum: float = limited(0.0, 0.9999, 0.0, optimizers=("muon", "sgd"))
     nesterov: bool = field(default=False, metadata={"optimizers": ("sgd",)})
     beta_1: float = limited(0.0, 0.9999, 0.9, optimizers=("adam", "adamw"))
-    weight_decay: float = limited(0.0, 100.0, 0.0, optimizers=("adamw", "sgd"))
+    weight_decay: float = limited(0.0, 100.0, 0.0, optimizers=("adamw", "muon", "sgd"))
     clip_norm: float | None = limited(1e-6, 1e6, None)
     augment_flip: bool = False
     augment_shift: float = limited(0.0, 0.9, 0.0)

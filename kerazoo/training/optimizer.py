@@ -43,6 +43,12 @@ def optimizer_for(recipe: Recipe, steps: int) -> Optimizer:
             weight_decay=recipe.weight_decay or None,
             **clip,
         )
+    if recipe.optimizer == "muon":
+        from kerazoo.training.muon import Muon
+
+        return Muon(
+            rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay or None, **clip
+        )
     if recipe.optimizer == "adamw":
         return keras.optimizers.AdamW(
             rate, weight_decay=recipe.weight_decay, beta_1=recipe.beta_1, **clip
