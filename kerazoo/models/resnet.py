@@ -11,6 +11,7 @@ from typing import Any
 
 from kerazoo._lazy import KerasTensor, keras, layers
 from kerazoo.errors import KerazooError, require_choice, require_whole
+from kerazoo.models._published import in_fashion_mnists_readme
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Published, Recipe
 
@@ -240,6 +241,20 @@ register_model(
             seeds=10,
             recipe=BLOCK.replace(epochs=30, batch_size=32),
             smoke={"epochs": 8},
+        ),
+        Entry(
+            dataset="fashion_mnist",
+            recipe=Recipe(
+                epochs=12,
+                optimizer="muon",
+                momentum=0.9,
+                learning_rate=1.6e-2,
+                schedule="cosine",
+                augment_flip=True,
+                train_on="train+validation",
+            ),
+            smoke={"epochs": 2, "train_examples": 10_000, "train_on": "train"},
+            published=in_fashion_mnists_readme(("ResNet-18, shifted and rotated images", 0.949)),
         ),
     ],
 )
