@@ -152,6 +152,7 @@ PROMISED = [
     ("text_lstm@imdb", 5, "accuracy", 0.86),
     ("nb_svm@imdb", 10, "accuracy", 0.91),
     ("text_wide_deep@imdb", 10, "accuracy", 0.905),
+    ("sparse_forecaster@etth1_multivariate_96", 10, "mse", 0.365),
     ("stacked_lstm@etth1", 5, "mse", 0.0262),
     ("stacked_lstm@etth1", 5, "mae", 0.1241),
     ("stacked_lstm@etth1_multivariate", 5, "mse", 0.309),
