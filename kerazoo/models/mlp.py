@@ -101,6 +101,7 @@ register_model(
     entries=[
         Entry(
             dataset="mnist",
+            bundled=False,
             recipe=AUGMENTED,
             smoke={"epochs": 3, "train_examples": 20_000, "train_on": "train"},
             published=(
