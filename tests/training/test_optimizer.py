@@ -32,15 +32,18 @@ def test_the_optimizer_is_the_recipes(kind, wanted):
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 2, 4), (2, 1, 3, 24)])
-def test_muon_makes_a_kernels_update_orthogonal_and_leaves_vectors_to_adamw(shape):
+def test_muon_makes_the_update_of_convolutions_orthogonal_and_leaves_the_rest_to_adamw(shape):
     recipe = Recipe(epochs=1, optimizer="muon", learning_rate=0.1, momentum=0.9, weight_decay=0.5)
     made = optimizer_for(recipe, 100)
     start = np.full(shape, 2.0, "float32")
     kernel, bias = keras.Variable(start), keras.Variable(np.full(3, 2.0, "float32"))
+    dense = keras.Variable(np.full((1, 3), 2.0, "float32"))
+    few = keras.ops.array([1e-3, 5.0, -2.0])
     gradient = np.random.default_rng(0).normal(size=shape).astype("float32")
-    made.apply([keras.ops.array(gradient), keras.ops.array([1e-3, 5.0, -2.0])], [kernel, bias])
-    # AdamW's first step is the learning rate in every direction; weight decay takes 5 % of both.
-    np.testing.assert_allclose(bias.numpy(), [1.8, 1.8, 2.0], atol=1e-3)
+    made.apply([keras.ops.array(gradient), few, few[None]], [kernel, bias, dense])
+    # AdamW's first step is the learning rate in every direction; weight decay takes 5 % of all.
+    for variable in (bias, dense):
+        np.testing.assert_allclose(variable.numpy().ravel(), [1.8, 1.8, 2.0], atol=1e-3)
     update = ((0.95 * start - kernel.numpy()) / 0.1).reshape(-1, shape[-1])
     singular = np.linalg.svd(update, compute_uv=False) / (0.2 * np.sqrt(max(update.shape)))
     assert np.all((singular > 0.6) & (singular < 1.3))  # as three steps leave them
