@@ -244,6 +244,7 @@ register_model(
         ),
         Entry(
             dataset="fashion_mnist",
+            seeds=10,
             recipe=Recipe(
                 epochs=12,
                 optimizer="muon",
