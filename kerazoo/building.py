@@ -119,7 +119,7 @@ def _check_options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -
             "more; or classifier_activation='sigmoid'."
         )
     if "input_shape" in given:
-        require_sizes(name, "input_shape", given["input_shape"])
+        require_sizes(name, "input_shape", given["input_shape"], least=0)
     for option in set(given) & set(defaults):  # "no" would count as True
         if isinstance(defaults[option], bool) and not isinstance(given[option], bool):
             raise KerazooError(f"{name}: {option}={given[option]!r}; give True or False.")

@@ -189,10 +189,12 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
         raise KerazooError(f"{name} is {value!r}; choose {' or '.join(map(repr, choices))}.")
 
 
-def require_sizes(whose: str, name: str, values: Any) -> None:
-    """Raise KerazooError unless an option is a list of positive integers."""
+def require_sizes(whose: str, name: str, values: Any, *, least: int = 1) -> None:
+    """Raise KerazooError unless an option is a list of ``least`` positive integers or more."""
     if not isinstance(values, (tuple, list)):
         raise KerazooError(f"{whose}: {name}={values!r}; give a list of integers: [{values}].")
+    if len(values) < least:
+        raise KerazooError(f"{whose}: {name} is empty; give one size or more.")
     for value in values:
         require_whole(f"{whose}: {name}", value)
 

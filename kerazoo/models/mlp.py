@@ -64,7 +64,7 @@ def mlp(
 
     Source: Rumelhart, Hinton & Williams 1986; sizes: Keras 1 and 2, ``examples/mnist_mlp.py``.
     """
-    require_sizes("mlp", "hidden", hidden)
+    require_sizes("mlp", "hidden", hidden, least=0)
     if natural_outputs and outputs is None:
         raise KerazooError("mlp: natural_outputs is for a regressor; give outputs too.")
     require_rank("mlp", input_shape, 1, 3)

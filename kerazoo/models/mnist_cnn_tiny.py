@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import keras, layers
-from kerazoo.errors import KerazooError, require_sizes
+from kerazoo.errors import require_sizes
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
 
@@ -38,8 +38,6 @@ def narrow(
     and the fourth.
     """
     require_sizes(name, "filters", filters)
-    if not filters:
-        raise KerazooError(f"{name}: filters is empty; give those of one convolution or more.")
     inputs = keras.Input(input_shape, name="pixels")
     x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
     for number, count in enumerate(filters, start=1):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import KerasTensor, keras, layers
-from kerazoo.errors import KerazooError, require_sizes
+from kerazoo.errors import require_sizes
 from kerazoo.models._published import in_fashion_mnists_readme
 from kerazoo.registry import register_model
 from kerazoo.spec import Entry, Recipe
@@ -63,8 +63,6 @@ def small_vgg(
     2015 (normalization); Jordan 2024, section 3.1 (pooling within three pairs).
     """
     require_sizes("small_vgg", "filters", filters)
-    if not filters:
-        raise KerazooError("small_vgg: filters is empty; give those of one pair or more.")
     inputs = keras.Input(input_shape, name="pixels")
     x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
     for number, count in enumerate(filters, start=1):

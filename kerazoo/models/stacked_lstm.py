@@ -32,8 +32,6 @@ CITATION = """
 def plain(window: KerasTensor, units: Sequence[int], dropout: float, steps: int) -> KerasTensor:
     """LSTM 50, LSTM 50, Dense: a window ``(n, lookback, columns)`` to ``(n, steps)``."""
     require_sizes("stacked_lstm", "units", units)
-    if not units:
-        raise KerazooError("stacked_lstm: units is empty; give the size of one LSTM or more.")
     x = window
     for number, size in enumerate(units, start=1):
         below_another = number < len(units)

@@ -102,7 +102,7 @@ def text_cnn(
     Source: Kim 2014, section 2.
     """
     require_sizes("text_cnn", "windows", windows)
-    if not windows or len(set(windows)) < len(windows):
+    if len(set(windows)) < len(windows):
         raise KerazooError(
             f"text_cnn: windows={windows!r}; give the width of one convolution or more, each once."
         )
