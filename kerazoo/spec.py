@@ -41,7 +41,7 @@ class Recipe:
         epochs: passes over the training data; the last one is reported.
         batch_size: examples per optimizer step; the last, smaller batch of an epoch is kept.
         optimizer: ``adam`` (Kingma & Ba 2015), ``adamw`` (Loshchilov & Hutter 2019), ``muon``
-            (Jordan et al. 2024; for kernels of convolutions, else AdamW) or ``sgd``.
+            (Jordan et al. 2024; for kernels of convolutions, else AdamW; Keras 3.13) or ``sgd``.
         learning_rate: peak learning rate.
         schedule: ``constant``; ``cosine`` from the peak to zero over all steps; or
             ``warmup_cosine``, which first rises linearly from zero over ``warmup`` of the steps.

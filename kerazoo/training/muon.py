@@ -9,7 +9,9 @@ import math
 from typing import Any
 
 from kerazoo._lazy import keras
+from kerazoo.errors import KerazooError
 
+NEEDS = 3, 13  # of Keras, see the error
 STEPS = 3  # of the Newton-Schulz iteration; with 5 MNIST was learned no better
 RATE = 0.2  # times the root of a kernel's longer side: an update is then as large as one of Adam's
 
@@ -23,11 +25,19 @@ class Muon(keras.optimizers.Muon):
 
     Source: Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks (the
     update, and kernels as matrices); Liu et al. 2025, arXiv:2502.16982, section 2.2 (its size).
+
+    Raises:
+        KerazooError: Keras is older than 3.13.
     """
 
     def __init__(
         self, learning_rate: Any, *, momentum: float, weight_decay: float | None, **options: Any
     ) -> None:
+        if tuple(map(int, keras.__version__.split(".")[:2])) < NEEDS:
+            raise KerazooError(
+                f"optimizer 'muon' needs Keras 3.13 or later; this is {keras.__version__}, whose "
+                "own Muon stops with TensorFlow."
+            )
         super().__init__(
             learning_rate, momentum=momentum, weight_decay=weight_decay, ns_steps=STEPS, **options
         )
@@ -43,5 +53,5 @@ class Muon(keras.optimizers.Muon):
         return keras.ops.reshape(near * RATE * math.sqrt(max(matrix.shape)), x.shape)
 
     def lr_adjust(self, x: Any) -> Any:
-        """No change: the size of an update is set above, as earlier versions of Keras lack this."""
+        """No change: an update gets its size above, from the matrix and not from the kernel."""
         return x

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerazoo
+from kerazoo.errors import KerazooError
 from kerazoo.finetuning import finetune as finetuning
 from kerazoo.spec import Recipe
 from kerazoo.training.augmentation import with_augmentation
@@ -29,6 +30,12 @@ def test_the_optimizer_is_the_recipes(kind, wanted):
     config = made.get_config()
     assert type(made).__name__ == kind
     assert {name: config[name] for name in wanted} == pytest.approx(wanted)
+
+
+def test_muon_stops_with_a_keras_whose_own_does_not_work(monkeypatch):
+    monkeypatch.setattr(keras, "__version__", "3.12.0")
+    with pytest.raises(KerazooError, match=r"3\.13"):
+        optimizer_for(Recipe(epochs=1, optimizer="muon"), 100)
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 2, 4), (2, 1, 3, 24)])
