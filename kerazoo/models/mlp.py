@@ -101,7 +101,6 @@ register_model(
     entries=[
         Entry(
             dataset="mnist",
-            bundled=False,
             recipe=AUGMENTED,
             smoke={"epochs": 3, "train_examples": 20_000, "train_on": "train"},
             published=(
