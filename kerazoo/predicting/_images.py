@@ -17,6 +17,7 @@ from kerazoo.datasets._images import (
     require_raw_pixels,
 )
 from kerazoo.errors import KerazooError, require_choice
+from kerazoo.finetuning.readers._unlike import unlike_image
 from kerazoo.finetuning.readers.images import image_files
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.predicting._tables import is_table
@@ -77,7 +78,7 @@ class ImagePredictor(Predictor):
             raise KerazooError(f"{given!r} is neither an image file nor an array.")
         else:
             pixels, light = self._array(np.asarray(given), shape, reading), False
-        notes += _unlike_training(pixels, reading)
+        notes += unlike_image(pixels, reading)
         inverted = reading.invert == "yes" or (
             reading.invert == "auto" and self.trained.light_on_dark and light
         )
@@ -101,16 +102,3 @@ class ImagePredictor(Predictor):
         """True if the saved model inverts dark and light by itself."""
         reading = self.trained.reading
         return isinstance(reading, ImageReading) and reading.invert == "yes"
-
-
-def _unlike_training(pixels: np.ndarray, reading: ImageReading) -> list[str]:
-    """A note on an image far from the brightness of the training images, if it is."""
-    mean, maximum = float(pixels.mean()), float(pixels.max())
-    low, high = reading.least_mean, reading.most_mean
-    if maximum < reading.least_maximum / 2:
-        least = f"in every training image it is {reading.least_maximum:g} or more"
-        return [f"the largest pixel is {maximum:g}, {least}; is it scaled otherwise?"]
-    if mean < low / 2 or 255 - mean < (255 - high) / 2:
-        usual = f"the training images have {low:.0f} to {high:.0f}"
-        return [f"the mean pixel is {mean:.0f}, {usual}; is it scaled or inverted otherwise?"]
-    return []

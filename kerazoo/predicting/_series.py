@@ -8,10 +8,11 @@ from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import index_as_columns
 from kerazoo.finetuning.readers._dates import Times, series_of, times_of, without_dates
+from kerazoo.finetuning.readers._unlike import unlike_training
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import Columns, filled, regular_values
 from kerazoo.finetuning.readers.user_data import listed
-from kerazoo.predicting._tables import read_input, unlike_training, with_bounds
+from kerazoo.predicting._tables import read_input, with_bounds
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 from kerazoo.tasks.forecasting import FLOOR
 from kerazoo.training import engine

@@ -7,20 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerazoo._lazy import np, pd
-from kerazoo.building import of_python
 from kerazoo.errors import KerazooError
-from kerazoo.finetuning.readers._columns import Column, encode, texts_of
+from kerazoo.finetuning.readers._columns import encode
 from kerazoo.finetuning.readers._csv import CsvOptions, Table, read_table
-from kerazoo.finetuning.readers._numbers import as_numbers, is_missing
+from kerazoo.finetuning.readers._numbers import as_numbers
 from kerazoo.finetuning.readers._target import class_names, zeros_and_ones
+from kerazoo.finetuning.readers._unlike import differences, note_on
 from kerazoo.finetuning.readers.arrays import row_names
 from kerazoo.finetuning.readers.reading import TableReading
-from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting.predictions import Predictor, TablePredictions
 from kerazoo.tasks._intervals import Intervals
-
-BEYOND = 0.25  # share of the range in training by which a value may exceed it without a note
-ENOUGH = 10  # rows that tell how much a column varies
 
 
 class TablePredictor(Predictor):
@@ -107,51 +103,6 @@ def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
     return read_table(inputs, options, least=1, columns=1)
 
 
-def differences(
-    frame: pd.DataFrame, columns: Sequence[Column], targets: Sequence[str]
-) -> list[str]:
-    """Notes on what in new rows differs from the training data."""
-    known = {c.name for c in columns} | set(targets)
-    unused = [repr(name) for name in frame.columns if name not in known]
-    notes = [f"columns that the model does not use: {listed(unused)}"] if unused else []
-    ranges = []
-    for c in columns:
-        values = frame[c.name]
-        if c.categories is not None:
-            unseen = ~pd.Index(texts_of(values)).isin(c.categories)
-            notes += _note(values, unseen, "not in the training data, so taken as other")
-            continue
-        if not c.missing:
-            notes += _note(values, is_missing(values), "missing (none was in training)")
-        numbers, unread = as_numbers(values, c.name) or (np.full(len(values), np.nan), [])
-        if c.low is not None and c.high is not None:
-            ranges.append((pd.Series(numbers, values.index, name=c.name), c.low, c.high))
-        notes += _note(
-            values, np.isin(np.arange(len(values)), unread), "not a number, counts as missing"
-        )
-    return notes + unlike_training(ranges)
-
-
-def unlike_training(ranges: Sequence[tuple[pd.Series, float, float]]) -> list[str]:
-    """Notes on numbers that lie elsewhere than those of the training, or closer together.
-
-    Args:
-        ranges: columns of numbers, each with the least and the largest in training.
-    """
-    notes, close, alone = [], [], False
-    for values, low, high in ranges:
-        far = (values < low - BEYOND * (high - low)) | (values > high + BEYOND * (high - low))
-        notes += _note(values, far.to_numpy(), f"outside those of training, {low:g} to {high:g}")
-        spread = values.max() - values.min()
-        if len(values) >= ENOUGH and 10 * spread < high - low:
-            close.append(repr(values.name))
-            alone |= 0 < 100 * spread < high - low  # one value throughout may be meant
-    if alone or 2 * len(close) > len(ranges):
-        less = "vary less than a tenth as much as in training; are they scaled otherwise?"
-        notes.append(f"{listed(close)} {less}")
-    return notes
-
-
 def compare(
     frame: pd.DataFrame, predicted: pd.DataFrame, targets: Sequence[str], labels: Sequence[str]
 ) -> list[str]:
@@ -167,7 +118,7 @@ def compare(
             result = f"{right:,} of {known.sum():,} are predicted right"
         elif labels:
             true, known = class_names(values)
-            notes += _note(values, known & ~pd.Index(true).isin(labels), "no class of the model")
+            notes += note_on(values, known & ~pd.Index(true).isin(labels), "no class of the model")
             result = f"{int((true == ours)[known].sum()):,} of {known.sum():,} are predicted right"
         else:
             true, _ = as_numbers(values, name) or (np.full(len(values), np.nan), [])
@@ -177,12 +128,3 @@ def compare(
         if known.any():
             notes.append(f"{name} is in the file: {result}")
     return notes
-
-
-def _note(values: pd.Series, where: np.ndarray, what: str) -> list[str]:
-    """A note on the values that are ``what``, with the first of them; none if there are none."""
-    if not where.any():
-        return []
-    line, first = values.index[where][0], values[where].iloc[0]
-    at = f"{values.index.name or 'line'} {line}: {of_python(first)!r}"
-    return [f"{values.name}: {int(where.sum())} value(s) are {what} ({at})"]
