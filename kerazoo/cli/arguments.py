@@ -269,6 +269,8 @@ def _reading(command: Command) -> None:
 
     group = command.group("CSV files")
     group.value("--sep", "CHAR", "delimiter (default: told by the file)", character)
+    marks = "quotation marks enclose values (default: yes, but for what is in doubt)"
+    group.value("--quotes", "yes|no", marks, yes_or_no)
     group.value("--decimal", "MARK", "decimal mark, . or , (default: .)")
     group.value("--thousands", "MARK", "mark between thousands (default: none)")
     group.value("--encoding", "NAME", "such as latin-1 or cp1252 (default: utf-8)")

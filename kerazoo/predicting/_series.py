@@ -28,7 +28,8 @@ class SeriesPredictor(Predictor):
         """
         reading = self.trained.reading
         assert isinstance(reading, SeriesReading)
-        table = read_input(index_as_columns(inputs), self.trained.source, reading.csv)
+        source = self.trained.source
+        table = read_input(index_as_columns(inputs), source, reading.csv, index=True)
         frame, where, targets = table.frame, table.where, list(reading.targets)
         used = Columns(reading.targets, reading.past_covariates, reading.future_covariates)
         horizon, times = self.trained.model.output_shape[1], _times(reading, used, frame, where)

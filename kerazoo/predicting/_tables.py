@@ -83,13 +83,14 @@ def is_table(inputs: Any) -> bool:
     )
 
 
-def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
+def read_input(inputs: Any, source: str, options: CsvOptions, *, index: bool = False) -> Table:
     """Read the one table that is given, as the training data was read.
 
     Args:
         inputs: a CSV file, alone or in a list, a DataFrame, or an array of rows.
         source: the model, for messages.
         options: how the file is written.
+        index: see :func:`kerazoo.finetuning.readers._csv.read_table`.
     """
     if isinstance(inputs, (list, tuple)):
         if len(inputs) != 1:
@@ -100,7 +101,7 @@ def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
         if inputs.ndim != 2:
             raise KerazooError(f"The rows have shape {inputs.shape}; give (n, columns).")
         inputs = pd.DataFrame(inputs, columns=row_names(inputs.shape[1]))
-    return read_table(inputs, options, least=1, columns=1)
+    return read_table(inputs, options, least=1, columns=1, index=index)
 
 
 def compare(

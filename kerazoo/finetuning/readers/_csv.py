@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kerazoo._lazy import pd
+from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, ReadingError, option, require_choice, unknown
 from kerazoo.finetuning.readers._numbers import (
     OTHER_MARK,
@@ -30,10 +30,13 @@ DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
 ROWS = 20_000  # of a file that are held as strings of Python at a time
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
+INDEX = "index"  # name of a first column that has none
 NOT_GIVEN = "notations"  # field of CsvOptions that is found and no option
 # First bytes that say how a file is written, where no --encoding does.
 MARKED = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-ARCHIVE = b"PK\x03\x04"  # of Excel's and other workbooks
+# First bytes of workbooks and archives: zip and xlsx, gzip, xls, Parquet, Feather.
+NO_TEXT = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"PAR1", b"ARROW1"
+MANY_LINES = 4  # of one row that look like rows: no quoted text has so many by chance
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class CsvOptions:
 
     Attributes:
         sep: the delimiter, one character.
+        quotes: quotation marks enclose values; False: they are characters like others.
         decimal: the decimal mark, ``"."`` or ``","``.
         thousands: the mark between thousands: ``","``, ``"."``, ``" "`` or ``"'"``.
         encoding: a codec of Python; UTF-8 may have a byte order mark.
@@ -59,6 +63,7 @@ class CsvOptions:
     """
 
     sep: str | None = None
+    quotes: bool | None = None
     decimal: str | None = None
     thousands: str | None = None
     encoding: str = "utf-8"
@@ -125,11 +130,12 @@ def read_table(
     least: int = 2,
     columns: int = 2,
     numbers: tuple[str, ...] | None = None,
+    index: bool = False,
 ) -> Table:
     """Read a CSV file or DataFrame.
 
     Empty lines, rows without any value at the end, columns without a name, and a first column
-    without a name that holds whole numbers, as pandas writes its index, are left out.
+    without a name that counts the rows, as pandas writes its index, are left out.
 
     Args:
         source: the file or DataFrame.
@@ -137,6 +143,8 @@ def read_table(
         least: rows that there must be.
         columns: that a file must have: where it takes several, one alone has another delimiter.
         numbers: the columns that may be of numbers; by default all. Others stay as written.
+        index: keep a first column of numbers without a name that does not count the rows, as
+            ``index``: it may be of dates.
 
     Raises:
         KerazooError: no file, an empty one, another encoding, no header, two columns of one name,
@@ -147,7 +155,7 @@ def read_table(
     sep = ","
     notes: list[str] = []
     if isinstance(source, pd.DataFrame):
-        frame, where = _with_index_as_column(source), "the DataFrame"
+        (frame, notes), where = _with_index_as_column(source), "the DataFrame"
     elif isinstance(source, (str, os.PathLike)):
         where = os.fspath(source)
         encoding, head = _first_look(Path(source), options.encoding)
@@ -155,19 +163,19 @@ def read_table(
         sep = options.sep or (told[1] if told else _delimiter(head))
         with Path(source).open(encoding=encoding, newline="") as lines:
             first = ["\n"] if told and lines.readline() else []
-            frame, notes = _split(itertools.chain(first, lines), sep, where, columns)
+            rows = _rows(itertools.chain(first, lines), sep, where, options.quotes, notes)
+            frame = _split(rows, sep, where, columns, notes)
         release_memory()
         if sep not in (",", options.sep):
             notes.append(f"columns are separated by {sep!r} (--sep)")
     else:
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
-    frame, unnamed = _with_names_only(frame, where)
+    frame, unnamed = _with_names_only(frame, where, index)
     if len(frame) < least or not len(frame.columns):
         size = f"{len(frame)} rows and {len(frame.columns)} columns with names"
         raise KerazooError(f"{where} has {size}; it takes more.")
-    if options.na_values:
-        values = [float(word) for word in options.na_values if is_number(word)]
-        frame = frame.mask(frame.isin([*options.na_values, *values]))
+    nowhere = [word for word in options.na_values if not (frame == word).any(axis=None)]
+    frame = frame.mask(frame.isin(options.na_values)) if options.na_values else frame
     chosen = [name for name in frame.columns if numbers is None or name in numbers]
     decimal, notations, read = with_plain_numbers(
         frame,
@@ -177,6 +185,14 @@ def read_table(
         sep == ",",
         where,
     )
+    for word in filter(is_number, options.na_values):  # by value, as -999 may be -999,0
+        for name in notations:
+            gone = pd.to_numeric(frame[name], errors="coerce") == float(word)
+            if gone.any():
+                frame[name] = frame[name].mask(gone)
+                nowhere = [other for other in nowhere if other != word]
+    if options.notations is None:  # rows to predict for need not hold it
+        notes += [f"--na {word} is nowhere in it" for word in nowhere]
     options = replace(options, decimal=decimal, notations=options.notations or notations)
     return Table(frame, where, options, (*notes, *unnamed, *read))
 
@@ -200,9 +216,9 @@ def _first_look(path: Path, encoding: str) -> tuple[str, str]:
     """The codec of a file, which is text to its end, and its first characters."""
     try:
         with path.open("rb") as file:
-            first = file.read(len(ARCHIVE))
-        if first.startswith(ARCHIVE):
-            raise KerazooError(f"{path} is a workbook or an archive; save its sheet as a CSV file.")
+            first = file.read(max(map(len, NO_TEXT)))
+        if first.startswith(NO_TEXT):
+            raise KerazooError(f"{path} is a workbook or an archive; save its table as a CSV file.")
         if codecs.lookup(encoding).name == "utf-8":
             encoding = MARKED.get(first[:2], "utf-8-sig")
         head, is_empty = "", True
@@ -236,10 +252,9 @@ def _no_text(path: Path, encoding: str) -> ReadingError:
 
 
 def _split(
-    lines: Iterable[str], sep: str, where: str, columns: int
-) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of a CSV file as text, by their lines, names may be empty; and notes."""
-    rows = _rows(lines, sep, where)
+    rows: Iterator[tuple[int, list[str]]], sep: str, where: str, columns: int, notes: list[str]
+) -> pd.DataFrame:
+    """The rows of a CSV file as text, by their lines; names may be empty. Notes are added."""
     header = [name.strip() for name in next(rows, (0, [""]))[1]]
     if len(header) < columns:
         raise ReadingError(f"{where} has one column, {header[0][:30]!r}.", "Give another --sep.")
@@ -263,25 +278,61 @@ def _split(
         at, values = zip(*some, strict=True)
         # As text of pandas, which since its version 3 is far smaller than strings of Python.
         parts.append(pd.DataFrame([*values], [*at], header, dtype="str"))
-    notes = [f"{len(short):,} lines end early (line {short[0]})"] if short else []
-    return pd.concat(parts[1:] or parts), notes
+    notes += [f"{len(short):,} lines end early (line {line})" for line in short[:1]]
+    return pd.concat(parts[1:] or parts)
 
 
-def _rows(lines: Iterable[str], sep: str, where: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file by their first lines, up to the last one with a value."""
-    line, header_seen, blank = 1, False, list[tuple[int, list[str]]]()
-    reader = csv.reader(lines, delimiter=sep, skipinitialspace=True, strict=True)
+def _rows(
+    lines: Iterable[str], sep: str, where: str, quotes: bool | None, notes: list[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file by their first lines, up to the last one with a value.
+
+    Raises:
+        ReadingError: quotation marks join lines that are rows without them, and ``quotes`` is not
+            given. Few such lines may be a text, where the file encloses others for certain.
+    """
+    line, width, blank = 1, 0, list[tuple[int, list[str]]]()
+    several, doubt, encloses = list[str](), "", quotes is True
+    held: list[str] = []  # lines of a row
+
+    def kept() -> Iterator[str]:
+        for text in lines:
+            held.append(text)
+            yield text
+
+    def in_doubt(at: str) -> ReadingError:
+        problem = f"{where}: quotation marks make {at} one row, which would be one each."
+        return ReadingError(problem, "Give --quotes no if they are characters as others, or yes.")
+
+    plain: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if quotes is False else {}
     try:
+        reader = csv.reader(kept(), delimiter=sep, skipinitialspace=True, strict=True, **plain)
         for row in reader:
+            if len(held) > 1:
+                at = f"lines {line} to {reader.line_num}"
+                several.append(at)
+                if any(text.count(sep) != width - 1 for text in held):
+                    encloses = True
+                elif len(held) >= MANY_LINES and quotes is None:
+                    raise in_doubt(at)
+                else:
+                    doubt = doubt or at
+            elif not encloses and '"' in held[0]:
+                encloses = quotes is None and any(sep in value for value in row)
+            held.clear()
             if any(row):
                 yield from blank
                 yield line, row
-                blank, header_seen = [], True
-            elif len(row) > 1 and header_seen:
+                blank, width = [], width or len(row)
+            elif len(row) > 1 and width:
                 blank.append((line, row))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise KerazooError(f"{where}, line {line}: {error}; look at quotation marks.") from None
+        problem = f"{where}, line {line}: {error}; look at quotation marks."
+        raise ReadingError(problem, "Give --quotes no if they enclose nothing.") from None
+    if doubt and not encloses:
+        raise in_doubt(doubt)
+    notes += [f"{len(several):,} rows take several lines ({at})" for at in several[:1]]
 
 
 def _delimiter(head: str) -> str:
@@ -297,43 +348,64 @@ def _delimiter(head: str) -> str:
     return max(DELIMITERS, key=lambda d: (fields(d), -DELIMITERS.index(d)))
 
 
-def _with_index_as_column(frame: pd.DataFrame) -> pd.DataFrame:
-    """A copy whose rows are counted; an index of dates becomes a column.
+def _with_index_as_column(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """A copy whose rows are counted, an index of dates as a column; and a note on another index.
 
-    Other indices tell the rows apart, and nobody who chose one means it to be learnt from.
+    Those tell the rows apart, and nobody who chose one means it to be learnt from.
     """
+    names, notes = [str(name) for name in frame.index.names if name is not None], []
     if isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)):
         frame = index_as_columns(frame)
+    elif names:
+        notes = [f"the index {' '.join(names)} is not used; .reset_index() makes it a column"]
     frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
-    return frame.set_axis(pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame)))
+    return frame.set_axis(pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(frame))), notes
 
 
 def index_as_columns(source: Any) -> Any:
     """A DataFrame with the times or names of series that its index holds in columns.
 
-    Anything else as it is; so are row numbers, an index of numbers without a name.
+    Anything else as it is; so are row numbers, an index without a name that counts.
     """
     if not isinstance(source, pd.DataFrame):
         return source
     frame, levels = source.copy(deep=False), range(source.index.nlevels)
     for level in reversed(levels):
         values = source.index.get_level_values(level)
-        if values.name is None and pd.api.types.is_numeric_dtype(values.dtype):
+        is_numeric = pd.api.types.is_numeric_dtype(values.dtype)
+        lines = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(values))
+        if values.name is None and is_numeric and counts_rows(values.to_numpy(), lines):
             continue
         if isinstance(values, pd.PeriodIndex):
             values = values.to_timestamp()
-        name = str(values.name or ("date" if len(levels) == 1 else f"index {level + 1}"))
+        usual = INDEX if is_numeric else "date"
+        name = str(values.name or (usual if len(levels) == 1 else f"index {level + 1}"))
         if name not in frame.columns:
             frame.insert(0, name, values)
     return frame.reset_index(drop=True)
 
 
-def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Without the columns that have no name; but a first one that holds no numbers is of dates."""
-    names, notes = list(frame.columns), []
-    if names and not names[0] and as_numbers(frame.iloc[:, 0], where) is None:
-        names[0] = "date"
-    for place in (i for i, name in enumerate(names) if i and not name):
+def counts_rows(values: np.ndarray, lines: pd.Index) -> bool:
+    """True for numbers that only count the rows, from 0 or 1 on in the first line of values."""
+    places = lines.to_numpy() - FIRST_LINE
+    return bool(len(values)) and bool(
+        values[0] - places[0] in (0, 1) and (values - places == values[0] - places[0]).all()
+    )
+
+
+def _with_names_only(
+    frame: pd.DataFrame, where: str, index: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """Without the columns that have no name; but a first one that holds no numbers is of dates.
+
+    One of numbers that do not count the rows is called ``index``, if ``index`` keeps it.
+    """
+    names, notes, counts = list(frame.columns), [], False
+    if names and not names[0] and len(frame):
+        numbers = as_numbers(frame.iloc[:, 0], where)
+        counts = numbers is not None and counts_rows(numbers[0], frame.index)
+        names[0] = "date" if numbers is None else INDEX * (index and not counts)
+    for place in (i for i, name in enumerate(names) if not name and not (counts and i == 0)):
         held = frame.iloc[:, place].replace("", None).dropna()
         if len(held):
             first = f"line {held.index[0]}: {held.iloc[0]!r}"

@@ -14,11 +14,26 @@ from typing import Any, NamedTuple
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, ReadingError
 
-SHOWN = 6  # columns whose notation is reported with an example
+SHOWN = 6  # columns of the same notation that are reported, each with an example
+HEAD = 1_000  # values that are looked at before all are
 NO_VALUE_OR_A_CLASS = ("none", "-")  # may be names of a class too: of the defects, of the signs
 # How people write that there is no value, any case; then what spreadsheets do.
 MISSING: tuple[str, ...] = ("", "na", "n/a", "n.a.", "nan", "<na>", "null", "none", "?", "-", "--")
-MISSING += ("–", "—", ".", "#n/a", "#na", "#nv", "#value!", "#div/0!", "#ref!", "#num!", "#null!")
+MISSING += (
+    "–",
+    "—",
+    ".",
+    "..",
+    "…",
+    "#n/a",
+    "#na",
+    "#nv",
+    "#value!",
+    "#div/0!",
+    "#ref!",
+    "#num!",
+    "#null!",
+)
 MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be read as one
 FEW = 20  # different values of a column that may be categories, though numbers are among them
 SOME = 0.5  # a column with this share of numbers is looked at twice
@@ -35,15 +50,18 @@ _PLAIN = str.maketrans(
 )
 _MONEY = r"[A-Z]{0,3}[$€£¥₹₩₽₺]|EUR|USD|GBP|CHF|JPY|CNY|INR"
 _SYMBOL = re.compile(rf"[%‰]|{_MONEY}")
-_FORM = re.compile(  # ($1,234.50)  12,5-  1'234  5 %  3 km/h  1,5E-04  10,000+  ="5"
+_FORM = re.compile(  # ($1,234.50)  12,5-  50,-  1'234  5 %  3 km/h  1,5E-04  10,000+  ="5"
     rf"""(?P<cell>=")?(?P<open>\()?(?P<first>[-+]?)(?:(?P<before>{_MONEY})\ ?)?(?P<second>[-+]?)
-    (?P<body>[.,]?\d(?:[\d.,'\ ]*\d)?[.,]?)(?P<power>[eE][-+]?\d+|[dD][-+]\d+)?
-    (?:\ ?(?P<behind>(?:[%‰°+]|{_MONEY}|[^\W\d_])[^\s\d()+-]{{0,11}}[²³23]?))?
+    (?P<body>[.,]?\d(?:[\d.,'\ ]*\d)?(?:[.,](?:--?|—)?)?)(?P<power>[eE][-+]?\d+|[dD][-+]\d+)?
+    (?:\ ?(?P<behind>(?:[%‰°+]|{_MONEY}|[^\W\d_¹²³⁰-⁹¼-¾⅐-⅞])[^\s\d()+-]{{0,11}}[²³23]?))?
     (?P<last>-?)(?(open)\))(?(cell)")""",
     re.VERBOSE,
 )
+# As people write thousands: three digits behind every mark, at most three in front.
+_THOUSANDS = r"[^\d.,]*(?:0|[1-9]\d{0,2}(?:[.,]\d{3})*)[^\d.,]*"
 # Digits and signs, such as 1/2 or <5; but no date, time, telephone or version.
 _LIKE = r"(?!.*\d[-:]\d)(?!.*\d([./])\d+\1\d)\W*\d[\d\W_]*"
+_CODE = r'(?:=")?0\d+(?:[.,]\d+)?"?'  # as of places, or 01.02 for a day
 _BODY = {
     mark: re.compile(
         rf"(?P<whole>[1-9]\d{{0,2}}(?P<by>[{other}' ])\d{{3}}(?:(?P=by)\d{{3}})*"
@@ -82,7 +100,7 @@ def form_of(text: str) -> Form | None:
     power = (power or "").upper().replace("D", "E")
     read: dict[str, str | None] = {}
     for mark, pattern in _BODY.items():
-        parts = pattern.fullmatch(body)
+        parts = pattern.fullmatch(body.rstrip("-—"))
         read[mark] = None
         by = parts and (parts["by"] or parts["lakh"])
         if parts is not None and not (by and power):  # nobody writes 1,234E+05 for 123,400,000
@@ -136,6 +154,18 @@ class Texts:
     def words(self) -> pd.Series:
         """The values that do not look like numbers."""
         return self.known[:0] if self.mark else self.known[~self.known.isin([*self.forms])]
+
+    @property
+    def thousands(self) -> str:
+        """The first value with a mark between thousands, if all may be such and not all have one.
+
+        Numbers with three decimals would rarely have none.
+        """
+        for some in (self.known.iloc[:HEAD], self.known):
+            if not some.str.fullmatch(_THOUSANDS).all():
+                return ""
+        marked = self.known.str.contains("[.,]")
+        return "" if marked.all() or not marked.any() else str(self.known[marked].iloc[0])
 
     def marks(self, point_is_decimal: bool) -> tuple[set[str], str]:
         """Decimal marks with which alone some value can be read; the first value in doubt."""
@@ -201,13 +231,24 @@ def with_plain_numbers(
     for name in [*texts]:
         text = texts.pop(name)  # which may be large
         marks, doubt = found_in[name]
-        mark = (known[name][0] if known else "") or decimal or max(marks, default=rest)
+        given = (known[name][0] if known else "") or decimal
+        mark = given or max(marks, default=rest)
+        if not given and not marks and (mark or ".") in (large := text.thousands):
+            doubt, mark = large, None  # whatever other columns or the delimiter say
         if doubt and not mark:
             raise _doubt(text, doubt, where)
-        notes += _with_plain_column(frame, text, mark or ".", bool(decimal or known), where)
+        is_given = decimal is not None, known is not None
+        notes += _with_plain_column(frame, text, mark or ".", *is_given, where)
         found[name] = (mark or "" if marks or doubt else "", next(iter(text.units), ""))
-    more = [f"{len(notes) - SHOWN:,} more columns of numbers likewise"] * (len(notes) > SHOWN)
-    return rest, found, [*notes[:SHOWN], *more]
+    return rest, found, _without_repeats(notes)
+
+
+def _without_repeats(notes: list[str]) -> list[str]:
+    """The first notes on columns of each notation, and how many more there are."""
+    kinds = [re.sub(r"\d+", "0", note.split(": ", 1)[1]) for note in notes]
+    kept = [n for i, n in enumerate(notes) if kinds[:i].count(kinds[i]) < SHOWN]
+    more = len(notes) - len(kept)
+    return [*kept, *[f"{more:,} more columns of numbers likewise"] * bool(more)]
 
 
 def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
@@ -242,17 +283,16 @@ def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
 
 
 def _with_plain_column(
-    frame: pd.DataFrame, text: Texts, mark: str, is_given: bool, where: str
+    frame: pd.DataFrame, text: Texts, mark: str, is_given: bool, is_known: bool, where: str
 ) -> list[str]:
     """Write the numbers of a column as Python does; a note if they change."""
     name, known = str(text.known.name), text.known
-    gone = frame[name][is_missing(frame[name])].dropna().astype(str).str.strip()
-    parts = [f"{raw!r} is missing" for raw in gone.unique() if raw]
+    parts = words_for_missing(frame[name])
+    codes = known[:0] if is_known else known[known.str.fullmatch(_CODE)]
+    for code in codes[:1]:
+        digits = re.sub("[^0-9.]", "", code.replace(",", ".")).lstrip("0")
+        parts.insert(0, f"{code!r} read as {digits or 0} (--category {name}: as a name)")
     if text.mark == mark == ".":
-        codes = known[known.str.fullmatch("0[0-9]+")]
-        if len(codes) and not is_given and known.str.len().nunique() == 1:
-            code = codes.iloc[0]
-            parts.insert(0, f"{code!r} read as {int(code)} (--category {name}: as a name)")
         return [f"{name}: {', '.join(parts)}"] * bool(parts)
     is_simple = text.mark == mark
     read = {} if is_simple else {raw: form.read[mark] for raw, form in text.forms.items()}
@@ -260,7 +300,7 @@ def _with_plain_column(
         if number is None:
             raise ReadingError(
                 f"{_at(where, known, raw)} is not a number with the decimal mark {mark!r}"
-                f"{'.' if is_given else ', which other numbers of the column have.'}",
+                f"{'.' if is_given or is_known else ', which other numbers of the column have.'}",
                 "Write all with one mark, and give it as --decimal.",
             )
     plain = known.str.replace(",", ".") if is_simple else known.map(read)
@@ -271,6 +311,12 @@ def _with_plain_column(
         how = f" (--decimal {mark})" if re.search("[.,]", raw) else ""
         parts.insert(0, f"{raw!r} read as {changed.iloc[0]}{how}")
     return [f"{name}: {', '.join(parts)}"] * bool(parts)
+
+
+def words_for_missing(values: pd.Series) -> list[str]:
+    """Parts of a note on the words of a column that say that a value is missing."""
+    gone = values[is_missing(values)].dropna().astype(str).str.strip()
+    return [f"{raw!r} is missing" for raw in gone.unique() if raw]
 
 
 def _doubt(text: Texts, raw: str, where: str) -> ReadingError:
@@ -293,9 +339,9 @@ def is_text(values: pd.Series) -> bool:
 
 
 def like_numbers(values: pd.Series) -> str:
-    """The first value that begins with a digit, if most do; else nothing."""
+    """The first value that begins with a number, as ``ca. 5`` and ``kr 5`` do, if most do."""
     known = values[~is_missing(values)].astype(str).str.strip()
-    like = known[known.str.match(r"\W*\d")]
+    like = known[known.str.match(r"\W*(?:[^\W\d_]{1,3}\.? |[^\W\d_]{1,3}\.)?\W*\d")]
     return like.iloc[0] if len(like) > SOME * len(known) else ""
 
 
@@ -388,7 +434,8 @@ def may_be_missing(name: str, values: np.ndarray) -> list[str]:
             continue
         gap = np.abs(others - end).min()
         nines = not f"{abs(end):g}".strip("9")
-        if gap > FAR * np.ptp(others) or (nines and gap > others.std()):
+        is_odd = gap > others.std() or end < 0 <= others.min()
+        if gap > FAR * np.ptp(others) or (nines and is_odd):
             what = f"{end:g} occurs {n:,} times, far from all other values"
             return [f"{name}: {what}; --na {end:g} if it stands for a missing one"]
     return []

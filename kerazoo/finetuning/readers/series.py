@@ -100,7 +100,8 @@ def from_series(
     given = target or (), past_covariates, future_covariates
     names, past, future = ((k,) if isinstance(k, str) else tuple(k) for k in given)
     numbers = (*names, *past, *future)
-    table = read_table(index_as_columns(source), CsvOptions(**csv), columns=1, numbers=numbers)
+    options = CsvOptions(**csv)
+    table = read_table(index_as_columns(source), options, columns=1, numbers=numbers, index=True)
     frame, where = table.frame, table.where
     used = Columns(tuple(target_columns(frame, target)), past, future)
     target_columns(frame, used.all, "a target or covariate")

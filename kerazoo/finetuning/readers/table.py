@@ -18,11 +18,17 @@ from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, text
 from kerazoo.finetuning.readers._csv import (
     CsvOptions,
     column,
+    counts_rows,
     read_table,
     read_test,
     release_memory,
 )
-from kerazoo.finetuning.readers._numbers import as_numbers, like_numbers, may_be_missing
+from kerazoo.finetuning.readers._numbers import (
+    as_numbers,
+    like_numbers,
+    may_be_missing,
+    words_for_missing,
+)
 from kerazoo.finetuning.readers._target import rows_without_target, target_like, target_of
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
@@ -161,6 +167,8 @@ def columns_of(
             counts = Counter(texts_of(frame[name]).iloc[train].value_counts(sort=False).to_dict())
             if name not in category and (like := like_numbers(frame[name])):
                 notes.append(f"{name}: {like!r} is not read as a number")
+            if words := words_for_missing(frame[name]):
+                notes.append(f"{name}: {', '.join(words)}")
             if len(counts) < 2:
                 left_out.append(f"{name} (constant)")
             elif len(counts) > max(FEWEST_ROWS, len(train) / 2):
@@ -175,8 +183,7 @@ def columns_of(
         known = values[train][~np.isnan(values[train])]
         if len(known) == 0 or known.std() <= SAME * np.abs(known).max():
             left_out.append(f"{name} (constant)")
-        elif (less := values - frame.index.to_numpy())[0] in (-2, -1) and (less == less[0]).all():
-            # from 0 or 1 on, in line 2
+        elif counts_rows(values, frame.index):
             left_out.append(f"{name} (it only counts the rows)")
         else:
             # Rounded, so that the saved model takes off the same.

@@ -270,4 +270,60 @@ def test_a_missing_number_changes_nothing_else_of_its_column(tmp_path):
     ]
     assert tables[0].frame["x"].tolist() == tables[1].frame["x"].tolist()[:5] == values
     assert tables[0].options == tables[1].options
-    assert tables[0].notes == () and ["'n/a'" in note for note in tables[1].notes] == [True]
+    assert ["'n/a'" in table.notes[0] for table in tables] == [False, True]
+
+
+ALIEN = 'id,title,x\n1,Up,2\n2,"Alien,3\n3,Solaris,4\n'
+REVIEWS = 'label,text\npos,"one, two"\nneg,"a first line\nand a second one, with a comma"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "quotes"),
+    [
+        (ALIEN + '4,Blade Runner",5\n', 4, False),  # of several lines, each looks like a row
+        (ALIEN + '4,"Heat, 2",5\n5,Stalker,6\n6,Blade Runner",7\n', None, None),
+        ('label\ttext\nham\t"see\nham\tyou"\nspam\tfree\n', 3, False),
+        (REVIEWS + "pos,fine\n", 3, True),  # other marks enclose a delimiter: a text
+        (REVIEWS.replace('"one, two"', "one") + "pos,fine\n", 4, False),
+        ('id,text\n1,"a\nb\nc"\n2,x\n', 2, True),
+        ('id,text\n1,"a "" b"\n2,x\n', 2, True),
+    ],
+)
+def test_quotation_marks_never_join_rows_in_silence(tmp_path, content, rows, quotes):
+    path = write(tmp_path / "t.csv", content)
+    if quotes:
+        table = read_table(path)
+        assert len(table.frame) == rows
+        assert sum("several lines" in n for n in table.notes) == ("\n" in table.frame.iat[-2, 1])
+        return
+    with raises_naming("t.csv", "--quotes"):
+        read_table(path)
+    if rows is None:
+        return
+    assert len(read_table(path, CsvOptions(quotes=False)).frame) == rows
+    assert len(read_table(path, CsvOptions(quotes=True)).frame) < rows
+
+
+@pytest.mark.parametrize("first", [[2019, 2018, 2016], [17, 3, 99], [0.5, 1.5, 2.5]])
+def test_a_first_column_without_a_name_is_left_out_with_a_note_unless_it_counts(tmp_path, first):
+    rows = pd.DataFrame({"a": ["u", "v", "w"], "b": [1, 2, 3]})
+    table = read_table(write(tmp_path / "t.csv", rows.set_axis(first).to_csv()))
+    assert list(table.frame.columns) == ["a", "b"]
+    assert any("column 1" in note and repr(str(first[0])) in note for note in table.notes)
+    for counts in (range(3), range(1, 4)):
+        assert not read_table(write(tmp_path / "t.csv", rows.set_axis(counts).to_csv())).notes
+    kept = read_table(write(tmp_path / "t.csv", rows.set_axis(first).to_csv()), index=True)
+    assert list(kept.frame.columns) == ["index", "a", "b"]
+
+
+def test_an_index_with_a_name_has_a_note():
+    rows = pd.DataFrame(
+        {"a": ["u", "v"], "b": [1, 2]}, index=pd.Index(["Ulm", "Kiel"], name="city")
+    )
+    assert ["city" in note for note in read_table(rows).notes] == [True]
+
+
+@pytest.mark.parametrize("first", [b"PAR1", b"\x1f\x8b\x08", b"\xd0\xcf\x11\xe0", b"PK\x03\x04"])
+def test_files_of_other_programs_are_no_text(tmp_path, first):
+    with raises_naming("t.csv", "save"):
+        read_table(write(tmp_path / "t.csv", first + b"rest"))

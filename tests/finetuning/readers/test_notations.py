@@ -59,6 +59,11 @@ def table(path, column, **options):
         ([",5", "1,25"], [0.5, 1.25]),
         (["n/a", "-", ".", "#N/A", "—", "5", "6"], [NAN] * 5 + [5, 6]),
         (["0123", "4567"], [123, 4567]),
+        (["01", "12", "971"], [1, 12, 971]),
+        (["01098", "80331", "01099"], [1098, 80331, 1099]),
+        (['="01067"', '="80331"'], [1067, 80331]),
+        (["50,-", "100,—", "49,90"], [50, 100, 49.9]),
+        (["CHF 311.-", "CHF 12.50"], [311, 12.5]),
     ],
 )
 def test_notations_that_are_certain(tmp_path, column, values):
@@ -106,6 +111,51 @@ def test_notations_that_stop(tmp_path, column, names):
 def test_dates_codes_and_words_stay_as_they_are(tmp_path, column):
     read = table(tmp_path / "t.csv", column)
     assert read.frame["x"].tolist() == column and not any(n.startswith("x:") for n in read.notes)
+
+
+@pytest.mark.parametrize("other", ["0.25;", "0.25,", "7,", "7;"])
+def test_thousands_next_to_numbers_without_a_mark_stop_whatever_others_say(tmp_path, other):
+    sep = other[-1]
+    path = tmp_path / "t.csv"
+    path.write_text(f"k{sep}x\n{other}91.167\n{other}182.234\n{other}896\n")
+    with raises_naming("'91.167'", "column 'x'", "--thousands .", "--decimal ."):
+        read_table(path)
+    read = read_table(path, CsvOptions(decimal="."))
+    np.testing.assert_array_equal(as_numbers(read.frame["x"], "")[0], [91.167, 182.234, 896])
+
+
+def test_no_reading_is_hidden_behind_those_of_other_columns(tmp_path):
+    names = [f"x{i}" for i in range(9)]
+    rows = [[f"{i},5" for i in range(9)] for _ in range(3)]
+    content = [";".join([*names, "price"])] + [";".join([*row, "10,-"]) for row in rows]
+    (tmp_path / "t.csv").write_text("\n".join(content) + "\n")
+    notes = read_table(tmp_path / "t.csv").notes
+    assert any("'10,-' read as 10" in note for note in notes)
+    assert [note.startswith("3 more columns") for note in notes].count(True) == 1
+
+
+@pytest.mark.parametrize("written", ["-999", "-999,0", "-9,99E+02"])
+def test_a_missing_number_is_one_by_its_value(tmp_path, written):
+    read = table(tmp_path / "t.csv", ["1,5", written, "2,5"], na_values="-999")
+    np.testing.assert_array_equal(as_numbers(read.frame["x"], "")[0], [1.5, NAN, 2.5])
+    assert not any("--na" in note for note in read.notes)
+    read = table(tmp_path / "t.csv", ["1,5", "2,5"], na_values="-99")
+    assert any("--na -99" in note for note in read.notes)
+
+
+@pytest.mark.parametrize(
+    "column", [["kr 100", "kr 250"], ["Rs. 2,550", "Rs. 900"], ["ca. 5", "7"], ["1½", "2"]]
+)
+def test_categories_that_hold_numbers_have_a_note(column):
+    rows = pd.DataFrame({"x": column * 20, "y": range(40)})
+    assert any(
+        f"x: {column[0]!r}" in note for note in kerazoo.from_table(rows, target="y").warnings
+    )
+
+
+def test_a_category_called_as_missing_has_a_note():
+    rows = pd.DataFrame({"x": ["NA", "EU", "AS", ""] * 10, "y": range(40)})
+    assert any("x: 'NA' is missing" in n for n in kerazoo.from_table(rows, target="y").warnings)
 
 
 def test_each_column_has_its_notation(tmp_path):
