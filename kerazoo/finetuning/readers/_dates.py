@@ -143,14 +143,20 @@ def times_of(
         options, how = replace(options, date_format=written), f" (--date-format {written})"
     found: dict[str, Times] = {}
     for name in sorted(series, key=lambda name: -len(series[name])):  # the longest tells the step
-        rows = series[name][_in_order((local if utc is None else utc).iloc[series[name]])]
-        instants = None if utc is None else utc.iloc[rows]
-        dates = _one_clock(local.iloc[rows], instants, options.time_zone)
         of = f"{at}, series {name!r}" if ids else at
+        wall, instants = local.iloc[series[name]], None if utc is None else utc.iloc[series[name]]
+        if instants is None and options.time_zone:
+            instants = _in_zone(wall, options.time_zone)
+        order = _in_order(wall if instants is None else instants)
+        rows, instants = series[name][order], None if instants is None else instants.iloc[order]
+        dates, left_out = _one_clock(wall.iloc[order], instants, options.time_zone), 0
         if resample:
+            if resample != "hour" and dates.dt.tz is not None and not options.time_zone:
+                what = f"times have several offsets, so it is open when a {resample} begins."
+                raise ReadingError(f"{of}: {what}", "Give --time-zone NAME.")
             dates = _start_of(dates, resample)
             complete = _complete(dates)
-            rows, dates = rows[complete], dates[complete]
+            rows, dates, left_out = rows[complete], dates[complete], int((~complete).sum())
         twice = dates.duplicated()
         if duplicates == "refuse" and twice.any():
             first = dates[twice].iloc[0]
@@ -165,6 +171,8 @@ def times_of(
         told += f"one {step} a step, {first} to {last}"
         told += "; the rows are sorted by time" * bool((np.diff(rows) < 0).any())
         told += f"; the rows of one {resample} are joined" * bool(resample)
+        less = f"{left_out:,} rows of the first or last one are left out: most have more"
+        told += f" ({less})" * bool(left_out)
         found[name] = Times(rows, pd.DatetimeIndex(dates), grid, options, told, names, step)
     return {name: found[name] for name in series}
 
@@ -233,17 +241,30 @@ def _in_order(dates: pd.Series) -> np.ndarray:
     return places[::-1] if newest_first else dates.argsort(kind="stable").to_numpy()
 
 
+def _in_zone(local: pd.Series, zone: str) -> pd.Series:
+    """The instants of local times; an hour that comes twice is told by the order of the rows.
+
+    That is the order of the file, from its older end; else that of the times.
+
+    Raises:
+        KerazooError: an hour comes once where it has to come twice.
+    """
+    newest_first = local.iloc[0] > local.iloc[-1]
+    problem = ""
+    for rows in (local[::-1] if newest_first else local, local.sort_values(kind="stable")):
+        try:
+            return rows.dt.tz_localize(zone, ambiguous="infer").loc[local.index]
+        except ValueError as error:
+            problem = first_line(error)
+    raise KerazooError(f"--time-zone {zone}: {problem.rstrip('.')}.")
+
+
 def _one_clock(local: pd.Series, utc: pd.Series | None, zone: str | None) -> pd.Series:
     """Local times if all are of the same time of day, as of days and months, else instants.
 
     Shorter steps are not regular in local time where clocks change.
     """
-    if zone is not None:
-        if utc is None:
-            try:
-                utc = local.dt.tz_localize(zone, ambiguous="infer")
-            except ValueError as error:  # an hour that comes once where it has to come twice
-                raise KerazooError(f"--time-zone {zone}: {first_line(error)}.") from None
+    if utc is not None and zone is not None:
         utc = utc.dt.tz_convert(zone)
         local = utc.dt.tz_localize(None)
     elif utc is None or (local - utc.dt.tz_localize(None)).nunique() < 2:

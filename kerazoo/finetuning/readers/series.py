@@ -37,6 +37,7 @@ MAX_SEGMENTS = 4  # at least so many steps of the LSTM, where the lookback can b
 LONGEST_SEGMENT = 48
 MAX_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 MAX_NOTES = 8  # on several series
+USUAL_ROWS = 4  # of one step, from which on half as many are worth a note
 GAPS = ("refuse", "interpolate")
 FILL = (
     "--gaps interpolate fills them by straight lines; --time-zone NAME says where clocks change; "
@@ -331,11 +332,19 @@ def regular_values(
         notes.append(f"{len(late):,} steps are missing ({first})")
     if notes and gaps == "refuse":
         raise KerazooError(f"{where}: {notes[0]}. {FILL}")
-    notes = [f"{note} and are filled by straight lines within each split" for note in notes]
+    repeated = int(times.dates.duplicated().sum())
+    but = ", but where other rows of the time have one" * bool(repeated)
+    notes = [f"{note} and are filled by straight lines within each split{but}" for note in notes]
     table = table.set_axis(times.dates)
-    if n := int(times.dates.duplicated().sum()):
-        notes.append(f"{n:,} rows are of the same time as another; the {duplicates} is taken")
+    if repeated:
+        taken = f"the {duplicates} is taken"
+        notes.append(f"{repeated:,} rows are of the same time as another; {taken}")
         same = table.groupby(level=0)
+        rows = table.notna().all(axis=1).groupby(level=0).sum()
+        few = rows[rows < rows.median() / 2]
+        if len(few) and rows.median() >= USUAL_ROWS:
+            least = f"{few.iloc[0]:,} and not {rows.median():g} at {few.index[0]}"
+            notes.append(f"{len(few):,} steps have less than half of the usual rows ({least})")
         table = same.sum(min_count=1) if duplicates == "sum" else same.agg(duplicates)
     table = table.reindex(times.grid)
     if future:

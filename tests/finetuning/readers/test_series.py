@@ -72,6 +72,30 @@ def test_rows_of_a_day_a_week_or_a_month_are_joined_but_for_incomplete_ones(resa
         assert windows.first == str(expected.index[0].start_time)
     raised(["--duplicates"], read, rows, **options)
     raised(["resample"], read, rows, duplicates="sum", **{**options, "resample": "decade"})
+    ends = len(rows) - each.size().iloc[1:-1].sum()
+    assert any(f"{ends} rows of the first or last" in line for line in found.report)
+
+
+def test_days_begin_where_the_time_zone_says():
+    """Days in UTC mixed the hours of two days, without a word."""
+    when = pd.date_range("2023-08-01", periods=24 * 120, freq="h", tz="Europe/Berlin")
+    local = pd.Series(when.tz_localize(None)).dt.day_of_year
+    written = pd.DataFrame({"when": when.map(lambda d: d.isoformat()), "price": local})
+    days = {"target": "price", "horizon": 2, "resample": "day", "duplicates": "mean"}
+    for rows in (written, written.assign(when=when)):
+        raised(["--time-zone"], kerazoo.from_series, rows, **days)
+        found = kerazoo.from_series(rows, time_zone="Europe/Berlin", **days)
+        assert found.reading.low == (213,)
+
+
+def test_a_step_with_few_of_its_rows_has_a_note():
+    rows = hours(24 * 30).assign(price=1.0 + np.arange(720) % 5)
+    days = {"resample": "day", "duplicates": "sum", "lookback": 4}
+    rows.loc[242:263, "price"] = np.nan
+    gone = [read(rows.dropna(), **days), read(rows, gaps="interpolate", **days)]
+    for found in gone:
+        assert ["2 and not 24" in note for note in found.warnings].count(True) == 1
+    assert not any("usual rows" in note for note in read(hours(24 * 30), **days).warnings)
 
 
 def test_a_horizon_fits_into_each_split_of_a_short_series():
@@ -230,6 +254,10 @@ def test_summer_time_loses_no_row():
     raised(["line 53", "--time-zone"], dates_of, rows)
     assert list(dates_of(rows, time_zone="Europe/Berlin").dates) == list(clocks)
     assert list(dates_of(rows[::-1], time_zone="Europe/Berlin").dates) == list(clocks)
+    quarters = pd.date_range("2024-10-25", periods=400, freq="15min", tz="Europe/Berlin")
+    rows = hours(when=quarters.tz_localize(None).astype(str))
+    for order in (rows, rows[::-1]):
+        assert list(dates_of(order, time_zone="Europe/Berlin").dates) == list(quarters)
     raised(["line 52", "--time-zone"], read, hours(when=when.tz_localize(None).astype(str)))
     for column in (days.tz_convert("UTC"), days.tz_convert("UTC").as_unit("ms").astype("int64")):
         raised(["line 79", "--time-zone"], dates_of, hours(when=column), "when")
@@ -337,7 +365,9 @@ def test_an_index_that_tells_times_or_series_is_read():
     both = pd.concat({"A": rows, "B": rows}, names=["store"]).set_index("when", append=True)
     raised(["--series-id"], read, both.droplevel(1))
     assert read(both.droplevel(1), series_id="store").reading.ids == ("store",)
-    raised(["'year'", "--time"], read, rows[["price"]].set_index(2400 - rows.index.rename("year")))
+    for name in ("year", None):
+        years = rows[["price"]].set_index(2400 - rows.index.rename(name))
+        raised([f"'{name or 'index'}'", "--time"], read, years)
 
 
 def test_a_column_that_may_tell_series_apart_is_not_passed_over():
