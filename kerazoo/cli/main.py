@@ -520,11 +520,11 @@ def _predict(
     if out is not None and Path(out).exists() and Path(out).samefile(inputs[0]):
         raise KerazooError(f"{out} is the file that is read; name another with --out FILE.")
     predictions = predict(source, inputs, **options)
+    for note in predictions.notes:
+        tell(f"note: {note}")
     if not isinstance(predictions, TablePredictions):
         show([p.as_json() for p in predictions], predictions.table(top))
         return _errors(p.error for p in predictions if p.error is not None)
-    for note in predictions.notes:
-        tell(f"note: {note}")
     head = predictions.frame.head(MAX_ROWS)
     lines = head.set_axis(head.index + 1).to_string(line_width=show.console().width).splitlines()
     if out is None:

@@ -23,21 +23,19 @@ class LoadedImage:
 
     Attributes:
         pixels: uint8 ``(height, width, channels)``.
-        inverted: True if dark and light were inverted.
-        size: width and height in the file.
+        size: width and height as it is viewed, turned as its camera noted.
         mode: mode of the file in Pillow's terms, such as ``"RGB"``.
         frames: number of frames or pages in the file, of which this is the first.
-        light_border: True if the border is light, before any inversion.
         largest: largest value of grayscale of 16 bits; None for other files.
+        under: color under its transparent parts, ``white`` or ``black``; empty without any.
     """
 
     pixels: np.ndarray
-    inverted: bool
     size: tuple[int, int]
     mode: str
     frames: int
-    light_border: bool
     largest: int | None
+    under: str
 
 
 def known_suffixes() -> dict[str, str]:
@@ -49,14 +47,7 @@ def known_suffixes() -> dict[str, str]:
     return Image.registered_extensions()
 
 
-def read_image(
-    path: Path,
-    shape: tuple[int, ...],
-    *,
-    light_on_dark: bool = False,
-    invert: Invert = "auto",
-    white: int = WHITE,
-) -> LoadedImage:
+def read_image(path: Path, shape: tuple[int, ...], *, white: int = WHITE) -> LoadedImage:
     """Read one image file and resize it to ``shape``, keeping its proportions.
 
     An image of another size is scaled to fit and padded with the color of its border.
@@ -67,9 +58,6 @@ def read_image(
     Args:
         path: of a file that Pillow can read.
         shape: ``(height, width, channels)`` of the model, with 1 or 3 channels.
-        light_on_dark: the model expects light strokes on a dark background.
-        invert: ``"auto"`` inverts if the model expects a dark background and the image's border
-            is light; ``"yes"`` and ``"no"`` decide.
         white: of grayscale of 16 bits, the value that becomes 255, and all above it.
 
     Raises:
@@ -81,13 +69,13 @@ def read_image(
         known_suffixes()
     try:
         with Image.open(path) as opened:
-            size, mode = opened.size, opened.mode
-            if size[0] * size[1] > MAX_PIXELS:
+            if opened.width * opened.height > MAX_PIXELS:
                 raise KerazooError(
                     f"{path} has more than {MAX_PIXELS:,} pixels. Make it smaller first."
                 )
-            frames = getattr(opened, "n_frames", 1)
-            image, largest = _plain(ImageOps.exif_transpose(opened), shape[-1], path, white)
+            mode, frames = opened.mode, getattr(opened, "n_frames", 1)
+            whole = ImageOps.exif_transpose(opened)
+            image, largest, under = _plain(whole, shape[-1], path, white)
     except (KerazooError, MemoryError):
         raise
     except Exception as error:  # Pillow's readers of forty formats raise what they please
@@ -95,13 +83,16 @@ def read_image(
         if path.suffix.lower() in HEIC and path.is_file():
             why = f"{why}; `pip install pillow-heif` for HEIC"
         raise KerazooError(f"{path} cannot be read: {why}.") from error
-    pixels = np.asarray(_fit(image, shape[1], shape[0]))
-    light_border = float(_border(pixels).mean()) > 127.5
-    inverted = invert == "yes" or (invert == "auto" and light_on_dark and light_border)
-    if inverted:
-        pixels = 255 - pixels
-    pixels = pixels.reshape(shape)
-    return LoadedImage(pixels, inverted, size, mode, frames, light_border, largest)
+    pixels = np.asarray(_fit(image, shape[1], shape[0])).reshape(shape)
+    return LoadedImage(pixels, whole.size, mode, frames, largest, under)
+
+
+def light_borders(images: np.ndarray) -> np.ndarray:
+    """Which images have a light border, bool ``(n,)``; of pixels ``(n, height, width, channels)``.
+
+    Where such are, a model of light strokes on a dark background needs them inverted.
+    """
+    return np.array([border(image).mean() > 127.5 for image in images], dtype=bool)
 
 
 def eight_bits(values: np.ndarray, white: int) -> np.ndarray:
@@ -120,6 +111,8 @@ def require_raw_pixels(pixels: np.ndarray, what: str, most: int = 255) -> None:
         what: name of the array, for messages.
         most: largest value of a pixel.
     """
+    if pixels.dtype.kind == "b":
+        raise KerazooError(f"{what} holds True and False; give pixels, 255 times as much.")
     if pixels.dtype.kind not in "iuf" or not np.isfinite(pixels).all():
         raise KerazooError(f"{what} holds something else than finite numbers.")
     low, high = float(pixels.min()), float(pixels.max())
@@ -136,9 +129,9 @@ def require_raw_pixels(pixels: np.ndarray, what: str, most: int = 255) -> None:
 
 def _plain(
     image: Image.Image, channels: int, path: Path, white: int
-) -> tuple[Image.Image, int | None]:
-    """The image as 8-bit grayscale or RGB, without transparency; the largest value of 16 bits."""
-    largest = None
+) -> tuple[Image.Image, int | None, str]:
+    """The image as 8-bit grayscale or RGB; the largest value of 16 bits; the color under it."""
+    largest, under = None, ""
     if image.mode == "F":
         raise KerazooError(f"{path} holds floating-point pixels; save it with 8 bits a channel.")
     if image.mode.startswith("I"):
@@ -150,17 +143,12 @@ def _plain(
         largest = int(values.max())
         image = Image.fromarray(eight_bits(values, white).astype(np.uint8))
     if image.has_transparency_data:
-        image = _without_transparency(image.convert("RGBA"))
-    return image.convert("L" if channels == 1 else "RGB"), largest
-
-
-def _without_transparency(image: Image.Image) -> Image.Image:
-    """An RGBA image laid on white, or on black if white would hide all of it."""
-    on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    colors = np.asarray(on_white)
-    if (colors != colors[0, 0]).any():
-        return on_white
-    return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+        colors = image.convert("RGBA")
+        for under in ("white", "black"):
+            image = Image.alpha_composite(Image.new("RGBA", colors.size, under), colors)
+            if np.ptp(np.asarray(image), axis=(0, 1)).any():
+                break
+    return image.convert("L" if channels == 1 else "RGB"), largest, under
 
 
 def _fit(image: Image.Image, width: int, height: int) -> Image.Image:
@@ -170,12 +158,12 @@ def _fit(image: Image.Image, width: int, height: int) -> Image.Image:
     scale = min(width / image.width, height / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     small = image.resize(size, Image.Resampling.BILINEAR)
-    color = np.atleast_1d(np.median(_border(np.asarray(image)), axis=0)).astype(int).tolist()
+    color = np.atleast_1d(np.median(border(np.asarray(image)), axis=0)).astype(int).tolist()
     whole = Image.new(image.mode, (width, height), tuple(color) if len(color) > 1 else color[0])
     whole.paste(small, ((width - size[0]) // 2, (height - size[1]) // 2))
     return whole
 
 
-def _border(pixels: np.ndarray) -> np.ndarray:
+def border(pixels: np.ndarray) -> np.ndarray:
     """The outermost pixels, ``(n,)`` or ``(n, channels)``."""
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -296,7 +296,7 @@ def _copy_notes(copies: list[Copies], word: str, user: UserData) -> list[str]:
 def _shown(group: Copies, unit: str) -> str:
     names = [f"{e.name} ({e.split})" for e in group.examples[:MAX_GROUP]]
     more = len(group.examples) - MAX_GROUP
-    word = f"{unit}s " * (unit != "file")
+    word = {"line": "lines ", "index": "indices "}.get(unit, "")
     return word + " = ".join(names) + f" and {more:,} more" * (more > 0)
 
 

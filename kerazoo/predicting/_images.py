@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from kerazoo.datasets._images import (
     WHITE,
     Invert,
     eight_bits,
+    known_suffixes,
+    light_borders,
     read_image,
     require_raw_pixels,
 )
 from kerazoo.errors import KerazooError, require_choice
 from kerazoo.finetuning.readers._unlike import unlike_image
-from kerazoo.finetuning.readers.images import image_files
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.predicting._tables import is_table
 from kerazoo.predicting.predictions import NAMED, OWN_TABLE, PredictionList, Predictor
@@ -37,16 +39,19 @@ class ImagePredictor(Predictor):
             reading = replace(reading, invert=invert if invert != "auto" else reading.invert)
         return self.classify(inputs, lambda given: self._pixels(given, reading))
 
-    def pixels(self, inputs: Any) -> dict[str, np.ndarray]:
-        """Images by name as the trained network takes them, uint8 ``(height, width, channels)``.
+    def pixels(self, inputs: Any) -> dict[str, tuple[np.ndarray, str]]:
+        """Images by name as the trained network takes them, and a note on each.
+
+        They are uint8 ``(height, width, channels)``.
 
         Raises:
             KerazooError: one cannot be read.
         """
         found = {}
-        for i, given in enumerate(self._several(inputs), start=1):
+        for i, given in enumerate(self._several(inputs)[0], start=1):
             name = str(given) if isinstance(given, NAMED) else f"image {i}"
-            found[name] = self._pixels(given, self._reading)[0].astype(np.uint8)
+            image, note = self._pixels(given, self._reading)
+            found[name] = image.astype(np.uint8), note
         return found
 
     @property
@@ -55,9 +60,9 @@ class ImagePredictor(Predictor):
         reading = self.trained.reading
         return reading if isinstance(reading, ImageReading) else ImageReading(invert="auto")
 
-    def files_in(self, directory: Path) -> list[Path]:
-        """The images in a directory and below."""
-        return image_files(directory)
+    def suffixes(self) -> Collection[str]:
+        """Suffixes of images."""
+        return known_suffixes()
 
     def is_one(self, array: np.ndarray) -> bool:
         """True for an array in the shape of one image, also without its one channel."""
@@ -68,8 +73,8 @@ class ImagePredictor(Predictor):
         """Pixels ``(height, width, channels)`` of a file or an array, and a note."""
         shape, notes = self.trained.model.input_shape[1:], []
         if isinstance(given, (str, os.PathLike)) and os.fspath(given):
-            image = read_image(Path(given), shape, invert="no", white=reading.white)
-            pixels, light = image.pixels, image.light_border
+            image = read_image(Path(given), shape, white=reading.white)
+            pixels = image.pixels
             if image.frames > 1:
                 notes.append(f"the first of {image.frames} frames")
             if (image.largest or 0) > reading.white:
@@ -77,10 +82,12 @@ class ImagePredictor(Predictor):
         elif isinstance(given, str) or not hasattr(given, "shape"):
             raise KerazooError(f"{given!r} is neither an image file nor an array.")
         else:
-            pixels, light = self._array(np.asarray(given), shape, reading), False
+            pixels = self._array(np.asarray(given), shape, reading)
         notes += unlike_image(pixels, reading)
         inverted = reading.invert == "yes" or (
-            reading.invert == "auto" and self.trained.light_on_dark and light
+            reading.invert == "auto"
+            and self.trained.light_on_dark
+            and light_borders(pixels[None])[0]
         )
         if inverted and not self._inside:
             notes.append("dark and light inverted (--invert no: leave as it is)")

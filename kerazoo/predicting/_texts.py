@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import texts_of
 from kerazoo.finetuning.readers._csv import column
+from kerazoo.finetuning.readers._unlike import unlike_texts
 from kerazoo.finetuning.readers.reading import TextReading
-from kerazoo.finetuning.readers.texts import LEAST_KNOWN
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting._tables import compare, is_table, read_input, with_classes
 from kerazoo.predicting.predictions import Predictions, Predictor, TablePredictions
@@ -29,9 +30,9 @@ class TextPredictor(Predictor):
             raise KerazooError("text names a column of a CSV file or DataFrame; there is none.")
         return self.classify(inputs, lambda given: self._ids(_text_of(given)))
 
-    def files_in(self, directory: Path) -> list[Path]:
-        """The ``.txt`` files in a directory and below."""
-        return sorted(directory.rglob("*.txt"))
+    def suffixes(self) -> Collection[str]:
+        """Suffix of texts."""
+        return (".txt",)
 
     def _predict_table(self, inputs: Any, text: str | None) -> TablePredictions:
         """Classify each text of a table; one without a known word gets a note and no class."""
@@ -73,16 +74,13 @@ class TextPredictor(Predictor):
         notes = []
         if len(tokens) > length:
             notes.append(f"only {_text.KEPT} {length} of its {len(tokens):,} words are read")
-        usual, share = self._reading.known, _text.known_share(ids)
         if known < self.trained.fewest_words:
             notes.append(
                 f"unsure: it has {known} of the model's words, every training text "
                 f"{self.trained.fewest_words} or more"
             )
-        elif share < LEAST_KNOWN * usual:
-            notes.append(
-                f"unsure: the model knows {share:.0%} of its words, in training {usual:.0%}"
-            )
+        else:
+            notes += unlike_texts(ids, self._reading.known, "unsure")
         return ids, "; ".join(notes)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kerazoo._lazy import Figure, np
 from kerazoo._parts import Table
+from kerazoo.datasets._images import border
 from kerazoo.errors import KerazooError, checked, unknown
 from kerazoo.plots.images import sheet
 from kerazoo.predicting._images import ImagePredictor
@@ -30,6 +31,7 @@ class Explanation:
         probability: of the class, with nothing hidden.
         image: the image as the network takes it, uint8 ``(height, width, channels)``.
         lowest: the same with one square hidden, at the least.
+        note: what was done to the image, or how it differs from the training images; may be empty.
         drop: by how much the log-odds of the class fall where a pixel is hidden, float32 ``(height,
             width)``: the mean over the squares that hide it; negative where they rise.
     """
@@ -40,6 +42,7 @@ class Explanation:
     lowest: float
     image: np.ndarray
     drop: np.ndarray
+    note: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo explain --json`` for one image."""
@@ -48,6 +51,7 @@ class Explanation:
             "label": self.label,
             "probability": self.probability,
             "lowest": self.lowest,
+            "note": self.note,
         }
 
 
@@ -82,12 +86,12 @@ def explain(
     if len(images) > MOST:
         raise KerazooError(f"explain takes up to {MOST} images; {len(images)} are given.")
     found = []
-    for name, image in images.items():
+    for name, (image, note) in images.items():
         chances = model.outputs(image[None])[0]
         chosen = labels.index(label) if label is not None else int(chances.argmax())
         squares = _squares(image.shape)
         hidden = np.repeat(image[None], len(squares), axis=0)
-        fill = np.median(_border(image), axis=0).astype(image.dtype)
+        fill = np.median(border(image), axis=0).astype(image.dtype)
         for copy, (rows, columns) in zip(hidden, squares, strict=True):
             copy[rows, columns] = fill
         left = model.outputs(hidden)[:, chosen]
@@ -97,7 +101,7 @@ def explain(
             total[rows, columns] += fall
             times[rows, columns] += 1
         values = float(chances[chosen]), float(left.min())
-        found.append(Explanation(name, labels[chosen], *values, image, total / times))
+        found.append(Explanation(name, labels[chosen], *values, image, total / times, note))
     return found
 
 
@@ -114,15 +118,10 @@ def _squares(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
     return [(row, column) for row in rows for column in columns]
 
 
-def _border(image: np.ndarray) -> np.ndarray:
-    """The outermost pixels, ``(n, channels)``."""
-    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-
-
 def table(found: list[Explanation]) -> Table:
     """The class of each image, its probability, and the lowest one with a part hidden."""
-    rows = [(e.input, e.label, f"{e.probability:.1%}", f"{e.lowest:.1%}") for e in found]
-    return Table(("input", "class", "probability", "with a part hidden"), rows, [2, 3])
+    rows = [(e.input, e.label, f"{e.probability:.1%}", f"{e.lowest:.1%}", e.note) for e in found]
+    return Table(("input", "class", "probability", "with a part hidden", "note"), rows, [2, 3])
 
 
 def plot(source: str, found: list[Explanation]) -> Figure:

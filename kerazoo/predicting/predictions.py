@@ -6,7 +6,8 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from kerazoo._lazy import np, pd
 from kerazoo._parts import Bullets, Part, Shown, Table
 from kerazoo.errors import KerazooError, ReadingError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions
+from kerazoo.finetuning.readers.images import counted, files_below
 from kerazoo.predicting.trained import Trained
 from kerazoo.training import engine
 
@@ -68,7 +70,13 @@ class Prediction(Shown):
 
 
 class PredictionList(Shown, list[Prediction]):
-    """One :class:`Prediction` per input, in order."""
+    """One :class:`Prediction` per input, in order.
+
+    Attributes:
+        notes: what was given and is not among them, a line each.
+    """
+
+    notes: tuple[str, ...] = ()
 
     def _line(self) -> str:
         labels = ", ".join(p.label or "–" for p in self[:MAX_ROWS])
@@ -81,7 +89,7 @@ class PredictionList(Shown, list[Prediction]):
         return Table(("input", "class", "probability", "note"), rows, [2], title)
 
     def _parts(self) -> list[Part]:
-        return [self.table()]
+        return [self.table(), *[Bullets(self.notes)] * bool(self.notes)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -169,23 +177,29 @@ class Predictor(Shown):
                     f"{' and '.join(known) or 'none'}."
                 )
         try:
-            return self.predict(self._several(inputs), **given)
+            several, skipped = self._several(inputs)
+            found = self.predict(several, **given)
+            if skipped and isinstance(found, PredictionList):
+                found.notes = (f"skipped: {skipped}",)
+            return found
         except ReadingError as error:  # the options that it names are those of the training
             csv = getattr(self.trained.reading, "csv", CsvOptions())
             raise KerazooError(
                 f"{error.what} Write the file as the training file was written: {csv}."
             ) from None
 
-    def files_in(self, directory: Path) -> list[Path]:
-        """The files of a directory that the model can read."""
-        raise KerazooError(f"{self.trained.source} takes one file, and {directory} is a directory.")
+    def suffixes(self) -> Collection[str]:
+        """Suffixes of the files of a directory that the model can read; none if it takes none."""
+        return ()
 
     def is_one(self, array: np.ndarray) -> bool:
         """True for an array that is one input and not several."""
         return False
 
-    def _several(self, inputs: Any) -> Any:
+    def _several(self, inputs: Any) -> tuple[Any, str]:
         """Inputs as a table or a list: one becomes a list, rows a table, directories their files.
+
+        And which files of these are skipped.
 
         Raises:
             KerazooError: a URL, or a directory without files that the model can read.
@@ -194,24 +208,28 @@ class Predictor(Shown):
             of_columns = all(np.ndim(value) for value in inputs.values())
             inputs = pd.DataFrame(dict(inputs) if of_columns else [inputs])
         if hasattr(inputs, "columns"):
-            return inputs
+            return inputs, ""
         if isinstance(inputs, NAMED) or (hasattr(inputs, "shape") and self.is_one(inputs)):
             inputs = [inputs]
         if not isinstance(inputs, (list, tuple)):
-            return inputs
+            return inputs, ""
         if inputs and all(isinstance(row, Mapping) for row in inputs):
-            return pd.DataFrame(list(inputs))
-        several: list[Any] = []
+            return pd.DataFrame(list(inputs)), ""
+        several, skipped, source = list[Any](), Counter[str](), self.trained.source
         for given in inputs:
             if isinstance(given, str) and URL.fullmatch(given):
                 raise KerazooError(f"{given} is a URL, and predict opens none: download it first.")
             if _is_directory(given):
-                several += (found := self.files_in(Path(given)))
-                if not found:
-                    raise KerazooError(f"{given} holds no file that {self.trained.source} reads.")
+                if not (known := self.suffixes()):
+                    raise KerazooError(f"{source} takes one file, and {given} is a directory.")
+                files, chosen, others = files_below(Path(given), known)
+                if not chosen:
+                    raise KerazooError(f"{given} holds no file that {source} reads.")
+                several += [Path(given, file) for file in files if file in chosen]
+                skipped += others
             else:
                 several.append(given)
-        return several
+        return several, counted(skipped)
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Outputs of the network that was trained; of a classifier the probabilities."""

@@ -25,12 +25,12 @@ def ring():
 
 @pytest.fixture
 def read(tmp_path):
-    """Save an image and read it as a model of light strokes on a dark background does."""
+    """Save an image and read it."""
 
-    def save_and_read(image, name="image.png", light_on_dark=True, shape=SHAPE, **options):
+    def save_and_read(image, name="image.png", shape=SHAPE):
         image = image if isinstance(image, Image.Image) else Image.fromarray(image)
         image.save(tmp_path / name)
-        return images.read_image(tmp_path / name, shape, light_on_dark=light_on_dark, **options)
+        return images.read_image(tmp_path / name, shape)
 
     return save_and_read
 
@@ -38,16 +38,20 @@ def read(tmp_path):
 def test_an_image_of_the_right_size_is_left_as_it_is(read, ring):
     image = read(ring)
     np.testing.assert_array_equal(image.pixels[..., 0], ring)
-    assert not image.inverted and image.size == (28, 28) and image.mode == "L"
+    assert image.size == (28, 28) and image.mode == "L" and image.under == ""
 
 
-def test_dark_ink_on_light_paper_is_inverted(read, ring):
-    paper = 255 - ring
-    assert read(paper).inverted
-    np.testing.assert_array_equal(read(paper).pixels[..., 0], ring)
-    np.testing.assert_array_equal(read(paper, invert="yes").pixels[..., 0], ring)
-    np.testing.assert_array_equal(read(paper, invert="no").pixels[..., 0], paper)
-    assert not read(paper, light_on_dark=False).inverted
+def test_a_light_border_is_that_of_dark_ink_on_light_paper(ring):
+    both = np.stack([ring, 255 - ring])[..., None]
+    assert images.light_borders(both).tolist() == [False, True]
+    assert images.light_borders(np.repeat(both, 3, axis=-1)).tolist() == [False, True]
+
+
+def test_an_image_is_as_large_as_it_is_viewed(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("L", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
+    assert images.read_image(tmp_path / "turned.jpg", SHAPE).size == (20, 40)
 
 
 def test_every_kind_of_file_is_the_same_image(read, ring):
@@ -64,8 +68,11 @@ def test_every_kind_of_file_is_the_same_image(read, ring):
         "palette.gif": gray.convert("P"),
     }
     for name, image in kinds.items():
-        pixels = read(image, name).pixels[..., 0].astype(int)
+        found = read(image, name)
+        pixels = found.pixels[..., 0].astype(int)
+        pixels = 255 - pixels if images.light_borders(found.pixels[None])[0] else pixels
         assert np.abs(pixels - ring).mean() < 8, name
+        assert found.under == {"ink.png": "white", "light ink é.png": "black"}.get(name, "")
 
 
 def test_sixteen_bits_are_scaled_alike_in_every_file(read):
@@ -73,7 +80,7 @@ def test_sixteen_bits_are_scaled_alike_in_every_file(read):
     sensor = np.random.RandomState(0).randint(2_000, 4_000, (28, 28)).astype(np.uint16)
     hot = sensor.copy()
     hot[5, 5] = 60_000
-    one, other = (read(values, light_on_dark=False).pixels[..., 0] for values in (sensor, hot))
+    one, other = (read(values).pixels[..., 0] for values in (sensor, hot))
     assert (one != other).sum() == 1
     np.testing.assert_array_equal(one, sensor.astype(int) * 255 // 65_535)
 
@@ -81,7 +88,7 @@ def test_sixteen_bits_are_scaled_alike_in_every_file(read):
 def test_the_first_frame_of_an_animation_is_read(tmp_path, ring):
     first, second = Image.fromarray(ring), Image.new("L", (28, 28))
     first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
-    image = images.read_image(tmp_path / "moving.gif", SHAPE, light_on_dark=True)
+    image = images.read_image(tmp_path / "moving.gif", SHAPE)
     assert image.frames == 2
     np.testing.assert_array_equal(image.pixels[..., 0], ring)
 

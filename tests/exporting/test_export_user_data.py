@@ -110,7 +110,7 @@ def test_images_go_into_onnx_as_they_are(tuned, user_file, tmp_path):
     path = tuned("images")
     certificate, _ = exported(path, "onnx", tmp_path / "out")
     files = sorted(user_file("images").rglob("*.png"))[:3]
-    x = np.stack([read_image(file, (28, 28, 1), invert="no").pixels for file in files])
+    x = np.stack([read_image(file, (28, 28, 1)).pixels for file in files])
     assert x.mean() > 128
     found = run_onnx(certificate.path, x.astype(np.float32))
     expected = [list(p.probabilities.values()) for p in kerazoo.predict(path, files)]

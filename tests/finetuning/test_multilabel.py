@@ -64,6 +64,26 @@ def test_the_task_can_be_said(in_tmp):
         kerazoo.from_table(tagged().assign(high=0), target=("high", "low"), task="multilabel")
 
 
+@pytest.mark.parametrize(
+    "words", [("TRUE", "FALSE"), ("true", "false"), ("Yes", "no"), (" 1 ", "0 ")]
+)
+def test_ways_to_write_0_and_1(in_tmp, words):
+    names = ["high", "low"]
+    written = tagged().assign(**{n: np.where(tagged()[n] == 1, *words) for n in names})
+    written.to_csv("tags.csv", index=False)
+    found, plain = (kerazoo.from_table(t, target=("high", "low")) for t in ("tags.csv", tagged()))
+    assert found.data.info.task == "multilabel"
+    np.testing.assert_array_equal(found.data.train.y, plain.data.train.y)
+
+
+def test_columns_of_which_each_row_has_one_are_classes(in_tmp):
+    one_hot = tagged().assign(low=lambda frame: 1 - frame["high"])
+    with raises_naming("--task multilabel"):
+        kerazoo.from_table(one_hot, target=("high", "low"))
+    said = kerazoo.from_table(one_hot, target=("high", "low"), task="multilabel")
+    assert said.data.info.task == "multilabel"
+
+
 def test_images_have_several_labels(in_tmp, command):
     frame = tagged(60).assign(file=lambda frame: [f"{i}.png" for i in frame.index])
     random = np.random.RandomState(0)

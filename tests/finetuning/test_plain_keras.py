@@ -97,7 +97,7 @@ def of_resized_images(path, directory):
     files = sorted(directory.rglob("*.png"))
     names = np.array([file.parent.name for file in files])
     chosen = shuffled_split(np.unique(names, return_inverse=True)[1], stratify=True)[0]["test"]
-    x = [read_image(files[i], (28, 28, 1), invert="no").pixels for i in chosen]
+    x = [read_image(files[i], (28, 28, 1)).pixels for i in chosen]
     return {"x": np.stack(x).astype(np.float32), "true": names[chosen]}
 
 

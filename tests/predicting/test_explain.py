@@ -29,6 +29,8 @@ def test_hiding_the_stroke_lowers_the_probability_and_hiding_the_background_does
     assert sure.probability - sure.lowest < 0.05 and sure.drop.max() > 1, "also where it is certain"
     chances = kerazoo.predict("mnist_cnn_small@digits", one)[0].probabilities
     assert other.probability == pytest.approx(chances["7"], rel=1e-4)
+    (paper,) = kerazoo.explain("mnist_cnn_small@digits", 255 - one)
+    assert paper.label == "1" and "--invert" in paper.note and not found.note
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,11 @@ def test_dark_and_light_are_inverted_as_asked(in_tmp, digits, images):
     inverted, left = (images(["dark.png"], invert=how)[0] for how in ("yes", "no"))
     assert inverted.label == str(digits.y[0]) and inverted.note and not left.note
     assert left.label != inverted.label
+    paper = 255 - digits.x[:20]
+    found = images(paper)
+    assert sum(p.label == str(y) for p, y in zip(found, digits.y, strict=False)) >= 17
+    assert all("--invert" in p.note for p in found)
+    assert not any(p.note for p in images(digits.x[:20]))
 
 
 def test_arrays_are_raw_pixels(images, digits):
@@ -221,6 +226,10 @@ def test_a_directory_stands_for_its_files(images, texts, table_predictor, digits
     assert [p.input for p in found] == [f"some/{name}" for name in ("a.png", "b.png", "more/c.png")]
     assert [p.label for p in found] == [str(digits.y[i]) for i in (1, 0, 2)]
     assert [p.label for p in texts(in_tmp / "some")] == ["positive"]
+    assert "1 .txt" in found.notes[0] and "3 .png" in texts("some").notes[0]
+    (in_tmp / "some" / "OTHER.TXT").write_text(TEXTS["positive"])
+    (in_tmp / "some" / "._other.txt").write_text(TEXTS["positive"])  # as macOS writes them
+    assert len(texts("some")) == 2 and not images("some/a.png").notes
     status, out, _ = command("predict", "mnist_cnn_small@digits", "some", "some/a.png", "--json")
     assert status == 0 and len(json.loads(out)) == 4
     (in_tmp / "empty").mkdir()

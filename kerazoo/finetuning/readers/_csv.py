@@ -289,10 +289,11 @@ def _rows(
 
     Raises:
         ReadingError: quotation marks join lines that are rows without them, and ``quotes`` is not
-            given. Few such lines may be a text, where the file encloses others for certain.
+            given. Few such lines may be a text, where the file encloses others for certain, or
+            most of its rows are such.
     """
     line, width, blank = 1, 0, list[tuple[int, list[str]]]()
-    several, doubt, encloses = list[str](), "", quotes is True
+    several, doubtful, rows, encloses = list[str](), list[str](), 0, quotes is True
     held: list[str] = []  # lines of a row
 
     def kept() -> Iterator[str]:
@@ -316,22 +317,22 @@ def _rows(
                 elif len(held) >= MANY_LINES and quotes is None:
                     raise in_doubt(at)
                 else:
-                    doubt = doubt or at
+                    doubtful.append(at)
             elif not encloses and '"' in held[0]:
                 encloses = quotes is None and any(sep in value for value in row)
             held.clear()
             if any(row):
                 yield from blank
                 yield line, row
-                blank, width = [], width or len(row)
+                blank, width, rows = [], width or len(row), rows + 1
             elif len(row) > 1 and width:
                 blank.append((line, row))
             line = reader.line_num + 1
     except csv.Error as error:
         problem = f"{where}, line {line}: {error}; look at quotation marks."
         raise ReadingError(problem, "Give --quotes no if they enclose nothing.") from None
-    if doubt and not encloses:
-        raise in_doubt(doubt)
+    if doubtful and not encloses and 2 * len(doubtful) < rows:  # the header is one
+        raise in_doubt(doubtful[0])
     notes += [f"{len(several):,} rows take several lines ({at})" for at in several[:1]]
 
 

@@ -19,7 +19,7 @@ from kerazoo.finetuning.readers.user_data import listed
 
 MAX_CLASSES = 20  # different whole numbers, up to which a target is a class
 LEAST = 3  # rows of a class: one for each split
-ZERO_OR_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "False": 0, "True": 1}
+ZERO_OR_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
 _WHOLE = r"[-+]?\d+(?:\.0*)?"
 
 
@@ -61,12 +61,15 @@ def target_of(
         if len(names) > 1:
             raise KerazooError(f"classes are one target; {len(names)} are given.")
         return class_target(frame[names[0]], where, "as --task says")
-    several = len(names) > 1 and all(
-        frame[name].astype(str).isin(ZERO_OR_ONE)[~is_missing(frame[name])].all() for name in names
-    )
+    several = len(names) > 1 and not any(_wrong(frame[name]).any() for name in names)
     if task == "multilabel" or (task is None and several):
         why = "as --task says" if task else "0 and 1; --task regression takes them as numbers"
-        return _labels(frame, names, where, why)
+        labels = _labels(frame, names, where, why)
+        if not task and (labels.y[labels.known].sum(axis=1) == 1).all():
+            what = f"{where}: each row has exactly one of the labels {listed(names)}"
+            more = "Make one column of their names, or give --task multilabel."
+            raise KerazooError(f"{what}, so they are classes. {more}")
+        return labels
     if len(names) > 1 or task == "regression":
         return _numbers(frame, names, where, "as --task says" if task else "several numbers")
     values = frame[names[0]]
@@ -179,17 +182,25 @@ def _labels(
 
 
 def zeros_and_ones(values: pd.Series, where: str) -> np.ndarray:
-    """A column of 0 and 1, or of True and False, float32 ``(n,)``; NaN where missing.
+    """A column of 0 and 1, of true and false or yes and no, float32 ``(n,)``; NaN where missing.
 
     Raises:
         KerazooError: it holds something else.
     """
-    text, missing = values.astype(str).str.strip(), is_missing(values)
-    wrong = ~missing & ~text.isin(ZERO_OR_ONE)
+    wrong = _wrong(values)
     if wrong.any():
         line = values.index[wrong][0]
-        raise KerazooError(f"{where}, line {line}: {text[line]!r} is neither 0 nor 1.")
-    return text.map(ZERO_OR_ONE).to_numpy(np.float32)
+        raise KerazooError(f"{where}, line {line}: {str(values[line])!r} is neither 0 nor 1.")
+    return _lower(values).map(ZERO_OR_ONE).to_numpy(np.float32)
+
+
+def _wrong(values: pd.Series) -> pd.Series:
+    """Which values are neither 0 nor 1 nor missing, bool."""
+    return ~is_missing(values) & ~_lower(values).isin(ZERO_OR_ONE)
+
+
+def _lower(values: pd.Series) -> pd.Series:
+    return values.astype(str).str.strip().str.lower()
 
 
 def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:

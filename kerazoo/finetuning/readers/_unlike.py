@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from kerazoo._lazy import np, pd
 from kerazoo.building import of_python
+from kerazoo.datasets import _text
 from kerazoo.finetuning.readers._columns import Column, texts_of
 from kerazoo.finetuning.readers._numbers import as_numbers, is_missing
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import listed
 
 BEYOND = 0.25  # share of the range in training by which a value may exceed it without a note
+LEAST_KNOWN = 0.5  # share of the words that a vocabulary should know, of those of the training
+RARELY = 0.05  # share of images that differ by chance
 ENOUGH = 10  # rows that tell how much a column varies
 
 
@@ -80,3 +83,24 @@ def unlike_image(pixels: np.ndarray, reading: ImageReading) -> list[str]:
         usual = f"the training images have {low:.0f} to {high:.0f}"
         return [f"the mean pixel is {mean:.0f}, {usual}; is it scaled or inverted otherwise?"]
     return []
+
+
+def unlike_images(x: np.ndarray, reading: ImageReading, what: str) -> list[str]:
+    """A note on ``what``, raw images ``(n, height, width, channels)``, if some are unlike."""
+    notes = [note for image in x for note in unlike_image(image, reading)]
+    few = len(notes) <= RARELY * len(x)
+    return [] if few else [f"{len(notes):,} of {len(x):,} {what}: {notes[0]}"]
+
+
+def unlike_texts(ids: np.ndarray, usual: float, what: str) -> list[str]:
+    """A note on ``what``, token ids ``(n, length)``, if far fewer of the words are known.
+
+    Args:
+        ids: of the texts.
+        usual: share of the words of the training texts that are known.
+        what: they are, for the note.
+    """
+    share = _text.known_share(ids)
+    if share >= LEAST_KNOWN * usual:
+        return []
+    return [f"{what}: the model knows {share:.0%} of the words, in training {usual:.0%}"]

@@ -8,11 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from kerazoo._lazy import np, pd
-from kerazoo.datasets._images import require_raw_pixels
-from kerazoo.errors import KerazooError, first_line
+from kerazoo.datasets._images import INVERT, Invert, require_raw_pixels
+from kerazoo.errors import KerazooError, first_line, require_choice
 from kerazoo.finetuning.readers._csv import FIRST_LINE
 from kerazoo.finetuning.readers._target import class_target, target_like
-from kerazoo.finetuning.readers.images import image_reading, scaled_otherwise
+from kerazoo.finetuning.readers._unlike import unlike_images
+from kerazoo.finetuning.readers.images import (
+    image_reading,
+    is_inverted,
+    scaled_otherwise,
+    takes_images,
+)
 from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
 from kerazoo.finetuning.readers.user_data import (
@@ -39,6 +45,8 @@ def from_arrays(
     test: Any = None,
     task: str | None = None,
     vocabulary: str | None = None,
+    invert: Invert = "auto",
+    light_on_dark: bool = False,
 ) -> UserData:
     """Read images, rows or texts given as arrays.
 
@@ -51,6 +59,8 @@ def from_arrays(
         test: a pair ``(x, y)`` or a ``tf.data.Dataset`` to evaluate on; by default a fifth.
         task: of rows, see :func:`kerazoo.from_table`.
         vocabulary: of texts, see :func:`kerazoo.from_texts`.
+        invert: of images, see :func:`kerazoo.from_images`.
+        light_on_dark: likewise.
 
     Raises:
         KerazooError: other shapes, pixels outside 0 to 255 or all within 0 to 1, NaN, fewer than
@@ -63,7 +73,8 @@ def from_arrays(
         if value is not None and x.ndim != rank:
             raise KerazooError(f"{name} does not go with an x of shape {x.shape}.")
     if x.ndim > 2:
-        return _images(x, y, more)
+        require_choice("invert", invert, INVERT)
+        return _images(x, y, more, invert, light_on_dark)
     frame = frame_from_arrays(x, y)
     rows = None if more is None else frame_from_arrays(*more)
     if x.ndim == 1:
@@ -172,9 +183,16 @@ def _targets(y: np.ndarray) -> dict[str, np.ndarray]:
     return {f"{TARGET}{i}": column for i, column in enumerate(y.T, start=1)}
 
 
-def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | None) -> UserData:
+def _images(
+    x: np.ndarray,
+    y: np.ndarray,
+    test: tuple[np.ndarray, np.ndarray] | None,
+    invert: Invert,
+    light_on_dark: bool,
+) -> UserData:
     """Images and a label for each."""
-    x, labels = _pixels(x), pd.DataFrame(_targets(y))
+    rounded, labels = _rounded(x), pd.DataFrame(_targets(y))
+    x = _pixels(x)
     if list(labels) != [TARGET]:
         raise KerazooError(f"y has shape {y.shape}; give one label per image, (n,).")
     target = class_target(labels[TARGET], "y")
@@ -192,18 +210,33 @@ def _images(x: np.ndarray, y: np.ndarray, test: tuple[np.ndarray, np.ndarray] | 
     for each in targets:
         if not each.known.all():
             raise KerazooError(f"y holds no label at place {each.known.argmin()}; leave it out.")
+    inverted, backgrounds = is_inverted("x", x, light_on_dark, invert)
+    reading = image_reading(splits["train"].x, invert="yes" if inverted else "no")
+    warnings = scaled_otherwise(x)
+    if test is not None:
+        warnings += unlike_images(splits["test"].x, reading, "test images")
+    if inverted:
+        splits = {name: Split(255 - split.x, split.y) for name, split in splits.items()}
     found = f"{len(x):,} images of {x.shape[2]} × {x.shape[1]} pixels, {x.shape[3]} channel(s)"
     return user_data_of(
         "images",
         None,
         splits,
-        report=(found, target.why),
+        report=(found, *rounded, *backgrounds, target.why),
         how=how,
-        warnings=scaled_otherwise(x),
+        warnings=warnings,
         names=names,
-        facts={"labels": target.labels},
-        reading=image_reading(splits["train"].x),
+        facts={"labels": target.labels, "light_on_dark": light_on_dark},
+        reading=reading,
+        serving_model=lambda core: takes_images(core, reading),
     )
+
+
+def _rounded(x: np.ndarray) -> list[str]:
+    """A line on values that become whole numbers, as those of resized images do."""
+    parts = x[x != np.round(x)] if x.dtype.kind == "f" else x[:0]
+    shown = f"{parts[0]:g} as {parts[0]:.0f}" if len(parts) else ""
+    return [f"{len(parts):,} values are read as the nearest whole number, {shown}"] * bool(shown)
 
 
 def _pixels(x: np.ndarray) -> np.ndarray:

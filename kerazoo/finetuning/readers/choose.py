@@ -9,9 +9,10 @@ from typing import Any
 
 from kerazoo import registry
 from kerazoo.building import options_of as model_options
+from kerazoo.datasets._images import known_suffixes
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.arrays import from_arrays
-from kerazoo.finetuning.readers.images import from_images, image_files
+from kerazoo.finetuning.readers.images import files_below, from_images
 from kerazoo.finetuning.readers.series import from_series
 from kerazoo.finetuning.readers.table import from_table
 from kerazoo.finetuning.readers.texts import from_texts
@@ -111,7 +112,7 @@ def read_alone(source: Any, options: Mapping[str, Any], progress: bool = False) 
     path, given = _existing(source), dict(options)
     reader: Callable[..., UserData]
     if path is not None and path.is_dir():
-        files = [file.relative_to(path) for file in image_files(path)]
+        _, files, _ = files_below(path, known_suffixes())
         given.setdefault("labels", not files or any(len(file.parts) > 1 for file in files))
         reader, given["progress"] = from_images, progress
     elif path is not None or is_frame(source):

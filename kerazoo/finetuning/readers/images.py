@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,11 +24,13 @@ from kerazoo.datasets._images import (
     Invert,
     LoadedImage,
     known_suffixes,
+    light_borders,
     read_image,
 )
 from kerazoo.errors import KerazooError, option, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
 from kerazoo.finetuning.readers._target import rows_without_target, target_of
+from kerazoo.finetuning.readers._unlike import unlike_images
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -48,6 +50,9 @@ SPLIT_NAMES = {
 # With these words begin the names of files of any class.
 OF_CAMERAS = {"download", "dsc", "dscf", "dscn", "file", "frame", "image", "images", "img", "photo"}
 OF_CAMERAS |= {"pic", "picture", "pxl", "screenshot", "unnamed"}
+# Names of directories that seldom are classes: years, days, folds.
+SESSION = re.compile(r"(19|20)\d\d|\d{4}-\d\d(-\d\d)?|(fold|day|session|batch|run)[ _-]?\d+")
+DERIVED = re.compile(r"(.+)([ _.-][A-Za-z]\w*)")
 SPLITS = ("auto", "yes", "no")
 LEAST = {"": 3, "train": 3, "validation": 1, "test": 1}  # images of a class: one for each split
 LEAST_UNLABELED = 100
@@ -128,7 +133,7 @@ def from_images(
     x, read, problems = _read(directory, chosen, shape, progress)
     if problems:
         skipped[f"unreadable ({listed(list(problems.values()))})"] = len(problems)
-    line = "; ".join(f"{n:,} {kind}" for kind, n in (+skipped).items())
+    line = counted(skipped)
     kept = [f for f in chosen if f not in problems]
     y = np.array([found.images[f] for f in kept])
     of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
@@ -140,9 +145,9 @@ def from_images(
     white, whites = _white(read)
     if white != WHITE:
         for i in (i for i, image in enumerate(read) if image.largest is not None):
-            x[i] = read_image(directory / kept[i], shape, invert="no", white=white).pixels
-    inverted, backgrounds = _inverted(directory, read, light_on_dark and labels, invert)
-    notes, n = [*found.notes, *scaled_otherwise(x)], len(x)
+            x[i] = read_image(directory / kept[i], shape, white=white).pixels
+    inverted, backgrounds = is_inverted(str(directory), x, light_on_dark and labels, invert)
+    notes, n = [*found.notes, *_derived(kept), *scaled_otherwise(x)], len(x)
     parts = {name: zeros((len(i), *shape), np.uint8) for name, i in indices.items()}
     for name, part in parts.items():
         np.take(x, indices[name], axis=0, out=part, mode="clip")  # the mode that makes no copy
@@ -153,6 +158,8 @@ def from_images(
         white=white,
         sixteen_bits=labels and all(image.largest is not None for image in read),
     )
+    if set(of.tolist()) - {"", "train"}:
+        notes += unlike_images(parts["test"], reading, f"test images of {found.where}")
     for part in parts.values() if inverted else ():
         np.subtract(255, part, out=part)
     each = [f"{name} {n:,}" for name, n in zip(names, counts, strict=True)]
@@ -167,6 +174,12 @@ def from_images(
         f"each is resized to {shape[1]} × {shape[0]} pixels, "
         f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
     ]
+    for under in ("white", "black"):
+        if count := sum(image.under == under for image in read):
+            why = " on which alone they show" * (under == "black")
+            report.append(f"{count:,} are transparent and laid on {under}{why}")
+    if count := sum(image.frames > 1 for image in read):
+        report.append(f"{count:,} hold several frames or pages; the first one is read")
     report += [*whites, *backgrounds]
     return user_data_of(
         "images" if labels else "unlabeled_images",
@@ -213,7 +226,7 @@ class _Found:
 
 def _in_directories(directory: Path, labels: bool, splits: str) -> _Found:
     """Images whose directories are their classes, or all images without classes."""
-    files, images, skipped = _walk(directory)
+    files, images, skipped = files_below(directory, known_suffixes())
     split_of, layout = _layout(directory, files, images, labels, splits)
     depth = 1 if split_of else 0  # of the class in the parts of a path
     inside = [f for f in files if not split_of or f.parts[0] in split_of]
@@ -251,7 +264,9 @@ def _in_table(
         files = fitting[0]
     name = column(frame, files, "the column of file names (--files)")
     several = len(targets) > 1
-    of = target_of(frame, target, "multilabel" if several else "classification", where)
+    of = target_of(frame, target, None if several else "classification", where)
+    if of.task == "regression":
+        raise KerazooError(f"{where}: {listed([*map(repr, targets)])} are not all of 0 and 1.")
     rows = frame[name][of.known].astype(str)
     at = f"{where}, column {name!r}"
     paths = [_path(value) for value in rows]
@@ -347,55 +362,55 @@ def _white(read: list[LoadedImage]) -> tuple[int, list[str]]:
     return white, [line]
 
 
-def _inverted(
-    directory: Path, read: list[LoadedImage], light_on_dark: bool, invert: Invert
+def is_inverted(
+    where: str, x: np.ndarray, light_on_dark: bool, invert: Invert
 ) -> tuple[bool, list[str]]:
     """True if all images are inverted, and a line that says why.
 
     Raises:
         KerazooError: ``auto``, where some images have a light background and others a dark one.
     """
-    light = sum(image.light_border for image in read)
-    found = f"{light:,} of {len(read):,} images have a light background"
+    light = int(light_borders(x).sum())
+    found = f"{light:,} of {len(x):,} images have a light background"
     if invert != "auto":
         asked = f"; inverted, as --invert {invert} says" * (invert == "yes")
         return invert == "yes", [f"{found}{asked}"] * bool(asked)
-    if not light_on_dark or light <= (1 - MAX_FILES) * len(read):
+    if not light_on_dark or light <= (1 - MAX_FILES) * len(x):
         return False, [f"{found}; none is inverted"] * bool(light and light_on_dark)
-    if light < MAX_FILES * len(read):
-        problem = f"{directory}: {found}, and the weights expect dark ones"
+    if light < MAX_FILES * len(x):
+        problem = f"{where}: {found}, and the weights expect dark ones"
         raise KerazooError(
             f"{problem}. Say if all are inverted with --invert yes or no, or move them apart."
         )
     return True, [f"{found}; the model inverts all, as its weights expect dark ones (--invert)"]
 
 
-def image_files(directory: Path) -> list[Path]:
-    """The images, by their names, in a directory and below, sorted."""
-    files, images, _ = _walk(directory)
-    return [directory / file for file in files if file in images]
-
-
-def _walk(directory: Path) -> tuple[list[Path], set[Path], Counter[str]]:
-    """Files below a directory, sorted; which are images by name; what is skipped, by kind."""
+def files_below(
+    directory: Path, known: Collection[str]
+) -> tuple[list[Path], set[Path], Counter[str]]:
+    """Files below a directory, sorted; those with known suffixes; what else there is, by kind."""
     if not directory.is_dir():
         there = "is a file" if directory.exists() else "does not exist"
-        raise KerazooError(f"{directory} {there}; give the directory of the images.")
-    known = known_suffixes()
+        raise KerazooError(f"{directory} {there}; give a directory of files.")
     files, skipped = [], Counter[str]()
     for root, inner, names in os.walk(directory, followlinks=True):
         inner[:] = [d for d in inner if not d.startswith(".") and not _leads_up(root, d)]
         for path in (Path(root, name) for name in names):
             if path.name.startswith("."):
-                skipped["hidden images"] += path.suffix in known and not path.name.startswith("._")
+                skipped["hidden files"] += path.suffix in known and not path.name.startswith("._")
             elif path.is_file():
                 files.append(path.relative_to(directory))
             else:
                 skipped["links to nothing"] += 1
-    images = {f for f in files if f.suffix.lower() in known}
-    for suffix in (f.suffix.lower() for f in files if f not in images):
+    chosen = {f for f in files if f.suffix.lower() in known}
+    for suffix in (f.suffix.lower() for f in files if f not in chosen):
         skipped[f"{suffix or 'other'} files{' (install pillow-heif)' * (suffix in HEIC)}"] += 1
-    return sorted(files), images, skipped
+    return sorted(files), chosen, skipped
+
+
+def counted(skipped: Counter[str]) -> str:
+    """The kinds of files that are skipped, with their number."""
+    return "; ".join(f"{n:,} {kind}" for kind, n in (+skipped).items())
 
 
 def _leads_up(root: str, name: str) -> bool:
@@ -413,7 +428,8 @@ def _layout(
         name: split
         for split, words in SPLIT_NAMES.items()
         for name in top
-        if words.intersection(re.split("[^a-z]+", name.lower()))  # also test_set, val2017
+        # also test_set, val2017, trainA
+        if words.intersection(map(str.lower, re.findall("[A-Z]?[a-z]+|[A-Z]+", name)))
     }
     listing = ", ".join(f"{name}/" for name in of)
     if splits == "auto":
@@ -447,13 +463,14 @@ def _shape(
     paths: list[Path], size: int | tuple[int, int] | None, channels: int | None
 ) -> tuple[int, int, int]:
     """Height, width and channels, those of the first image where they are not given."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     height, width, usual_channels = 1, 1, 1
     for path in paths if size is None or channels is None else ():
         with contextlib.suppress(Exception), Image.open(path) as first:  # another may be read
-            scale = min(1.0, USUAL / max(first.size))
-            width, height = (round(side * scale) for side in first.size)
+            viewed = ImageOps.exif_transpose(first).size
+            scale = min(1.0, USUAL / max(viewed))
+            width, height = (round(side * scale) for side in viewed)
             usual_channels = 1 if first.mode[0] in "1LI" else 3
             break
     if size is not None:
@@ -475,7 +492,7 @@ def _read(
     def read(file: Path) -> LoadedImage | str:
         path = directory / file
         try:
-            return read_image(path, shape, invert="no")
+            return read_image(path, shape)
         except KerazooError as error:
             return str(error).removesuffix(".")  # they are listed
 
@@ -519,19 +536,40 @@ def _reject_few(
 
 
 def _reject_classes_in_names(directory: Path, files: list[Path]) -> None:
-    """Raise KerazooError for files of which each directory has the same several first words."""
+    """Raise KerazooError for directories that may be sessions or folds, and no classes.
+
+    They are called so, or the same words tell the files of each apart.
+    """
     words: dict[str, Counter[str]] = {}
     for file in files:
-        first = re.split(r"[\W\d_]", file.name.lower())[0]
-        words.setdefault(file.parts[0], Counter())[first] += 1
-    common = set.intersection(*map(set, words.values())) - OF_CAMERAS
-    common = {word for word in common if len(word) > 1}
+        held = {w for w in re.split(r"[\W\d_]+", file.stem.lower()) if len(w) > 1} - OF_CAMERAS
+        words.setdefault(file.parts[0], Counter()).update(held)
+    common = set.intersection(*map(set, words.values()))
+    common = {w for w in common if any(counts[w] < counts.total() for counts in words.values())}
     n = sum(counts[word] for counts in words.values() for word in common)
-    if len(common) > 1 and n >= MAX_FILES * len(files):
+    doubt = ""
+    if len(common) > 1 and MAX_FILES * len(files) <= n <= len(files):
+        doubt = f"names of files in each directory hold {listed(sorted(common))}"
+    elif all(SESSION.fullmatch(name.lower()) for name in words):
+        doubt = f"{listed(sorted(words))} may be sessions or folds"
+    if doubt:
         raise KerazooError(
-            f"{directory}: files in each directory begin with {listed(sorted(common))}. If these "
-            "are the classes, make a directory for each; if the directories are, give --splits no."
+            f"{directory}: {doubt}. If the classes are not the directories, make a directory for "
+            "each class, or a CSV file with --target; if they are, give --splits no."
         )
+
+
+def _derived(files: list[Path]) -> list[str]:
+    """A note on files that are called like another one with a word behind, if they are many."""
+    stems = {file.with_suffix("") for file in files}
+    ends = Counter[str]()
+    for file in files:
+        name = DERIVED.fullmatch(file.stem)
+        if name is not None and file.with_name(name[1]) in stems:
+            ends[name[2]] += 1
+    often = [repr(end) for end, n in ends.items() if n > (1 - MAX_FILES) * len(files)]
+    like = f"{listed(often)}, as masks or copies are; each is an example of its class"
+    return [f"many files are called like another one and {like}"] * bool(often)
 
 
 def scaled_otherwise(x: np.ndarray) -> list[str]:

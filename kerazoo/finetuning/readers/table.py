@@ -30,6 +30,7 @@ from kerazoo.finetuning.readers._numbers import (
     words_for_missing,
 )
 from kerazoo.finetuning.readers._target import rows_without_target, target_like, target_of
+from kerazoo.finetuning.readers._unlike import differences, unlike_training
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -120,7 +121,13 @@ def from_table(
         splits["test"] = Split(x, theirs.y[theirs.known])
         lines["test"] = more.frame.index.to_numpy()[theirs.known]
         found.append(f"{more.where}: {splits['test'].examples:,} rows to test on")
+        unlike = differences(more.frame[[c.name for c in columns]], columns, ())
+        ranges = zip(learnt.names, splits["train"].y.T, theirs.y.T, strict=True) if numbers else ()
+        unlike += unlike_training(
+            [(pd.Series(new, more.frame.index, name=n), y.min(), y.max()) for n, y, new in ranges]
+        )
         warnings += rows_without_target(more.frame, theirs)
+        warnings += [f"{more.where}: {note}" for note in unlike]
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
     if numbers:

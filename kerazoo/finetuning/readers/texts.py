@@ -17,7 +17,13 @@ from kerazoo.errors import KerazooError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
 from kerazoo.finetuning.readers._numbers import is_missing
 from kerazoo.finetuning.readers._strings import token_ids
-from kerazoo.finetuning.readers._target import class_target, target_like
+from kerazoo.finetuning.readers._target import (
+    Target,
+    class_target,
+    rows_without_target,
+    target_like,
+)
+from kerazoo.finetuning.readers._unlike import LEAST_KNOWN, unlike_texts
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -30,7 +36,7 @@ from kerazoo.spec import Split
 
 LENGTH = 400  # tokens that a model of the zoo reads
 VOCABULARY = 20_000  # most token ids of a vocabulary made of the training texts
-LEAST_KNOWN = 0.5  # share of the words that the given vocabulary should know
+LEAST_READ = 0.5  # share of the rows that have a text and a class
 EXAMPLE = 60  # characters of a text that show how texts are read
 STRINGS = "model_strings.keras"
 
@@ -74,11 +80,11 @@ def from_texts(
     texts, words = _texts(frame[name], standardization)
     # Of the rows with words only: a class of which none is left is none.
     classes = class_target(frame[label][words], where) if words.any() else None
-    for what, there in ((name, words), (label, classes.known if classes else words)):
-        if there.sum() < there.size / 2:
-            few = f"only {there.sum():,} of {there.size:,} texts have words and a class"
-            raise KerazooError(f"{where}, column {what!r}: {few}. Is it the right column?")
-    assert classes is not None
+    n = int(classes.known.sum()) if classes else 0
+    if classes is None or n < LEAST_READ * len(frame):
+        what = label if words.mean() >= LEAST_READ else name
+        few = f"only {n:,} of {len(frame):,} texts have words and a class"
+        raise KerazooError(f"{where}, column {what!r}: {few}. Is it the right column?")
     y, texts = classes.y[classes.known], texts[words][classes.known]
     indices, how = shuffled_split(y, stratify=True, test_given=test is not None)
     if vocabulary is None:
@@ -90,9 +96,9 @@ def from_texts(
         raise KerazooError(f"dataset {vocabulary} has no vocabulary, as it holds no texts.")
     tokens = _text.read_vocabulary(path)
     x = _text.encode(texts, tokens, LENGTH)
-    splits, left = {s: Split(x[i], y[i]) for s, i in indices.items()}, len(frame) - len(y)
-    lines = frame.index.to_numpy()[words][classes.known]
-    names = {s: lines[i] for s, i in indices.items()}
+    splits = {s: Split(x[i], y[i]) for s, i in indices.items()}
+    warnings = [*unused_columns(frame, (name, label)), *_left_out(frame, words, classes)]
+    names = {s: frame.index.to_numpy()[words][classes.known][i] for s, i in indices.items()}
     lengths = [len(_text.tokens_of(t)) for t in texts]
     size = f"{min(lengths):,} to {max(lengths):,} words (median {np.median(lengths):,.0f})"
     found = [f"{where}: {len(y):,} texts in {name!r} of {size}; {classes.why}", *table.notes]
@@ -104,8 +110,9 @@ def from_texts(
         ids = _text.encode(given[there][theirs.known], tokens, LENGTH)
         splits["test"] = Split(ids, theirs.y[theirs.known])
         names["test"] = more.frame.index.to_numpy()[there][theirs.known]
-        left += len(more.frame) - len(ids)
         found.append(f"{more.where}: {len(ids):,} texts to test on")
+        warnings += [f"{more.where}: {note}" for note in _left_out(more.frame, there, theirs)]
+        warnings += unlike_texts(ids, _text.known_share(splits["train"].x), more.where)
     known = _text.known_share(x)
     raw = str(frame[name][words][classes.known].iloc[0])
     as_words = b" ".join(_text.tokens_of(texts[0])).decode()
@@ -114,8 +121,6 @@ def from_texts(
         f"vocabulary of {vocabulary or 'the training texts'}: {len(tokens):,} words, "
         f"{known:.0%} of those in the texts; {_text.KEPT} {LENGTH} words of a text are read",
     ]
-    warnings = unused_columns(frame, (name, label))
-    warnings += [f"{left:,} rows have no text or no class and are left out"] * bool(left)
     if vocabulary and known < LEAST_KNOWN:
         warnings.append(
             f"the vocabulary of {vocabulary} knows only {known:.0%} of the words; another "
@@ -150,6 +155,13 @@ def _texts(values: pd.Series, how: _text.Standardization) -> tuple[np.ndarray, n
     texts = np.array([_text.standardize(str(text), how) for text in values], dtype=object)
     words = np.array([bool(_text.tokens_of(text)) for text in texts], dtype=bool)
     return texts, words & ~is_missing(values)
+
+
+def _left_out(frame: pd.DataFrame, words: np.ndarray, classes: Target) -> list[str]:
+    """Notes on the rows without words, and on the others without a class."""
+    n = int((~words).sum())
+    notes = [f"{n:,} rows have no text and are left out"] * bool(n)
+    return notes + rows_without_target(frame[words], classes)
 
 
 def _vocabulary_of(texts: np.ndarray) -> Path:

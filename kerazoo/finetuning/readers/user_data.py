@@ -7,6 +7,7 @@ import functools
 import hashlib
 import inspect
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,6 @@ P = ParamSpec("P")
 SPLIT_SEED = 0  # one split for every training seed, so that their results compare
 IMBALANCED = 3  # ratio of class sizes from which on a warning is given
 TEST, VALIDATION = 0.2, 0.1  # shares of the examples, where the data is not split already
-LEAST = 3  # examples of a class: one for each split
 # An example in the singular.
 EXAMPLE = {"images": "image", "unlabeled_images": "image", "table": "row", "texts": "text"}
 NOT_KEPT = ("test", "progress")  # arguments of readers that say nothing about how to read
@@ -225,7 +225,7 @@ def _warnings(data: Data, what: str) -> list[str]:
         data: the splits.
         what: the name of an example, in the singular.
     """
-    notes = []
+    notes = _odd_labels(data.info.labels)
     if data.info.by_class:
         counts = Counter(data.info.labels[i] for i in data.train.y.tolist()).most_common()
         (large, most), (small, least) = counts[0], counts[-1]
@@ -245,6 +245,16 @@ def _warnings(data: Data, what: str) -> list[str]:
             "split too; where they are copies, the test result is too good"
         )
     return notes
+
+
+def _odd_labels(labels: tuple[str, ...]) -> list[str]:
+    """Notes on labels that may be written in two ways, or hold several ones."""
+    joined = [n for n in labels if len(parts := re.split("[|;,]", n)) > 1 and {*parts} <= {*labels}]
+    folded = Counter(map(str.casefold, labels))
+    alike = [name for name in labels if folded[name.casefold()] > 1]
+    notes = [f"labels that differ in case only: {listed(alike)}; are they the same?"] * bool(alike)
+    several = f"labels that join others: {listed(joined)}; give each a column of 0 and 1"
+    return notes + [several] * bool(joined)
 
 
 def digest(example: Any) -> bytes:

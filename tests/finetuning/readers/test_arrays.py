@@ -35,6 +35,27 @@ def test_a_test_pair_is_the_test_split():
             from_arrays(x, y, test=test)
 
 
+def test_images_on_a_light_background_are_inverted_for_a_model_of_light_strokes():
+    x, y = images(60)
+    dark, light = x // 16, 255 - x // 16
+    for each, inverted in ((dark, "no"), (light, "yes")):
+        user = from_arrays(each, y, light_on_dark=True)
+        assert user.reading.invert == inverted and user.data.train.x.mean() < 16
+        assert from_arrays(each, y).reading.invert == "no"
+    user = from_arrays(light, y, light_on_dark=True, invert="no", test=(dark, y))
+    assert user.reading.invert == "no" and user.data.train.x.mean() > 239
+    assert ["60 of 60 test images" in note for note in user.warnings].count(True) == 1
+    with pytest.raises(KerazooError):
+        from_arrays(np.concatenate([dark, light]), np.tile(y, 2), light_on_dark=True)
+
+
+def test_values_that_are_rounded_are_reported():
+    x, y = images()
+    assert not any("whole number" in line for line in from_arrays(x.astype(float), y).report)
+    x = x // 2 + 0.25
+    assert any("1,080 values" in line for line in from_arrays(x, y).report)
+
+
 def test_rows_and_texts_become_tables():
     x, y = np.random.RandomState(0).rand(40, 3), np.arange(40) % 2
     user = from_arrays(x, y, test=(x[:4], y[:4]), task="regression")

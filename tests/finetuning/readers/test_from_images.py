@@ -109,7 +109,12 @@ def test_directories_named_like_splits_may_be_classes(tmp_path):
     with raises_naming("--splits"):
         read(mixed.parent)
     for number, names in enumerate(
-        [("cat", "dog", "test"), ("training_set", "test_set"), ("train", "val", "more")]
+        [
+            ("cat", "dog", "test"),
+            ("training_set", "test_set"),
+            ("train", "val", "more"),
+            ("trainA", "trainB", "testA", "testB"),
+        ]
     ):
         with raises_naming("--splits"):
             read(fill(tmp_path / f"d{number}", names))
@@ -131,6 +136,66 @@ def test_classes_in_the_names_of_files_stop(tmp_path):
             cameras / ("cat" if i < 20 else "dog") / f"{'IMG' if i % 2 else 'DSC'}_{i}.png"
         )
     assert read(cameras).data.info.labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("directories", "name", "stops"),
+    [
+        (("here", "there"), "{:04}_{}", ("cat", "dog")),
+        (("here", "there"), "IMG_{}_{}", ("cat", "dog")),
+        (("2021", "2022"), "{}", ("2021", "2022")),
+        (("fold1", "fold2"), "{}", ("fold1", "fold2")),
+        (("cat", "2022"), "left_{}", ()),
+    ],
+)
+def test_directories_that_may_be_no_classes_stop(tmp_path, directories, name, stops):
+    for i in range(40):
+        path = tmp_path / directories[i // 20] / f"{name.format(i, ('cat', 'dog')[i % 2])}.png"
+        path.parent.mkdir(exist_ok=True)
+        image(i).save(path)
+    if stops:
+        with raises_naming(*stops, "--splits no", "--target"):
+            read(tmp_path)
+    else:
+        assert read(tmp_path).data.info.labels == tuple(sorted(directories))
+    assert read(tmp_path, splits="no").data.info.labels == tuple(sorted(directories))
+
+
+def test_masks_and_copies_next_to_their_images_have_a_note(tmp_path):
+    fill(tmp_path)
+    assert not read(tmp_path).warnings
+    for name in ("cat", "dog"):
+        for i in range(5):
+            image(i).save(tmp_path / name / f"{i}_mask.png")
+    assert ["'_mask'" in note for note in read(tmp_path).warnings].count(True) == 1
+
+
+def test_test_images_unlike_those_of_the_training_have_a_note(tmp_path):
+    for split in ("train", "test"):
+        ink(tmp_path / split, 40)
+    assert not any("test images" in note for note in read(tmp_path).warnings)
+    for path in (tmp_path / "test").rglob("*.png"):
+        ImageOps.invert(Image.open(path)).save(path)
+    assert any("40 of 40 test images" in note for note in read(tmp_path).warnings)
+
+
+def test_the_light_paper_of_fewer_bits_is_light(tmp_path):
+    """Twelve bits in files of sixteen, in which 4,095 is white."""
+    for i, path in enumerate(sorted(ink(tmp_path).rglob("*.png"))):
+        Image.fromarray(np.asarray(Image.open(path)).astype(np.uint16) * 16 + i % 2).save(path)
+    assert read(tmp_path, light_on_dark=True).reading.invert == "yes"
+
+
+def test_frames_and_transparent_parts_are_reported(tmp_path):
+    fill(tmp_path)
+    image(1).save(tmp_path / "cat" / "0.tif", save_all=True, append_images=[image(2)])
+    for light, name in ((0, "1.png"), (255, "2.png")):
+        clear = Image.new("RGBA", (16, 12), (light,) * 3 + (0,))
+        clear.putpixel((5, 5), (light,) * 3 + (255,))
+        clear.save(tmp_path / "cat" / name)
+    report = str(read(tmp_path))
+    for line in ("1 hold several frames", "1 are transparent and laid on white", "laid on black"):
+        assert line in report
 
 
 def test_images_that_are_nearly_black_have_a_note(tmp_path):
@@ -166,7 +231,7 @@ def test_files_that_cannot_be_read_are_skipped_and_counted(tmp_path):
     assert sum(sizes(user)) == 24
     assert len(user.skipped) == 3 and any("zero.png" in line for line in user.skipped)
     (line,) = [w for w in user.warnings if "skipped" in w]
-    parts = ("3 unreadable", "half.png", "1 .txt", "1 .heic", "1 hidden images", "2 images out")
+    parts = ("3 unreadable", "half.png", "1 .txt", "1 .heic", "1 hidden files", "2 images out")
     assert all(part in line for part in parts)
 
 

@@ -68,6 +68,12 @@ def test_texts_that_nothing_can_be_learnt_from(asked, change, names):
         kerazoo.from_texts(change(reviews()), **{"text": "body", "target": "label", **asked})
 
 
+def test_classes_that_may_be_one_or_several_have_a_note():
+    texts = reviews(60).assign(label=["good", "Good", "bad", "odd", "odd;bad"] * 12)
+    notes = " ".join(kerazoo.from_texts(texts, text="body", target="label").warnings)
+    assert "Good; good" in notes and "odd;bad" in notes
+
+
 def test_capitals_html_and_typography_make_no_other_words():
     rows = reviews()
     rows["body"] += " Красивый"
@@ -172,5 +178,10 @@ def test_given_test_texts_are_the_test_split_and_copies_are_reported():
     own = kerazoo.from_texts(texts, text="t", target="c", test=texts.iloc[:6])
     assert own.data.test.y.tolist() == [0, 1, 2, 0, 1, 2]
     assert any("6 texts of the test split" in w for w in own.warnings)
+    assert not any("of the words" in w for w in own.warnings)
+    other = texts.iloc[:6].assign(t="guten Tag day", c=["a", "b", "null"] * 2)
+    own = kerazoo.from_texts(texts, text="t", target="c", test=other)
+    assert any("test DataFrame" in w and "knows 33%" in w for w in own.warnings)
+    assert any("2 rows have no c ('null')" in w for w in own.warnings)
     with pytest.raises(KerazooError, match="test data"):
         kerazoo.from_texts(texts, text="t", target="c", test=texts.iloc[:1].assign(t="..."))
