@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, NamedTuple
 
 from kerazoo._lazy import np, pd
@@ -29,6 +31,7 @@ NONE = ("none",)  # in place of columns of dates: the rows are regular steps
 DUPLICATES = ("refuse", "mean", "sum", "last")
 RESAMPLE = {"hour": "h", "day": "D", "week": "W", "month": "M"}  # and their names in pandas
 OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # behind a time of day
+PERIOD = re.compile(r"(?P<year>\d{4})[ -]?(?P<unit>Q(?=[1-4]$)|W(?=\d\d$))(?P<number>\d+)")
 STEPS = {  # seconds
     "minute": 60,
     "10 minutes": 600,
@@ -306,13 +309,30 @@ def _digits(values: pd.Series) -> pd.Series:
     return values.astype(str).str.strip().str.replace(r"\.0$", "", regex=True)
 
 
+def _first_days(text: pd.Series) -> pd.Series:
+    """Quarters, ``2021Q3`` or ``2021-Q3``, and weeks, ``2021-W07``, by their first days."""
+
+    def day(found: re.Match[str]) -> str:
+        year, number = int(found["year"]), int(found["number"])
+        if found["unit"] == "Q":
+            return f"{year}-{3 * number - 2:02}-01"
+        try:
+            return date.fromisocalendar(year, number, 1).isoformat()
+        except ValueError:  # no such week
+            return found[0]
+
+    return (
+        text.str.replace(PERIOD, day, regex=True) if text.iloc[:1].str.match(PERIOD).any() else text
+    )
+
+
 def _dates(values: pd.Series, at: str, options: CsvOptions) -> Read:
     """A column as dates, in the one format that reads most of it.
 
     Raises:
         KerazooError: two orders of day and month do, or the format that was given is none.
     """
-    text = _digits(values)
+    text = _first_days(_digits(values))
     read = {form: _parsed(text, form) for form in _formats(values, text, options)}
     if not read:
         return Read(pd.Series(pd.NaT, values.index))

@@ -239,6 +239,20 @@ def test_the_year_first_is_never_in_doubt(n, freq):
     assert list(dates_of(rows, day_first=True).dates) == list(dates_of(rows).dates) == list(when)
 
 
+@pytest.mark.parametrize(
+    ("written", "freq", "step"),
+    [("{0.year}Q{0.quarter}", "QS", "quarter"), ("{0.year}-Q{0.quarter}", "QS", "quarter"),
+     ("{0:%G-W%V}", "W-MON", "week"), ("{0:%GW%V}", "W-MON", "week")],
+)  # fmt: skip
+def test_quarters_and_weeks_are_dated_by_their_first_days(written, freq, step):
+    when = pd.date_range("2000-01-03" if step == "week" else "2000-01-01", periods=100, freq=freq)
+    rows = hours(100).assign(when=[written.format(day) for day in when])
+    times = dates_of(rows)
+    assert list(times.dates) == list(when) and times.step == step
+    with pytest.raises(KerazooError):
+        dates_of(rows.assign(when=rows["when"].where(rows.index != 7, "2001-W77")))
+
+
 def test_summer_time_loses_no_row():
     """Hours are counted in UTC; days, from one local midnight to the next, are days."""
     when = pd.date_range("2024-03-29", periods=400, freq="h", tz="Europe/Berlin")
@@ -324,7 +338,6 @@ UNKNOWN = {  # dates that are not recognized, and options that read them
     ),
     "2024年05月05日": ("%Y年%m月%d日", {"date_format": "%Y年%m月%d日"}),
     "Excel": (lambda d: (d - pd.Timestamp("1899-12-30")).days, None),
-    "2024-W05": ("%G-W%V", None),
     "23:00": ("%H:%M", None),
     "2024-05-05 CEST": ("%Y-%m-%d CEST", {"date_format": "%Y-%m-%d CEST"}),
 }
