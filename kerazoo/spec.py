@@ -56,6 +56,8 @@ class Recipe:
         augment_shift: random translation, up to this fraction of height and width.
         augment_rotate: random rotation, up to this many degrees in either direction.
         augment_zoom: random zoom in or out, up to this fraction.
+        augment_erase: probability that a rectangle of an image, whose sides are 14 to 50 % of the
+            image's, is set to zero (random erasing, Zhong et al. 2020, arXiv:1708.04896).
         augment_interpolation: ``bilinear`` blurs a little; ``nearest`` keeps training images as
             sharp as test images.
         train_on: ``train`` alone, or ``train+validation`` once every choice is made.
@@ -82,6 +84,7 @@ class Recipe:
     augment_shift: float = limited(0.0, 0.9, 0.0)
     augment_rotate: float = limited(0.0, 180.0, 0.0)
     augment_zoom: float = limited(0.0, 0.9, 0.0)
+    augment_erase: float = limited(0.0, 1.0, 0.0)
     augment_interpolation: InterpolationName = "bilinear"
     train_on: TrainingSplit = "train"
     train_examples: int | None = limited(1, math.inf, None)
@@ -121,7 +124,17 @@ class Recipe:
     @property
     def augments(self) -> bool:
         """Random changes of the training images are on."""
-        return any((self.augment_flip, self.augment_shift, self.augment_rotate, self.augment_zoom))
+        return self != self.without_augmentation()
+
+    def without_augmentation(self) -> Recipe:
+        """This recipe, leaving training images as they are."""
+        return self.replace(
+            augment_flip=False,
+            augment_shift=0.0,
+            augment_rotate=0.0,
+            augment_zoom=0.0,
+            augment_erase=0.0,
+        )
 
     def in_use(self) -> dict[str, Any]:
         """The fields that affect the training run, in their order; for readers.

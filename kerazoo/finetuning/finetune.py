@@ -341,9 +341,7 @@ def starting_recipe(base: Entry, user: UserData, *, augment: bool, balance: bool
     if user.factory_options.get("linear_path"):
         recipe = recipe.replace(learning_rate=LINEAR_RATE)
     if not augment or not is_image(info.input_shape):
-        recipe = recipe.replace(
-            augment_flip=False, augment_shift=0.0, augment_rotate=0.0, augment_zoom=0.0
-        )
+        recipe = recipe.without_augmentation()
     return recipe
 
 

@@ -6,6 +6,8 @@ from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Recipe
 
+ERASED = 0.02, 0.25  # squares of the shortest and longest side that is erased, of the image's
+
 
 def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
     """The model behind the recipe's random layers, if it has any, sharing its weights.
@@ -35,4 +37,7 @@ def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
     if recipe.augment_shift:
         shift = recipe.augment_shift
         x = keras.layers.RandomTranslation(shift, shift, name="shift", **how)(x)
+    if recipe.augment_erase:
+        chance = (recipe.augment_erase,) * 2  # one number would be the upper limit of chances
+        x = keras.layers.RandomErasing(chance, ERASED, fill_value=0.0, name="erase")(x)
     return keras.Model(inputs, model(x), name=f"{model.name}_in_training")

@@ -103,7 +103,7 @@ def test_every_augmentation_is_a_layer_that_moves_images_in_training_only():
     model, turn = kerazoo.build("mnist_cnn_small"), pytest.approx((-0.1, 0.1))
     recipe = Recipe(
         epochs=1, augment_flip=True, augment_rotate=36.0, augment_zoom=0.2, augment_shift=0.1,
-        augment_interpolation="nearest",
+        augment_interpolation="nearest", augment_erase=0.5,
     )  # fmt: skip
     net = with_augmentation(model, recipe)
     tenth, fill = pytest.approx(0.1), {"fill_mode": "constant", "interpolation": "nearest"}
@@ -112,6 +112,7 @@ def test_every_augmentation_is_a_layer_that_moves_images_in_training_only():
         ("rotate", {"factor": turn, **fill}),
         ("zoom", {"height_factor": pytest.approx(0.2), "width_factor": None, **fill}),
         ("shift", {"height_factor": tenth, "width_factor": tenth, **fill}),
+        ("erase", {"factor": (0.5, 0.5), "fill_value": 0.0}),
     ):
         config = net.get_layer(name).get_config()
         assert {option: config[option] for option in wanted} == wanted
