@@ -269,7 +269,7 @@ def _reading(command: Command) -> None:
 
     group = command.group("CSV files")
     group.value("--sep", "CHAR", "delimiter (default: told by the file)", character)
-    marks = "quotation marks enclose values (default: yes, but for what is in doubt)"
+    marks = "quotation marks enclose values (default: yes; an ambiguous file stops)"
     group.value("--quotes", "yes|no", marks, yes_or_no)
     group.value("--decimal", "MARK", "decimal mark, . or , (default: .)")
     group.value("--thousands", "MARK", "mark between thousands (default: none)")

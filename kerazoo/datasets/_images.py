@@ -23,11 +23,11 @@ class LoadedImage:
 
     Attributes:
         pixels: uint8 ``(height, width, channels)``.
-        size: width and height as it is viewed, turned as its camera noted.
+        size: width and height after the EXIF orientation is applied.
         mode: mode of the file in Pillow's terms, such as ``"RGB"``.
         frames: number of frames or pages in the file, of which this is the first.
         largest: largest value of grayscale of 16 bits; None for other files.
-        under: color under its transparent parts, ``white`` or ``black``; empty without any.
+        background: color behind its transparent parts, ``white`` or ``black``; empty without any.
     """
 
     pixels: np.ndarray
@@ -35,7 +35,7 @@ class LoadedImage:
     mode: str
     frames: int
     largest: int | None
-    under: str
+    background: str
 
 
 def known_suffixes() -> dict[str, str]:
@@ -75,7 +75,7 @@ def read_image(path: Path, shape: tuple[int, ...], *, white: int = WHITE) -> Loa
                 )
             mode, frames = opened.mode, getattr(opened, "n_frames", 1)
             whole = ImageOps.exif_transpose(opened)
-            image, largest, under = _plain(whole, shape[-1], path, white)
+            image, largest, background = _plain(whole, shape[-1], path, white)
     except (KerazooError, MemoryError):
         raise
     except Exception as error:  # Pillow's readers of forty formats raise what they please
@@ -84,15 +84,16 @@ def read_image(path: Path, shape: tuple[int, ...], *, white: int = WHITE) -> Loa
             why = f"{why}; `pip install pillow-heif` for HEIC"
         raise KerazooError(f"{path} cannot be read: {why}.") from error
     pixels = np.asarray(_fit(image, shape[1], shape[0])).reshape(shape)
-    return LoadedImage(pixels, whole.size, mode, frames, largest, under)
+    return LoadedImage(pixels, whole.size, mode, frames, largest, background)
 
 
 def light_borders(images: np.ndarray) -> np.ndarray:
     """Which images have a light border, bool ``(n,)``; of pixels ``(n, height, width, channels)``.
 
-    Where such are, a model of light strokes on a dark background needs them inverted.
+    A model of light strokes on a dark background needs them inverted.
     """
-    return np.array([border(image).mean() > 127.5 for image in images], dtype=bool)
+    edges = images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]
+    return np.concatenate(edges, axis=1).mean(axis=(1, 2)) > 127.5
 
 
 def eight_bits(values: np.ndarray, white: int) -> np.ndarray:
@@ -112,7 +113,7 @@ def require_raw_pixels(pixels: np.ndarray, what: str, most: int = 255) -> None:
         most: largest value of a pixel.
     """
     if pixels.dtype.kind == "b":
-        raise KerazooError(f"{what} holds True and False; give pixels, 255 times as much.")
+        raise KerazooError(f"{what} holds booleans; give pixels from 0 to 255.")
     if pixels.dtype.kind not in "iuf" or not np.isfinite(pixels).all():
         raise KerazooError(f"{what} holds something else than finite numbers.")
     low, high = float(pixels.min()), float(pixels.max())
@@ -130,8 +131,8 @@ def require_raw_pixels(pixels: np.ndarray, what: str, most: int = 255) -> None:
 def _plain(
     image: Image.Image, channels: int, path: Path, white: int
 ) -> tuple[Image.Image, int | None, str]:
-    """The image as 8-bit grayscale or RGB; the largest value of 16 bits; the color under it."""
-    largest, under = None, ""
+    """The image as 8-bit grayscale or RGB; the largest value of 16 bits; its background."""
+    largest, background = None, ""
     if image.mode == "F":
         raise KerazooError(f"{path} holds floating-point pixels; save it with 8 bits a channel.")
     if image.mode.startswith("I"):
@@ -143,12 +144,13 @@ def _plain(
         largest = int(values.max())
         image = Image.fromarray(eight_bits(values, white).astype(np.uint8))
     if image.has_transparency_data:
-        colors = image.convert("RGBA")
-        for under in ("white", "black"):
-            image = Image.alpha_composite(Image.new("RGBA", colors.size, under), colors)
+        image = colors = image.convert("RGBA")
+        is_opaque = colors.getchannel("A").getextrema() == (255, 255)
+        for background in () if is_opaque else ("white", "black"):
+            image = Image.alpha_composite(Image.new("RGBA", colors.size, background), colors)
             if np.ptp(np.asarray(image), axis=(0, 1)).any():
                 break
-    return image.convert("L" if channels == 1 else "RGB"), largest, under
+    return image.convert("L" if channels == 1 else "RGB"), largest, background
 
 
 def _fit(image: Image.Image, width: int, height: int) -> Image.Image:

@@ -20,7 +20,7 @@ from kerazoo.datasets._images import (
     require_raw_pixels,
 )
 from kerazoo.errors import KerazooError, require_choice
-from kerazoo.finetuning.readers._unlike import unlike_image
+from kerazoo.finetuning.readers._drift import image_drift
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.predicting._tables import is_table
 from kerazoo.predicting.predictions import NAMED, OWN_TABLE, PredictionList, Predictor
@@ -83,7 +83,7 @@ class ImagePredictor(Predictor):
             raise KerazooError(f"{given!r} is neither an image file nor an array.")
         else:
             pixels = self._array(np.asarray(given), shape, reading)
-        notes += unlike_image(pixels, reading)
+        notes += image_drift(pixels, reading)
         inverted = reading.invert == "yes" or (
             reading.invert == "auto"
             and self.trained.light_on_dark

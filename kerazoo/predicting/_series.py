@@ -8,7 +8,7 @@ from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import index_as_columns
 from kerazoo.finetuning.readers._dates import Times, series_of, times_of, without_dates
-from kerazoo.finetuning.readers._unlike import unlike_training
+from kerazoo.finetuning.readers._drift import range_drift
 from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import Columns, filled, regular_values
 from kerazoo.finetuning.readers.user_data import listed
@@ -28,8 +28,7 @@ class SeriesPredictor(Predictor):
         """
         reading = self.trained.reading
         assert isinstance(reading, SeriesReading)
-        source = self.trained.source
-        table = read_input(index_as_columns(inputs), source, reading.csv, index=True)
+        table = read_input(index_as_columns(inputs), self.trained.source, reading.csv)
         frame, where, targets = table.frame, table.where, list(reading.targets)
         used = Columns(reading.targets, reading.past_covariates, reading.future_covariates)
         horizon, times = self.trained.model.output_shape[1], _times(reading, used, frame, where)
@@ -48,7 +47,7 @@ class SeriesPredictor(Predictor):
                 raise KerazooError(f"{at}: a forecast needs {ahead}.")
             ends.append(regular.index[-1])
             notes += [axis.told] * (not windows)
-            more += _unlike_training(reading, name, regular)
+            more += _drift_of(reading, name, regular)
             notes += [f"{name}: {note}" if name else note for note in more]
             values = filled(regular, {}).to_numpy()
             windows[name] = values[-reading.lookback :]
@@ -92,7 +91,7 @@ def _times(
     return {name: without_dates(places, reading.csv) for name, places in rows}
 
 
-def _unlike_training(reading: SeriesReading, name: str, regular: pd.DataFrame) -> list[str]:
+def _drift_of(reading: SeriesReading, name: str, regular: pd.DataFrame) -> list[str]:
     """Notes on what in a series differs from the training data."""
     known = list(reading.spread) or [""]
     if name not in known:
@@ -100,4 +99,4 @@ def _unlike_training(reading: SeriesReading, name: str, regular: pd.DataFrame) -
     steps = (regular[column].rename_axis("step") for column in regular)
     its = slice(known.index(name) * len(regular.columns), None)
     ranges = zip(steps, reading.low[its], reading.high[its], strict=False)
-    return unlike_training(list(ranges))
+    return range_drift(list(ranges))

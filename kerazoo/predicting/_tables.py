@@ -10,9 +10,9 @@ from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import encode
 from kerazoo.finetuning.readers._csv import CsvOptions, Table, read_table
+from kerazoo.finetuning.readers._drift import differences, note_on
 from kerazoo.finetuning.readers._numbers import as_numbers
 from kerazoo.finetuning.readers._target import class_names, zeros_and_ones
-from kerazoo.finetuning.readers._unlike import differences, note_on
 from kerazoo.finetuning.readers.arrays import row_names
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.predicting.predictions import Predictor, TablePredictions
@@ -83,14 +83,13 @@ def is_table(inputs: Any) -> bool:
     )
 
 
-def read_input(inputs: Any, source: str, options: CsvOptions, *, index: bool = False) -> Table:
+def read_input(inputs: Any, source: str, options: CsvOptions) -> Table:
     """Read the one table that is given, as the training data was read.
 
     Args:
         inputs: a CSV file, alone or in a list, a DataFrame, or an array of rows.
         source: the model, for messages.
         options: how the file is written.
-        index: see :func:`kerazoo.finetuning.readers._csv.read_table`.
     """
     if isinstance(inputs, (list, tuple)):
         if len(inputs) != 1:
@@ -101,7 +100,7 @@ def read_input(inputs: Any, source: str, options: CsvOptions, *, index: bool = F
         if inputs.ndim != 2:
             raise KerazooError(f"The rows have shape {inputs.shape}; give (n, columns).")
         inputs = pd.DataFrame(inputs, columns=row_names(inputs.shape[1]))
-    return read_table(inputs, options, least=1, columns=1, index=index)
+    return read_table(inputs, options, least=1, columns=1)
 
 
 def compare(

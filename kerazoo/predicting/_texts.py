@@ -12,7 +12,7 @@ from kerazoo.datasets import _text
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import texts_of
 from kerazoo.finetuning.readers._csv import column
-from kerazoo.finetuning.readers._unlike import unlike_texts
+from kerazoo.finetuning.readers._drift import text_drift
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting._tables import compare, is_table, read_input, with_classes
@@ -80,7 +80,7 @@ class TextPredictor(Predictor):
                 f"{self.trained.fewest_words} or more"
             )
         else:
-            notes += unlike_texts(ids, self._reading.known, "unsure")
+            notes += text_drift(ids, self._reading.known, "unsure")
         return ids, "; ".join(notes)
 
 

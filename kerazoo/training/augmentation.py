@@ -6,7 +6,7 @@ from kerazoo._lazy import keras
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Recipe
 
-ERASED = 0.02, 0.25  # squares of the shortest and longest side that is erased, of the image's
+ERASED = 0.02, 0.25  # smallest and largest area, of the image's: sides of 14 to 50 %
 
 
 def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -38,6 +38,6 @@ def with_augmentation(model: keras.Model, recipe: Recipe) -> keras.Model:
         shift = recipe.augment_shift
         x = keras.layers.RandomTranslation(shift, shift, name="shift", **how)(x)
     if recipe.augment_erase:
-        chance = (recipe.augment_erase,) * 2  # one number would be the upper limit of chances
-        x = keras.layers.RandomErasing(chance, ERASED, fill_value=0.0, name="erase")(x)
+        probability = (recipe.augment_erase,) * 2  # a single number would be its upper limit
+        x = keras.layers.RandomErasing(probability, ERASED, fill_value=0.0, name="erase")(x)
     return keras.Model(inputs, model(x), name=f"{model.name}_in_training")

@@ -38,7 +38,7 @@ def read(tmp_path):
 def test_an_image_of_the_right_size_is_left_as_it_is(read, ring):
     image = read(ring)
     np.testing.assert_array_equal(image.pixels[..., 0], ring)
-    assert image.size == (28, 28) and image.mode == "L" and image.under == ""
+    assert image.size == (28, 28) and image.mode == "L" and image.background == ""
 
 
 def test_a_light_border_is_that_of_dark_ink_on_light_paper(ring):
@@ -72,7 +72,7 @@ def test_every_kind_of_file_is_the_same_image(read, ring):
         pixels = found.pixels[..., 0].astype(int)
         pixels = 255 - pixels if images.light_borders(found.pixels[None])[0] else pixels
         assert np.abs(pixels - ring).mean() < 8, name
-        assert found.under == {"ink.png": "white", "light ink é.png": "black"}.get(name, "")
+        assert found.background == {"ink.png": "white", "light ink é.png": "black"}.get(name, "")
 
 
 def test_sixteen_bits_are_scaled_alike_in_every_file(read):

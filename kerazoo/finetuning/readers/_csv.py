@@ -23,6 +23,8 @@ from kerazoo.finetuning.readers._numbers import (
     OTHER_MARK,
     as_numbers,
     is_number,
+    is_text,
+    parsed,
     with_plain_numbers,
 )
 
@@ -30,13 +32,11 @@ DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
 ROWS = 20_000  # of a file that are held as strings of Python at a time
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
-INDEX = "index"  # name of a first column that has none
 NOT_GIVEN = "notations"  # field of CsvOptions that is found and no option
 # First bytes that say how a file is written, where no --encoding does.
 MARKED = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # First bytes of workbooks and archives: zip and xlsx, gzip, xls, Parquet, Feather.
 NO_TEXT = b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"PAR1", b"ARROW1"
-MANY_LINES = 4  # of one row that look like rows: no quoted text has so many by chance
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,6 @@ def read_table(
     least: int = 2,
     columns: int = 2,
     numbers: tuple[str, ...] | None = None,
-    index: bool = False,
 ) -> Table:
     """Read a CSV file or DataFrame.
 
@@ -143,8 +142,6 @@ def read_table(
         least: rows that there must be.
         columns: that a file must have: where it takes several, one alone has another delimiter.
         numbers: the columns that may be of numbers; by default all. Others stay as written.
-        index: keep a first column of numbers without a name that does not count the rows, as
-            ``index``: it may be of dates.
 
     Raises:
         KerazooError: no file, an empty one, another encoding, no header, two columns of one name,
@@ -170,12 +167,14 @@ def read_table(
             notes.append(f"columns are separated by {sep!r} (--sep)")
     else:
         raise KerazooError(f"a table is a CSV file or a DataFrame, not {type(source).__name__}.")
-    frame, unnamed = _with_names_only(frame, where, index)
+    frame, unnamed = _with_names_only(frame, where)
     if len(frame) < least or not len(frame.columns):
         size = f"{len(frame)} rows and {len(frame.columns)} columns with names"
         raise KerazooError(f"{where} has {size}; it takes more.")
-    nowhere = [word for word in options.na_values if not (frame == word).any(axis=None)]
-    frame = frame.mask(frame.isin(options.na_values)) if options.na_values else frame
+    values = [float(word) for word in options.na_values if is_number(word)]
+    if options.na_values:
+        gone = frame.isin([*options.na_values, *values])
+        frame = frame.mask(gone)
     chosen = [name for name in frame.columns if numbers is None or name in numbers]
     decimal, notations, read = with_plain_numbers(
         frame,
@@ -185,14 +184,12 @@ def read_table(
         sep == ",",
         where,
     )
-    for word in filter(is_number, options.na_values):  # by value, as -999 may be -999,0
-        for name in notations:
-            gone = pd.to_numeric(frame[name], errors="coerce") == float(word)
-            if gone.any():
-                frame[name] = frame[name].mask(gone)
-                nowhere = [other for other in nowhere if other != word]
-    if options.notations is None:  # rows to predict for need not hold it
-        notes += [f"--na {word} is nowhere in it" for word in nowhere]
+    for name in notations if values else ():  # -999 may be -999,0
+        if is_text(frame[name]):
+            gone[name] |= np.isin(parsed(frame[name], "coerce"), values)
+            frame[name] = frame[name].mask(gone[name])
+    if options.na_values and options.notations is None and not gone.any(axis=None):
+        notes.append(f"no value is {' or '.join(options.na_values)} (--na)")
     options = replace(options, decimal=decimal, notations=options.notations or notations)
     return Table(frame, where, options, (*notes, *unnamed, *read))
 
@@ -288,12 +285,12 @@ def _rows(
     """The rows of a CSV file by their first lines, up to the last one with a value.
 
     Raises:
-        ReadingError: quotation marks join lines that are rows without them, and ``quotes`` is not
-            given. Few such lines may be a text, where the file encloses others for certain, or
-            most of its rows are such.
+        ReadingError: quotation marks join lines that are complete rows, and ``quotes`` is not
+            given. In a file that also encloses delimiters, or most of whose rows take several
+            lines, they are values.
     """
-    line, width, blank = 1, 0, list[tuple[int, list[str]]]()
-    several, doubtful, rows, encloses = list[str](), list[str](), 0, quotes is True
+    line, width, rows, blank = 1, 0, 0, list[tuple[int, list[str]]]()
+    several, first, doubts, doubt, encloses = 0, "", 0, "", quotes is True
     held: list[str] = []  # lines of a row
 
     def kept() -> Iterator[str]:
@@ -301,25 +298,19 @@ def _rows(
             held.append(text)
             yield text
 
-    def in_doubt(at: str) -> ReadingError:
-        problem = f"{where}: quotation marks make {at} one row, which would be one each."
-        return ReadingError(problem, "Give --quotes no if they are characters as others, or yes.")
-
     plain: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if quotes is False else {}
     try:
         reader = csv.reader(kept(), delimiter=sep, skipinitialspace=True, strict=True, **plain)
         for row in reader:
             if len(held) > 1:
                 at = f"lines {line} to {reader.line_num}"
-                several.append(at)
+                several, first = several + 1, first or at
                 if any(text.count(sep) != width - 1 for text in held):
                     encloses = True
-                elif len(held) >= MANY_LINES and quotes is None:
-                    raise in_doubt(at)
                 else:
-                    doubtful.append(at)
+                    doubts, doubt = doubts + 1, doubt or at
             elif not encloses and '"' in held[0]:
-                encloses = quotes is None and any(sep in value for value in row)
+                encloses = any(sep in value for value in row)
             held.clear()
             if any(row):
                 yield from blank
@@ -330,10 +321,15 @@ def _rows(
             line = reader.line_num + 1
     except csv.Error as error:
         problem = f"{where}, line {line}: {error}; look at quotation marks."
-        raise ReadingError(problem, "Give --quotes no if they enclose nothing.") from None
-    if doubtful and not encloses and 2 * len(doubtful) < rows:  # the header is one
-        raise in_doubt(doubtful[0])
-    notes += [f"{len(several):,} rows take several lines ({at})" for at in several[:1]]
+        remedy = "Give --quotes no if quotation marks do not enclose values."
+        raise ReadingError(problem, remedy) from None
+    if doubt and not encloses and 2 * doubts < rows:  # the header is one
+        raise ReadingError(
+            f"{where}: quotation marks join {doubt}, each of which is a complete row.",
+            "Give --quotes no if quotation marks are ordinary characters, or --quotes yes to join "
+            "the lines.",
+        )
+    notes += [f"{several:,} rows take several lines ({first})"] * (several > 0)
 
 
 def _delimiter(head: str) -> str:
@@ -352,7 +348,7 @@ def _delimiter(head: str) -> str:
 def _with_index_as_column(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """A copy whose rows are counted, an index of dates as a column; and a note on another index.
 
-    Those tell the rows apart, and nobody who chose one means it to be learnt from.
+    Other indices are identifiers and are not learned from.
     """
     names, notes = [str(name) for name in frame.index.names if name is not None], []
     if isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)):
@@ -366,46 +362,36 @@ def _with_index_as_column(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]
 def index_as_columns(source: Any) -> Any:
     """A DataFrame with the times or names of series that its index holds in columns.
 
-    Anything else as it is; so are row numbers, an index without a name that counts.
+    Anything else as it is; so are row numbers, an index of numbers without a name.
     """
     if not isinstance(source, pd.DataFrame):
         return source
     frame, levels = source.copy(deep=False), range(source.index.nlevels)
     for level in reversed(levels):
         values = source.index.get_level_values(level)
-        is_numeric = pd.api.types.is_numeric_dtype(values.dtype)
-        lines = pd.RangeIndex(FIRST_LINE, FIRST_LINE + len(values))
-        if values.name is None and is_numeric and counts_rows(values.to_numpy(), lines):
+        if values.name is None and pd.api.types.is_numeric_dtype(values.dtype):
             continue
         if isinstance(values, pd.PeriodIndex):
             values = values.to_timestamp()
-        usual = INDEX if is_numeric else "date"
-        name = str(values.name or (usual if len(levels) == 1 else f"index {level + 1}"))
+        name = str(values.name or ("date" if len(levels) == 1 else f"index {level + 1}"))
         if name not in frame.columns:
             frame.insert(0, name, values)
     return frame.reset_index(drop=True)
 
 
-def counts_rows(values: np.ndarray, lines: pd.Index) -> bool:
-    """True for numbers that only count the rows, from 0 or 1 on in the first line of values."""
-    places = lines.to_numpy() - FIRST_LINE
-    return bool(len(values)) and bool(
-        values[0] - places[0] in (0, 1) and (values - places == values[0] - places[0]).all()
-    )
+def counts_rows(values: np.ndarray, places: np.ndarray) -> bool:
+    """True for numbers that only count the rows, at ``places``, from 0 or 1 on."""
+    less = values - places
+    return len(less) > 0 and less[0] in (0, 1) and bool((less == less[0]).all())
 
 
-def _with_names_only(
-    frame: pd.DataFrame, where: str, index: bool
-) -> tuple[pd.DataFrame, list[str]]:
-    """Without the columns that have no name; but a first one that holds no numbers is of dates.
-
-    One of numbers that do not count the rows is called ``index``, if ``index`` keeps it.
-    """
+def _with_names_only(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Without the columns that have no name; but a first one that holds no numbers is of dates."""
     names, notes, counts = list(frame.columns), [], False
     if names and not names[0] and len(frame):
         numbers = as_numbers(frame.iloc[:, 0], where)
-        counts = numbers is not None and counts_rows(numbers[0], frame.index)
-        names[0] = "date" if numbers is None else INDEX * (index and not counts)
+        counts = numbers is not None and counts_rows(numbers[0], np.arange(len(frame)))
+        names[0] = "date" if numbers is None else ""
     for place in (i for i, name in enumerate(names) if not name and not (counts and i == 0)):
         held = frame.iloc[:, place].replace("", None).dropna()
         if len(held):

@@ -174,8 +174,8 @@ def times_of(
         told += f"one {step} a step, {first} to {last}"
         told += "; the rows are sorted by time" * bool((np.diff(rows) < 0).any())
         told += f"; the rows of one {resample} are joined" * bool(resample)
-        less = f"{left_out:,} rows of the first or last one are left out: most have more"
-        told += f" ({less})" * bool(left_out)
+        less = f" ({left_out:,} rows of an incomplete first or last {resample} are left out)"
+        told += less * bool(left_out)
         found[name] = Times(rows, pd.DatetimeIndex(dates), grid, options, told, names, step)
     return {name: found[name] for name in series}
 

@@ -15,25 +15,11 @@ from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, ReadingError
 
 SHOWN = 6  # columns of the same notation that are reported, each with an example
-HEAD = 1_000  # values that are looked at before all are
 NO_VALUE_OR_A_CLASS = ("none", "-")  # may be names of a class too: of the defects, of the signs
 # How people write that there is no value, any case; then what spreadsheets do.
 MISSING: tuple[str, ...] = ("", "na", "n/a", "n.a.", "nan", "<na>", "null", "none", "?", "-", "--")
-MISSING += (
-    "–",
-    "—",
-    ".",
-    "..",
-    "…",
-    "#n/a",
-    "#na",
-    "#nv",
-    "#value!",
-    "#div/0!",
-    "#ref!",
-    "#num!",
-    "#null!",
-)
+MISSING += ("–", "—", ".", "..", "…", "#n/a", "#na", "#nv", "#value!", "#div/0!", "#ref!")
+MISSING += ("#num!", "#null!")
 MOSTLY = 0.9  # a column is of numbers if this share of what it holds can be read as one
 FEW = 20  # different values of a column that may be categories, though numbers are among them
 SOME = 0.5  # a column with this share of numbers is looked at twice
@@ -161,11 +147,10 @@ class Texts:
 
         Numbers with three decimals would rarely have none.
         """
-        for some in (self.known.iloc[:HEAD], self.known):
-            if not some.str.fullmatch(_THOUSANDS).all():
-                return ""
         marked = self.known.str.contains("[.,]")
-        return "" if marked.all() or not marked.any() else str(self.known[marked].iloc[0])
+        is_mixed = marked.any() and not marked.all()
+        may_be = is_mixed and self.known.str.fullmatch(_THOUSANDS).all()
+        return str(self.known[marked].iloc[0]) if may_be else ""
 
     def marks(self, point_is_decimal: bool) -> tuple[set[str], str]:
         """Decimal marks with which alone some value can be read; the first value in doubt."""
@@ -237,16 +222,15 @@ def with_plain_numbers(
             doubt, mark = large, None  # whatever other columns or the delimiter say
         if doubt and not mark:
             raise _doubt(text, doubt, where)
-        is_given = decimal is not None, known is not None
-        notes += _with_plain_column(frame, text, mark or ".", *is_given, where)
+        notes += _with_plain_column(frame, text, mark or ".", known is not None, where)
         found[name] = (mark or "" if marks or doubt else "", next(iter(text.units), ""))
     return rest, found, _without_repeats(notes)
 
 
 def _without_repeats(notes: list[str]) -> list[str]:
     """The first notes on columns of each notation, and how many more there are."""
-    kinds = [re.sub(r"\d+", "0", note.split(": ", 1)[1]) for note in notes]
-    kept = [n for i, n in enumerate(notes) if kinds[:i].count(kinds[i]) < SHOWN]
+    kinds = pd.Series([re.sub(r"\d+", "0", note.split(": ", 1)[1]) for note in notes], dtype=str)
+    kept = [n for n, i in zip(notes, kinds.groupby(kinds).cumcount(), strict=True) if i < SHOWN]
     more = len(notes) - len(kept)
     return [*kept, *[f"{more:,} more columns of numbers likewise"] * bool(more)]
 
@@ -283,7 +267,7 @@ def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
 
 
 def _with_plain_column(
-    frame: pd.DataFrame, text: Texts, mark: str, is_given: bool, is_known: bool, where: str
+    frame: pd.DataFrame, text: Texts, mark: str, is_known: bool, where: str
 ) -> list[str]:
     """Write the numbers of a column as Python does; a note if they change."""
     name, known = str(text.known.name), text.known
@@ -299,8 +283,7 @@ def _with_plain_column(
     for raw, number in read.items():
         if number is None:
             raise ReadingError(
-                f"{_at(where, known, raw)} is not a number with the decimal mark {mark!r}"
-                f"{'.' if is_given or is_known else ', which other numbers of the column have.'}",
+                f"{_at(where, known, raw)} is not a number with the decimal mark {mark!r}.",
                 "Write all with one mark, and give it as --decimal.",
             )
     plain = known.str.replace(",", ".") if is_simple else known.map(read)
@@ -341,7 +324,7 @@ def is_text(values: pd.Series) -> bool:
 def like_numbers(values: pd.Series) -> str:
     """The first value that begins with a number, as ``ca. 5`` and ``kr 5`` do, if most do."""
     known = values[~is_missing(values)].astype(str).str.strip()
-    like = known[known.str.match(r"\W*(?:[^\W\d_]{1,3}\.? |[^\W\d_]{1,3}\.)?\W*\d")]
+    like = known[known.str.match(rf"\W*(?:(?i:ca|kr|rs)\b|{_MONEY})?\W*\d")]
     return like.iloc[0] if len(like) > SOME * len(known) else ""
 
 
@@ -376,13 +359,13 @@ def plain_numbers(values: pd.Series) -> np.ndarray | None:
     if not numeric and not is_text(values):
         return None
     try:
-        numbers = _parsed(values, "raise")
+        numbers = parsed(values, "raise")
     except (ValueError, TypeError):
         return None
     return numbers if numeric or not np.isnan(numbers).any() else None
 
 
-def _parsed(values: pd.Series, errors: Any) -> np.ndarray:
+def parsed(values: pd.Series, errors: Any) -> np.ndarray:
     """A column as float64 ``(n,)``, part by part, as pandas makes a string of each text."""
     parts = (values.iloc[i : i + PART] for i in range(0, len(values) or 1, PART))
     numbers = (pd.to_numeric(part, errors=errors) for part in parts)
@@ -406,7 +389,7 @@ def as_numbers(
         text = values.astype(str).str.strip()
         if text[~missing].str.lower().isin(["true", "false"]).all():
             text = text.str.lower().replace({"true": "1", "false": "0"})
-        numbers = _parsed(text.mask(missing), "coerce")
+        numbers = parsed(text.mask(missing), "coerce")
     wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
     if strict and len(wrong):
         at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is not a number."

@@ -11,8 +11,8 @@ from kerazoo._lazy import np, pd
 from kerazoo.datasets._images import INVERT, Invert, require_raw_pixels
 from kerazoo.errors import KerazooError, first_line, require_choice
 from kerazoo.finetuning.readers._csv import FIRST_LINE
+from kerazoo.finetuning.readers._drift import images_drift
 from kerazoo.finetuning.readers._target import class_target, target_like
-from kerazoo.finetuning.readers._unlike import unlike_images
 from kerazoo.finetuning.readers.images import (
     image_reading,
     is_inverted,
@@ -214,7 +214,7 @@ def _images(
     reading = image_reading(splits["train"].x, invert="yes" if inverted else "no")
     warnings = scaled_otherwise(x)
     if test is not None:
-        warnings += unlike_images(splits["test"].x, reading, "test images")
+        warnings += images_drift(splits["test"].x, reading, "test images")
     if inverted:
         splits = {name: Split(255 - split.x, split.y) for name, split in splits.items()}
     found = f"{len(x):,} images of {x.shape[2]} × {x.shape[1]} pixels, {x.shape[3]} channel(s)"

@@ -29,8 +29,8 @@ from kerazoo.datasets._images import (
 )
 from kerazoo.errors import KerazooError, option, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
+from kerazoo.finetuning.readers._drift import images_drift
 from kerazoo.finetuning.readers._target import rows_without_target, target_of
-from kerazoo.finetuning.readers._unlike import unlike_images
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -50,6 +50,7 @@ SPLIT_NAMES = {
 # With these words begin the names of files of any class.
 OF_CAMERAS = {"download", "dsc", "dscf", "dscn", "file", "frame", "image", "images", "img", "photo"}
 OF_CAMERAS |= {"pic", "picture", "pxl", "screenshot", "unnamed"}
+OF_CAMERAS |= {"left", "right", "front", "back", "top", "bottom", "side"}
 # Names of directories that seldom are classes: years, days, folds.
 SESSION = re.compile(r"(19|20)\d\d|\d{4}-\d\d(-\d\d)?|(fold|day|session|batch|run)[ _-]?\d+")
 DERIVED = re.compile(r"(.+)([ _.-][A-Za-z]\w*)")
@@ -159,7 +160,7 @@ def from_images(
         sixteen_bits=labels and all(image.largest is not None for image in read),
     )
     if set(of.tolist()) - {"", "train"}:
-        notes += unlike_images(parts["test"], reading, f"test images of {found.where}")
+        notes += images_drift(parts["test"], reading, f"test images of {found.where}")
     for part in parts.values() if inverted else ():
         np.subtract(255, part, out=part)
     each = [f"{name} {n:,}" for name, n in zip(names, counts, strict=True)]
@@ -174,10 +175,10 @@ def from_images(
         f"each is resized to {shape[1]} × {shape[0]} pixels, "
         f"{'grayscale' if shape[2] == 1 else 'color'}, proportions kept",
     ]
-    for under in ("white", "black"):
-        if count := sum(image.under == under for image in read):
-            why = " on which alone they show" * (under == "black")
-            report.append(f"{count:,} are transparent and laid on {under}{why}")
+    laid = Counter(image.background for image in read if image.background)
+    report += [
+        f"{n:,} images with transparent parts are laid on {color}" for color, n in laid.items()
+    ]
     if count := sum(image.frames > 1 for image in read):
         report.append(f"{count:,} hold several frames or pages; the first one is read")
     report += [*whites, *backgrounds]
@@ -264,9 +265,7 @@ def _in_table(
         files = fitting[0]
     name = column(frame, files, "the column of file names (--files)")
     several = len(targets) > 1
-    of = target_of(frame, target, None if several else "classification", where)
-    if of.task == "regression":
-        raise KerazooError(f"{where}: {listed([*map(repr, targets)])} are not all of 0 and 1.")
+    of = target_of(frame, target, "multilabel" if several else "classification", where)
     rows = frame[name][of.known].astype(str)
     at = f"{where}, column {name!r}"
     paths = [_path(value) for value in rows]
@@ -370,6 +369,8 @@ def is_inverted(
     Raises:
         KerazooError: ``auto``, where some images have a light background and others a dark one.
     """
+    if invert == "no" or (invert == "auto" and not light_on_dark):
+        return False, []
     light = int(light_borders(x).sum())
     found = f"{light:,} of {len(x):,} images have a light background"
     if invert != "auto":
@@ -560,7 +561,7 @@ def _reject_classes_in_names(directory: Path, files: list[Path]) -> None:
 
 
 def _derived(files: list[Path]) -> list[str]:
-    """A note on files that are called like another one with a word behind, if they are many."""
+    """A note on files that are named like another file plus a word, if they are many."""
     stems = {file.with_suffix("") for file in files}
     ends = Counter[str]()
     for file in files:
@@ -568,8 +569,8 @@ def _derived(files: list[Path]) -> list[str]:
         if name is not None and file.with_name(name[1]) in stems:
             ends[name[2]] += 1
     often = [repr(end) for end, n in ends.items() if n > (1 - MAX_FILES) * len(files)]
-    like = f"{listed(often)}, as masks or copies are; each is an example of its class"
-    return [f"many files are called like another one and {like}"] * bool(often)
+    like = f"{listed(often)}, such as masks or copies; each is read as an example of its class"
+    return [f"many files are named like another file plus {like}"] * bool(often)
 
 
 def scaled_otherwise(x: np.ndarray) -> list[str]:

@@ -37,7 +37,6 @@ MAX_SEGMENTS = 4  # at least so many steps of the LSTM, where the lookback can b
 LONGEST_SEGMENT = 48
 MAX_ROUNDING = 1e-2  # standard deviations; a series that float32 rounds more is not held by it
 MAX_NOTES = 8  # on several series
-USUAL_ROWS = 4  # of one step, from which on half as many are worth a note
 GAPS = ("refuse", "interpolate")
 FILL = (
     "--gaps interpolate fills them by straight lines; --time-zone NAME says where clocks change; "
@@ -101,8 +100,7 @@ def from_series(
     given = target or (), past_covariates, future_covariates
     names, past, future = ((k,) if isinstance(k, str) else tuple(k) for k in given)
     numbers = (*names, *past, *future)
-    options = CsvOptions(**csv)
-    table = read_table(index_as_columns(source), options, columns=1, numbers=numbers, index=True)
+    table = read_table(index_as_columns(source), CsvOptions(**csv), columns=1, numbers=numbers)
     frame, where = table.frame, table.where
     used = Columns(tuple(target_columns(frame, target)), past, future)
     target_columns(frame, used.all, "a target or covariate")
@@ -333,8 +331,7 @@ def regular_values(
     if notes and gaps == "refuse":
         raise KerazooError(f"{where}: {notes[0]}. {FILL}")
     repeated = int(times.dates.duplicated().sum())
-    but = ", but where other rows of the time have one" * bool(repeated)
-    notes = [f"{note} and are filled by straight lines within each split{but}" for note in notes]
+    notes = [f"{note} and are filled by straight lines within each split" for note in notes]
     table = table.set_axis(times.dates)
     if repeated:
         taken = f"the {duplicates} is taken"
@@ -342,9 +339,11 @@ def regular_values(
         same = table.groupby(level=0)
         rows = table.notna().all(axis=1).groupby(level=0).sum()
         few = rows[rows < rows.median() / 2]
-        if len(few) and rows.median() >= USUAL_ROWS:
-            least = f"{few.iloc[0]:,} and not {rows.median():g} at {few.index[0]}"
-            notes.append(f"{len(few):,} steps have less than half of the usual rows ({least})")
+        if len(few) and (rows == rows.median()).mean() > 0.5:  # sales are never so regular
+            least = f"{few.iloc[0]:,} instead of {rows.median():g} at {few.index[0]}"
+            notes.append(
+                f"{len(few):,} steps have fewer than half the usual number of rows ({least})"
+            )
         table = same.sum(min_count=1) if duplicates == "sum" else same.agg(duplicates)
     table = table.reindex(times.grid)
     if future:

@@ -16,6 +16,7 @@ from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import Column, encode, takes_rows, texts_of
 from kerazoo.finetuning.readers._csv import (
+    FIRST_LINE,
     CsvOptions,
     column,
     counts_rows,
@@ -23,6 +24,7 @@ from kerazoo.finetuning.readers._csv import (
     read_test,
     release_memory,
 )
+from kerazoo.finetuning.readers._drift import differences, range_drift
 from kerazoo.finetuning.readers._numbers import (
     as_numbers,
     like_numbers,
@@ -30,7 +32,6 @@ from kerazoo.finetuning.readers._numbers import (
     words_for_missing,
 )
 from kerazoo.finetuning.readers._target import rows_without_target, target_like, target_of
-from kerazoo.finetuning.readers._unlike import differences, unlike_training
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -123,7 +124,7 @@ def from_table(
         found.append(f"{more.where}: {splits['test'].examples:,} rows to test on")
         unlike = differences(more.frame[[c.name for c in columns]], columns, ())
         ranges = zip(learnt.names, splits["train"].y.T, theirs.y.T, strict=True) if numbers else ()
-        unlike += unlike_training(
+        unlike += range_drift(
             [(pd.Series(new, more.frame.index, name=n), y.min(), y.max()) for n, y, new in ranges]
         )
         warnings += rows_without_target(more.frame, theirs)
@@ -190,7 +191,7 @@ def columns_of(
         known = values[train][~np.isnan(values[train])]
         if len(known) == 0 or known.std() <= SAME * np.abs(known).max():
             left_out.append(f"{name} (constant)")
-        elif counts_rows(values, frame.index):
+        elif counts_rows(values, frame.index.to_numpy() - FIRST_LINE):
             left_out.append(f"{name} (it only counts the rows)")
         else:
             # Rounded, so that the saved model takes off the same.

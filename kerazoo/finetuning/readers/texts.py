@@ -15,6 +15,7 @@ from kerazoo.datasets import _text
 from kerazoo.datasets._cache import home
 from kerazoo.errors import KerazooError, cut
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, read_test
+from kerazoo.finetuning.readers._drift import LEAST_KNOWN, text_drift
 from kerazoo.finetuning.readers._numbers import is_missing
 from kerazoo.finetuning.readers._strings import token_ids
 from kerazoo.finetuning.readers._target import (
@@ -23,7 +24,6 @@ from kerazoo.finetuning.readers._target import (
     rows_without_target,
     target_like,
 )
-from kerazoo.finetuning.readers._unlike import LEAST_KNOWN, unlike_texts
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -112,7 +112,7 @@ def from_texts(
         names["test"] = more.frame.index.to_numpy()[there][theirs.known]
         found.append(f"{more.where}: {len(ids):,} texts to test on")
         warnings += [f"{more.where}: {note}" for note in _left_out(more.frame, there, theirs)]
-        warnings += unlike_texts(ids, _text.known_share(splits["train"].x), more.where)
+        warnings += text_drift(ids, _text.known_share(splits["train"].x), more.where)
     known = _text.known_share(x)
     raw = str(frame[name][words][classes.known].iloc[0])
     as_words = b" ".join(_text.tokens_of(texts[0])).decode()

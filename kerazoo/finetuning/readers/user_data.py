@@ -253,7 +253,7 @@ def _odd_labels(labels: tuple[str, ...]) -> list[str]:
     folded = Counter(map(str.casefold, labels))
     alike = [name for name in labels if folded[name.casefold()] > 1]
     notes = [f"labels that differ in case only: {listed(alike)}; are they the same?"] * bool(alike)
-    several = f"labels that join others: {listed(joined)}; give each a column of 0 and 1"
+    several = f"labels that combine other labels: {listed(joined)}; give each a column of 0 and 1"
     return notes + [several] * bool(joined)
 
 

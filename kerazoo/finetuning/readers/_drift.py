@@ -40,10 +40,10 @@ def differences(
         notes += note_on(
             values, np.isin(np.arange(len(values)), unread), "not a number, counts as missing"
         )
-    return notes + unlike_training(ranges)
+    return notes + range_drift(ranges)
 
 
-def unlike_training(ranges: Sequence[tuple[pd.Series, float, float]]) -> list[str]:
+def range_drift(ranges: Sequence[tuple[pd.Series, float, float]]) -> list[str]:
     """Notes on numbers that lie elsewhere than those of the training, or closer together.
 
     Args:
@@ -72,7 +72,7 @@ def note_on(values: pd.Series, where: np.ndarray, what: str) -> list[str]:
     return [f"{values.name}: {int(where.sum())} value(s) are {what} ({at})"]
 
 
-def unlike_image(pixels: np.ndarray, reading: ImageReading) -> list[str]:
+def image_drift(pixels: np.ndarray, reading: ImageReading) -> list[str]:
     """A note on an image far from the brightness of the training images, if it is."""
     mean, maximum = float(pixels.mean()), float(pixels.max())
     low, high = reading.least_mean, reading.most_mean
@@ -85,14 +85,14 @@ def unlike_image(pixels: np.ndarray, reading: ImageReading) -> list[str]:
     return []
 
 
-def unlike_images(x: np.ndarray, reading: ImageReading, what: str) -> list[str]:
+def images_drift(x: np.ndarray, reading: ImageReading, what: str) -> list[str]:
     """A note on ``what``, raw images ``(n, height, width, channels)``, if some are unlike."""
-    notes = [note for image in x for note in unlike_image(image, reading)]
+    notes = [note for image in x for note in image_drift(image, reading)]
     few = len(notes) <= RARELY * len(x)
     return [] if few else [f"{len(notes):,} of {len(x):,} {what}: {notes[0]}"]
 
 
-def unlike_texts(ids: np.ndarray, usual: float, what: str) -> list[str]:
+def text_drift(ids: np.ndarray, usual: float, what: str) -> list[str]:
     """A note on ``what``, token ids ``(n, length)``, if far fewer of the words are known.
 
     Args:
