@@ -143,6 +143,7 @@ PROMISED = [
     ("mnist_cnn@mnist", 5, "accuracy", 0.9940),
     ("mnist_cnn_fast@mnist", 30, "accuracy", 0.9920),
     ("mnist_cnn_narrow@mnist", 10, "accuracy", 0.9940),
+    ("strided_cnn@mnist", 4, "accuracy", 0.9955),
     ("mnist_cnn_tiny@mnist", 10, "accuracy", 0.9880),
     ("resnet_block@fashion_mnist", 10, "accuracy", 0.92),
     ("small_vgg@fashion_mnist", 1, "accuracy", 0.94),

@@ -113,7 +113,8 @@ def test_residual_block_is_the_identity_when_its_branch_is_zero(option):
         ("stacked_lstm", {"targets": 2, "input_shape": (10, 1)}),
         ("stacked_lstm", {"horizon": 0}),
         *(("text_cnn", {"windows": windows}) for windows in ((), (2, 2), 3)),
-        *((name, {"filters": ()}) for name in ("small_vgg", "mnist_cnn_tiny")),
+        *((name, {"filters": ()}) for name in ("small_vgg", "mnist_cnn_tiny", "strided_cnn")),
+        ("strided_cnn", {"units": 0}),
         ("lenet5", {"classes": 1}),
     ],
 )
