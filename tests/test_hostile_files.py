@@ -41,7 +41,7 @@ TREATMENTS = {
 # Where any value may stand: options that their readers check, and what a task or a reference adds.
 FREE = r"own\.(asked|options)|horizon|passed|\.recipe(\.|$)|^(metrics|certificate) luck$"
 NULL = r"(^|\.)(own|path|test|reader|read_for|start|clip_norm|train_examples|lookback|time|std"
-NULL += r"|categories|sep|decimal|thousands|day_first|date_format|parameters|weights)$"
+NULL += r"|categories|sep|quotes|decimal|thousands|day_first|date_format|parameters|weights|run)$"
 SIGNED = r"columns\[\d+\]\.mean|r2"
 
 

@@ -122,7 +122,7 @@ class Config:
     split: SplitName = "test"
     callbacks: tuple[str, ...] = ()
     early_stopping: int | None = limited(1, 2**31, None)
-    threshold: tuple[str, ...] | None = None
+    threshold: tuple[str, ...] | None = limited(default=None, filled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
