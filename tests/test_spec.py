@@ -16,7 +16,7 @@ ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "beside"),
+    ("changes", "more"),
     [
         ({}, ["beta_1"]),
         ({"optimizer": "sgd", "nesterov": True}, []),
@@ -28,10 +28,10 @@ ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
         ({"clip_norm": 1.0, "balance": True}, ["beta_1", "clip_norm", "balance"]),
     ],
 )
-def test_fields_in_play(changes, beside):
+def test_fields_in_play(changes, more):
     recipe = Recipe(epochs=3, **changes)
     in_play = recipe.in_use()
-    assert set(in_play) == {*ALWAYS, *beside, "train_on"}
+    assert set(in_play) == {*ALWAYS, *more, "train_on"}
     assert in_play == {name: getattr(recipe, name) for name in in_play}
     order = [f.name for f in dataclasses.fields(Recipe)]
     assert list(in_play) == sorted(in_play, key=order.index)

@@ -44,7 +44,7 @@ def save_atomic(path: Path, save: Callable[[Path], Result]) -> Result:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_leftovers(path.parent, glob.escape(path.name))
-            with _beside(path) as temporary:
+            with _sibling(path) as temporary:
                 result = save(temporary)
                 for file in (temporary, *temporary.rglob("*")):
                     _flush(file)
@@ -71,7 +71,7 @@ def save_directory_atomic(path: Path, fill: Callable[[Path], Result]) -> Result:
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _sibling(path: Path) -> Iterator[Path]:
     """A path of the same name in a new directory next to it, which is locked, then removed."""
     if not path.name:  # "." or "/"
         raise KerazooError(f"{path} cannot be written: it has no name that could stand; name it.")

@@ -286,7 +286,7 @@ def reference_table(reference: Reference, measure: Metric) -> Table:
     rows.append(("mean ± std", spread, *means, ""))
     for kind, values_by_name in (("baseline", reference.baselines), ("limit", reference.limits)):
         for name, value in values_by_name.items():
-            also = reference.beside.get(name, {})  # not every metric need be recorded
+            also = reference.baseline_metrics.get(name, {})  # not every metric need be recorded
             rest = (m.show(also[m.name]) if m.name in also else "" for m in others)
             rows.append((f"{kind}: {plain(name)}", measure.show(value), *rest, ""))
     return Table(columns, rows, range(1, len(columns)), strong=[reference.n])

@@ -77,7 +77,7 @@ def loses_to(published: Published, recorded: Evidence) -> dict[str, float]:
     best_case = published.value + (half if measure.higher_is_better else -half)
     found = {}
     for name, value in reference.baselines.items():
-        values = {**reference.beside.get(name, {}), recorded.metric: value}
+        values = {**reference.baseline_metrics.get(name, {}), recorded.metric: value}
         if measure.is_better(values.get(published.metric, math.nan), best_case):
             found[name] = values[published.metric]
     return found

@@ -120,7 +120,7 @@ def record_reference(
         baselines=values,
         environment=environment,
         limits=limits,
-        beside=baselines.others(metric.name),
+        baseline_metrics=baselines.others(metric.name),
         judge_sha256=judge,
         engine=config.engine,
     )

@@ -59,7 +59,7 @@ class Reference:
         baselines: main metric of the baselines, by name.
         environment: versions, backend and machine; a run notes its differences.
         limits: best values that one can expect of the main metric, by name.
-        beside: other metrics of baselines and limits, by name and metric.
+        baseline_metrics: other metrics of baselines and limits, by name and metric.
         judge_sha256: for generation: checksum of the judge's weights; else empty.
         engine: engine of the runs, see :mod:`kerazoo.training.engine`; files that name none are
             older than the choice and mean plain.
@@ -72,7 +72,7 @@ class Reference:
     baselines: dict[str, float]
     environment: dict[str, str]
     limits: dict[str, float] = field(default_factory=dict)
-    beside: dict[str, dict[str, float]] = field(default_factory=dict)
+    baseline_metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     judge_sha256: str = limited(default="", pattern=f"({SHA256})?")
     engine: str = limited(default="plain", pattern="auto|plain")
 
@@ -96,7 +96,7 @@ class Reference:
         found = {f"runs[{i}]": {metric: r.value, **r.also} for i, r in enumerate(self.runs)}
         for kind, values in (("baselines", self.baselines), ("limits", self.limits)):
             for name, value in values.items():
-                found[f"{kind}.{name}"] = {metric: value, **self.beside.get(name, {})}
+                found[f"{kind}.{name}"] = {metric: value, **self.baseline_metrics.get(name, {})}
         return found
 
     @property

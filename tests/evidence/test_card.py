@@ -46,7 +46,7 @@ def weak_lstm():
         entry,
         [0.025, 0.099],
         {"repeat_last": 0.034, "seasonal_repeat": 0.2},
-        beside={"repeat_last": {"mae": 0.139}},
+        baseline_metrics={"repeat_last": {"mae": 0.139}},
         also={"mae": 0.26},
         limits={"linear": 0.0278},
     )
