@@ -82,6 +82,11 @@ def test_columns_of_which_each_row_has_one_are_classes(in_tmp):
         kerazoo.from_table(one_hot, target=("high", "low"))
     said = kerazoo.from_table(one_hot, target=("high", "low"), task="multilabel")
     assert said.data.info.task == "multilabel"
+    for i in range(len(one_hot)):
+        Image.fromarray(np.full((8, 8), i, np.uint8)).save(f"{i}.png")
+    listed = one_hot.assign(file=[f"{i}.png" for i in range(len(one_hot))])
+    with raises_naming("exactly one"):
+        kerazoo.from_images(listed, target=("high", "low"), files="file")
 
 
 def test_images_have_several_labels(in_tmp, command):

@@ -45,7 +45,7 @@ class CsvOptions:
 
     Attributes:
         sep: the delimiter, one character.
-        quotes: quotation marks enclose values; False: they are characters like others.
+        quotes: quotation marks enclose values; False: they are ordinary characters.
         decimal: the decimal mark, ``"."`` or ``","``.
         thousands: the mark between thousands: ``","``, ``"."``, ``" "`` or ``"'"``.
         encoding: a codec of Python; UTF-8 may have a byte order mark.

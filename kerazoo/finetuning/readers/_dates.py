@@ -311,6 +311,8 @@ def _digits(values: pd.Series) -> pd.Series:
 
 def _first_days(text: pd.Series) -> pd.Series:
     """Quarters, ``2021Q3`` or ``2021-Q3``, and weeks, ``2021-W07``, by their first days."""
+    if not text.iloc[:1].str.match(PERIOD).any():
+        return text
 
     def day(found: re.Match[str]) -> str:
         year, number = int(found["year"]), int(found["number"])
@@ -321,9 +323,7 @@ def _first_days(text: pd.Series) -> pd.Series:
         except ValueError:  # no such week
             return found[0]
 
-    return (
-        text.str.replace(PERIOD, day, regex=True) if text.iloc[:1].str.match(PERIOD).any() else text
-    )
+    return text.str.replace(PERIOD, day, regex=True)
 
 
 def _dates(values: pd.Series, at: str, options: CsvOptions) -> Read:

@@ -86,19 +86,25 @@ def image_drift(pixels: np.ndarray, reading: ImageReading) -> list[str]:
 
 
 def images_drift(x: np.ndarray, reading: ImageReading, what: str) -> list[str]:
-    """A note on ``what``, raw images ``(n, height, width, channels)``, if some are unlike."""
+    """A note on raw images ``(n, height, width, channels)``, if more than a few differ.
+
+    Args:
+        x: the images.
+        reading: of the training images.
+        what: the images are, for the note.
+    """
     notes = [note for image in x for note in image_drift(image, reading)]
     few = len(notes) <= RARELY * len(x)
     return [] if few else [f"{len(notes):,} of {len(x):,} {what}: {notes[0]}"]
 
 
 def text_drift(ids: np.ndarray, usual: float, what: str) -> list[str]:
-    """A note on ``what``, token ids ``(n, length)``, if far fewer of the words are known.
+    """A note on texts, token ids ``(n, length)``, if far fewer of the words are known.
 
     Args:
         ids: of the texts.
         usual: share of the words of the training texts that are known.
-        what: they are, for the note.
+        what: the texts are, for the note.
     """
     share = _text.known_share(ids)
     if share >= LEAST_KNOWN * usual:

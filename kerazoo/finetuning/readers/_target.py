@@ -65,10 +65,8 @@ def target_of(
     if task == "multilabel" or (task is None and several):
         why = "as --task says" if task else "0 and 1; --task regression takes them as numbers"
         labels = _labels(frame, names, where, why)
-        if not task and (labels.y[labels.known].sum(axis=1) == 1).all():
-            what = f"{where}: each row has exactly one of the labels {listed(names)}"
-            more = "Make one column of their names, or give --task multilabel."
-            raise KerazooError(f"{what}, so they are classes. {more}")
+        if not task:
+            reject_one_hot(labels, where)
         return labels
     if len(names) > 1 or task == "regression":
         return _numbers(frame, names, where, "as --task says" if task else "several numbers")
@@ -84,6 +82,14 @@ def target_of(
         return class_target(values, where, why)
     why = f"{different} different numbers; --task classification takes them as classes"
     return _numbers(frame, names, where, why)
+
+
+def reject_one_hot(labels: Target, where: str) -> None:
+    """Raise KerazooError for labels of which each row has exactly one: they are classes."""
+    if (labels.y[labels.known].sum(axis=1) == 1).all():
+        what = f"each row has exactly one of the labels {listed(list(labels.names))}"
+        remedy = "Make one column of their names; --task multilabel keeps the labels of a table."
+        raise KerazooError(f"{where}: {what}, so they are classes. {remedy}")
 
 
 def class_target(values: pd.Series, where: str, why: str = "") -> Target:

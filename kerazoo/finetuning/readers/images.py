@@ -30,7 +30,7 @@ from kerazoo.datasets._images import (
 from kerazoo.errors import KerazooError, option, require_choice, require_whole
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
 from kerazoo.finetuning.readers._drift import images_drift
-from kerazoo.finetuning.readers._target import rows_without_target, target_of
+from kerazoo.finetuning.readers._target import reject_one_hot, rows_without_target, target_of
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
     UserData,
@@ -266,6 +266,8 @@ def _in_table(
     name = column(frame, files, "the column of file names (--files)")
     several = len(targets) > 1
     of = target_of(frame, target, "multilabel" if several else "classification", where)
+    if several:
+        reject_one_hot(of, where)
     rows = frame[name][of.known].astype(str)
     at = f"{where}, column {name!r}"
     paths = [_path(value) for value in rows]

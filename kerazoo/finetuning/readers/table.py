@@ -122,13 +122,13 @@ def from_table(
         splits["test"] = Split(x, theirs.y[theirs.known])
         lines["test"] = more.frame.index.to_numpy()[theirs.known]
         found.append(f"{more.where}: {splits['test'].examples:,} rows to test on")
-        unlike = differences(more.frame[[c.name for c in columns]], columns, ())
+        drift = differences(more.frame[[c.name for c in columns]], columns, ())
         ranges = zip(learnt.names, splits["train"].y.T, theirs.y.T, strict=True) if numbers else ()
-        unlike += range_drift(
+        drift += range_drift(
             [(pd.Series(new, more.frame.index, name=n), y.min(), y.max()) for n, y, new in ranges]
         )
         warnings += rows_without_target(more.frame, theirs)
-        warnings += [f"{more.where}: {note}" for note in unlike]
+        warnings += [f"{more.where}: {note}" for note in drift]
     if left_out:
         warnings.append(f"left out: {listed(left_out)}")
     if numbers:

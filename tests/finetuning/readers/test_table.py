@@ -273,19 +273,17 @@ def test_test_rows_that_do_not_go_with_the_others_are_refused(change, names):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({}, []),
-        ({"a": lambda f: f["a"] * 1000}, ["a: ", "outside those of training"]),
-        ({"y": lambda f: f["y"] * 1000}, ["y: ", "outside those of training"]),
-        ({"kind": "new"}, ["kind: ", "not in the training data"]),
-        ({"a": lambda f: f["a"].where(f.index > 3)}, ["a: ", "missing"]),
+        ({}, None),
+        ({"a": lambda f: f["a"] * 1000}, "a: "),
+        ({"y": lambda f: f["y"] * 1000}, "y: "),
+        ({"kind": "new"}, "kind: "),
+        ({"a": lambda f: f["a"].where(f.index > 3)}, "a: "),
     ],
 )
 def test_test_rows_unlike_those_of_the_training_have_a_note(change, says):
     train = frame(y=np.linspace(1, 9, 60))
-    notes = read(train, test=train.assign(**change)).warnings
-    assert any(all(part in note for part in ["test DataFrame", *says]) for note in notes) == bool(
-        says
-    )
+    notes = [n for n in read(train, test=train.assign(**change)).warnings if "test DataFrame" in n]
+    assert [says in note for note in notes] == [True] * (says is not None)
 
 
 def test_nothing_is_learnt_from_test_rows():
