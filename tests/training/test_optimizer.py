@@ -105,6 +105,7 @@ def test_every_augmentation_is_a_layer_that_moves_images_in_training_only():
         epochs=1, augment_flip=True, augment_rotate=36.0, augment_zoom=0.2, augment_shift=0.1,
         augment_interpolation="nearest", augment_erase=0.5,
     )  # fmt: skip
+    assert recipe.without_augmentation() == Recipe(epochs=1, augment_interpolation="nearest")
     net = with_augmentation(model, recipe)
     tenth, fill = pytest.approx(0.1), {"fill_mode": "constant", "interpolation": "nearest"}
     for name, wanted in (
