@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 import subprocess
 import sys
 import timeit
@@ -77,15 +78,32 @@ def measured_with(environments: Iterable[Mapping[str, Any]]) -> str:
     return f"Measured with {', '.join(shown)}."
 
 
-def python(*arguments: str) -> str:
+def python(
+    *arguments: str,
+    executable: str | Path = sys.executable,
+    fine: Sequence[int] = (0,),
+    variables: Mapping[str, str] | None = None,
+) -> str:
     """Run Python in a process of its own and return its standard output.
+
+    Args:
+        *arguments: of Python.
+        executable: Python of another environment.
+        fine: exit statuses that are no failure.
+        variables: further environment variables.
 
     Raises:
         RuntimeError: The process failed; the message ends with its standard error.
     """
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
+    done = subprocess.run(
+        [str(executable), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **(variables or {})},
+    )
+    if done.returncode not in fine:
         raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
     return done.stdout
 

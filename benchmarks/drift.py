@@ -11,9 +11,7 @@ stopped. About ten minutes per release on two cores.
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import subprocess
 import sys
 import time
@@ -38,10 +36,10 @@ def main() -> int:
     parser.add_argument("--keras", nargs="*", default=RELEASES, help="the newest last")
     parser.add_argument("--entries", nargs="*", default=_tools.embedded(), metavar="ENTRY")
     options = parser.parse_args()
-    columns = {}
+    columns, work = {}, options.work.resolve()
     for release in options.keras:
-        python = installed(release, options.work)
-        results = {entry: verified(python, entry, options.work) for entry in options.entries}
+        python = installed(release, work)
+        results = {entry: verified(python, entry, work) for entry in options.entries}
         columns[f"Keras {version_of(python)}"] = results
     write_text(TABLE, report(columns))
     print(TABLE.read_text(encoding="utf-8"))
@@ -65,9 +63,7 @@ def installed(release: str, work: Path) -> Path:
 def version_of(python: Path) -> str:
     """Version of Keras in an environment."""
     code = "import importlib.metadata as m; print(m.version('keras'))"
-    return subprocess.run(
-        [str(python), "-c", code], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return _tools.python("-c", code, executable=python).strip()
 
 
 def verified(python: Path, entry: str, work: Path) -> dict[str, Any]:
@@ -76,25 +72,15 @@ def verified(python: Path, entry: str, work: Path) -> dict[str, Any]:
     kept = out / "report.json"
     if not kept.exists():
         print(f"{entry} in {python.parent.parent.name}", file=sys.stderr, flush=True)
-        command = ["verify", entry, "--tier", "smoke", "--first-seed", "0", "--json", "--resume"]
-        done = subprocess.run(
-            [str(python), "-m", "kerazoo", *command, "--out", str(out)],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=work,
-            env={**os.environ, "PYTHONPATH": str(_tools.ROOT)},
-        )
-        if done.returncode not in (0, 1):
-            raise RuntimeError(f"{entry} in {python}:\n{done.stderr[-2000:]}")
-        metrics = _tools.read_json(out / "seed-0" / "metrics.json")
-        result = {
-            "passed": json.loads(done.stdout)["passed"],
-            "value": metrics.get("value", math.nan),
-            "weights": metrics.get("weights_sha256"),
-        }
-        write_text(kept, json.dumps(result))
-    return _tools.read_json(kept)
+        command = ["-m", "kerazoo", "verify", entry, "--tier", "smoke", "--first-seed", "0"]
+        command += ["--json", "--resume", "--out", str(out)]
+        write_text(kept, _tools.python(*command, executable=python, fine=(0, 1)))
+    metrics = _tools.read_json(out / "seed-0" / "metrics.json")
+    return {
+        "passed": _tools.read_json(kept)["passed"],
+        "value": metrics.get("value", math.nan),
+        "weights": metrics.get("weights_sha256"),
+    }
 
 
 def compared(result: dict[str, Any], newest: dict[str, Any]) -> str:
@@ -114,18 +100,8 @@ def report(columns: dict[str, dict[str, Any]]) -> str:
         [f"`{entry}`", *(compared(results[entry], newest[entry]) for results in columns.values())]
         for entry in newest
     ]
-    lines = [
-        "# Drift",
-        "",
-        "Smoke tier, seed 0, of every entry with embedded data on several releases of Keras, each",
-        "compared with the newest one on the same machine. `same bits`: equal weights. `rounding`:",
-        "the same result to six digits. `interval`: another result that the reference allows.",
-        "`worse`: `kerazoo verify` fails. The first column has the lowest declared versions of all",
-        "packages. Written by `python benchmarks/drift.py` on " + time.strftime("%Y-%m-%d") + ".",
-        "",
-        _tools.markdown(["entry", *columns], rows, left=1 + len(columns)),
-    ]
-    return "\n".join(lines) + "\n"
+    table = _tools.markdown(["entry", *columns], rows, left=1 + len(columns))
+    return _tools.render("drift.md", day=time.strftime("%Y-%m-%d"), table=table)
 
 
 if __name__ == "__main__":

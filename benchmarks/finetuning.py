@@ -32,6 +32,7 @@ from kerazoo import registry
 from kerazoo._files import write_json, write_text
 from kerazoo.datasets import _text
 from kerazoo.evidence import reference as evidence
+from kerazoo.finetuning.compare import FineTuned
 from kerazoo.training.machine import environment
 
 RESULTS, REPORT = _tools.HERE / "finetuning.json", _tools.HERE / "FINETUNING.md"
@@ -92,11 +93,15 @@ def start_of(group: str) -> str | None:
     return start and evidence.weights_sha256(registry.get_entry(start))
 
 
+def finetuned(name: str, data: Any, **options: Any) -> FineTuned:
+    """A fine-tuning of which no file is kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        return kerazoo.finetune(name, data, out=Path(folder) / "run", progress=False, **options)
+
+
 def compare(name: str, data: Any, **options: Any) -> dict[str, float]:
     """Values in the table that a fine-tuning ends with, by row."""
-    with tempfile.TemporaryDirectory() as folder:
-        done = kerazoo.finetune(name, data, out=Path(folder) / "run", progress=False, **options)
-        return {row.name: row.value for row in done.comparison}
+    return {row.name: row.value for row in finetuned(name, data, **options).comparison}
 
 
 def digits(count: str, seed: int) -> dict[str, float]:
@@ -204,12 +209,8 @@ def intervals(name: str, seed: int) -> dict[str, float]:
         data = pd.DataFrame({"target": np.concatenate([*parts.values()])[:, 0]})
         options |= {"horizon": info.windows.horizon, "time": "none"}
         options["split"] = tuple(len(part) for part in parts.values())
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        done = kerazoo.finetune(
-            model, data, seed=seed, scratch=False, out=out, progress=False, **options
-        )
-        return {"coverage": statistics.fmean(done.metrics["intervals"]["coverage"])}
+    metrics = finetuned(model, data, seed=seed, scratch=False, **options).metrics
+    return {"coverage": statistics.fmean(metrics["intervals"]["coverage"])}
 
 
 def calibration(name: str, seed: int) -> dict[str, float]:
@@ -217,24 +218,15 @@ def calibration(name: str, seed: int) -> dict[str, float]:
     data, model = kerazoo.load_data(name), CALIBRATED[name]
     some = np.random.RandomState(seed).permutation(data.train.examples)[:10_000]
     options: dict[str, Any] = {"weights": None, "epochs": 8} if model == "resnet8" else {}
-    with tempfile.TemporaryDirectory() as folder:
-        done = kerazoo.finetune(
-            model,
-            (data.train.x[some], data.train.y[some]),
-            test=tuple(data.test),
-            seed=seed,
-            scratch=False,
-            out=Path(folder) / "run",
-            progress=False,
-            **options,
-        )
-        fitted, also = done.metrics["calibration"], done.metrics["also"]
-        return {
-            "accuracy": done.metrics["value"],
-            "temperature": fitted["temperature"],
-            "before": fitted["ece_before"],
-            "after": also["ece"],
-        }
+    given = data.train.x[some], data.train.y[some]
+    options |= {"test": tuple(data.test), "seed": seed, "scratch": False}
+    metrics = finetuned(model, given, **options).metrics
+    return {
+        "accuracy": metrics["value"],
+        "temperature": metrics["calibration"]["temperature"],
+        "before": metrics["calibration"]["ece_before"],
+        "after": metrics["also"]["ece"],
+    }
 
 
 MEASURE: dict[str, Callable[[str, int], dict[str, float]]] = {

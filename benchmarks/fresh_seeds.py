@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -22,46 +22,23 @@ from benchmarks import _tools
 from kerazoo import registry
 from kerazoo._files import write_text
 from kerazoo.evidence.audit import rounding_of_training, two_examples
-from kerazoo.evidence.verify import Report, prediction_margin, verify
+from kerazoo.evidence.verify import prediction_margin, verify
 
 TABLE = _tools.HERE / "FRESH_SEEDS.md"
 FIRST = 1000  # no reference goes so far
 WANTED = 0.95
+HEADER = (
+    *("entry", "metric", "95 % interval of a run", "n of the reference", "fresh runs"),
+    *("inside", "`verify`"),
+)
 
 
-@dataclass(frozen=True)
-class Row:
-    """Fresh runs of one entry.
+class Row(NamedTuple):
+    """Fresh runs of one entry: cells of the table, number of runs, and of those inside."""
 
-    Attributes:
-        entry: name of the entry.
-        report: its verification.
-        margin: half width of the two-sided 95 % interval around the reference's mean.
-        inside: number of runs inside.
-    """
-
-    entry: str
-    report: Report
-    margin: float
+    cells: list[str]
+    runs: int
     inside: int
-
-    @property
-    def cells(self) -> list[str]:
-        """Row of the table."""
-        report, reference, show = self.report, self.report.reference, self.report.measure.show
-        low, high = reference.mean - self.margin, reference.mean + self.margin
-        if report.measure.percent:
-            low, high = max(0.0, low), min(1.0, high)
-        values = [run.value for run in report.runs]
-        return [
-            f"`{self.entry}`",
-            report.measure.title,
-            f"{show(low)} to {show(high)}",
-            str(reference.n),
-            f"{show(min(values))} to {show(max(values))}",
-            f"{self.inside} of {len(values)}",
-            "PASS" if report.passed else "FAIL",
-        ]
 
 
 def main() -> int:
@@ -75,46 +52,41 @@ def main() -> int:
     for name in options.entries or _tools.embedded():
         rows.append(row := fresh(name, options.runs, options.work / name))
         print(" | ".join(row.cells), flush=True)
-    inside, n = sum(r.inside for r in rows), sum(len(r.report.runs) for r in rows)
-    write_text(TABLE, text(rows, inside, n))
-    print(f"{inside} of {n} inside")
-    return int(inside < WANTED * n)
+    write_text(TABLE, text(rows))
+    print(TABLE.read_text(encoding="utf-8"))
+    return int(sum(row.inside for row in rows) < WANTED * sum(row.runs for row in rows))
 
 
 def fresh(name: str, runs: int, out: Path) -> Row:
     """Train an entry's full tier with seeds from ``FIRST`` on."""
     report = verify(name, first_seed=FIRST, seeds=runs, out=out, resume=True, plots=False)
-    entry, reference = registry.get_entry(name), report.reference
+    entry, reference, measure = registry.get_entry(name), report.reference, report.measure
     rounding = rounding_of_training(entry, "full", reference) or two_examples(entry, reference)
     margin = max(prediction_margin(reference, 1, (1 + WANTED) / 2), rounding)
-    inside = sum(abs(run.value - reference.mean) <= margin for run in report.runs)
-    return Row(name, report, margin, inside)
+    low = max(measure.low, reference.mean - margin)
+    high = min(measure.high, reference.mean + margin)
+    values = [run.value for run in report.runs]
+    inside = sum(abs(value - reference.mean) <= margin for value in values)
+    cells = [
+        f"`{name}`",
+        measure.title,
+        f"{measure.show(low)} to {measure.show(high)}",
+        str(reference.n),
+        f"{measure.show(min(values))} to {measure.show(max(values))}",
+        f"{inside} of {len(values)}",
+        "PASS" if report.passed else "FAIL",
+    ]
+    return Row(cells, len(values), inside)
 
 
-def text(rows: list[Row], inside: int, n: int) -> str:
+def text(rows: list[Row]) -> str:
     """Content of FRESH_SEEDS.md."""
-    header = [
-        "entry",
-        "metric",
-        "95 % interval of a run",
-        "n of the reference",
-        "fresh runs",
-        "inside",
-        "`verify`",
-    ]
-    lines = [
-        "# Fresh seeds",
-        "",
-        f"Full tier, seeds from {FIRST} on, which no reference holds. The interval is the",
-        "two-sided 95 % prediction interval of one further run, from the recorded runs (Student's",
-        "t), or two test examples or what rounding changes, where that is wider. Written by",
-        "`python benchmarks/fresh_seeds.py`.",
-        "",
-        _tools.markdown(header, [row.cells for row in rows], left=3),
-        "",
-        f"{inside} of {n} runs lie inside, {100 * inside / n:.1f} %.",
-    ]
-    return "\n".join(lines) + "\n"
+    inside, n = sum(row.inside for row in rows), sum(row.runs for row in rows)
+    table = _tools.markdown(HEADER, [row.cells for row in rows], left=3)
+    share = f"{100 * inside / n:.1f}"
+    return _tools.render(
+        "FRESH_SEEDS.md", first=FIRST, table=table, inside=inside, n=n, share=share
+    )
 
 
 if __name__ == "__main__":

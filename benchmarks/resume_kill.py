@@ -11,7 +11,6 @@ status 1 if one differs.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -24,6 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from kerazoo._files import sha256_of_file
 
 HERE = Path(__file__).parent
 KERAZOO = ("-m", "kerazoo")
@@ -43,7 +44,7 @@ def run_results(out: Path) -> Any:
 def export_results(out: Path) -> Any:
     """Files of an export and the result that its certificate states for exactly these files."""
     certificate = json.loads(next(out.glob("*.certificate.json")).read_text())
-    matching = [sha256(out / name) == value for name, value in certificate["files"].items()]
+    matching = [sha256_of_file(out / name) == value for name, value in certificate["files"].items()]
     return sorted(p.name for p in out.iterdir()), certificate["after"], all(matching)
 
 
@@ -56,12 +57,7 @@ def reference_results(out: Path) -> Any:
 
 def cache_results(out: Path) -> Any:
     """Cached arrays."""
-    return sorted((p.name, sha256(p)) for p in out.rglob("*.npy"))
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sorted((p.name, sha256_of_file(p)) for p in out.rglob("*.npy"))
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def main() -> int:
 def kill_often(name: str, place: Path, times: int, moments: random.Random) -> int:
     """Kill a case ``times`` times; returns how often the end was not as it should be."""
     case, failed = CASES[name], 0
-    undisturbed = prepared(name, place, place / f"{name}-undisturbed")
+    undisturbed = prepared(name, place / f"{name}-undisturbed")
     begin = time.monotonic()
     process = start(case, place, undisturbed)
     before = snapshot(undisturbed)
@@ -126,7 +122,7 @@ def kill_often(name: str, place: Path, times: int, moments: random.Random) -> in
     length, wanted = time.monotonic() - begin, case.results(undisturbed)
     print(f"{name}: undisturbed {length:.1f} s, its first file after {first_write:.1f} s")
     for number in range(1, times + 1):
-        out = prepared(name, place, place / f"{name}-{number}")
+        out = prepared(name, place / f"{name}-{number}")
         if case.replaces:  # an earlier result lies there
             shutil.copytree(undisturbed, out, dirs_exist_ok=True)
         moment = moments.uniform(0.95 * first_write, length)
@@ -148,7 +144,7 @@ def kill_often(name: str, place: Path, times: int, moments: random.Random) -> in
     return failed
 
 
-def prepared(name: str, place: Path, out: Path) -> Path:
+def prepared(name: str, out: Path) -> Path:
     """The place of a case's output; recording writes into a copy of the package."""
     if name == "record":
         shutil.copytree(HERE.parent / "kerazoo", out / "kerazoo")
@@ -161,10 +157,7 @@ def start(
     case: Case, place: Path, out: Path, more: tuple[str, ...] = ()
 ) -> subprocess.Popen[bytes]:
     """Start the command of a case without output."""
-    names = {"{out}": str(out), "{data}": str(place / "data")}
-    arguments = [*case.command, *more]
-    for name, value in names.items():
-        arguments = [a.replace(name, value) for a in arguments]
+    arguments = [a.format(out=out, data=place / "data") for a in (*case.command, *more)]
     environment = dict(os.environ)
     cwd = place
     if case.results is cache_results:

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -54,22 +52,17 @@ def main() -> None:
             found[variant] = value(entry.name, options.tier, engine, variables)
         largest = max(abs(v - found["here"]) for v in found.values())
         print(f"{entry.name}, {options.tier}: {largest:.3g}  {found}", flush=True)
-        results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+        results = _tools.read_json(RESULTS)
         results.setdefault(entry.name, {})[options.tier] = largest
         write_json(RESULTS, dict(sorted(results.items())))
 
 
 def value(name: str, tier: str, engine: str, variables: dict[str, str]) -> float:
     """Main metric of seed 0, trained in a process with these environment variables."""
-    command = [sys.executable, "-m", "kerazoo", "train", name, "--tier", tier, "--engine", engine]
+    command = ["-m", "kerazoo", "train", name, "--tier", tier, "--engine", engine, "--seed", "0"]
     with tempfile.TemporaryDirectory() as out:
-        done = subprocess.run(
-            [*command, "--seed", "0", "--json", "--out", out],
-            env={**os.environ, **variables},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-    return float(json.loads(done.stdout)["metrics"]["value"])
+        text = _tools.python(*command, "--json", "--out", out, variables=variables)
+    return float(json.loads(text)["metrics"]["value"])
 
 
 if __name__ == "__main__":

@@ -36,4 +36,4 @@ def test_fresh_seeds_count_the_runs_inside_the_interval(report, monkeypatch, fac
     monkeypatch.setattr(fresh_seeds, "rounding_of_training", lambda *args: None)  # two examples: 0
     row = fresh_seeds.fresh(ENTRY, 2, None)
     assert row.inside == inside
-    assert f"{inside} of 2" in fresh_seeds.text([row], inside, 2)
+    assert f"{inside} of 2" in fresh_seeds.text([row])
