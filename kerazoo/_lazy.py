@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
 import sys
 import types
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 _announced = True
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-BACKENDS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
 def announce_import(now: bool) -> None:
@@ -31,18 +29,8 @@ def announce_import(now: bool) -> None:
 def _announce() -> None:
     global _announced
     if not _announced and "keras" not in sys.modules:
-        print(f"kerazoo: loading {_backend()} …", file=sys.stderr, flush=True)
+        print("kerazoo: loading Keras …", file=sys.stderr, flush=True)
     _announced = True
-
-
-def _backend() -> str:
-    """Name of Keras's backend, which is known before Keras is imported."""
-    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    name = os.environ.get("KERAS_BACKEND")
-    path = os.path.join(home, "keras.json")
-    with contextlib.suppress(OSError, ValueError, AttributeError), open(path, "rb") as file:
-        name = name or json.load(file).get("backend")
-    return BACKENDS.get(name or "tensorflow", f"Keras on {name}")
 
 
 def load(name: str) -> types.ModuleType:

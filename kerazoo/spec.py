@@ -128,13 +128,9 @@ class Recipe:
 
     def without_augmentation(self) -> Recipe:
         """This recipe, leaving training images as they are."""
-        return self.replace(
-            augment_flip=False,
-            augment_shift=0.0,
-            augment_rotate=0.0,
-            augment_zoom=0.0,
-            augment_erase=0.0,
-        )
+        fields = [f for f in dataclasses.fields(self) if f.name.startswith("augment_")]
+        off = {f.name: f.default for f in fields if f.name != "augment_interpolation"}
+        return self.replace(**off)
 
     def in_use(self) -> dict[str, Any]:
         """The fields that affect the training run, in their order; for readers.
@@ -355,11 +351,11 @@ class Series:
     names: tuple[str, ...] = ()
     of: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def scale(self, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation, to broadcast with windows ``(n, steps, columns)``."""
+    def scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation, to broadcast with test windows ``(n, steps, columns)``."""
         if not self.names:
             return self.mean, self.std
-        of = self.of[split]
+        of = self.of["test"]
         return self.mean[of][:, None], self.std[of][:, None]
 
     @property

@@ -407,27 +407,13 @@ def _verify(show: Output, all: bool, **options: Any) -> int:
     from kerazoo.evidence.verify import verify
 
     report = verify(options.pop("entry"), **options)
-    return _judge(show, report, report.table, "plot", report.plots, report.warnings)
+    return _judge(show, report, "plot", report.plots)
 
 
-def _judge(
-    show: Output,
-    result: Report | Certificate,
-    table: Table,
-    kind: str,
-    paths: Iterable[Path],
-    warnings: Iterable[str] = (),
-) -> int:
+def _judge(show: Output, result: Report | Certificate, kind: str, paths: Iterable[Path]) -> int:
     """Show a table with remarks, paths and the verdict, which is the exit status."""
-    show(
-        result.as_json(),
-        table,
-        *(f"warning: {warning}" for warning in warnings),
-        *(f"note: {note}" for note in result.notes),
-        *(f"problem: {problem}" for problem in result.problems),
-        *show.files(kind, paths),
-        tables.verdict(result.passed),
-    )
+    files, verdict = show.files(kind, paths), tables.verdict(result.passed)
+    show(result.as_json(), result.table, *result.remarks, *files, verdict)
     return OK if result.passed else FAILED
 
 
@@ -499,7 +485,7 @@ def _export(show: Output, source: str, format: str, **options: Any) -> int:
     from kerazoo.exporting.export import export
 
     done = export(source, format, **options)
-    return _judge(show, done, done.table, "export", [done.path])
+    return _judge(show, done, "export", [done.path])
 
 
 def _predict(

@@ -12,7 +12,6 @@ from typing import Any
 from kerazoo import registry
 from kerazoo._files import is_leftover, schema
 from kerazoo._parts import Bullets, Code, Section, Table
-from kerazoo.errors import KerazooError
 from kerazoo.metrics import duration, metric, result_of
 from kerazoo.training import run_directory
 from kerazoo.training.run_config import Config, Metrics, Timing
@@ -55,8 +54,6 @@ def read(directory: Path) -> Found:
     Raises:
         KerazooError: there is no run, or one of its files is damaged.
     """
-    if not directory.is_dir():
-        raise KerazooError(f"there is no run directory {directory}; `kerazoo runs list` lists all.")
     config = run_directory.read_config(directory)
     if not run_directory.is_finished(directory):
         return Found(directory, config)

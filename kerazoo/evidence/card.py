@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from kerazoo import __version__, building, registry
 from kerazoo._files import write_bytes, write_text
 from kerazoo._lazy import keras
-from kerazoo._parts import LONG_TABLE, MAX_BYTES, Bullets, Code, Image, Part, Section, Table, Text
+from kerazoo._parts import LONG_TABLE, Bullets, Code, Image, Part, Section, Table, Text, images
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import caveats
 from kerazoo.evidence import reference as evidence
@@ -34,7 +34,6 @@ from kerazoo.spec import TIERS, Dataset, Entry, networks_of
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-PNG = b"\x89PNG\r\n\x1a\n"
 KEPT_WIDTH, KEPT_COLORS = 1_000, 48  # of the plots that come with the package
 NOT_FOR_SHARING = "worst_errors.png"  # shows test images, which not every license lets us share
 PHOTOS = ("worst_errors", "samples_over_training")  # keep their colors on a dark page
@@ -466,15 +465,8 @@ def kept_plots(entry: Entry) -> list[Part]:
     half = ", or its bundled float16 weights" * (recorded.weights is not None)
     return [
         Text(f"Recorded run of seed {seed}, tier full{half}.", "note"),
-        *(_png(path) for path in files),
+        *images(files),
     ]
-
-
-def _png(path: Path) -> Image:
-    content = path.read_bytes()
-    if not content.startswith(PNG) or len(content) > MAX_BYTES:
-        raise KerazooError(f"{path} is no PNG image of at most {MAX_BYTES // 1_000_000} MB.")
-    return Image(path.stem.replace("_", " "), path.name, content)
 
 
 def kept_directory(entry: Entry) -> Path:

@@ -202,8 +202,13 @@ class Certificate(Shown, Comparison):
             f"example, median of {self.calls} warm calls",
         )
 
+    @property
+    def remarks(self) -> list[str]:
+        """Notes and problems, each with its kind."""
+        return [*(f"note: {t}" for t in self.notes), *(f"problem: {t}" for t in self.problems)]
+
     def _parts(self) -> list[Part]:
-        return [self.table, Bullets([*self.problems, *self.notes])]
+        return [self.table, Bullets(self.remarks)]
 
     def as_json(self) -> dict[str, Any]:
         """The certificate as JSON; null for a number that is not finite."""

@@ -86,7 +86,8 @@ class TextPredictor(Predictor):
 
 def _text_of(given: Any) -> str:
     """The text that was given, or that of a file that was named."""
-    if isinstance(given, str) and not _is_file(given):
+    # os.path's, as it takes a text that no file can be named for no file.
+    if isinstance(given, str) and ("\n" in given or not os.path.isfile(given)):
         return given
     if is_table(given):
         raise KerazooError(f"{os.fspath(given)} is a table; give it alone.")
@@ -97,10 +98,3 @@ def _text_of(given: Any) -> str:
         return raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise KerazooError(f"{given!s} cannot be read as text: {error}.") from None
-
-
-def _is_file(given: str) -> bool:
-    try:
-        return "\n" not in given and Path(given).is_file()
-    except (OSError, ValueError):  # longer than a file name can be, or a zero byte
-        return False

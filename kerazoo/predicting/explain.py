@@ -46,13 +46,8 @@ class Explanation:
 
     def as_json(self) -> dict[str, Any]:
         """Output of ``kerazoo explain --json`` for one image."""
-        return {
-            "input": self.input,
-            "label": self.label,
-            "probability": self.probability,
-            "lowest": self.lowest,
-            "note": self.note,
-        }
+        names = ("input", "label", "probability", "lowest", "note")
+        return {name: getattr(self, name) for name in names}
 
 
 @checked

@@ -219,7 +219,8 @@ class Predictor(Shown):
         for given in inputs:
             if isinstance(given, str) and URL.fullmatch(given):
                 raise KerazooError(f"{given} is a URL, and predict opens none: download it first.")
-            if _is_directory(given):
+            # os.path's, as it takes a text that no file can be named for no directory.
+            if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
                 if not (known := self.suffixes()):
                     raise KerazooError(f"{source} takes one file, and {given} is a directory.")
                 files, chosen, others = files_below(Path(given), known)
@@ -264,13 +265,6 @@ class Predictor(Shown):
         probabilities = dict(zip(labels, row.tolist(), strict=True))
         label = self.trained.task.predicted(row[None], labels, self.trained.threshold)[0]
         return Prediction(p.input, label, probabilities.get(label), probabilities, p.note)
-
-
-def _is_directory(given: Any) -> bool:
-    try:
-        return isinstance(given, (str, os.PathLike)) and given != "" and Path(given).is_dir()
-    except (OSError, ValueError):  # a text that no file can be named
-        return False
 
 
 def _listed(inputs: Any) -> Sequence[Any]:

@@ -23,11 +23,11 @@ from kerazoo.finetuning.readers.reading import (
     reading_of,
 )
 from kerazoo.finetuning.readers.user_data import UserData, inner_model
-from kerazoo.spec import Data, Entry, Threshold
+from kerazoo.spec import Data, Dataset, Entry, Threshold
 from kerazoo.tasks._intervals import Intervals
 from kerazoo.tasks.base import Task
 from kerazoo.training import run_directory
-from kerazoo.training.run_config import Config, Own
+from kerazoo.training.run_config import Config, Facts, Own
 from kerazoo.training.run_directory import REMEDY, Run
 
 
@@ -201,38 +201,30 @@ def open_trained(source: str | os.PathLike[str], *, data: Any = None, test: Any 
             altered; ``data`` or ``test`` is given where the data is known.
     """
     directory = Path(source) if is_run(source) else None
-    if directory is not None and not directory.is_dir():
-        raise KerazooError(f"There is no run directory {directory}.")
     config = run_directory.read_config(directory) if directory is not None else None
     if (config is None or config.own is None) and (data is not None or test is not None):
         raise KerazooError(
             f"data= and test= are for fine-tuned runs; {os.fspath(source)} has its dataset."
         )
     if directory is None or config is None:
-        entry = registry.get_entry(os.fspath(source))
-        dataset = registry.get_dataset(entry.dataset)
-        model = building.build_for(entry)
+        entry, run = registry.get_entry(os.fspath(source)), None
+        facts: Dataset | Facts = registry.get_dataset(entry.dataset)
+        name, task, model = entry.name, registry.task_of(entry), building.build_for(entry)
         building.load_bundled_weights(model, entry)
-        return Trained(
-            source=entry.name,
-            model=model,
-            task=registry.task_of(entry),
-            labels=dataset.labels,
-            light_on_dark=dataset.light_on_dark,
-            fewest_words=dataset.fewest_words,
-        )
-    run, task = run_directory.load(directory), registry.get_task(config.data.task)
-    if task.has_classes and run.model.output_shape[-1] != len(config.data.labels):
-        problem = f"the model has {run.model.output_shape[-1]} classes"
-        raise _damaged(directory, "data.labels", problem)
+    else:
+        run, facts = run_directory.load(directory), config.data
+        name, task, model = str(directory), registry.get_task(facts.task), run.model
+        if task.has_classes and model.output_shape[-1] != len(facts.labels):
+            problem = f"the model has {model.output_shape[-1]} classes"
+            raise _damaged(directory, "data.labels", problem)
     return Trained(
-        source=str(directory),
-        run=run,
-        model=run.model,
+        source=name,
+        model=model,
         task=task,
-        labels=config.data.labels,
-        light_on_dark=config.data.light_on_dark,
-        fewest_words=config.data.fewest_words,
+        labels=facts.labels,
+        light_on_dark=facts.light_on_dark,
+        fewest_words=facts.fewest_words,
+        run=run,
         config=config,
         given=(data, test),
     )

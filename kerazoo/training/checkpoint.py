@@ -78,11 +78,6 @@ def take(
     return Checkpoint(epochs, list(epoch_seconds), list(history), values)
 
 
-def weights_of(model: keras.Model) -> list[np.ndarray]:
-    """The values of the variables of a model, copied."""
-    return [keras.ops.convert_to_numpy(v).copy() for v in model.variables]
-
-
 def restore(model: keras.Model, checkpoint: Checkpoint, *, optimizer: bool = True) -> None:
     """Put a checkpoint's weights, and its optimizer's state, into a model of the same structure."""
     variables = _variables(model) if optimizer else model.variables

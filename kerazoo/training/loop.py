@@ -104,8 +104,8 @@ class Epochs:
         state = checkpoint.take(self.model, epoch + 1, times, history)
         if job.early_stopping:
             is_best = best_epoch(job, state) == epoch + 1
-            best = checkpoint.weights_of(self.model) if is_best else self.state.best
-            state = replace(state, best=best)
+            now_best = state.variables[: len(self.model.variables)]
+            state = replace(state, best=now_best if is_best else self.state.best)
         if not state.is_finite:  # the last step's update broke what its loss did not show
             raise _diverged(math.nan, epoch, self.batches.steps)
         if problem := task.problem(row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,28 +33,25 @@ def last_activation(model: keras.Model) -> str:
 
 
 def optimizer_for(recipe: Recipe, steps: int) -> Optimizer:
-    """The optimizer of a recipe for a training of ``steps`` steps in all."""
-    rate = _learning_rate(recipe, steps)
-    clip = {"global_clipnorm": recipe.clip_norm}
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(
-            rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=recipe.weight_decay or None,
-            **clip,
-        )
+    """The optimizer of a recipe for a training of ``steps`` steps in all.
+
+    It gets the recipe's fields that are declared for it, which have Keras's names.
+    """
+    options = {
+        f.name: getattr(recipe, f.name)
+        for f in dataclasses.fields(recipe)
+        if recipe.optimizer in f.metadata.get("optimizers", ())
+    }
+    if recipe.optimizer != "adamw":  # which refuses None
+        options["weight_decay"] = recipe.weight_decay or None
     if recipe.optimizer == "muon":
         from kerazoo.training.muon import Muon
 
-        return Muon(
-            rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay or None, **clip
-        )
-    if recipe.optimizer == "adamw":
-        return keras.optimizers.AdamW(
-            rate, weight_decay=recipe.weight_decay, beta_1=recipe.beta_1, **clip
-        )
-    return keras.optimizers.Adam(rate, beta_1=recipe.beta_1, **clip)
+        kind: Any = Muon
+    else:
+        made = keras.optimizers
+        kind = {"adam": made.Adam, "adamw": made.AdamW, "sgd": made.SGD}[recipe.optimizer]
+    return kind(_learning_rate(recipe, steps), global_clipnorm=recipe.clip_norm, **options)
 
 
 def _learning_rate(recipe: Recipe, steps: int) -> Any:

@@ -45,7 +45,7 @@ from kerazoo import building, fingerprint, registry
 from kerazoo._files import cannot_write, is_leftover, save_atomic, schema, write_text
 from kerazoo._files.archives import other_keras, require_safe, save_network
 from kerazoo._lazy import keras
-from kerazoo._parts import Part, Shown, Table, epochs_table, images, metrics_table
+from kerazoo._parts import Part, Shown, epochs_table, images, metrics_table
 from kerazoo.errors import DamagedFile, KerazooError, checked, first_line, require_whole, shown
 from kerazoo.evidence.reference import THEN
 from kerazoo.metrics import duration, first_impossible, result_of
@@ -119,12 +119,8 @@ class Run(Shown):
 
     def _parts(self) -> list[Part]:
         epochs = epochs_table(self.history, f"{len(self.history)} epochs")
-        return [self._result(), epochs, *images(self.plots)]
-
-    def _result(self) -> Table:
-        return metrics_table(
-            {self.metrics["metric"]: self.metrics["value"], **self.metrics["also"]}
-        )
+        values = {self.metrics["metric"]: self.metrics["value"], **self.metrics["also"]}
+        return [metrics_table(values), epochs, *images(self.plots)]
 
 
 def default_directory(entry: Entry, tier: str, seed: int) -> Path:
@@ -243,8 +239,11 @@ def read_config(directory: Path) -> Config:
     """Configuration of the run in a directory.
 
     Raises:
+        KerazooError: there is no such directory.
         DamagedFile: the directory holds no run, or one of a later version of kerazoo.
     """
+    if not directory.is_dir():
+        raise KerazooError(f"there is no run directory {directory}; `kerazoo runs list` lists all.")
     return schema.read(directory / "config.json", Config, REMEDY)
 
 
@@ -275,8 +274,6 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     """
     if not isinstance(path, (str, os.PathLike)):
         raise KerazooError(f"{path!r} is not a run directory; give its path.")
-    if not Path(path).is_dir():
-        raise KerazooError(f"there is no run directory {os.fspath(path)}.")
     return load(Path(path))
 
 
