@@ -14,20 +14,17 @@ from typing import Any
 import kerazoo
 from benchmarks.peers.job import TrainingJob, main
 from benchmarks.peers.multiply_adds import training_multiply_adds
+from kerazoo import registry
 from kerazoo.training import loop
-
-SETTINGS = {  # no augmentation; no validation after each epoch
-    "schedule": "constant",
-    "warmup": 0.0,
-    "augment_flip": False,
-    "augment_shift": 0.0,
-    "augment_rotate": 0.0,
-    "train_on": "train+validation",
-}
 
 
 def train(job: TrainingJob) -> dict[str, Any]:
-    """Train; ``seconds`` is the time of the training loop with its last checkpoint."""
+    """Train without augmentation, and without validation after each epoch.
+
+    ``seconds`` is the time of the training loop with its last checkpoint.
+    """
+    recipe = registry.get_entry(job.entry).recipe.without_augmentation()
+    recipe = recipe.replace(schedule="constant", warmup=0.0, train_on="train+validation")
     fit, seconds = loop.fit, 0.0
 
     def timed(*arguments: Any, **options: Any) -> Any:
@@ -43,7 +40,7 @@ def train(job: TrainingJob) -> dict[str, Any]:
         run = kerazoo.train(
             job.entry,
             epochs=job.epochs,
-            settings={**SETTINGS, **sizes, "learning_rate": job.learning_rate},
+            settings={**vars(recipe), **sizes},
             out=Path(folder) / "run",
         )
         timing = json.loads((run.path / "timing.json").read_text(encoding="utf-8"))

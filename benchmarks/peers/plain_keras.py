@@ -11,6 +11,7 @@ import keras
 
 from benchmarks.peers.job import TrainingJob, main
 from kerazoo import building, registry
+from kerazoo.training.optimizer import optimizer_for
 
 LOSSES = {"classification": "sparse_categorical_crossentropy", "forecasting": "mse"}
 
@@ -39,13 +40,9 @@ def timed_fit(
 
 
 def optimizer(job: TrainingJob) -> keras.Optimizer:
-    """Optimizer of the job."""
-    rate, decay = job.learning_rate, job.weight_decay
-    if job.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=job.momentum, weight_decay=decay or None)
-    if job.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=decay, beta_1=job.beta_1)
-    return keras.optimizers.Adam(rate, beta_1=job.beta_1)
+    """Optimizer of the entry's recipe, with a constant learning rate."""
+    recipe = registry.get_entry(job.entry).recipe
+    return optimizer_for(recipe.replace(schedule="constant", warmup=0.0), steps=1)
 
 
 if __name__ == "__main__":
