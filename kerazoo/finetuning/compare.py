@@ -50,14 +50,23 @@ class FineTuned(Run):
         comparison: the result next to those of the baselines and of the same model from scratch.
         warnings: what may be wrong with the data, or is missing in the comparison.
         use: a command that uses the model, to paste.
-        verdict: the simpler way that does better, if one does, and what to do; else empty.
     """
 
     data: UserData
     comparison: tuple[Compared, ...]
     warnings: tuple[str, ...]
     use: str
-    verdict: str
+
+    @property
+    def verdict(self) -> str:
+        """The simpler way that does better, if one does, and what to do; else empty.
+
+        By balanced accuracy where the accuracy is not what was asked for.
+        """
+        rows = self.comparison
+        if "by_class" in self.metrics and (self.recipe.balance or "threshold" in self.metrics):
+            return verdict(balanced(rows, self.metrics), metric("balanced_accuracy"))
+        return verdict(rows, metric(self.metrics["metric"]))
 
     @property
     def caveats(self) -> list[str]:
@@ -136,13 +145,6 @@ def balanced(rows: Sequence[Compared], metrics: Mapping[str, Any]) -> list[Compa
     *others, model = (replace(row, value=row.also["balanced_accuracy"]) for row in rows)
     error = balanced_standard_error(metrics["by_class"])
     return [*others, replace(model, standard_error=error)]
-
-
-def judge(rows: Sequence[Compared], done: Run) -> str:
-    """The verdict, by balanced accuracy where the accuracy is not what was asked for."""
-    if "by_class" in done.metrics and (done.recipe.balance or "threshold" in done.metrics):
-        return verdict(balanced(rows, done.metrics), metric("balanced_accuracy"))
-    return verdict(rows, metric(done.metrics["metric"]))
 
 
 def verdict(rows: Sequence[Compared], measure: Metric) -> str:

@@ -14,7 +14,7 @@ from kerazoo import building, registry
 from kerazoo._lazy import keras
 from kerazoo.errors import Diverged, Interrupted, KerazooError, first_line, say
 from kerazoo.finetuning import run_card as card
-from kerazoo.finetuning.compare import FineTuned, compare, judge, write_comparison
+from kerazoo.finetuning.compare import FineTuned, compare, write_comparison
 from kerazoo.finetuning.readers.choose import IN_CODE, kinds_of, read, reader_for
 from kerazoo.finetuning.readers.reading import TableReading, as_json
 from kerazoo.finetuning.readers.user_data import Kind, UserData
@@ -146,62 +146,41 @@ def finetune(
     if "optimizer" in changes and user.kind == "table":
         changes.setdefault("weight_decay", 0.0)  # the default one is AdamW's
     plain = starting_recipe(base, user, augment=augment, balance=balance)
+    options: dict[str, Any] = {"engine": engine, "plots": plots, "callbacks": callbacks}
+    options["early_stopping"] = early_stopping
 
-    options = {"engine": engine, "plots": plots, "early_stopping": early_stopping}
-    options["callbacks"] = callbacks
+    def prepare(start: Trained | None, changed: Any) -> tuple[Job, Transfer | None]:
+        return prepare_job(known, base, user, plain, freeze, seed, start, changed, **options)
 
-    def prepare(scratch: bool = False, **more: float) -> tuple[Job, Transfer | None]:
-        changed, start = {**changes, **more}, source
-        if scratch and source is not None:  # the learning rate was chosen for trained weights
-            changed.pop("learning_rate", None)
-            start = None
-        return prepare_job(known, base, user, plain, changed, freeze, seed, start, **options)
+    def with_rate(rate: float) -> Job:
+        return prepare(source, {**changes, "learning_rate": rate})[0]
 
-    first, transferred = prepare()
+    job, transferred = prepare(source, changes)
     if transferred is not None and not transferred.taken and weights != "auto":
         raise KerazooError(
             f"no layer of {transferred.source} fits this data; train from scratch (--weights none)."
         )
-    directory = Path(out) if out is not None else run.default_directory(first.entry, "full", seed)
+    directory = Path(out) if out is not None else run.default_directory(job.entry, "full", seed)
 
-    return _train_and_compare(
-        first, transferred, prepare, user, directory, tune, scratch, resume, progress
-    )
-
-
-def _train_and_compare(
-    job: Job,
-    transferred: Transfer | None,
-    prepare: Callable[..., tuple[Job, Transfer | None]],
-    user: UserData,
-    directory: Path,
-    tune: int | None,
-    scratch: bool,
-    resume: run.Resume,
-    progress: bool,
-) -> FineTuned:
-    """Train, compare and write the card; ``prepare`` gives the same job with another option."""
-
-    def tell(text: str) -> None:
-        if progress:
-            say(text)
-
+    tell: Callable[[str], None] = say if progress else lambda text: None
     for line in (*str(user).splitlines(), card.start_line(transferred, job.recipe)):
         tell(line)
     warnings = list(user.warnings)
     try:
         if tune is not None:
             trials = directory.with_name(f"{directory.name}-tune")
-            job, line = tuned_job(prepare, job.recipe, tune, trials, progress)
+            job, line = tuned_job(with_rate, job.recipe, tune, trials, progress)
             warnings.append(line)
             tell(f"note: {line}")
         done = train_job(job, directory, resume=resume, show=progress)
         user.extras(directory, done.model)
         runs = {"from scratch" if transferred is None else "fine-tuned": done}
         if transferred is not None and scratch:
+            # The learning rate was chosen for trained weights.
+            usual = {k: v for k, v in changes.items() if k != "learning_rate"}
             try:
                 runs["from scratch"] = train_job(
-                    prepare(scratch=True)[0],
+                    prepare(None, usual)[0],
                     directory / SCRATCH,
                     resume=resume or True,
                     show=progress,
@@ -212,20 +191,29 @@ def _train_and_compare(
                 tell(f"note: {warnings[-1]}")
     except Interrupted as stop:
         raise Interrupted(stop.what, directory) from None
+    return _compared(job, runs, user, warnings, transferred)
+
+
+def _compared(
+    job: Job,
+    runs: Mapping[str, run.Run],
+    user: UserData,
+    warnings: Sequence[str],
+    transferred: Transfer | None,
+) -> FineTuned:
+    """The first of the runs next to the others and baselines; writes comparison and card."""
     gc.collect()  # the batches of the training, which hold the examples once more
     baselines = registry.task_of(job.entry).baselines(user.data.train, user.data)
-    done = run.with_peak(done)
-    measure = metric(done.metrics["metric"])
-    rows = compare(measure, runs, baselines)
+    done = run.with_peak(next(iter(runs.values())))
+    rows = compare(metric(done.metrics["metric"]), runs, baselines)
     tuned = FineTuned(
         **vars(done),
         data=user,
         comparison=rows,
         warnings=tuple(warnings),
         use=card.use(user.kind, done.path),
-        verdict=judge(rows, done),
     )
-    write_comparison(directory, rows, done)
+    write_comparison(done.path, rows, done)
     card.write(tuned, transferred)
     return tuned
 
@@ -275,7 +263,7 @@ def _suiting(source: Trained | None) -> dict[str, Any]:
     """Options of readers with which data suits the weights of a run on user data."""
     if source is None or source.run is None or source.own is None:
         return {}
-    asked = {k: tuple(v) if isinstance(v, list) else v for k, v in source.own.asked.items()}
+    asked = source.own.asked
     options = {name: asked[name] for name in SUITING if asked.get(name) is not None}
     if source.vocabulary is not None:
         options["vocabulary"] = str(source.run.path / run.VOCABULARY)
@@ -368,10 +356,10 @@ def prepare_job(
     base: Entry,
     user: UserData,
     plain: Recipe,
-    changes: Mapping[str, Any],
     freeze: bool,
     seed: int,
     source: Trained | None,
+    changes: Mapping[str, Any],
     **more: Any,
 ) -> tuple[Job, Transfer | None]:
     """The training from trained weights, or from scratch where ``source`` is None.
@@ -381,10 +369,10 @@ def prepare_job(
         base: the entry whose options the model gets where the data says nothing else.
         user: the data.
         plain: the recipe from scratch.
-        changes: fields of the recipe that the user set.
         freeze: train the last layer only.
         seed: of the initial weights and the training.
         source: the trained model whose weights are the start, if any.
+        changes: fields of the recipe that the user set.
         **more: other fields of the job.
     """
     info = user.data.info
@@ -407,14 +395,20 @@ def prepare_job(
         recipe = finetuning_recipe(plain, changes, freeze=freeze, head=task.has_targets)
         head = tuple(dict.fromkeys((*transferred.fresh, *last_layer(net))))
         start = source.run.as_start(head) if source.run else Start(entry=source.source, head=head)
-    about: dict[str, Any] = {
-        "own": Own(**_about(user), model=model.name, options=options),
-        "start": start,
-    }
-    if decision := user.data.threshold:
-        if decision.value is None and recipe.train_on != "train":
-            raise KerazooError(f"threshold {decision.rule} needs validation, which is trained on.")
-        about["threshold"] = (decision.positive, decision.rule)
+    paths = [_absolute(given) for given in user.source]
+    own = Own(
+        path=paths[0] if len(paths) == 1 else None,
+        test=None if user.test is None else _absolute(user.test) or IN_CODE,
+        reader=user.reader.__name__,
+        asked=dict(user.options),
+        treatment=as_json(user.kind, user.reading),
+        model=model.name,
+        options=options,
+    )
+    decision = user.data.threshold
+    if decision and decision.value is None and recipe.train_on != "train":
+        raise KerazooError(f"threshold {decision.rule} needs validation, which is trained on.")
+    threshold = decision and (decision.positive, decision.rule)
     job = Job(
         entry=entry,
         recipe=recipe,
@@ -424,23 +418,11 @@ def prepare_job(
         head=head,
         delivered=user.serving_model,
         left_out=user.skipped,
-        about=about,
+        about={"own": own, "start": start, "threshold": threshold},
         calibrate=recipe.train_on == "train",
         **more,
     )
     return job, transferred
-
-
-def _about(user: UserData) -> dict[str, Any]:
-    """Part of ``config.json`` with which the data, or new inputs, are read alike."""
-    paths = [_absolute(source) for source in user.source]
-    return {
-        "path": paths[0] if len(paths) == 1 else None,
-        "test": None if user.test is None else _absolute(user.test) or IN_CODE,
-        "reader": user.reader.__name__,
-        "asked": dict(user.options),
-        "treatment": as_json(user.kind, user.reading),
-    }
 
 
 def _absolute(data: Any) -> str | None:

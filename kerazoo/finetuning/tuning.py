@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from kerazoo.errors import Diverged, KerazooError, require_whole
 from kerazoo.metrics import metric
@@ -17,14 +16,14 @@ STEP = 3.0  # between two learning rates
 
 
 def tuned_job(
-    prepare: Callable[..., tuple[Job, Any]], recipe: Recipe, n: int, directory: Path, progress: bool
+    prepare: Callable[[float], Job], recipe: Recipe, n: int, directory: Path, progress: bool
 ) -> tuple[Job, str]:
     """The training with the learning rate that is best on validation, and a line on all of them.
 
     The test split stays unread. Finished runs in ``directory`` are not repeated.
 
     Args:
-        prepare: gives the training with a ``learning_rate``.
+        prepare: gives the training with a learning rate.
         recipe: its usual one is in the middle of those that are tried.
         n: number of learning rates, each three times the one before.
         directory: of the runs, one directory for each.
@@ -37,9 +36,8 @@ def tuned_job(
     only_head = recipe.head_epochs == recipe.epochs
     usual = recipe.head_learning_rate if only_head else recipe.learning_rate
     results: dict[float, float] = {}
-    better = max
     for rate in (usual * STEP ** (i - (n - 1) / 2) for i in range(n)):
-        job, _ = prepare(learning_rate=rate)
+        job = prepare(rate)
         about = {**job.about, "split": "validation"}
         data = job.data.on_validation()
         job = replace(job, data=data, about=about, plots=False, calibrate=False)
@@ -50,10 +48,10 @@ def tuned_job(
             continue
         balanced = done.metrics["also"].get("balanced_accuracy") if recipe.balance else None
         results[rate] = done.metrics["value"] if balanced is None else balanced
-        better = max if metric(done.metrics["metric"]).higher_is_better else min
+        measure = metric(done.metrics["metric"])
     if not results:
         raise KerazooError("the training diverged with every learning rate of --tune.")
-    best = better(results, key=results.__getitem__)
+    best = (max if measure.higher_is_better else min)(results, key=results.__getitem__)
     shown = ", ".join(f"{rate:.3g}: {value:.4g}" for rate, value in results.items())
     line = f"learning rate {best:.3g} was the best of {n} on validation ({shown})"
-    return prepare(learning_rate=best)[0], line
+    return prepare(best), line
