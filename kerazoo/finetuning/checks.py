@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 from kerazoo._lazy import Image, np
 from kerazoo.datasets import _text
+from kerazoo.finetuning.readers._columns import parts_of
 from kerazoo.finetuning.readers.reading import TableReading
 from kerazoo.finetuning.readers.user_data import UserData, digest
 from kerazoo.spec import Split
@@ -147,7 +147,7 @@ def leaks(data: UserData) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, x in columns.items():
         model = tree(random_state=SEED)
-        with _without_warnings():
+        with warnings.catch_warnings(action="ignore"):  # of rare classes that a fold lacks
             for t in targets:
                 guess = cross_val_predict(model, x[rows], t, cv=KFold(FOLDS))
                 value = float(score(t, guess))
@@ -160,10 +160,8 @@ def leaks(data: UserData) -> dict[str, float]:
 def _columns(data: UserData) -> Iterator[tuple[str, np.ndarray]]:
     """Features ``(n, features)`` of one column each, by its name."""
     if isinstance(data.reading, TableReading):
-        x, start = _all(data, "x"), 0
-        for column in data.reading.columns:
-            yield column.name, x[:, start : start + column.width]
-            start += column.width
+        for column, part in parts_of(_all(data, "x"), data.reading.columns):
+            yield column.name, part
     elif data.kind == "images":
         small = _small(data, SIDE)
         yield "brightness", small.mean(axis=1, keepdims=True)
@@ -213,7 +211,7 @@ def probabilities(data: UserData) -> np.ndarray:
         words = _baselines.occurrences(ids, int(ids.max()) + 1)
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
         model = LogisticRegression(C=WORDS_C, max_iter=_baselines.LINEAR_ITERATIONS)
-        with _without_warnings():
+        with warnings.catch_warnings(action="ignore"):  # also of its iterations
             return cross_val_predict(model, words, y, cv=folds, method="predict_proba")
     from sklearn.ensemble import ExtraTreesClassifier
 
@@ -249,11 +247,3 @@ def label_errors(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     lead = probabilities.max(axis=1) - given
     order = np.argsort(-lead, kind="stable")[: round(wrong + wrong**0.5)]
     return order[lead[order] > 0]
-
-
-@contextlib.contextmanager
-def _without_warnings() -> Iterator[None]:
-    """No warnings of scikit-learn: of rare classes that a fold lacks, and of its iterations."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -133,16 +133,11 @@ class Inspection(Shown):
     @property
     def classes(self) -> dict[str, dict[str, int]]:
         """Number of examples of each class in each split; empty without classes."""
-        labels = checks.classes_of(self.data)
-        counts = {
-            name: np.bincount(split.y, minlength=len(labels)).tolist()
-            for name, split in checks.splits_of(self.data).items()
-            if labels
-        }
-        return {
-            label: {name: n[place] for name, n in counts.items()}
-            for place, label in enumerate(labels)
-        }
+        if not (labels := checks.classes_of(self.data)):
+            return {}
+        splits = checks.splits_of(self.data).items()
+        counts = {name: np.bincount(s.y, minlength=len(labels)).tolist() for name, s in splits}
+        return {label: {name: n[i] for name, n in counts.items()} for i, label in enumerate(labels)}
 
     def _parts(self) -> list[Part]:
         return [Bullets(self.lines), *self.tables]
@@ -294,10 +289,9 @@ def _copy_notes(copies: list[Copies], word: str, user: UserData) -> list[str]:
 
 
 def _shown(group: Copies, unit: str) -> str:
-    names = [f"{e.name} ({e.split})" for e in group.examples[:MAX_GROUP]]
-    more = len(group.examples) - MAX_GROUP
+    names = [f"{e.name} ({e.split})" for e in group.examples]
     word = {"line": "lines ", "index": "indices "}.get(unit, "")
-    return word + " = ".join(names) + f" and {more:,} more" * (more > 0)
+    return word + listed(names, MAX_GROUP, " = ")
 
 
 def _suspects(user: UserData) -> tuple[tuple[Suspect, ...], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,9 +81,7 @@ def encode(
         KerazooError: a column is not there, or holds something else than numbers.
     """
     x = zeros((len(frame), sum(c.width for c in columns)), np.float32)
-    start = 0
-    for c in columns:
-        place, start = start, start + c.width
+    for c, part in parts_of(x, columns):
         if c.name not in frame.columns:
             raise KerazooError(
                 f"{where} has no column {c.name!r}; the model was trained with "
@@ -92,15 +91,23 @@ def encode(
         if c.categories is not None:
             codes, names = pd.factorize(texts_of(values))
             chosen = pd.Index(c.categories).get_indexer(names)[codes] + 1  # 0 is another
-            x[np.arange(len(x)), place + chosen[order]] = 1
+            part[np.arange(len(x)), chosen[order]] = 1
             continue
         read = as_numbers(values, at)
         numbers = read[0] if read else numbers_of(values, at)
         gone = np.isnan(numbers)
-        x[:, place] = ((np.where(gone, c.mean, numbers) - c.mean) / c.std)[order]
+        part[:, 0] = ((np.where(gone, c.mean, numbers) - c.mean) / c.std)[order]
         if c.missing:
-            x[:, place + 1] = gone[order]
+            part[:, 1] = gone[order]
     return x
+
+
+def parts_of(
+    features: np.ndarray, columns: Sequence[Column]
+) -> Iterator[tuple[Column, np.ndarray]]:
+    """Each column with its part of the features, a view ``(n, width)``."""
+    ends = np.cumsum([c.width for c in columns])
+    return zip(columns, np.split(features, ends[:-1], axis=1), strict=True)
 
 
 def feature_names(columns: list[Column]) -> list[str]:
@@ -148,10 +155,8 @@ def raw_rows(features: np.ndarray, columns: list[Column]) -> dict[str, np.ndarra
         features: float32 ``(n, features)``, as :func:`encode` gives them.
         columns: in the order of the features.
     """
-    rows, start = {}, 0
-    for c in columns:
-        part = features[:, start : start + c.width]
-        start += c.width
+    rows = {}
+    for c, part in parts_of(features, columns):
         if c.categories is None:
             gone = part[:, 1:].any(axis=1, keepdims=True)
             numbers = part[:, :1].astype(np.float64) * c.std + c.mean

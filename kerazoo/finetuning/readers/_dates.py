@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, ReadingError, first_line
 from kerazoo.finetuning.readers._csv import CsvOptions, column
-from kerazoo.finetuning.readers._numbers import MOSTLY, as_numbers, is_missing
+from kerazoo.finetuning.readers._numbers import MOSTLY, as_numbers, first_of, is_missing
 from kerazoo.finetuning.readers.user_data import listed
 
 # Whole numbers that are dates where --time names their column, and their format; "s" and "ms" are
@@ -32,18 +32,20 @@ DUPLICATES = ("refuse", "mean", "sum", "last")
 RESAMPLE = {"hour": "h", "day": "D", "week": "W", "month": "M"}  # and their names in pandas
 OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"  # behind a time of day
 PERIOD = re.compile(r"(?P<year>\d{4})[ -]?(?P<unit>Q(?=[1-4]$)|W(?=\d\d$))(?P<number>\d+)")
-STEPS = {  # seconds
-    "minute": 60,
-    "10 minutes": 600,
-    "15 minutes": 900,
-    "half hour": 1800,
-    "hour": 3600,
-    "day": 86400,
-    "week": 604800,
+# By name: the step in months or seconds, or a frequency of pandas; and the steps of a usual season.
+STEPS: dict[str, tuple[str, int | None]] = {
+    "minute": ("60 s", 60),
+    "10 minutes": ("600 s", 144),
+    "15 minutes": ("900 s", 96),
+    "half hour": ("1800 s", 48),
+    "hour": ("3600 s", 24),
+    "day": ("86400 s", 7),
+    "business day": ("B", 5),
+    "week": ("604800 s", 52),
+    "month": ("1 months", 12),
+    "quarter": ("3 months", 4),
+    "year": ("12 months", None),
 }
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
-SEASONS = {"minute": 60, "10 minutes": 144, "15 minutes": 96, "half hour": 48, "hour": 24}
-SEASONS |= {"day": 7, "business day": 5, "week": 52, "month": 12, "quarter": 4}
 REPEATED = (
     "Give --series-id COLUMN for several series, a second --time COLUMN for the time of day, "
     "--duplicates mean, sum or last for rows of one series, or --time-zone NAME where clocks "
@@ -77,7 +79,7 @@ class Times:
     @property
     def season(self) -> int | None:
         """Period of the usual season in steps."""
-        return SEASONS.get(self.step)
+        return STEPS.get(self.step, ("", None))[1]
 
 
 class Read(NamedTuple):
@@ -134,11 +136,10 @@ def times_of(
     names = names or (_find(others, where),)
     at = f"{where}, column {' '.join(map(repr, names))}"
     raw, (local, utc, written) = _dates_in(frame, names, at, options)
-    if local.isna().any():
-        row = int(local.isna().to_numpy().argmax())
+    if (odd := local.isna()).any():
         what = f"no date in the format {written}" if written else "not certainly a date"
         raise ReadingError(
-            f"{at}, line {frame.index[row]}: {raw.iloc[row]!r} is {what}.",
+            f"{at}, {first_of(raw, odd)} is {what}.",
             "Correct it, or give --date-format, such as %d.%m.%y, or another --time.",
         )
     how = ""
@@ -162,10 +163,8 @@ def times_of(
             rows, dates, left_out = rows[complete], dates[complete], int((~complete).sum())
         twice = dates.duplicated()
         if duplicates == "refuse" and twice.any():
-            first = dates[twice].iloc[0]
-            raise ReadingError(
-                f"{of}, line {dates.index[twice][0]}: {first} comes again.", REPEATED
-            )
+            again = first_of(dates.astype(str), twice)
+            raise ReadingError(f"{of}, {again} comes again.", REPEATED)
         step, grid = _grid(dates[~twice], step, of)
         line = dates.index[0]
         each = (dates[line], dates.iloc[0], dates.iloc[-1])
@@ -190,8 +189,8 @@ def series_of(frame: pd.DataFrame, ids: tuple[str, ...], where: str) -> dict[str
         return {"": np.arange(len(frame))}
     for name in ids:
         if (missing := is_missing(frame[name])).any():
-            line = frame.index[missing][0]
-            raise KerazooError(f"{where}, line {line}, column {name!r}: the series has no name.")
+            first = first_of(frame[name], missing)
+            raise KerazooError(f"{where}, column {name!r}, {first} is no name of a series.")
     first, *others = (_digits(frame[name]) for name in ids)
     labels = first.str.cat(others, sep="/") if others else first
     places = labels.groupby(labels).indices
@@ -336,16 +335,15 @@ def _dates(values: pd.Series, at: str, options: CsvOptions) -> Read:
     read = {form: _parsed(text, form) for form in _formats(values, text, options)}
     if not read:
         return Read(pd.Series(pd.NaT, values.index))
-    missing = {form: int(local.isna().sum()) for form, (local, _) in read.items()}
+    missing = {form: int(found.local.isna().sum()) for form, found in read.items()}
     first, *others = (form for form, n in missing.items() if n == min(missing.values()))
     for other in others:
-        differ = read[first][0] != read[other][0]
-        differ &= read[first][0].notna()
+        differ = read[first].local.notna() & (read[first].local != read[other].local)
         if differ.any():
-            one, two = (read[form][0][differ].iloc[0] for form in (first, other))
-            at = f"{at}, line {values.index[differ][0]}: {text[differ].iloc[0]!r}"
-            raise ReadingError(f"{at} may be {one} or {two}.", "Give --day-first or --date-format.")
-    return Read(*read[first], first)
+            one, two = (read[form].local[differ].iloc[0] for form in (first, other))
+            what = f"{at}, {first_of(text, differ)} may be {one} or {two}."
+            raise ReadingError(what, "Give --day-first or --date-format.")
+    return read[first]
 
 
 def _formats(values: pd.Series, text: pd.Series, options: CsvOptions) -> list[str]:
@@ -361,24 +359,24 @@ def _formats(values: pd.Series, text: pd.Series, options: CsvOptions) -> list[st
     orders = (False, True) if options.day_first is None else (options.day_first,)
     if known.str.match(r"\d{4}\D").all():
         formats, orders = [ISO], (False,)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that 13/01/2024 can be read in one way
+    # That 13/01/2024 can be read in one way only is no news.
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
         guess = pd.tseries.api.guess_datetime_format
         formats += [guess(known.iloc[0], dayfirst=order) for order in orders]
     return [form for form in dict.fromkeys(formats) if form]
 
 
-def _parsed(text: pd.Series, form: str) -> tuple[pd.Series, pd.Series | None]:
+def _parsed(text: pd.Series, form: str) -> Read:
     """Texts as local times, NaT for others, and as instants in UTC where all have an offset."""
     if form in SINCE_1970:
         dates = pd.to_datetime(pd.to_numeric(text, errors="coerce"), unit=form)
-        return dates, dates.dt.tz_localize("UTC")
+        return Read(dates, dates.dt.tz_localize("UTC"), form)
     wall = text.str.replace(OFFSET, r"\1", regex=True)
     try:
         dates = pd.to_datetime(wall, errors="coerce", format=form.replace("%z", "").rstrip())
         if (wall == text).any():
-            return dates, None
-        return dates, pd.to_datetime(text, errors="coerce", utc=True, format=form)
+            return Read(dates, None, form)
+        return Read(dates, pd.to_datetime(text, errors="coerce", utc=True, format=form), form)
     except ValueError as error:
         raise KerazooError(f"--date-format is {form!r}: {error}.") from None
 
@@ -408,19 +406,15 @@ def _names(usual: pd.Timedelta | None) -> list[str]:
     if usual is None:
         return []
     days, seconds = usual / pd.Timedelta(days=1), usual.total_seconds()
-    names = [f"{round(days / 30.44)} months"] * (days >= 28) + ["business day"] * (days == 1)
-    named = {f"{n} months": name for name, n in MONTHS.items()}
-    named |= {f"{n} s": name for name, n in STEPS.items()}
-    return [named.get(name, name) for name in (*names, f"{seconds:.10g} s")]
+    steps = [f"{round(days / 30.44)} months"] * (days >= 28) + ["B"] * (days == 1)
+    names = {step: name for name, (step, _) in STEPS.items()}
+    return [names.get(step, step) for step in (*steps, f"{seconds:.10g} s")]
 
 
 def _offsets(step: str) -> list[Any]:
     """Offsets of pandas that a step of this name may be."""
-    if step == "business day":
-        return ["B"]
-    number, _, unit = step.partition(" ")
-    if step in MONTHS or unit == "months":
-        months = MONTHS[step] if step in MONTHS else int(number)
-        ends = [pd.offsets.MonthEnd(months), pd.offsets.MonthBegin(months)]
-        return [*ends, pd.DateOffset(months=months)]
-    return [pd.Timedelta(seconds=STEPS[step] if step in STEPS else float(number))]
+    number, _, unit = STEPS.get(step, (step, None))[0].partition(" ")
+    if unit == "months":
+        n = int(number)
+        return [pd.offsets.MonthEnd(n), pd.offsets.MonthBegin(n), pd.DateOffset(months=n)]
+    return [pd.Timedelta(seconds=float(number)) if unit == "s" else number]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kerazoo._lazy import np, pd
-from kerazoo.building import of_python
 from kerazoo.datasets import _text
 from kerazoo.finetuning.readers._columns import Column, texts_of
-from kerazoo.finetuning.readers._numbers import as_numbers, is_missing
+from kerazoo.finetuning.readers._numbers import as_numbers, first_of, is_missing
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import listed
 
@@ -34,12 +33,11 @@ def differences(
             continue
         if not c.missing:
             notes += note_on(values, is_missing(values), "missing (none was in training)")
-        numbers, unread = as_numbers(values, c.name) or (np.full(len(values), np.nan), [])
+        none = np.full(len(values), np.nan), np.zeros(len(values), bool)
+        numbers, unread = as_numbers(values, c.name) or none
         if c.low is not None and c.high is not None:
             ranges.append((pd.Series(numbers, values.index, name=c.name), c.low, c.high))
-        notes += note_on(
-            values, np.isin(np.arange(len(values)), unread), "not a number, counts as missing"
-        )
+        notes += note_on(values, unread, "not a number, counts as missing")
     return notes + range_drift(ranges)
 
 
@@ -67,9 +65,7 @@ def note_on(values: pd.Series, where: np.ndarray, what: str) -> list[str]:
     """A note on the values that are ``what``, with the first of them; none if there are none."""
     if not where.any():
         return []
-    line, first = values.index[where][0], values[where].iloc[0]
-    at = f"{values.index.name or 'line'} {line}: {of_python(first)!r}"
-    return [f"{values.name}: {int(where.sum())} value(s) are {what} ({at})"]
+    return [f"{values.name}: {where.sum()} value(s) are {what} ({first_of(values, where)})"]
 
 
 def image_drift(pixels: np.ndarray, reading: ImageReading) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kerazoo._lazy import np, pd
+from kerazoo.building import of_python
 from kerazoo.errors import KerazooError, ReadingError
 
 SHOWN = 6  # columns of the same notation that are reported, each with an example
@@ -103,13 +104,14 @@ class Texts:
     """A column of text, read as numbers as far as it can be.
 
     Attributes:
+        where: name of the table in messages.
         known: the values that are not missing, by their lines.
         mark: decimal mark with which pandas reads all of them, so that each need not be looked
             at; empty where there is none.
     """
 
-    def __init__(self, values: pd.Series):
-        self.known = values.astype(str)
+    def __init__(self, values: pd.Series, where: str):
+        self.where, self.known = where, values.astype(str)
         self.mark = "." if plain_numbers(values) is not None else ""  # so none is missing
         if not self.mark:
             self.known = self.known[~is_missing(values)].str.strip()
@@ -151,6 +153,11 @@ class Texts:
         is_mixed = marked.any() and not marked.all()
         may_be = is_mixed and self.known.str.fullmatch(_THOUSANDS).all()
         return str(self.known[marked].iloc[0]) if may_be else ""
+
+    def at(self, raw: str) -> str:
+        """The place and text of the first value that is ``raw``."""
+        line, name = self.known.index[self.known == raw][0], self.known.name
+        return f"{self.where}, line {line}, column {name!r}: {raw!r}"
 
     def marks(self, point_is_decimal: bool) -> tuple[set[str], str]:
         """Decimal marks with which alone some value can be read; the first value in doubt."""
@@ -207,8 +214,8 @@ def with_plain_numbers(
             if known is not None and known[name][1]:
                 notes.append(f"{name}: taken in the unit of the training data, {known[name][1]!r}")
             continue
-        text = Texts(frame[name])
-        if len(text.known) and _is_of_numbers(text, where, known[name][1] if known else None):
+        text = Texts(frame[name], where)
+        if len(text.known) and _is_of_numbers(text, known[name][1] if known else None):
             texts[name] = text
     found_in = {name: text.marks(point_is_decimal) for name, text in texts.items()}
     certain = {mark for marks, _ in found_in.values() for mark in marks}
@@ -221,8 +228,12 @@ def with_plain_numbers(
         if not given and not marks and (mark or ".") in (large := text.thousands):
             doubt, mark = large, None  # whatever other columns or the delimiter say
         if doubt and not mark:
-            raise _doubt(text, doubt, where)
-        notes += _with_plain_column(frame, text, mark or ".", known is not None, where)
+            form, own = text.forms[doubt], "," if "," in doubt else "."
+            raise ReadingError(
+                f"{text.at(doubt)} may be {form.read[OTHER_MARK[own]]} or {form.read[own]}.",
+                f"Give --thousands {own} or --decimal {own}.",
+            )
+        notes += _with_plain_column(frame, text, mark or ".", known is not None)
         found[name] = (mark or "" if marks or doubt else "", next(iter(text.units), ""))
     return rest, found, _without_repeats(notes)
 
@@ -235,7 +246,7 @@ def _without_repeats(notes: list[str]) -> list[str]:
     return [*kept, *[f"{more:,} more columns of numbers likewise"] * bool(more)]
 
 
-def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
+def _is_of_numbers(text: Texts, unit: str | None) -> bool:
     """True for a column of which most are numbers, with one unit.
 
     Raises:
@@ -249,15 +260,15 @@ def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
         odd = [u for u in units if u != (unit if unit is not None else next(iter(units)))]
         if not odd:
             return True
-        at = _at(where, text.known, units[odd[0]])
         usual = repr(units[next(iter(units))]) if unit is None else f"in training, {unit!r}"
         certain = unit is not None or not few or any(map(_SYMBOL.fullmatch, units))
         if certain and len(units) <= MAX_UNITS:
-            raise ReadingError(f"{at} has another unit than {usual}.", f"Write all alike. {what}")
+            problem = f"{text.at(units[odd[0]])} has another unit than {usual}."
+            raise ReadingError(problem, f"Write all alike. {what}")
     if few or unit is not None or not len(words):
         return False
     word = words.mode()[0]
-    problem = f"{_at(where, text.known, word)} is not read as a number"
+    problem = f"{text.at(word)} is not read as a number"
     if share >= SOME and words.nunique() <= MAX_UNITS:
         n = f"{len(words):,} of {len(text.known):,} values are not"
         raise ReadingError(f"{problem}; {n}.", f"Give --na {word!r} if it is missing. {what}")
@@ -266,9 +277,7 @@ def _is_of_numbers(text: Texts, where: str, unit: str | None) -> bool:
     return False
 
 
-def _with_plain_column(
-    frame: pd.DataFrame, text: Texts, mark: str, is_known: bool, where: str
-) -> list[str]:
+def _with_plain_column(frame: pd.DataFrame, text: Texts, mark: str, is_known: bool) -> list[str]:
     """Write the numbers of a column as Python does; a note if they change."""
     name, known = str(text.known.name), text.known
     parts = words_for_missing(frame[name])
@@ -283,7 +292,7 @@ def _with_plain_column(
     for raw, number in read.items():
         if number is None:
             raise ReadingError(
-                f"{_at(where, known, raw)} is not a number with the decimal mark {mark!r}.",
+                f"{text.at(raw)} is not a number with the decimal mark {mark!r}.",
                 "Write all with one mark, and give it as --decimal.",
             )
     plain = known.str.replace(",", ".") if is_simple else known.map(read)
@@ -300,20 +309,6 @@ def words_for_missing(values: pd.Series) -> list[str]:
     """Parts of a note on the words of a column that say that a value is missing."""
     gone = values[is_missing(values)].dropna().astype(str).str.strip()
     return [f"{raw!r} is missing" for raw in gone.unique() if raw]
-
-
-def _doubt(text: Texts, raw: str, where: str) -> ReadingError:
-    """The error for a value that may be two numbers."""
-    form, mark = text.forms[raw], "," if "," in raw else "."
-    return ReadingError(
-        f"{_at(where, text.known, raw)} may be {form.read[OTHER_MARK[mark]]} or {form.read[mark]}.",
-        f"Give --thousands {mark} or --decimal {mark}.",
-    )
-
-
-def _at(where: str, known: pd.Series, raw: str) -> str:
-    """The place and text of the first value that is ``raw``."""
-    return f"{where}, line {known.index[known == raw][0]}, column {known.name!r}: {raw!r}"
 
 
 def is_text(values: pd.Series) -> bool:
@@ -374,11 +369,11 @@ def parsed(values: pd.Series, errors: Any) -> np.ndarray:
 
 def as_numbers(
     values: pd.Series, where: str, strict: bool = False
-) -> tuple[np.ndarray, list[int]] | None:
+) -> tuple[np.ndarray, np.ndarray] | None:
     """A column as float64 ``(n,)``, NaN where it is missing; None if it is not of numbers.
 
-    The second part are the places of the rows whose value is there, but no number (few, else the
-    column is not of numbers). ``true`` and ``false`` are 1 and 0.
+    The second part, bool ``(n,)``, is True where a value is there, but no number (in few rows, else
+    the column is not of numbers). ``true`` and ``false`` are 1 and 0.
 
     Raises:
         KerazooError: a value is infinite, or too large for float32; or no number, if ``strict``.
@@ -390,17 +385,23 @@ def as_numbers(
         if text[~missing].str.lower().isin(["true", "false"]).all():
             text = text.str.lower().replace({"true": "1", "false": "0"})
         numbers = parsed(text.mask(missing), "coerce")
-    wrong = np.flatnonzero(np.isnan(numbers) & ~missing)
-    if strict and len(wrong):
-        at = f"{where}, line {values.index[wrong[0]]}: {values.iloc[wrong[0]]!r} is not a number."
-        raise ReadingError(at, "Correct it, or give --na if it is a missing value.")
-    if not strict and (missing.all() or len(wrong) > (1 - MOSTLY) * (~missing).sum()):
+    wrong = np.isnan(numbers) & ~missing
+    if strict and wrong.any():
+        what = f"{where}, {first_of(values, wrong)} is not a number."
+        raise ReadingError(what, "Correct it, or give --na if it is a missing value.")
+    if not strict and (missing.all() or wrong.sum() > (1 - MOSTLY) * (~missing).sum()):
         return None
-    huge = np.flatnonzero(np.abs(numbers) > np.finfo(np.float32).max)
-    if len(huge):  # only now: "inf" may be a word among others
-        at = f"{where}, line {values.index[huge[0]]}: {numbers[huge[0]]:g}"
+    huge = np.abs(numbers) > np.finfo(np.float32).max
+    if huge.any():  # only now: "inf" may be a word among others
+        at = f"{where}, {first_of(values, huge)}"
         raise KerazooError(f"{at} is infinite or too large for float32.")
-    return numbers, wrong.tolist()
+    return numbers, wrong
+
+
+def first_of(values: pd.Series, where: Any) -> str:
+    """The line and the value of the first row that is chosen by ``where``, bool ``(n,)``."""
+    line, value = values.index[where][0], of_python(values[where].iloc[0])
+    return f"{values.index.name or 'line'} {line}: {value!r}"
 
 
 def may_be_missing(name: str, values: np.ndarray) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kerazoo._lazy import np, pd
@@ -11,6 +12,7 @@ from kerazoo.finetuning.readers._csv import column, target_columns
 from kerazoo.finetuning.readers._numbers import (
     NO_VALUE_OR_A_CLASS,
     as_numbers,
+    first_of,
     is_missing,
     is_number,
     numbers_of,
@@ -77,7 +79,7 @@ def target_of(
     known = numbers[0][~np.isnan(numbers[0])]
     different = len(np.unique(known))
     few = different <= min(MAX_CLASSES, max(2, len(known) // 5))
-    if few and (numbers[1] or (known == known.round()).all()):
+    if few and (numbers[1].any() or (known == known.round()).all()):
         why = f"{different} different whole numbers; --task regression takes them as numbers"
         return class_target(values, where, why)
     why = f"{different} different numbers; --task classification takes them as classes"
@@ -154,32 +156,34 @@ def target_like(target: Target, frame: pd.DataFrame, where: str) -> Target:
     """
     for name in target.names:
         column(frame, name, f"the target in {where}")
-    if target.task == "multilabel":
-        like = _labels(frame, list(target.names), where, target.why, may_be_rare=True)
-    elif not target.labels:
-        like = _numbers(frame, list(target.names), where, target.why, may_be_constant=True)
-    else:
+    if target.task == "classification":
         text, known = class_names(frame[target.names[0]])
-        like = replace(target, y=_codes(text, target.labels), known=known)
-        new = (known & (like.y < 0)).nonzero()[0]
-        if len(new):
-            at = f"{where}, line {frame.index[new[0]]}, column {target.names[0]!r}"
+        y = _codes(text, target.labels)
+        if (new := known & (y < 0)).any():
+            at = f"{where}, column {target.names[0]!r}, {first_of(frame[target.names[0]], new)}"
             among = f"no class of training: {listed(list(target.labels), 12)}"
-            raise KerazooError(f"{at}: {text[new[0]]!r} is {among}.")
-    if not like.known.any():
+            raise KerazooError(f"{at} is {among}.")
+    else:
+        y, known = _values(frame, target.names, target.task, where)
+    if not known.any():
         raise KerazooError(f"{where}: no example of the test data has a target.")
-    return like
+    return replace(target, y=y.astype(target.y.dtype), known=known)
 
 
-def _labels(
-    frame: pd.DataFrame, names: list[str], where: str, why: str, *, may_be_rare: bool = False
-) -> Target:
-    columns = [zeros_and_ones(frame[name], f"{where}, column {name!r}") for name in names]
-    y = np.stack(columns, axis=1)
-    known = np.asarray(~np.isnan(y).any(axis=1))
+def _values(
+    frame: pd.DataFrame, names: Sequence[str], task: str, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as 0 and 1, or numbers, ``(n, targets)``; and the rows that have all of them."""
+    read = zeros_and_ones if task == "multilabel" else numbers_of
+    y = np.stack([read(frame[name], f"{where}, column {name!r}") for name in names], axis=1)
+    return y, ~np.isnan(y).any(axis=1)
+
+
+def _labels(frame: pd.DataFrame, names: list[str], where: str, why: str) -> Target:
+    y, known = _values(frame, names, "multilabel", where)
     counts = dict(zip(names, y[known].sum(axis=0, dtype=int).tolist(), strict=True))
     for name, n in counts.items():
-        if not may_be_rare and min(n, known.sum() - n) < LEAST:
+        if min(n, known.sum() - n) < LEAST:
             few = f"{n} of {known.sum()} rows have the label"
             raise KerazooError(f"{where}, column {name!r}: {few}; {LEAST} must have or lack it.")
     each = listed([f"{name} {n:,}" for name, n in counts.items()], 12)
@@ -195,8 +199,7 @@ def zeros_and_ones(values: pd.Series, where: str) -> np.ndarray:
     """
     wrong = _wrong(values)
     if wrong.any():
-        line = values.index[wrong][0]
-        raise KerazooError(f"{where}, line {line}: {str(values[line])!r} is neither 0 nor 1.")
+        raise KerazooError(f"{where}, {first_of(values.astype(str), wrong)} is neither 0 nor 1.")
     return _lower(values).map(ZERO_OR_ONE).to_numpy(np.float32)
 
 
@@ -218,15 +221,12 @@ def rows_without_target(frame: pd.DataFrame, target: Target) -> list[str]:
     return [f"{n:,} rows have no {names} ({held}) and are left out"] if n else []
 
 
-def _numbers(
-    frame: pd.DataFrame, names: list[str], where: str, why: str, *, may_be_constant: bool = False
-) -> Target:
-    columns = [numbers_of(frame[name], f"{where}, column {name!r}") for name in names]
-    for name, values in zip(names, columns, strict=True):
-        known = values[~np.isnan(values)]
-        if not may_be_constant and len(np.unique(known)) < 2:
-            only = f"{known[0]:g}" if len(known) else "missing"
+def _numbers(frame: pd.DataFrame, names: list[str], where: str, why: str) -> Target:
+    y, known = _values(frame, names, "regression", where)
+    for name, values in zip(names, y.T, strict=True):
+        different = np.unique(values[~np.isnan(values)])
+        if len(different) < 2:
+            only = f"{different[0]:g}" if len(different) else "missing"
             raise KerazooError(f"{where}, column {name!r}: the target is {only} in every row.")
-    y = np.stack(columns, axis=1).astype(np.float32)
-    known = np.asarray(~np.isnan(y).any(axis=1))
-    return Target("regression", tuple(names), (), y, known, f"regression ({why})")
+    reading = f"regression ({why})"
+    return Target("regression", tuple(names), (), y.astype(np.float32), known, reading)

@@ -204,7 +204,7 @@ def reread(config: Config, directory: Path, data: Any = None, test: Any = None) 
         raise KerazooError(f"the run in {directory} had separate test data; give it as test=.")
     if isinstance(data, UserData):
         return data
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in own.asked.items()}
+    options = dict(own.asked)
     if own.reader == from_texts.__name__:  # earlier runs do not tell
         options["standardization"] = own.treatment.get("standardization", "latin")
     if (test := own.test if test is None else test) is not None:

@@ -7,7 +7,6 @@ import glob
 import math
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kerazoo._files import zeros
-from kerazoo._lazy import keras, np, pd
+from kerazoo._lazy import keras, np
 from kerazoo.datasets._images import (
     HEIC,
     INVERT,
@@ -27,9 +26,10 @@ from kerazoo.datasets._images import (
     light_borders,
     read_image,
 )
-from kerazoo.errors import KerazooError, option, require_choice, require_whole
+from kerazoo.errors import KerazooError, option, require_choice, require_whole, say
 from kerazoo.finetuning.readers._csv import CsvOptions, column, read_table, target_columns
 from kerazoo.finetuning.readers._drift import images_drift
+from kerazoo.finetuning.readers._numbers import first_of
 from kerazoo.finetuning.readers._target import reject_one_hot, rows_without_target, target_of
 from kerazoo.finetuning.readers.reading import ImageReading
 from kerazoo.finetuning.readers.user_data import (
@@ -140,7 +140,7 @@ def from_images(
     of = np.array([split_of.get(f.parts[0], "") for f in kept], dtype=str)
     one_each = found.task == "classification"
     if one_each:
-        _reject_few(Path(found.where), y, of, names, split_of, line)
+        _reject_few(found, y, of, line)
     counts = np.bincount(y) if one_each else y.sum(axis=0, dtype=int)
     indices, how = _indices(y, of, split_of, labels and one_each)
     white, whites = _white(read)
@@ -270,17 +270,14 @@ def _in_table(
         reject_one_hot(of, where)
     rows = frame[name][of.known].astype(str)
     at = f"{where}, column {name!r}"
-    paths = [_path(value) for value in rows]
-    lost = [
-        line for line, p in zip(rows.index, paths, strict=True) if not (directory / p).is_file()
-    ]
-    if lost:
-        gone = f"line {lost[0]}: there is no file {rows[lost[0]]} in {directory.absolute()}"
-        hint = _similar(directory, rows[lost[0]])
+    paths = rows.map(_path)
+    lost = rows[[not (directory / path).is_file() for path in paths]]
+    if len(lost):
+        gone = f"line {lost.index[0]}: there is no file {lost.iloc[0]} in {directory.absolute()}"
+        hint = _similar(directory, lost.iloc[0])
         raise KerazooError(f"{at}, {gone}{hint}; {len(lost):,} of {len(rows):,} are missing.")
-    again = rows[pd.Series(paths, rows.index).duplicated()]
-    if len(again):
-        raise KerazooError(f"{at}, line {again.index[0]}: {again.iloc[0]} is named a second time.")
+    if (again := paths.duplicated()).any():
+        raise KerazooError(f"{at}, {first_of(rows, again)} is named a second time.")
     return _Found(
         directory,
         where,
@@ -375,11 +372,10 @@ def is_inverted(
         return False, []
     light = int(light_borders(x).sum())
     found = f"{light:,} of {len(x):,} images have a light background"
-    if invert != "auto":
-        asked = f"; inverted, as --invert {invert} says" * (invert == "yes")
-        return invert == "yes", [f"{found}{asked}"] * bool(asked)
-    if not light_on_dark or light <= (1 - MAX_FILES) * len(x):
-        return False, [f"{found}; none is inverted"] * bool(light and light_on_dark)
+    if invert == "yes":
+        return True, [f"{found}; inverted, as --invert yes says"]
+    if light <= (1 - MAX_FILES) * len(x):
+        return False, [f"{found}; none is inverted"] * bool(light)
     if light < MAX_FILES * len(x):
         problem = f"{where}: {found}, and the weights expect dark ones"
         raise KerazooError(
@@ -485,10 +481,7 @@ def _shape(
 
 
 def _read(
-    directory: Path,
-    files: list[Path],
-    shape: tuple[int, int, int],
-    progress: bool,
+    directory: Path, files: list[Path], shape: tuple[int, int, int], progress: bool
 ) -> tuple[np.ndarray, list[LoadedImage], dict[Path, str]]:
     """The images uint8 ``(n, *shape)``, how each was read, and the files that cannot be read."""
 
@@ -513,28 +506,20 @@ def _read(
                     x[len(images)] = image.pixels
                     images.append(replace(image, pixels=none))  # not kept twice
             if progress and len(some) == OFTEN:
-                done = start + OFTEN
-                print(f"read {done:,} of {len(files):,} images", file=sys.stderr, flush=True)
+                say(f"read {start + OFTEN:,} of {len(files):,} images")
     return x[: len(images)], images, problems
 
 
-def _reject_few(
-    directory: Path,
-    y: np.ndarray,
-    of: np.ndarray,
-    names: list[str],
-    split_of: Mapping[str, str],
-    skipped: str,
-) -> None:
+def _reject_few(found: _Found, y: np.ndarray, of: np.ndarray, skipped: str) -> None:
     """Raise KerazooError for a split, or a class of one, with too few readable images."""
-    for root, split in (split_of or {"": ""}).items():
-        for place, name in enumerate(names):
+    for root, split in (found.split_of or {"": ""}).items():
+        for place, name in enumerate(found.names):
             count = int(((of == split) & (y == place)).sum())
-            least = LEAST[split] if name else 1 if split_of else LEAST_UNLABELED
+            least = LEAST[split] if name else 1 if found.split_of else LEAST_UNLABELED
             if count < least:
                 raise KerazooError(
-                    f"{directory / root / name} has {count} images that can be read; it needs at "
-                    f"least {least}.{f' Skipped: {skipped}.' * bool(skipped)}"
+                    f"{Path(found.where, root, name)} has {count} images that can be read; it "
+                    f"needs at least {least}.{f' Skipped: {skipped}.' * bool(skipped)}"
                 )
 
 

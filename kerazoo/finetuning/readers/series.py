@@ -135,7 +135,6 @@ def from_series(
         source,
         "series",
         "forecasting",
-        input_shape=(lookback, len(used.all)),
         columns=used.all,
         targets=used.targets,
         windows=Windows(
@@ -164,27 +163,28 @@ def from_series(
             "; --past-covariate or --future-covariate uses one, --series-id tells series apart"
         )
     each = zip(found, np.atleast_2d(data.series.std)[:, : len(targets)].tolist(), strict=True)
+    reading = SeriesReading(
+        targets=used.targets,
+        past_covariates=past,
+        future_covariates=future,
+        time=first.columns,
+        step=first.step,
+        lookback=lookback,
+        gaps=gaps,
+        duplicates=duplicates,
+        resample=resample,
+        low=tuple(v for series in found.values() for v in series.values.min().tolist()),
+        high=tuple(v for series in found.values() for v in series.values.max().tolist()),
+        csv=first.options,
+        ids=ids,
+        spread={name: tuple(std) for name, std in each},
+    )
     return UserData(
         kind="series",
         data=data,
-        report=(*_report(found, first, data, used, ids, where), *table.notes),
+        report=(*_report(found, first, data, reading, where), *table.notes),
         warnings=(*unused, *notes),
-        reading=SeriesReading(
-            targets=used.targets,
-            past_covariates=past,
-            future_covariates=future,
-            time=first.columns,
-            step=first.step,
-            lookback=lookback,
-            gaps=gaps,
-            duplicates=duplicates,
-            resample=resample,
-            low=tuple(v for series in found.values() for v in series.values.min().tolist()),
-            high=tuple(v for series in found.values() for v in series.values.max().tolist()),
-            csv=first.options,
-            ids=ids,
-            spread={name: tuple(std) for name, std in each},
-        ),
+        reading=reading,
         factory_options={
             "input_shape": (lookback, len(used.all)),
             "segment": segment if segment and lookback % segment == 0 else _segment(lookback),
@@ -474,16 +474,12 @@ def in_deviations(mean: np.ndarray, std: np.ndarray) -> float:
 
 
 def _report(
-    found: Mapping[str, _Found],
-    first: Times,
-    data: Data,
-    used: Columns,
-    ids: tuple[str, ...],
-    where: str,
+    found: Mapping[str, _Found], first: Times, data: Data, reading: SeriesReading, where: str
 ) -> list[str]:
     """Lines on how one series or several were read."""
     assert data.series is not None
-    windows, targets = data.series.windows, list(data.info.targets)
+    windows, targets, ids = data.series.windows, list(reading.targets), reading.ids
+    past, future = list(reading.past_covariates), list(reading.future_covariates)
     sizes = {s: sum(series.sizes[s] for series in found.values()) for s in SHARES}
     several = f" in {len(found):,} series ({' '.join(ids)}: {listed(list(found))})" if ids else ""
     return [
@@ -494,8 +490,8 @@ def _report(
         f"{data.train.examples:,} windows to train on, {data.test.examples:,} to test",
         "scaled with mean and standard deviation of the training split"
         + " of each series" * bool(ids),
-        *[f"past covariates: {listed(list(used.past))}"] * bool(used.past),
-        *[f"future covariates: {listed(list(used.future))}"] * bool(used.future),
+        *[f"past covariates: {listed(past)}"] * bool(past),
+        *[f"future covariates: {listed(future)}"] * bool(future),
         *["each target is forecast from its own past, through the same weights"]
-        * (len(targets) > 1 and not used.covariates),
+        * (len(targets) > 1 and not past + future),
     ]

@@ -24,7 +24,7 @@ from kerazoo.finetuning.readers._csv import (
     read_test,
     release_memory,
 )
-from kerazoo.finetuning.readers._drift import differences, range_drift
+from kerazoo.finetuning.readers._drift import differences, note_on, range_drift
 from kerazoo.finetuning.readers._numbers import (
     as_numbers,
     like_numbers,
@@ -200,11 +200,7 @@ def columns_of(
             columns.append(Column(name, key, None, mean, len(known) < len(train), std, low, high))
             identifiers += [name] * _may_identify(known)
             notes += may_be_missing(name, values)
-        if wrong:
-            first = f"line {frame.index[wrong[0]]}: {frame[name].iloc[wrong[0]]!r}"
-            notes.append(
-                f"{name}: {len(wrong)} value(s) are not numbers and count as missing ({first})"
-            )
+        notes += note_on(frame[name], wrong, "not numbers and count as missing")
     return columns, left_out, identifiers, notes
 
 

@@ -148,10 +148,10 @@ def describe(source: Any, kind: Kind, task: str, **facts: Any) -> Dataset:
     def load() -> Mapping[str, Any]:
         raise KerazooError(f"dataset {name!r} is user data; it is not in the registry.")
 
-    usual = dict[str, Any](labels=(), license="of the user", source=path or "user data")
-    usual |= {"metric": registry.get_task(task).metrics[0], "summary": "user data"}
-    usual["by_class"] = registry.get_task(task).has_classes
-    return Dataset(name=name, load=load, task=task, offline=True, **{**usual, **facts})
+    facts |= {"summary": "user data", "license": "of the user", "source": path or "user data"}
+    facts |= {"metric": registry.get_task(task).metrics[0], "offline": True}
+    facts["by_class"] = registry.get_task(task).has_classes
+    return Dataset(name=name, load=load, task=task, **facts)
 
 
 def user_data_of(
@@ -163,7 +163,7 @@ def user_data_of(
     how: str,
     warnings: Iterable[str] = (),
     facts: Mapping[str, Any],
-    task: str = "",
+    task: str = "classification",
     **more: Any,
 ) -> UserData:
     """Data of separate examples in three splits, with its fingerprint.
@@ -176,11 +176,9 @@ def user_data_of(
         how: the way the splits were made.
         warnings: notes; those on the classes and on copies in the test split are added.
         facts: what the description of the data tells besides the shape of an example.
-        task: the kind of task; by default classification if there are labels, else regression.
+        task: the kind of task.
         **more: other fields of the result.
     """
-    task = task or ("classification" if facts.get("labels") else "regression")
-    task = "generation" if kind == "unlabeled_images" else task
     info = describe(source, kind, task, input_shape=splits["train"].x.shape[1:], **facts)
     arrays = {f"{name}_{k}": v for name, s in splits.items() for k, v in (("x", s.x), ("y", s.y))}
     whole = fingerprint.of_arrays(arrays)
@@ -268,10 +266,10 @@ def inner_model(model: keras.Model) -> keras.Model:
     return next(layer for layer in model.layers if hasattr(layer, "layers"))
 
 
-def listed(items: list[str], most: int = 5) -> str:
+def listed(items: list[str], most: int = 5, between: str = "; ") -> str:
     """The first items, and how many more there are."""
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return "; ".join(items[:most]) + more
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return between.join(items[:most]) + more
 
 
 def unused_columns(frame: pd.DataFrame, used: tuple[str, ...]) -> list[str]:
