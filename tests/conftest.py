@@ -31,7 +31,6 @@ from kerazoo.training import checkpoint
 from kerazoo.training import train as training
 from tests.user_data import KINDS
 
-LOCK = shutil.ignore_patterns(".part.lock")
 ROOT = Path(__file__).parent.parent
 os.environ.pop("COLUMNS", None)  # the workers of pytest-xdist have 80, which makes tables narrow
 if (SHARED := ROOT.parent / "shared").is_dir():
@@ -120,7 +119,7 @@ def private_registry():
 
 
 @pytest.fixture
-def private_zoo(tmp_path_factory, cache_home):
+def private_zoo(tmp_path_factory):
     """The user's module of private_zoo.py, imported from a folder of its own; gives its path."""
     with imported_zoo(tmp_path_factory.mktemp("user")) as path:
         yield path
@@ -148,7 +147,7 @@ def tiny_gan(private_registry, few_samples):
 
 
 @pytest.fixture(scope="session")
-def once(shared_folder, cache_home):
+def once(shared_folder):
     """Fill a directory with runs of private_zoo.py, once for all workers; gives its path."""
 
     def made(name: str, fill) -> Path:
@@ -173,7 +172,8 @@ def copy_after_each_checkpoint(monkeypatch):
     def writes(folder, state):
         write(folder, state)
         copy = folder.with_name(f"{folder.name}-{state.epochs}")
-        shutil.copytree(folder, copy, ignore=LOCK, dirs_exist_ok=True)
+        lock = shutil.ignore_patterns(".part.lock")
+        shutil.copytree(folder, copy, ignore=lock, dirs_exist_ok=True)
 
     monkeypatch.setattr(checkpoint, "write", writes)
 
@@ -274,5 +274,17 @@ def command(capsys, in_tmp):
             status = stop.code
         said = capsys.readouterr()
         return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Run ``kerazoo ARGUMENTS``, which is an error of the user's; gives its message."""
+
+    def run(*arguments: str) -> str:
+        status, out, err = command(*arguments)
+        assert status == 2 and not out and "Traceback" not in err, arguments
+        return err
 
     return run

@@ -1,4 +1,4 @@
-"""Building models: options that cannot be are refused, weights are loaded or named as unfit."""
+"""Building models: weights are loaded or named as unfit, and features come out where asked."""
 
 from __future__ import annotations
 
@@ -17,39 +17,7 @@ from kerazoo.pretrained import _features
 from tests.user_data import KINDS
 
 
-@pytest.mark.parametrize(
-    ("model", "options", "shown"),
-    [
-        *(("mnist_cnn", {"classes": n}, "classes") for n in (0, 2.5)),
-        *(("mnist_cnn", {"input_shape": shape}, "input_shape") for shape in ((28, 0, 1), 28)),
-        ("mnist_cnn", {"input_shape": (2, 2, 1)}, "too small"),
-        ("mnist_cnn", {"input_shape": (32, 32)}, "channels"),
-        ("mnist_cnn", {"class": 3}, "class"),
-        ("mnist_cnn", {"classifier_activation": "sofmax"}, "sofmax"),
-        ("mnist_cnn", {"weights": "mnit"}, "'mnist'"),
-        ("mnist_cnn", {"weights": "nowhere.weights.h5"}, "nowhere.weights.h5"),
-        ("mnist_cnn", {"weights": "digits", "input_shape": (32, 32, 1), "classes": 9}, "classes=9"),
-        ("mnist_cnn", {"weights": True}, "True"),
-        ("mnist_cnn@digits", {"weights": "mnist"}, "mnist_cnn"),
-        ("mnist_cnn", {"weights": "digits", "input_shape": [32, 32, 1]}, "(28, 28, 1)"),
-        ("text_cnn", {"weights": "imdb", "width": 16}, "width=16"),
-        ("stacked_lstm", {"weights": "etth1", "segment": 24}, "segment=48"),
-    ],
-)
-def test_build_names_the_option_that_cannot_be(model, options, shown):
-    with pytest.raises(kerazoo.KerazooError) as error:
-        kerazoo.build(model, **options)
-    assert shown in str(error.value)
-    assert ("too small" in str(error.value)) == (shown == "too small")
-
-
-def test_an_entry_has_its_weights():
-    one, other = kerazoo.build("mlp@digits"), kerazoo.build("mlp", weights="digits")
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_other_classes_have_a_fresh_last_layer_and_a_line_says_so(capsys):
+def test_other_classes_than_those_of_the_entry_have_a_fresh_last_layer_and_a_line_says_so(capsys):
     trained, net = kerazoo.build("mlp@digits"), kerazoo.build("mlp", weights="digits", classes=3)
     assert net.output_shape == (None, 3) and "classifier" in capsys.readouterr().err
     names = [layer.name for layer in net.layers if layer.weights and layer.name != "classifier"]

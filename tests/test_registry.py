@@ -10,7 +10,6 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import card
-from tests.conftest import raises_naming
 
 ENTRY = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
 
@@ -105,24 +104,6 @@ def test_names_are_found_by_patterns_and_sorted():
 def test_what_is_no_name_is_an_error(ask, nothing):
     with pytest.raises(KerazooError):
         ask(nothing)
-
-
-@pytest.mark.parametrize(
-    ("ask", "near"),
-    [
-        (lambda: kerazoo.train("mlp@digits", epoch=1), "'epochs'"),
-        (lambda: kerazoo.train("mlp@digits", early_stopping=1), "finetune"),
-        (lambda: kerazoo.verify("mlp@digits", seed=1), "'seeds'"),
-        (lambda: kerazoo.predict("mlp@digits", [], inverted="yes"), "'invert'"),
-        (lambda: kerazoo.finetune("mlp", "photos", weight=None), "photos"),
-        (lambda: kerazoo.build("mlp", clases=3), "'classes'"),
-        (lambda: kerazoo.load_run(True), "True"),
-        (lambda: kerazoo.compile_model("mlp", kerazoo.recipe_of("mlp"), 3), "kerazoo.build"),
-    ],
-)
-def test_an_unknown_option_is_an_error_with_the_nearest_one(ask, near, in_tmp):
-    with raises_naming(near):
-        ask()
 
 
 def test_a_users_file_or_module_is_imported_once(in_tmp, private_registry, monkeypatch):

@@ -1,11 +1,10 @@
-"""Windows of a series: where they lie, how they are scaled, what is refused."""
+"""Windows of a series: where they lie, and how they are scaled."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-import kerazoo
 from kerazoo.datasets import _windows as windows
 from kerazoo.spec import Dataset, Windows
 
@@ -76,16 +75,3 @@ def test_standardized_with_the_training_split_alone():
     splits, again = windows.windows_of(counting(), data, None, None)
     np.testing.assert_array_equal(series.mean, again.mean)
     assert np.isfinite(splits["test"].x).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        *(("sine", {"lookback": n}) for n in (5_000, 0, True)),
-        *(("sine", {"horizon": n}) for n in (2_000, 2.5)),
-        ("digits", {"lookback": 3}),
-    ],
-)
-def test_impossible_windows_are_refused(name, options):
-    with pytest.raises(kerazoo.KerazooError):
-        kerazoo.load_data(name, **options)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import kerazoo
-from kerazoo.errors import KerazooError
 
 
 def test_hiding_the_stroke_lowers_the_probability_and_hiding_the_background_does_not():
@@ -33,21 +31,7 @@ def test_hiding_the_stroke_lowers_the_probability_and_hiding_the_background_does
     assert paper.label == "1" and "--invert" in paper.note and not found.note
 
 
-@pytest.mark.parametrize(
-    ("source", "options"),
-    [
-        ("mnist_cnn_small@digits", {"label": "ten"}),
-        ("mnist_cnn_small@digits", {"inputs": np.zeros((13, 28, 28, 1), np.uint8)}),
-        ("dcgan@digits", {}),
-        ("text_cnn@imdb", {}),
-    ],
-)
-def test_what_cannot_be_explained_is_refused(source, options):
-    with pytest.raises(KerazooError):
-        kerazoo.explain(source, **{"inputs": np.zeros((28, 28, 1), np.uint8), **options})
-
-
-def test_command_writes_a_plot(command, in_tmp):
+def test_command_writes_a_plot(command, refused, in_tmp):
     x = kerazoo.load_data("digits").test.x
     for i in range(2):
         Image.fromarray(x[i, ..., 0]).save(f"{i}.png")
@@ -56,5 +40,5 @@ def test_command_writes_a_plot(command, in_tmp):
     assert [image["input"] for image in json.loads(out)["images"]] == ["0.png", "1.png"]
     with Image.open("explained.png") as plot:
         assert plot.width > 300
-    assert command("explain", "mnist_cnn_small@digits", "0.png")[0] == 2, "the file is there"
-    assert command("explain", "mnist_cnn_small@digits", "0.png", "--out", "x.jpg")[0] == 2
+    for out in ([], ["--out", "x.jpg"]):  # without a name it would be that of the file there
+        refused("explain", "mnist_cnn_small@digits", "0.png", *out)

@@ -250,9 +250,3 @@ def test_an_option_of_another_kind_of_model_is_an_error(images, texts, table_pre
             known([np.zeros((28, 28))], **options)
     with pytest.raises(KerazooError):
         images(pd.DataFrame({"pixels": [1, 2]}))
-
-
-@pytest.mark.parametrize("name", ["stacked_lstm@sine", "dcgan@digits", "linear_regression"])
-def test_models_without_classes_of_images_or_texts_are_refused(name):
-    with pytest.raises(KerazooError):
-        kerazoo.predictor(name)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from PIL import Image
 
 import kerazoo
-from kerazoo.errors import KerazooError
 
 
 def test_a_seed_gives_the_same_images_as_its_latents():
@@ -20,28 +18,13 @@ def test_a_seed_gives_the_same_images_as_its_latents():
     assert other.shape == one.shape and not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("options", [{"n": 0}, {"n": 10**7}, {"n": 2.5}, {"seed": -1}])
-def test_impossible_samples_are_refused(options):
-    with pytest.raises(KerazooError):
-        kerazoo.sample("dcgan@digits", **options)
-
-
-@pytest.mark.parametrize(
-    "latents", [np.zeros((3, 7)), np.full((1, 100), np.nan), "noise", np.ones((1, 100), complex)]
-)
-def test_impossible_latents_are_refused(latents):
-    with pytest.raises(KerazooError):
-        kerazoo.sample("dcgan@digits", latents=latents)
-
-
-def test_command_writes_a_grid_and_replaces_no_file(command, in_tmp):
+def test_command_writes_a_grid_and_replaces_no_file(command, refused, in_tmp):
     status, out, _ = command("sample", "dcgan@digits", "--n", "9", "--out", "grid.png")
     assert status == 0 and "grid.png" in out
     with Image.open(in_tmp / "grid.png") as image:
         assert image.size[0] == image.size[1] >= 3 * 28
     for arguments in (["dcgan@digits", "--out", "grid.jpg"], ["mnist_cnn@digits"]):
-        assert command("sample", *arguments)[0] == 2
+        refused("sample", *arguments)
     (in_tmp / "samples.png").write_text("somebody's")
-    status, _, error = command("sample", "dcgan@digits", "--n", "2")
-    assert status == 2 and "samples.png" in error
+    assert "samples.png" in refused("sample", "dcgan@digits", "--n", "2")
     assert (in_tmp / "samples.png").read_text() == "somebody's"

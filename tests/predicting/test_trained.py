@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,12 +48,3 @@ def test_predicting_with_a_run_needs_no_module_of_its_model(bars_run):
     assert "bar_net" not in registry.list_models()
     (prediction,) = kerazoo.predict(bars_run, np.zeros((1, 8, 8, 1)))
     assert prediction.label in open_trained(bars_run).labels == ("left", "right", "centre")
-
-
-def test_a_model_with_other_weights_than_were_evaluated_is_refused(bars_run, tmp_path):
-    path = shutil.copytree(bars_run, tmp_path / "run")
-    model = keras.saving.load_model(path / "model.keras")
-    model.set_weights([weight + 1 for weight in model.get_weights()])
-    model.save(path / "model.keras")
-    with pytest.raises(KerazooError):
-        kerazoo.predict(path, np.zeros((1, 8, 8, 1)))
