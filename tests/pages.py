@@ -1,15 +1,16 @@
-"""Reads a page of HTML strictly, and opens it in a real browser."""
+"""Reads HTML strictly, and opens pages in a real browser."""
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
-import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ VOID = {"wbr", "meta", "img", "br", "hr", "link", "input"}
 
 
 class Page(HTMLParser):
-    """A page that loads nothing from outside, closes every tag, and has no empty column.
+    """HTML that loads nothing from outside, closes every tag, and has no empty column.
 
     Attributes:
         tags: every opening tag.
@@ -25,7 +26,7 @@ class Page(HTMLParser):
         text: all words of the body.
     """
 
-    def __init__(self, source: str):
+    def __init__(self, source: str, scripts: int = 0):
         super().__init__(convert_charrefs=True)
         self.open: list[str] = []
         self.tags: list[str] = []
@@ -35,7 +36,7 @@ class Page(HTMLParser):
         self.feed(source)
         self.close()
         assert not self.open, f"never closed: {self.open}"
-        assert self.tags.count("script") == 1, "that of the copy buttons"
+        assert self.tags.count("script") == scripts
         assert "url(" not in source and "@import" not in source
         self.text = " ".join(" ".join(self.words).split())
 
@@ -68,74 +69,35 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data.strip()
 
 
-class Browser:
-    """Chromium without a window, by its DevTools protocol; skips the test where there is none."""
+# Fills the body with the width that the page in each frame needs, and its code without a button.
+LOOK = """<script>onload = () => document.body.textContent = JSON.stringify(
+    [...document.querySelectorAll("iframe")].map(({contentDocument: page}) => [
+        page.documentElement.scrollWidth,
+        page.querySelectorAll("pre.copy").length
+            - page.querySelectorAll("pre.copy + button").length,
+    ])
+)</script>"""
 
-    def __init__(self):
-        program = shutil.which("chromium") or shutil.which("google-chrome")
-        if program is None:
-            pytest.skip("chromium is not installed")
-        its_input, self.pipe = os.pipe()
-        output, its_output = os.pipe()
-        self.process = subprocess.Popen(
-            [
-                *("bash", "-c", f'exec "$@" 3<&{its_input} 4>&{its_output}', "bash", program),
-                *("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"),
-            ],
-            pass_fds=(its_input, its_output),
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(its_input)
-        os.close(its_output)
-        self.output, self.numbers = os.fdopen(output, "rb"), itertools.count()
-        self.session: dict[str, str] = {}
-        self.events: list[dict[str, Any]] = []
 
-    def __enter__(self):
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self.session = {"sessionId": attached["sessionId"]}
-        for domain in ("Page", "Log", "Runtime"):
-            self.call(f"{domain}.enable")
-        return self
+def look_in_a_browser(pages: Iterable[Path], folder: Path) -> None:
+    """Assert that pages fit a wide and a narrow screen, dark and light, in Chromium.
 
-    def __exit__(self, *error):
-        self.process.kill()
-        self.process.wait()
-        self.output.close()
-        os.close(self.pipe)
-
-    def message(self) -> dict[str, Any]:
-        """The next message, which is also kept if it is an event."""
-        characters = bytearray()
-        while (character := self.output.read(1)) != b"\0":
-            assert character, "the browser has ended"
-            characters += character
-        message = json.loads(characters)
-        self.events += [message] * ("method" in message)
-        return message
-
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Result of a command."""
-        command = {"id": next(self.numbers), "method": method, "params": parameters}
-        os.write(self.pipe, json.dumps(command | self.session).encode() + b"\0")
-        while (answer := self.message()).get("id") != command["id"]:
-            pass
-        return answer["result"]
-
-    def open(self, path: Path, width: int, dark: bool = False) -> tuple[int, list[Any]]:
-        """Width that a page needs on a screen of a width, and its errors on the console."""
-        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        self.call("Emulation.setDeviceMetricsOverride", **screen)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.events.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
-            self.message()
-        shown = "document.querySelectorAll('pre.copy').length ="
-        shown += "= document.querySelectorAll('pre.copy + button').length"
-        assert self.call("Runtime.evaluate", expression=shown)["result"]["value"], "copy buttons"
-        needed = self.call("Runtime.evaluate", expression="document.documentElement.scrollWidth")
-        kinds = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
-        return needed["result"]["value"], [e for e in self.events if e["method"] in kinds]
+    Each is a frame of one page. Their scripts have made the copy buttons, and no error is logged.
+    """
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    shown = list(itertools.product(pages, (1280, 390), ("light", "dark")))
+    frames = (
+        f'<iframe width="{width}" frameborder="0" style="color-scheme: {scheme}"'
+        f' srcdoc="{html.escape(page.read_text(encoding="utf-8"))}"></iframe>'
+        for page, width, scheme in shown
+    )
+    (folder / "frames.html").write_text(f'<meta charset="utf-8">{"".join(frames)}{LOOK}')
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr")
+    call = [program, *options, "--dump-dom", (folder / "frames.html").as_uri()]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    found = json.loads(re.search("<body>(.*)</body>", done.stdout)[1])
+    for (page, width, scheme), (needed, missing) in zip(shown, found, strict=True):
+        assert needed <= width and not missing, (page.name, width, scheme, needed)
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -13,44 +12,21 @@ from kerazoo._parts import LONG_TABLE, Bullets, Shown, Table, html
 from kerazoo.evidence import reference
 from kerazoo.evidence.verify import Bound, FreshRun, Report
 from kerazoo.training import run_directory
-
-VOID = ("img",)
-
-
-class Page(HTMLParser):
-    """Tags and cells of a piece of HTML, each of whose elements is closed."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.opened, self.tags, self.sources, self.text = [], [], [], ""
-        self.feed(text)
-        assert not self.opened
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.sources += [value for name, value in attrs if name == "src"]
-        if tag not in VOID:
-            self.opened.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.opened.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
+from tests.pages import Page
 
 
 def shown(thing: Shown) -> Page:
     line = repr(thing)
     assert len(line.splitlines()) == 1 and len(line) < 400
     page = Page(thing._repr_html_())
-    assert line in page.text and all(s.startswith("data:image/png;base64,") for s in page.sources)
+    assert line in page.text
     return page
 
 
 def test_a_run_shows_metrics_epochs_and_plots(whole):
     run = run_directory.load(whole)
     page = shown(run)
-    assert len(page.sources) == len(run.plots) > 1
+    assert page.tags.count("img") == len(run.plots) > 1
     assert page.tags.count("tr") == 1 + 1 + len(run.metrics["also"]) + 1 + len(run.history)
     assert f"{100 * run.metrics['value']:.2f}" in repr(run)
     assert f"{100 * run.history[-1]['accuracy']:.2f} %" in page.text
@@ -89,4 +65,4 @@ def test_user_data_and_what_it_trained(user_file, tuned):
 def test_a_long_table_is_folded(rows):
     page = Page(html(Table(("a",), [(i,) for i in range(rows)])))
     assert ("details" in page.tags) == (rows > LONG_TABLE) and page.tags.count("td") == rows
-    assert "script" not in Page(html(Bullets(["<script>"]))).tags and html(Bullets([])) == ""
+    assert "<script>" in Page(html(Bullets(["<script>"]))).text and html(Bullets([])) == ""
