@@ -28,18 +28,20 @@ def weights(tmp_path):
     return network, tmp_path / "net.weights.h5"
 
 
+def with_members(run, folder, changed):
+    """A copy of a run, whose model file has other members."""
+    copy = shutil.copytree(run, folder / "run")
+    with zipfile.ZipFile(run / "model.keras") as old:
+        members = {name: old.read(name) for name in old.namelist()} | changed
+    with zipfile.ZipFile(copy / "model.keras", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+    return copy
+
+
 @pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.h5", "assets/x"])
 def test_a_member_that_is_a_bomb_is_not_read(bars_run, tmp_path, name, monkeypatch):
-    run = shutil.copytree(bars_run, tmp_path / "run")
-    with zipfile.ZipFile(bars_run / "model.keras") as old:
-        members = {n: old.read(n) for n in old.namelist()}
-    with zipfile.ZipFile(run / "model.keras", "w", zipfile.ZIP_DEFLATED) as new:
-        for member, content in {**members, name: b""}.items():
-            if member != name:
-                new.writestr(member, content)
-        with new.open(name, "w", force_zip64=True) as bomb:
-            for _ in range(200):
-                bomb.write(bytes(BIG // 200))
+    run = with_members(bars_run, tmp_path, {name: bytes(BIG)})
     monkeypatch.setattr(zipfile.ZipFile, "read", None)  # would fail if it were called
     with pytest.raises(DamagedFile) as error:
         run_directory.load(run)
@@ -77,7 +79,7 @@ def test_good_files_and_hard_links_in_a_circle_pass(weights):
 
 
 def test_a_vocabulary_that_is_a_bomb_is_not_read_whole(tmp_path):
-    with lzma.open(tmp_path / "bomb.txt.xz", "wb") as file:
+    with lzma.open(tmp_path / "bomb.txt.xz", "wb", preset=0) as file:
         for _ in range(10):
             file.write(bytes(_text.MOST // 8))
     with pytest.raises(DamagedFile):
@@ -105,15 +107,9 @@ def test_a_saved_network_has_no_default_that_keras_3_12_refuses(tmp_path):
 
 
 def test_a_model_of_another_keras_names_the_version(bars_run, tmp_path):
-    run = shutil.copytree(bars_run, tmp_path / "run")
-    with zipfile.ZipFile(bars_run / "model.keras") as old:
-        members = {n: old.read(n) for n in old.namelist()}
-    changed = {
-        "config.json": members["config.json"].replace(b'"Dense"', b'"Denser"'),
-        "metadata.json": b'{"keras_version": "99.1"}',
-    }
-    with zipfile.ZipFile(run / "model.keras", "w") as new:
-        for member, content in {**members, **changed}.items():
-            new.writestr(member, content)
+    with zipfile.ZipFile(bars_run / "model.keras") as archive:
+        config = archive.read("config.json").replace(b'"Dense"', b'"Denser"')
+    changed = {"config.json": config, "metadata.json": b'{"keras_version": "99.1"}'}
+    run = with_members(bars_run, tmp_path, changed)
     with pytest.raises(DamagedFile, match=r"99\.1"):
         run_directory.load(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.conftest import ROOT
+
 PACKAGE = ROOT / "kerazoo"
 
 
@@ -24,6 +26,7 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in PACKAGE.rglob("*.py")}
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     """The modules of kerazoo that a file imports, inside functions too; not those for types."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -42,6 +45,7 @@ def imports_of(path: Path) -> set[str]:
     return {name for name in found if name in MODULES} - {name_of(path), "kerazoo"}
 
 
+@functools.cache
 def stated() -> dict[str, int]:
     """Layer of each part, from the top."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -68,9 +72,8 @@ def test_every_part_stands_on_one_line():
 
 @pytest.mark.parametrize("module", BELOW_ROOT)
 def test_nothing_is_imported_from_a_line_above(module):
-    level = stated()
-    above = {m for m in imports_of(MODULES[module]) if level[part_of(m)] < level[part_of(module)]}
-    assert not above
+    level = stated()[part_of(module)]
+    assert not [m for m in imports_of(MODULES[module]) if stated()[part_of(m)] < level]
 
 
 def test_no_module_imports_keras_when_it_is_imported():

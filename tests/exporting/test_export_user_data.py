@@ -46,7 +46,7 @@ def test_raw_rows_go_into_a_saved_model(tuned, user_file, tmp_path):
     np.testing.assert_allclose(serve(**rows)["output_0"], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_features_of_rows_go_into_onnx_and_rows_are_limited(tuned, command, tmp_path):
+def test_features_of_rows_go_into_onnx_and_rows_are_limited(tuned, refused, tmp_path):
     import onnxruntime
 
     certificate = kerazoo.export(tuned("table"), "onnx", tmp_path / "out", rows=10)
@@ -57,8 +57,8 @@ def test_features_of_rows_go_into_onnx_and_rows_are_limited(tuned, command, tmp_
     copy = shutil.copytree(tuned("table"), tmp_path / "copy")
     assert kerazoo.export(copy, "keras").path.parent == copy / "export-keras"
     (copy / "model.keras").unlink()
-    status, _, err = command("export", copy, "--format", "onnx")
-    assert status == 2 and "model.keras" in err and not (copy / "export-onnx").exists()
+    assert "model.keras" in refused("export", copy, "--format", "onnx")
+    assert not (copy / "export-onnx").exists()
 
 
 def test_raw_rows_of_numbers_go_into_onnx(tmp_path):
@@ -81,16 +81,16 @@ def test_raw_rows_of_numbers_go_into_onnx(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("format", ["keras", "onnx"])
-def test_windows_with_covariates_are_exported(format, tmp_path):
+def test_windows_with_covariates_are_exported(tmp_path):
     t = np.arange(120.0)
     rows = pd.DataFrame({"price": 50 + t % 7, "load": 9e3 + t % 5, "holiday": t % 7 == 0})
     options = {"past_covariates": "load", "future_covariates": "holiday", "time": "none"}
     out = {"out": tmp_path / "run", "scratch": False, **QUIET}
     wanted = {"target": "price", "horizon": 3, "lookback": 8, "epochs": 1}
     run = kerazoo.finetune("stacked_lstm", rows, **wanted, **options, **out)
-    certificate = kerazoo.export(run.path, format, tmp_path / "out", data=rows)
-    assert certificate.passed, certificate.problems
+    for format in ("keras", "onnx"):
+        certificate = kerazoo.export(run.path, format, tmp_path / format, data=rows)
+        assert certificate.passed, certificate.problems
 
 
 def test_natural_units_go_into_onnx_and_come_out(tuned, user_file, tmp_path):

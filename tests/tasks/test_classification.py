@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ import pytest
 import kerazoo
 from kerazoo import registry
 from kerazoo.errors import KerazooError
-from kerazoo.spec import Split
 from kerazoo.tasks._scores import Scores, balanced_accuracy, by_class, confusion_of
 
 TASK = registry.get_task("classification")
@@ -69,10 +66,3 @@ def test_recorded_metrics_are_those_of_the_references():
         "metric", "value", "standard_error", "examples", "also", "loss", "confusion"
     } and not outcome.also  # fmt: skip
     assert not TASK.baselines(data.train, data).others("accuracy")
-
-
-def test_a_classifier_is_evaluated_on_the_test_split_alone():
-    data = kerazoo.load_data("digits")
-    few = Split(data.test.x[:7], data.test.y[:7])
-    data = dataclasses.replace(data, train=None, validation=None, test=few)
-    assert TASK.evaluate(kerazoo.build("mlp", weights="digits"), data).examples == 7
