@@ -469,9 +469,9 @@ def test_no_window_crosses_from_a_series_into_another():
     for split in ("train", "validation", "test"):
         x, y = (a.astype(np.float64) for a in getattr(data, split))
         assert len(x) == 3 * getattr(one, split).examples
-        mean, std = data.series.scale(split)
-        whole = np.concatenate([x * std + mean, y * std + mean], axis=1)[:, :, 0]
         of = data.series.of[split]
+        mean, std = (a[of][:, None] for a in (data.series.mean, data.series.std))
+        whole = np.concatenate([x * std + mean, y * std + mean], axis=1)[:, :, 0]
         sizes = dict(zip(("X/1", "X/2", "Y/1"), (100.0, 5000.0, 0.1), strict=True))
         size = np.array([sizes[name] for name in data.series.names])[of][:, None]
         np.testing.assert_allclose(np.diff(whole / size), 1, rtol=1e-3)
