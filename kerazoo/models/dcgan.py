@@ -132,7 +132,7 @@ def dcgan(
 
     Source: Radford, Metz & Chintala 2016, sections 3 and 4.
     """
-    from kerazoo.models._gan import DCGAN
+    from kerazoo.models._generative import DCGAN
 
     require_rank("dcgan", input_shape, 3)
     sizes = {"latent": latent, "filters": filters, "kernel": kernel, "depth": depth}
