@@ -103,7 +103,7 @@ def from_images(
             those of the first image, up to 224.
         channels: 1 for grayscale, 3 for color; by default those of the first image.
         invert: ``"auto"`` inverts all images if they have a light background and the model expects
-            a dark one; or ``"yes"`` or ``"no"``. Images without classes stay as they are.
+            a dark one, but no images without classes; or ``"yes"`` or ``"no"``.
         light_on_dark: the model expects light strokes on a dark background.
         labels: False takes all images without classes, to generate such images.
         splits: ``"yes"`` if directories named ``train`` and so on are splits, ``"no"`` if they are

@@ -91,7 +91,7 @@ class UserData(Shown):
         """The same data with the options that follow from a model, where none were given."""
         known = options_of(self.reader)
         more = {k: v for k, v in options.items() if k in known and k not in self.options}
-        if not more:
+        if not more.keys() - NOT_KEPT:
             return self
         if self.test is not None:
             more["test"] = self.test

@@ -72,6 +72,7 @@ def test_the_first_image_decides_where_size_and_channels_are_not_given(tmp_path)
     for_model = {"size": (8, 9), "channels": 3, "vocabulary": None}
     assert user.read_for(for_model).data.info.input_shape == (8, 9, 3)
     assert from_images(directory, size=5).read_for(for_model).data.info.input_shape == (5, 5, 3)
+    assert user.read_for({"progress": True}) is user, "the files are not read again"
     image(1, "RGB", (448, 100)).save(directory / "cat" / "0.png")
     assert from_images(directory).data.info.input_shape == (50, 224, 3)
 
