@@ -116,6 +116,7 @@ _ALL = (
     ),
     Metric("smallest_class", "smallest class", True, digits=1, percent=True, high=1.0),
     Metric("largest_class", "largest class", digits=1, percent=True, high=1.0),
+    Metric("elbo", "ELBO (nats)", True, 2, short="ELBO", low=-math.inf, high=0.0),
     Metric("diversity", "diversity (real: 1)", higher_is_better=True, digits=3),
 )
 METRICS = {m.name: m for m in _ALL}

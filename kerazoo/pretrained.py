@@ -61,7 +61,7 @@ def build(
 
     Returns:
         A functional ``keras.Model``, not compiled; see :func:`kerazoo.register_model` for its
-        inputs and outputs. (``dcgan``: one model of two functional networks.)
+        inputs and outputs. (``dcgan`` and ``vae``: one model of two functional networks.)
 
     Raises:
         KerazooError: unknown model or option, a value the architecture cannot have, or weights

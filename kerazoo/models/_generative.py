@@ -1,6 +1,7 @@
-"""A generator and a discriminator in one ``keras.Model``; imported when a GAN is built.
+"""Generative models: functional networks in one ``keras.Model`` that ``fit(images)`` trains.
 
-It needs Keras at its definition, so ``dcgan.py``, which ``kerazoo list`` imports, must not hold it.
+They need Keras at their definition, so the model files, which ``kerazoo list`` imports, import them
+when a model is built.
 """
 
 from __future__ import annotations
@@ -10,8 +11,42 @@ from typing import Any
 from kerazoo._lazy import keras
 
 
+class Generative(keras.Model):
+    """Functional networks, of which ``generator`` makes images, 0 to 255, from normal latents.
+
+    Subclasses define ``call``, from which ``compute_loss`` computes the loss.
+    """
+
+    def __init__(self, networks: dict[str, keras.Model], **options: Any) -> None:
+        super().__init__(**options)
+        self.names = tuple(networks)
+        for name, network in networks.items():
+            setattr(self, name, network)
+        self.seed_generator = keras.random.SeedGenerator()
+        self.built = True  # the networks are
+
+    @property
+    def networks(self) -> dict[str, keras.Model]:
+        """The functional models."""
+        return {name: getattr(self, name) for name in self.names}
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration of the networks."""
+        nets = {n: keras.saving.serialize_keras_object(m) for n, m in self.networks.items()}
+        return {**super().get_config(), "networks": nets}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A new model of ``config``."""
+        nets = {
+            name: keras.saving.deserialize_keras_object(network, custom_objects)
+            for name, network in config["networks"].items()
+        }
+        return cls(**{**config, "networks": nets})
+
+
 @keras.saving.register_keras_serializable(package="kerazoo")
-class DCGAN(keras.Model):
+class DCGAN(Generative):
     """Generator and discriminator, for plain ``compile(optimizer)`` and ``fit(images)``.
 
     ``call(x)`` generates one image per row of ``x`` from random latents. The loss is the sum of
@@ -24,19 +59,10 @@ class DCGAN(keras.Model):
     and ``g_loss``, minus the log of the belief in the generated ones, in nats.
     """
 
-    def __init__(self, generator: Any, discriminator: Any, **options: Any) -> None:
-        super().__init__(**options)
-        self.generator = generator
-        self.discriminator = discriminator
-        self.seed_generator = keras.random.SeedGenerator()
+    def __init__(self, networks: dict[str, keras.Model], **options: Any) -> None:
+        super().__init__(networks, **options)
         self.d_loss = keras.metrics.Mean(name="d_loss")
         self.g_loss = keras.metrics.Mean(name="g_loss")
-        self.built = True  # both networks are
-
-    @property
-    def networks(self) -> dict[str, keras.Model]:
-        """The two functional models."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
 
     def call(self, x: Any, training: bool = False) -> Any:
         """As many new images as ``x`` has rows."""
@@ -69,16 +95,29 @@ class DCGAN(keras.Model):
         self.g_loss.update_state(g_loss, sample_weight=rows)
         return d_loss + g_loss
 
-    def get_config(self) -> dict[str, Any]:
-        """Configuration of both networks."""
-        nets = {n: keras.saving.serialize_keras_object(m) for n, m in self.networks.items()}
-        return {**super().get_config(), **nets}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """A new model of ``config``."""
-        parts = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
-            for name in ("generator", "discriminator")
-        }
-        return cls(**{**config, **parts})
+@keras.saving.register_keras_serializable(package="kerazoo")
+class VAE(Generative):
+    """Encoder and generator, for plain ``compile(optimizer)`` and ``fit(images)``.
+
+    ``call(x)`` gives the evidence lower bound (ELBO) of the log-likelihood of each image, in nats;
+    the loss is minus its mean. Gray values are probabilities: each time an image is seen, its
+    pixels are drawn anew as black or white (Salakhutdinov & Murray 2008, section 4).
+    """
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """ELBO of each image: float32 ``(n,)``, with one random latent for each."""
+        ops, random, seed = keras.ops, keras.random, self.seed_generator
+        probabilities = ops.cast(x, "float32") / 255
+        pixels = random.uniform(ops.shape(probabilities), seed=seed) < probabilities
+        pixels = ops.cast(pixels, "float32")
+        mean, log_variance = ops.split(self.encoder(255 * pixels, training=training), 2, axis=1)
+        noise = random.normal(ops.shape(mean), seed=seed)
+        means = self.generator(mean + ops.exp(log_variance / 2) * noise, training=training) / 255
+        likelihood = -ops.sum(ops.binary_crossentropy(pixels, means), axis=(1, 2, 3))
+        divergence = ops.sum(mean**2 + ops.exp(log_variance) - log_variance - 1, axis=1) / 2
+        return likelihood - divergence
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Minus the mean ELBO; ``y`` and ``sample_weight`` play no part."""
+        return -keras.ops.mean(y_pred)

@@ -1,7 +1,7 @@
-"""Generation: images from noise, by a generator and its discriminator (a GAN).
+"""Generation: images from noise, by a generator.
 
-A model of this task has ``networks`` named ``generator`` (latents to images, 0 to 255) and
-``discriminator``, computes its loss itself, and reports ``d_loss`` and ``g_loss``.
+A model of this task has ``networks``, one of them named ``generator`` (latents to images, 0 to
+255), and computes its loss itself. A GAN reports ``d_loss`` and ``g_loss``.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Generation(Task):
         return lines
 
     def curves(self, run: Finished) -> tuple[str, list[Curve]]:
-        """Losses of discriminator and generator."""
+        """Losses of discriminator and generator; or the one loss."""
         measure = metric(run.outcome.metric)
         curves = [
             Curve("d_loss", f"discriminator's loss, nats (chance: {math.log(2):.2f})"),

@@ -1,4 +1,4 @@
-"""Generation: the game of two networks, and the Fréchet distance of generated images."""
+"""Generation: the networks' losses, and the Fréchet distance of generated images."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def test_diversity_falls_when_all_samples_are_alike():
     assert _frechet.mean_distance(np.tile(spread[:1], (100, 1))) == 0
 
 
+@pytest.mark.parametrize("name", ["dcgan", "vae"])
 @pytest.mark.parametrize("shape", [(32, 32, 3), (30, 25, 1)])
-def test_dcgan_of_other_shapes(shape):
-    model = kerazoo.build("dcgan", input_shape=shape)
+def test_generators_of_other_shapes(name, shape):
+    model = kerazoo.build(name, input_shape=shape)
     images = generation.generate(model, generation.latents(model, 2, 0))
     assert images.shape == (2, *shape) and images.dtype == np.uint8
 
@@ -92,6 +93,35 @@ def test_no_weight_is_updated_before_all_its_readings():
         (update,) = (op for op in users if op.type == "AssignSubVariableOp")
         readings = {op.name for op in users if op.type == "ReadVariableOp"}
         assert readings and readings <= ancestors(update), variable.path
+
+
+def test_evidence_lower_bound_is_its_formula():
+    """Of networks whose outputs are constant, so that nothing in it is random."""
+    model = kerazoo.build("vae", input_shape=SHAPE, latent=2, filters=4)
+    mean, log_variance, logit = np.array([0.5, -1.0]), np.array([0.3, -0.2]), 0.4
+    for layer, bias in (
+        (model.encoder.get_layer("moments"), [*mean, *log_variance]),
+        (model.generator.get_layer("up3"), [logit]),
+    ):
+        layer.set_weights([np.zeros(layer.kernel.shape), np.array(bias)])
+    images = np.stack([np.full(SHAPE, 255), np.zeros(SHAPE)]).astype("uint8")
+    white = (np.tanh(logit) + 1) / 2
+    likelihood = math.prod(SHAPE) * np.log([white, 1 - white])
+    divergence = (mean**2 + np.exp(log_variance) - log_variance - 1).sum() / 2
+    np.testing.assert_allclose(model(images), likelihood - divergence, rtol=1e-5)
+    model.compile()
+    loss = model.evaluate(images, verbose=0)
+    assert loss == pytest.approx(divergence - likelihood.mean(), rel=1e-5)
+
+
+def test_gray_pixels_are_black_or_white_at_random():
+    """The encoder sees nothing between, and white as often as the gray value says."""
+    model, seen = kerazoo.build("vae", input_shape=SHAPE, latent=2, filters=4), []
+    encoder = model.encoder
+    model.encoder = lambda x, training: seen.append(np.asarray(x)) or encoder(x)
+    model(np.full((200, *SHAPE), 51, "uint8"))
+    assert set(np.unique(seen[0])) == {0, 255}
+    assert (seen[0] == 255).mean() == pytest.approx(0.2, abs=0.02)
 
 
 def ancestors(op) -> set[str]:
