@@ -144,10 +144,12 @@ class Recipe:
             "schedule": all_layers_train,
             "warmup": all_layers_train,
             "nesterov": self.momentum,
-            "beta_1": self.optimizer != "sgd",
             "augment_interpolation": moves,
             "head_learning_rate": self.head_epochs,
         }
+        for f in dataclasses.fields(self):
+            if self.optimizer not in f.metadata.get("optimizers", (self.optimizer,)):
+                relevant[f.name] = False
         return {
             name: value for name, value in vars(self).items() if value and relevant.get(name, True)
         }

@@ -23,6 +23,7 @@ ALWAYS = ["epochs", "batch_size", "optimizer", "learning_rate", "schedule"]
         ({"optimizer": "sgd", "nesterov": True, "momentum": 0.9}, ["momentum", "nesterov"]),
         ({"schedule": "warmup_cosine", "warmup": 0.1}, ["warmup", "beta_1"]),
         ({"augment_interpolation": "nearest"}, ["beta_1"]),
+        ({"optimizer": "muon", "momentum": 0.9}, ["momentum"]),
         ({"augment_zoom": 0.1}, ["beta_1", "augment_zoom", "augment_interpolation"]),
         ({"augment_erase": 0.1}, ["beta_1", "augment_erase"]),
         ({"clip_norm": 1.0, "balance": True}, ["beta_1", "clip_norm", "balance"]),

@@ -12,10 +12,10 @@ from kerazoo._parts import Bullets, Code, Section, Text, images
 from kerazoo.evidence.card import LICENSE, Card, layers, render
 from kerazoo.finetuning.compare import FineTuned
 from kerazoo.finetuning.readers.reading import ImageReading
-from kerazoo.finetuning.readers.user_data import Kind, UserData
+from kerazoo.finetuning.readers.user_data import Kind
 from kerazoo.metrics import metric
 from kerazoo.pretrained import Transfer
-from kerazoo.spec import Recipe
+from kerazoo.spec import Recipe, networks_of
 
 FEW = 200  # test examples; with fewer, the card points to the standard error
 
@@ -32,7 +32,7 @@ def write(done: FineTuned, transferred: Transfer | None) -> None:
         Section("Data", [Bullets([*done.data.report, *done.warnings])]),
         Section("Training", [Text(start_line(transferred, done.recipe)), Text(_recipe(done))]),
         Section("Plots", plots),
-        Section("Use", [Code(done.use, language="bash"), Text(_takes(done.data))]),
+        Section("Use", [Code(done.use, language="bash"), Text(_takes(done))]),
         Section("Architecture", layers(done.model)),
         Section("Intended use and limits", [Bullets(_limits(done))]),
         Section("Citation", [Code(model.citation, language="bibtex")]),
@@ -75,7 +75,8 @@ def _recipe(done: FineTuned) -> str:
     return f"Seed {done.seed}, {done.cost}.{kept} Recipe: {fields}."
 
 
-def _takes(data: UserData) -> str:
+def _takes(done: FineTuned) -> str:
+    data, (*_, last) = done.data, networks_of(done.model)
     shape = " × ".join(map(str, data.data.info.input_shape))
     pixels = "0 to 255"
     if isinstance(data.reading, ImageReading):
@@ -84,9 +85,9 @@ def _takes(data: UserData) -> str:
     takes = {
         "images": f"raw pixels, {pixels}, n × {shape}",
         "unlabeled_images": "latents from a standard normal distribution, and gives images, 0 to "
-        "255; `discriminator.keras` takes images",
-        "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings, n, in "
-        "lower case, without HTML and with plain quotes, under TensorFlow",
+        f"255; `{last}.keras` takes images",
+        "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings as they "
+        "are, n, in Unicode's composed form (NFC), under TensorFlow",
         "table": "raw rows, a dictionary of values, n × 1, for each name in `model.input`: "
         "float32, or a tensor of strings without blanks around them; NaN or an empty string is a "
         "missing value",

@@ -6,7 +6,7 @@ left_out.txt        unreadable files of user data, with reasons
 history.csv         one row per epoch
 checkpoint          (.safetensors) state after the last finished epoch, during training
 model.keras         the trained model, which plain Keras opens without kerazoo (it embeds its date);
-                    for a GAN generator.keras and discriminator.keras, for fine-tuned text models
+                    one for each network, such as generator.keras; for fine-tuned text models
                     also model_strings.keras, after a divergence last_good_*.keras
 labels.json         class names of a classifier
 card.html, card.md  card of a fine-tuned model, with comparison.json, its values; the same model
