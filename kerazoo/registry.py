@@ -97,7 +97,7 @@ def register_dataset(**facts: Any) -> Callable[[LoaderFunction], LoaderFunction]
     - regression: pairs ``(x, y)``, ``y`` numbers ``(n, len(targets))``;
     - forecasting: the values of a series in natural units, ``(n, len(columns))``, the splits in
       order of time; ``windows`` turns them into examples;
-    - generation: pairs ``(x, y)`` of images, as for classification.
+    - generation and density estimation: pairs ``(x, y)`` of images, as for classification.
 
     Its result is cached if ``sha256`` pins it; otherwise the loader is called at every load.
 

@@ -480,7 +480,7 @@ class Data(Shown):
         info: the description.
         sha256: fingerprint of the content.
         series: for forecasting: what converts values back to natural units.
-        judge: for generation: see :class:`Entry`.
+        judge: for generators: see :class:`Entry`.
         threshold: for a classifier for two classes that has one.
     """
 

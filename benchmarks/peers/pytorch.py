@@ -95,7 +95,7 @@ def optimizer_for(job: TrainingJob, model: nn.Module) -> torch.optim.Optimizer:
     options: dict[str, Any] = {"lr": job.learning_rate, "weight_decay": job.weight_decay}
     if job.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), momentum=job.momentum, fused=True, **options)
-    kind = torch.optim.AdamW if job.optimizer == "adamw" else torch.optim.Adam
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[job.optimizer]
     return kind(model.parameters(), betas=(job.beta_1, 0.999), fused=True, **options)
 
 

@@ -60,7 +60,7 @@ class Reference:
         environment: versions, backend and machine; a run notes its differences.
         limits: best values that one can expect of the main metric, by name.
         baseline_metrics: other metrics of baselines and limits, by name and metric.
-        judge_sha256: for generation: checksum of the judge's weights; else empty.
+        judge_sha256: for generators: checksum of the judge's weights; else empty.
         engine: engine of the runs, see :mod:`kerazoo.training.engine`; files that name none are
             older than the choice and mean plain.
     """

@@ -136,7 +136,7 @@ class Certificate(Shown, Comparison):
     Attributes:
         source: the entry or run directory.
         entry: ``model@dataset``.
-        network: the exported network of the model: ``model``, or ``generator`` of a GAN.
+        network: the exported network of the model: ``model``, or ``generator``.
         format: such as ``onnx``.
         runtime: name of the runtime that read the export back.
         path: the exported file or directory.

@@ -337,7 +337,7 @@ def finetuning_recipe(
     plain: Recipe, changes: Mapping[str, Any], *, freeze: bool, head: bool
 ) -> Recipe:
     """The same with the head first, then everything at a lower rate."""
-    if not head:  # both networks must keep pace
+    if not head:  # all networks must keep pace
         return plain.replace(**changes)
     recipe = plain.replace(
         learning_rate=LOWER * plain.learning_rate, head_learning_rate=plain.learning_rate
@@ -376,7 +376,8 @@ def prepare_job(
         **more: other fields of the job.
     """
     info = user.data.info
-    entry = Entry(dataset=info.name, recipe=plain, task=info.task, model=model.name)
+    kind = info.task if registry.get_task(info.task).has_targets else registry.task_of(base).name
+    entry = Entry(dataset=info.name, recipe=plain, task=kind, model=model.name)
     recipe = plain.replace(**{k: v for k, v in changes.items() if not k.startswith("head_")})
     keras.utils.set_random_seed(seed)
     task = registry.task_of(entry)

@@ -102,7 +102,7 @@ class VAE(Generative):
 
     ``call(x)`` gives the evidence lower bound (ELBO) of the log-likelihood of each image, in nats;
     the loss is minus its mean. Gray values are probabilities: each time an image is seen, its
-    pixels are drawn anew as black or white (Salakhutdinov & Murray 2008, section 4).
+    pixels are sampled as black or white (Salakhutdinov & Murray 2008, section 4).
     """
 
     def call(self, x: Any, training: bool = False) -> Any:

@@ -127,8 +127,8 @@ def dcgan(
         depth: how often the size is halved.
 
     Raises:
-        KerazooError: ``input_shape`` is not that of an image, or an option no positive whole
-            number.
+        KerazooError: ``input_shape`` is not that of an image, or an option is no positive
+            whole number.
 
     Source: Radford, Metz & Chintala 2016, sections 3 and 4.
     """

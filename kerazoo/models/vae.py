@@ -67,8 +67,8 @@ def vae(
         depth: how often the size is halved.
 
     Raises:
-        KerazooError: ``input_shape`` is not that of an image, or an option no positive whole
-            number.
+        KerazooError: ``input_shape`` is not that of an image, or an option is no positive
+            whole number.
 
     Source: Kingma & Welling 2014, section 3 and appendix C (there of dense layers).
     """

@@ -21,7 +21,7 @@ FEWEST = 1e-3  # and one minus it: probability of a pixel that was never, or alw
 
 
 class DensityEstimation(Generation):
-    """Images, uint8 ``(n, height, width, channels)``, whose pixels are drawn as black or white.
+    """Images, uint8 ``(n, height, width, channels)``, whose pixels are sampled as black or white.
 
     A gray value is the probability of white.
     """
@@ -48,19 +48,21 @@ class DensityEstimation(Generation):
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """Independent pixels, whose likelihood is known."""
-        found = super().baselines(train, data).simple["independent_pixels"]
+        found = super().baselines(train, data)
         white = np.clip(train.x.mean(axis=0, dtype=np.float64) / 255, FEWEST, 1 - FEWEST)
         share = data.test.x.mean(axis=0, dtype=np.float64) / 255
         mean = float((share * np.log(white) + (1 - share) * np.log(1 - white)).sum())
-        return Baselines(simple={"independent_pixels": {"elbo": mean, **found}})
+        return Baselines(
+            simple={name: {"elbo": mean, **values} for name, values in found.simple.items()}
+        )
 
     def notes(self, entry: Entry, dataset: Dataset) -> list[str]:
         """Meaning of the bound, then those of generated images."""
         return [
             "The ELBO (Kingma & Welling 2014, arXiv:1312.6114, section 2.2) is a lower bound of "
-            "the log-likelihood of an image whose pixels are drawn as black or white, each with "
-            "its gray value as the probability of white. One draw and one latent an image, seed 0. "
-            "It cannot be compared with likelihoods of gray values.",
+            "the log-likelihood of an image whose pixels are sampled as black or white, each "
+            "with its gray value as the probability of white. Pixels and latents are sampled once "
+            "per image, seed 0. It cannot be compared with likelihoods of gray values.",
             *super().notes(entry, dataset),
         ]
 

@@ -14,7 +14,7 @@ card.html, card.md  card of a fine-tuned model, with comparison.json, its values
 vocabulary.txt.xz   tokens of a text model
 metrics.json        metrics on the test split; written last: the run is finished
 timing.json         seconds of training, total and per epoch; peak memory
-*.png               learning curves and other plots; for a GAN also samples/
+*.png               learning curves and other plots; for a generator also samples/
 tensorboard/        events, if requested
 ==================  ==========================================================================
 

@@ -30,7 +30,7 @@ from kerazoo.tasks.classification import Classification
 from kerazoo.training import batches, checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
 from kerazoo.training.run_config import Start
-from tests.conftest import copy_after_each_checkpoint, needs_data, raises_naming
+from tests.conftest import QUIET, copy_after_each_checkpoint, needs_data, raises_naming
 from tests.pages import Page
 from tests.user_data import KINDS
 
@@ -625,6 +625,16 @@ def test_a_generator_learns_a_directory_of_images(tuned):
     assert json.loads((path / "config.json").read_text())["start"]["entry"] == "dcgan@digits"
     assert kerazoo.sample(path, 3).shape == (3, 28, 28, 1)
     assert "generator.keras" in card and not (path / "labels.json").exists()
+
+
+@pytest.mark.slow
+def test_an_autoencoder_has_the_metric_of_its_entries_on_user_data_too(user_file, tmp_path):
+    options = {"weights": None, "epochs": 3, "out": tmp_path / "run", **QUIET}
+    run = kerazoo.finetune("vae", user_file("unlabeled"), **options)
+    assert run.metrics["metric"] == "elbo" and "fd_pixels_pca64" in run.metrics["also"]
+    values, card = compared(run.path)
+    assert list(values) == ["independent pixels", "from scratch"]
+    assert "encoder.keras" in card and kerazoo.evaluate(run.path).same
 
 
 def test_models_that_arrays_do_not_go_with(in_tmp):

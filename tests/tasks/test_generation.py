@@ -124,6 +124,43 @@ def test_gray_pixels_are_black_or_white_at_random():
     assert (seen[0] == 255).mean() == pytest.approx(0.2, abs=0.02)
 
 
+def test_latents_have_the_mean_and_the_variance_that_the_encoder_gives():
+    model, seen = kerazoo.build("vae", input_shape=SHAPE, latent=2, filters=4), []
+    moments, generator = model.encoder.get_layer("moments"), model.generator
+    moments.set_weights([np.zeros(moments.kernel.shape), np.array([3.0, -1.0, 1.0, -2.0])])
+    model.generator = lambda x, training: seen.append(np.asarray(x)) or generator(x)
+    model(np.zeros((4_000, *SHAPE), "uint8"))
+    np.testing.assert_allclose(seen[0].mean(axis=0), [3, -1], atol=0.1)
+    np.testing.assert_allclose(seen[0].std(axis=0), np.exp([0.5, -1]), rtol=0.05)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "vae"])
+def test_a_whole_generative_model_is_saved_and_loaded(name, tmp_path):
+    model = kerazoo.build(name, input_shape=SHAPE, filters=4)
+    model.save(tmp_path / "whole.keras")
+    loaded = keras.saving.load_model(tmp_path / "whole.keras")
+    for part, network in networks_of(model).items():
+        assert fingerprint.of_weights(network) == fingerprint.of_weights(networks_of(loaded)[part])
+
+
+@pytest.mark.usefixtures("few_samples")
+def test_density_of_independent_pixels_is_a_baseline_and_the_bound_repeats():
+    task, entry = registry.get_task("density_estimation"), registry.get_entry("vae@digits")
+    data = load_for(entry, entry.recipe)
+    gray, dark = (np.full((20, 28, 28, 1), value, "uint8") for value in (51, 0))
+    data = dataclasses.replace(data, test=Split(gray, np.zeros(20)))
+    found = task.baselines(data.test, data)
+    assert found.simple["independent_pixels"]["elbo"] == pytest.approx(
+        784 * (0.2 * math.log(0.2) + 0.8 * math.log(0.8)), rel=1e-6
+    )
+    least = task.baselines(Split(dark, np.zeros(20)), data).simple["independent_pixels"]["elbo"]
+    assert least == pytest.approx(784 * (0.2 * math.log(1e-3) + 0.8 * math.log(0.999)), rel=1e-6)
+    model = kerazoo.build("vae", filters=4)
+    one, two = (task.evaluate(model, data) for _ in range(2))
+    assert one.value == two.value < 0 < one.standard_error
+    assert one.metric == "elbo" and "fd_mnist_cnn_digits_10k" in one.also
+
+
 def ancestors(op) -> set[str]:
     """Names of the operations that an operation is computed from, directly or through others."""
     seen, waiting = set(), list(op.inputs)

@@ -35,6 +35,7 @@ RARE = {**QUIET, "checkpoint_seconds": 3600.0}
         ("linear_regression@diabetes", {}),  # momentum, and adapted normalization
         ("bar_net@bars", {}),  # dropout, augmentation, batch normalization, and a schedule
         pytest.param("tiny@digits", {}, marks=pytest.mark.slow),
+        pytest.param("vae@digits", {"train_on": "train"}, marks=pytest.mark.slow),
         pytest.param(
             "mnist_cnn_small@digits",
             {"augment_zoom": 0.1, "augment_erase": 0.5},
