@@ -32,6 +32,9 @@ DELIMITERS = ",;\t|"
 HEAD = 65536  # characters from which the delimiter is told
 ROWS = 20_000  # of a file that are held as strings of Python at a time
 FIRST_LINE = 2  # of the rows of a DataFrame, as if its names were line 1
+TOTAL = re.compile(
+    r"\W*(grand |sub)?(totals?|sums?|summe|gesamt|somme|suma|итого|всего|合計|总计)\W*", re.I
+)
 NOT_GIVEN = "notations"  # field of CsvOptions that is found and no option
 # First bytes that say how a file is written, where no --encoding does.
 MARKED = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -171,6 +174,8 @@ def read_table(
     if len(frame) < least or not len(frame.columns):
         size = f"{len(frame)} rows and {len(frame.columns)} columns with names"
         raise KerazooError(f"{where} has {size}; it takes more.")
+    if options.notations is None and numbers is None:
+        _reject_totals(frame, options.category, where)
     values = [float(word) for word in options.na_values if is_number(word)]
     if options.na_values:
         gone = frame.isin([*options.na_values, *values])
@@ -192,6 +197,18 @@ def read_table(
         notes.append(f"no value is {' or '.join(options.na_values)} (--na)")
     options = replace(options, decimal=decimal, notations=options.notations or notations)
     return Table(frame, where, options, (*notes, *unnamed, *read))
+
+
+def _reject_totals(frame: pd.DataFrame, category: tuple[str, ...], where: str) -> None:
+    """Raise ReadingError for a last row that is called a total, unlike any other."""
+    for name, value in frame.iloc[-1].items():
+        is_total = isinstance(value, str) and TOTAL.fullmatch(value) and name not in category
+        if is_total and not (frame[name].iloc[:-1] == value).any():
+            raise ReadingError(
+                f"{where}, line {frame.index[-1]}, column {name!r}: {value!r} may be the sum of "
+                "the rows above.",
+                f"Remove the line, or give --category {name} if it is a row like the others.",
+            )
 
 
 def read_test(test: Any, train: Table) -> Table:

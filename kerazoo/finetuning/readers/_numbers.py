@@ -48,7 +48,8 @@ _FORM = re.compile(  # ($1,234.50)  12,5-  50,-  1'234  5 %  3 km/h  1,5E-04  10
 _THOUSANDS = r"[^\d.,]*(?:0|[1-9]\d{0,2}(?:[.,]\d{3})*)[^\d.,]*"
 # Digits and signs, such as 1/2 or <5; but no date, time, telephone or version.
 _LIKE = r"(?!.*\d[-:]\d)(?!.*\d([./])\d+\1\d)\W*\d[\d\W_]*"
-_CODE = r'(?:=")?0\d+(?:[.,]\d+)?"?'  # as of places, or 01.02 for a day
+# As of places, 01.02 for a day, 1E1 for a unit of a house; and 1.10 where others are like 1.9.
+_CODE = r'(?:=")?0\d+(?:[.,]\d+)?"?|\d+[eE]\d+'
 _BODY = {
     mark: re.compile(
         rf"(?P<whole>[1-9]\d{{0,2}}(?P<by>[{other}' ])\d{{3}}(?:(?P=by)\d{{3}})*"
@@ -282,9 +283,11 @@ def _with_plain_column(frame: pd.DataFrame, text: Texts, mark: str, is_known: bo
     name, known = str(text.known.name), text.known
     parts = words_for_missing(frame[name])
     codes = known[:0] if is_known else known[known.str.fullmatch(_CODE)]
+    if not is_known and known.str.fullmatch(rf"\d+\{mark}[1-9]").any():
+        codes = pd.concat([codes, known[known.str.fullmatch(rf"\d+\{mark}\d+0")]])
     for code in codes[:1]:
-        digits = re.sub("[^0-9.]", "", code.replace(",", ".")).lstrip("0")
-        parts.insert(0, f"{code!r} read as {digits or 0} (--category {name}: as a name)")
+        value = float(code.strip('="').replace(",", "."))
+        parts.insert(0, f"{code!r} read as {value:.15g} (--category {name}: as a name)")
     if text.mark == mark == ".":
         return [f"{name}: {', '.join(parts)}"] * bool(parts)
     is_simple = text.mark == mark

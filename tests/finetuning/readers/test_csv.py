@@ -326,3 +326,14 @@ def test_an_index_with_a_name_has_a_note():
 def test_files_of_other_programs_are_no_text(tmp_path, first):
     with raises_naming("t.csv", "save"):
         read_table(write(tmp_path / "t.csv", first + b"rest"))
+
+
+@pytest.mark.parametrize("total", ["Total", "Grand total:", "Summe", "合計"])
+def test_a_last_row_of_totals_is_refused(tmp_path, total):
+    rows = f"shop,sales\nNorth,3\nSouth,4\n{total},7\n"
+    path = write(tmp_path / "t.csv", rows)
+    with raises_naming("line 4", f"'{total}'", "--category shop"):
+        read_table(path)
+    trained = read_table(path, CsvOptions(category=("shop",)))
+    assert len(trained.frame) == 3 == len(read_table(path, trained.options).frame)
+    assert len(read_table(write(path, f"{rows}{total},9\n")).frame) == 4, "it is a name"

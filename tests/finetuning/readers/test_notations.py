@@ -134,6 +134,23 @@ def test_no_reading_is_hidden_behind_those_of_other_columns(tmp_path):
     assert [note.startswith("3 more columns") for note in notes].count(True) == 1
 
 
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        (["1E1", "2E3", "12"], "'1E1' read as 10 "),
+        (["1.9", "1.10", "1.11"], "'1.10' read as 1.1 "),
+        (["1,9", "1,10", "1,11"], "'1,10' read as 1.1 "),
+        (["007", "8"], "'007' read as 7 "),
+        (["1.50", "2.25", "3.10"], None),
+        (["5", "2.50", "3"], None),
+        (["1.5e-5", "2.1e+5"], None),
+    ],
+)
+def test_a_number_that_may_be_a_name_is_told(column, shown, tmp_path):
+    told = [n for n in table(tmp_path / "t.csv", column).notes if "--category x" in n]
+    assert not told if shown is None else shown in told[0]
+
+
 @pytest.mark.parametrize("written", ["-999", "-999,0", "-9,99E+02"])
 def test_a_missing_number_is_one_by_its_value(tmp_path, written):
     read = table(tmp_path / "t.csv", ["1,5", written, "2,5"], na_values="-999")
