@@ -100,8 +100,7 @@ register_model(
                 train_on="train+validation",
             ),
             smoke={"epochs": 1, "train_examples": 10_000, "train_on": "train"},
-            seeds=4,  # ten minutes each on two CPU cores; weights come with more of them
-            bundled=False,
+            seeds=4,  # ten minutes each on two CPU cores
             published=(
                 Published(
                     value=0.99641,
