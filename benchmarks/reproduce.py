@@ -178,7 +178,7 @@ def zoo_table() -> str:
     header = ["metric", test, "best baseline", "limit", "parameters", "training"]
     largest_first = sorted(by_task.items(), key=lambda item: -len(item[1]))
     return "\n\n".join(
-        _tools.markdown([task, *header], rows, left=5) for task, rows in largest_first
+        _tools.markdown([plain(task), *header], rows, left=5) for task, rows in largest_first
     )
 
 
