@@ -88,7 +88,7 @@ def test_a_directory_becomes_a_model_with_a_comparison_plots_and_a_card(tuned):
         "model.keras", "labels.json", "confusion_matrix.png", "worst_errors.png",
         "learning_curves.png", "scratch",
     }  # fmt: skip
-    page = Page((run.path / "card.html").read_text(encoding="utf-8"))
+    page = Page((run.path / "card.html").read_text(encoding="utf-8"), scripts=1)
     assert metric("accuracy").show(run.metrics["value"]) in page.text
     assert page.tags.count("img") == len(run.plots) and not page.links
     assert json.loads((run.path / "labels.json").read_text()) == ["one", "seven", "zero"]
