@@ -221,6 +221,17 @@ def test_early_stopping_keeps_the_best_epoch_and_resumes_exactly(in_tmp, monkeyp
         assert again.metrics == done.metrics and again.history == done.history
 
 
+@pytest.mark.slow
+def test_from_scratch_the_learning_rate_is_the_entrys(in_tmp):
+    """The one that was given is for trained weights."""
+    data = kerazoo.load_data("digits")
+    options = {"weights": "digits", "learning_rate": 0.02, "epochs": 2, "out": "run", **QUIET}
+    kerazoo.finetune("mnist_cnn_small", (data.train.x[:150], data.train.y[:150]), **options)
+    recipe = json.loads((in_tmp / "run" / "scratch" / "config.json").read_text())["recipe"]
+    entry = registry.get_entry("mnist_cnn_small@digits")
+    assert recipe["learning_rate"] == entry.recipe.learning_rate and recipe["epochs"] == 2
+
+
 def test_another_image_size_keeps_the_layers_that_fit(digits, in_tmp, stopped):
     config, model = stopped("mnist_cnn", digits, weights="digits", size=16)
     assert config.start.entry == "mnist_cnn@digits"
