@@ -200,7 +200,7 @@ def headline(entry: Entry) -> tuple[str, str]:
     """Result in one line, and facts in another."""
     row = entry_row(entry)
     measure = metric(row["metric"])
-    about = [f"{row['task']} on {row['dataset']}"]
+    about = [f"{plain(row['task'])} on {row['dataset']}"]
     if row["parameters"]:
         about.append(f"{row['parameters']:,} parameters")
     if row["mean"] is None:

@@ -108,7 +108,7 @@ def uneven(runs: Sequence[Mapping[str, float]]) -> list[str]:
     if alike < ALIKE:
         lines.append(
             f"The generated images of a run are too much alike: their diversity is {alike:.2f} "
-            "(real images: 1), which is a sign of mode collapse."
+            "(real images: 1), which is a sign of mode collapse or of blur."
         )
     return lines
 
