@@ -233,6 +233,7 @@ register_model(
     entries=[
         Entry(
             dataset="mnist",
+            seeds=10,
             recipe=BLOCK,
             smoke={"epochs": 2, "train_examples": 10_000, "train_on": "train"},
         ),
