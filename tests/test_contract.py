@@ -159,8 +159,8 @@ PROMISED = [
     ("sparse_forecaster@etth1_multivariate_96", 10, "mse", 0.365),
     ("stacked_lstm@etth1", 5, "mse", 0.0262),
     ("stacked_lstm@etth1", 5, "mae", 0.1241),
-    ("stacked_lstm@etth1_multivariate", 5, "mse", 0.309),
-    ("stacked_lstm@etth1_multivariate", 5, "mae", 0.351),
+    ("stacked_lstm@etth1_multivariate", 10, "mse", 0.309),
+    ("stacked_lstm@etth1_multivariate", 10, "mae", 0.351),
 ]
 
 

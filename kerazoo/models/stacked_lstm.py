@@ -213,6 +213,7 @@ register_model(
         ),
         Entry(
             dataset="etth1_multivariate",
+            seeds=10,
             recipe=MULTIVARIATE,
             options=PER_COLUMN,
             smoke={"epochs": 2},
@@ -242,6 +243,7 @@ register_model(
         ),
         Entry(
             dataset="etth1_multivariate_96",
+            seeds=10,
             recipe=MULTIVARIATE.replace(epochs=6, lookback=336),
             options=PER_COLUMN,
             smoke={"epochs": 1},
