@@ -132,6 +132,14 @@ class Recipe:
         off = {f.name: f.default for f in fields if f.name != "augment_interpolation"}
         return self.replace(**off)
 
+    @property
+    def optimizer_options(self) -> dict[str, Any]:
+        """The fields that are declared for the optimizer, which have Keras's names."""
+        fields = (f for f in dataclasses.fields(self) if "optimizers" in f.metadata)
+        return {
+            f.name: vars(self)[f.name] for f in fields if self.optimizer in f.metadata["optimizers"]
+        }
+
     def in_use(self) -> dict[str, Any]:
         """The fields that affect the training run, in their order; for readers.
 
@@ -148,7 +156,7 @@ class Recipe:
             "head_learning_rate": self.head_epochs,
         }
         for f in dataclasses.fields(self):
-            if self.optimizer not in f.metadata.get("optimizers", (self.optimizer,)):
+            if "optimizers" in f.metadata and f.name not in self.optimizer_options:
                 relevant[f.name] = False
         return {
             name: value for name, value in vars(self).items() if value and relevant.get(name, True)

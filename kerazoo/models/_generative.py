@@ -6,6 +6,7 @@ when a model is built.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from kerazoo._lazy import keras
@@ -17,31 +18,28 @@ class Generative(keras.Model):
     Subclasses define ``call``, from which ``compute_loss`` computes the loss.
     """
 
-    def __init__(self, networks: dict[str, keras.Model], **options: Any) -> None:
+    def __init__(self, networks: Iterable[keras.Model], **options: Any) -> None:
         super().__init__(**options)
-        self.names = tuple(networks)
-        for name, network in networks.items():
-            setattr(self, name, network)
+        for network in networks:
+            setattr(self, network.name, network)
         self.seed_generator = keras.random.SeedGenerator()
         self.built = True  # the networks are
 
     @property
     def networks(self) -> dict[str, keras.Model]:
-        """The functional models."""
-        return {name: getattr(self, name) for name in self.names}
+        """The functional models by their names, each also an attribute."""
+        return {network.name: network for network in self.layers}
 
     def get_config(self) -> dict[str, Any]:
         """Configuration of the networks."""
-        nets = {n: keras.saving.serialize_keras_object(m) for n, m in self.networks.items()}
+        nets = [keras.saving.serialize_keras_object(network) for network in self.layers]
         return {**super().get_config(), "networks": nets}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A new model of ``config``."""
-        nets = {
-            name: keras.saving.deserialize_keras_object(network, custom_objects)
-            for name, network in config["networks"].items()
-        }
+        read = keras.saving.deserialize_keras_object
+        nets = [read(network, custom_objects) for network in config["networks"]]
         return cls(**{**config, "networks": nets})
 
 
@@ -59,7 +57,7 @@ class DCGAN(Generative):
     and ``g_loss``, minus the log of the belief in the generated ones, in nats.
     """
 
-    def __init__(self, networks: dict[str, keras.Model], **options: Any) -> None:
+    def __init__(self, networks: Iterable[keras.Model], **options: Any) -> None:
         super().__init__(networks, **options)
         self.d_loss = keras.metrics.Mean(name="d_loss")
         self.g_loss = keras.metrics.Mean(name="g_loss")

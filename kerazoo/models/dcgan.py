@@ -138,11 +138,8 @@ def dcgan(
     sizes = {"latent": latent, "filters": filters, "kernel": kernel, "depth": depth}
     for name, value in sizes.items():
         require_whole(f"dcgan: {name}", value)
-    networks = {
-        "generator": generator(input_shape, latent, filters, kernel, depth),
-        "discriminator": discriminator(input_shape, filters, kernel, depth),
-    }
-    return DCGAN(networks, name="dcgan")
+    made = generator(input_shape, latent, filters, kernel, depth)
+    return DCGAN([made, discriminator(input_shape, filters, kernel, depth)], name="dcgan")
 
 
 ADAM = Recipe(epochs=15, batch_size=64, learning_rate=2e-4, beta_1=0.5, train_on="train+validation")

@@ -78,10 +78,7 @@ def vae(
     sizes = {"latent": latent, "filters": filters, "kernel": kernel, "depth": depth}
     for name, value in sizes.items():
         require_whole(f"vae: {name}", value)
-    networks = {
-        "generator": generator(input_shape, latent, filters, kernel, depth),
-        "encoder": encoder(input_shape, latent, filters, kernel, depth),
-    }
+    networks = [net(input_shape, latent, filters, kernel, depth) for net in (generator, encoder)]
     return VAE(networks, name="vae")
 
 

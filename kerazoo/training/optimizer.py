@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +32,8 @@ def last_activation(model: keras.Model) -> str:
 
 
 def optimizer_for(recipe: Recipe, steps: int) -> Optimizer:
-    """The optimizer of a recipe for a training of ``steps`` steps in all.
-
-    It gets the recipe's fields that are declared for it, which have Keras's names.
-    """
-    options = {
-        f.name: getattr(recipe, f.name)
-        for f in dataclasses.fields(recipe)
-        if recipe.optimizer in f.metadata.get("optimizers", ())
-    }
+    """The optimizer of a recipe for a training of ``steps`` steps in all."""
+    options = recipe.optimizer_options
     if recipe.optimizer != "adamw":  # which refuses None
         options["weight_decay"] = recipe.weight_decay or None
     if recipe.optimizer == "muon":
