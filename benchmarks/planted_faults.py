@@ -139,8 +139,8 @@ FAULTS = (
         "the metric is of examples that were trained on",
         edit=(
             CACHE,
-            "return dataclasses.replace(data, judge=entry.judge)",
-            "return dataclasses.replace(data, judge=entry.judge, test=data.validation)",
+            "return dataclasses.replace(data, judges=entry.judges)",
+            "return dataclasses.replace(data, judges=entry.judges, test=data.validation)",
         ),
     ),
     Fault(

@@ -79,7 +79,7 @@ def main() -> int:
 
 def recording_order(entries: Iterable[Entry], tiers: Iterable[str]) -> Iterator[tuple[Entry, str]]:
     """Entries and tiers; classifiers that judge a generator come first."""
-    judges = {registry.get_entry(name).judge for name in registry.list_entries()}
+    judges = {j for name in registry.list_entries() for j in registry.get_entry(name).judges}
     for entry in sorted(entries, key=lambda entry: entry.name not in judges):
         for tier in tiers:
             yield entry, tier

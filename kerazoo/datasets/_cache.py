@@ -107,7 +107,7 @@ def load_for(entry: Entry, recipe: Recipe, *, fresh: bool = False) -> Data:
     With ``fresh`` the loader is called whatever is cached, and may give other data than registered.
     """
     data = _load(registry.get_dataset(entry.dataset), recipe.lookback, fresh=fresh)
-    return dataclasses.replace(data, judge=entry.judge)
+    return dataclasses.replace(data, judges=entry.judges)
 
 
 def _read(path: Path, info: Dataset) -> tuple[dict[str, np.ndarray], str] | None:

@@ -75,7 +75,7 @@ def record_reference(
     finished = [r for r in runs if r is not None]
     if len(finished) < len(runs):
         raise KerazooError(f"a run of {entry.name} diverged; nothing was recorded.")
-    metric, judge = registry.metric_of(entry), evidence.judge_sha256(entry)
+    metric, judge = registry.metric_of(entry), evidence.judges_sha256(entry.judges)
     scored = {(r.metrics["metric"], r.metrics.get("judge_sha256", "")) for r in finished}
     if scored != {(metric.name, judge)}:
         raise KerazooError(

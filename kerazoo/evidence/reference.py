@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from kerazoo import registry
-from kerazoo._files import schema
+from kerazoo._files import schema, sha256_of_json
 from kerazoo._files.schema import SHA256, limited
 from kerazoo.errors import DamagedFile, shown
 from kerazoo.evidence import consistency
@@ -194,9 +195,10 @@ def write(entry: Entry, evidence: Evidence) -> Path:
     return path
 
 
-def judge_sha256(entry: Entry) -> str:
-    """Fingerprint of the weights of an entry's judge; empty without one."""
-    return weights_sha256(registry.get_entry(entry.judge)) if entry.judge else ""
+def judges_sha256(judges: Sequence[str]) -> str:
+    """Checksum of a judge's bundled weights, of two checksums for two judges; empty for none."""
+    found = [weights_sha256(registry.get_entry(name)) for name in judges]
+    return sha256_of_json(found) if found[1:] else "".join(found)
 
 
 def weights_sha256(entry: Entry) -> str:
@@ -227,6 +229,6 @@ def stale_reasons(
         reasons.append("the model's structure changed")
     if data_sha256 is not None and reference.data != data_sha256:
         reasons.append("the dataset's content changed")
-    if reference.judge_sha256 != judge_sha256(entry):
+    if reference.judge_sha256 != judges_sha256(entry.judges):
         reasons.append("the classifier that judges the generated images changed")
     return reasons

@@ -119,3 +119,33 @@ class VAE(Generative):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Minus the mean ELBO; ``y`` and ``sample_weight`` play no part."""
         return -keras.ops.mean(y_pred)
+
+
+@keras.saving.register_keras_serializable(package="kerazoo")
+class RectifiedFlow(Generative):
+    """A generator that follows a velocity network, for ``compile(optimizer)`` and ``fit(images)``.
+
+    ``call(x)`` gives the squared error of the velocity, mean over pixels, at one point between each
+    image and noise (Liu et al. 2023, equation 1); the loss is its mean. Times are sigmoids of
+    normal values, so more of them lie near the middle, where the velocity is hardest to know.
+    """
+
+    @property
+    def velocity(self) -> keras.Model:
+        """The network that learns: images, -1 to 1, and times ``(n, 1)`` to velocities."""
+        return self.generator.get_layer("velocity")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Squared error of each image: float32 ``(n,)``, at a random time and with random noise."""
+        ops, random, seed = keras.ops, keras.random, self.seed_generator
+        images = ops.cast(x, "float32") / 127.5 - 1
+        noise = random.normal(ops.shape(images), seed=seed)
+        times = ops.sigmoid(random.normal((ops.shape(images)[0], 1), seed=seed))
+        time = ops.reshape(times, (-1, 1, 1, 1))
+        between = time * images + (1 - time) * noise
+        found = self.velocity([between, times], training=training)
+        return ops.mean((found - (images - noise)) ** 2, axis=(1, 2, 3))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The mean squared error; ``y`` and ``sample_weight`` play no part."""
+        return keras.ops.mean(y_pred)

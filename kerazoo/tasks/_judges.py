@@ -12,13 +12,11 @@ from typing import Any
 
 from kerazoo import building, registry
 from kerazoo._lazy import keras, np
-from kerazoo.evidence import reference as evidence
 from kerazoo.spec import Data
 from kerazoo.tasks import _frechet
 from kerazoo.training import engine
 
 SAMPLES = 10_000  # at most; exactly so many where a classifier judges
-FEATURES = "dense"  # the classifier's layer that gives the features
 COMPONENTS = 64
 FITTED = 10_000  # images, at most, for the principal components
 CHUNK = 1_000  # images that are converted to floats at a time
@@ -50,12 +48,12 @@ def metric_of(judge: str) -> str:
     return f"fd_{entry.model}{suffix}_10k"
 
 
-def judge_of(data: Data) -> Classifier | Components:
-    """The judge of a dataset's images."""
-    metric = metric_of(data.judge)
-    if data.judge:
-        return Classifier(metric, SAMPLES, data.judge)
-    return Components(metric, min(SAMPLES, max(1_000, 10 * data.test.examples)), data)
+def judges_of(data: Data) -> list[Classifier | Components]:
+    """The judges of a dataset's images: the first gives the main metric."""
+    if data.judges:
+        return [Classifier(metric_of(judge), SAMPLES, judge) for judge in data.judges]
+    samples = min(SAMPLES, max(1_000, 10 * data.test.examples))
+    return [Components(metric_of(""), samples, data)]
 
 
 def compare(metric: str, generated: Features, real: Features) -> dict[str, float]:
@@ -74,7 +72,7 @@ def compare(metric: str, generated: Features, real: Features) -> dict[str, float
 
 @dataclass(frozen=True)
 class Classifier:
-    """The last hidden layer, 128 features, of an entry's bundled weights, and its classes.
+    """The input of the last layer, 128 features, of an entry's bundled weights, and its classes.
 
     Attributes:
         metric: named after it.
@@ -91,15 +89,14 @@ class Classifier:
         entry = registry.get_entry(self.by)
         net = building.build_for(entry)
         building.load_bundled_weights(net, entry)
-        both = keras.Model(net.input, [net.get_layer(FEATURES).output, net.output])
+        both = keras.Model(net.input, [net.layers[-1].input, net.output])
         features, probabilities = engine.predict(both, images)
         counts = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
         return Features(features.astype(np.float64), tuple((counts / len(images)).tolist()))
 
     def about(self) -> dict[str, Any]:
-        """Entry and checksum of its weights."""
-        weights = evidence.read(registry.get_entry(self.by)).weights
-        return {"judge": self.by, "judge_sha256": weights.sha256 if weights else None}
+        """Name of the entry."""
+        return {"judge": self.by}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from kerazoo._lazy import Figure, keras, np
 from kerazoo.errors import KerazooError
+from kerazoo.evidence import reference as evidence
 from kerazoo.metrics import metric
 from kerazoo.plots.images import over_training, write_grid
 from kerazoo.plots.learning_curves import Curve
@@ -88,35 +89,38 @@ class Generation(Task):
 
     def inputs(self, model: keras.Model, data: Data) -> np.ndarray:
         """Latents with seed 0, as many as the judge needs."""
-        return latents(model, _judges.judge_of(data).samples, seed=0)
+        return latents(model, _judges.judges_of(data)[0].samples, seed=0)
 
     def score(self, outputs: np.ndarray, data: Data) -> Outcome:
         """Fréchet distance between generated images and the test split, in a judge's features.
 
-        The other metrics are the diversity of the generated images and, if the judge is a
-        classifier, the smallest and largest share of a class among them.
+        The other metrics are the distance by the second judge if there is one, the diversity of
+        the generated images and, if the judge is a classifier, the smallest and largest share of a
+        class among them.
         """
-        judge = _judges.judge_of(data)
-        samples = judge.extract(as_images(outputs))
+        images, judge = as_images(outputs), _judges.judges_of(data)[0]
+        samples = judge.extract(images)
         real = judge.extract(data.test.x)
-        values = _judges.compare(judge.metric, samples, real)
+        values = _judges.compare(judge.metric, samples, real) | by_second_judge(images, data)
         balance = {"class_balance": list(samples.balance)} if samples.balance else {}
+        judged = {"judge_sha256": evidence.judges_sha256(data.judges)} if data.judges else {}
         return Outcome(
             metric=judge.metric,
             value=values.pop(judge.metric),
             standard_error=_frechet.bootstrap_error(samples.values, real.values),
             examples=data.test.examples,
             also=values,
-            extra={**balance, "samples": judge.samples, **judge.about()},
+            extra={**balance, "samples": judge.samples, **judge.about(), **judged},
         )
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """Images of independent pixels; and as a limit real against real images."""
-        judge = _judges.judge_of(data)
+        judge = _judges.judges_of(data)[0]
         real = judge.extract(data.test.x)
 
         def values(images: np.ndarray) -> dict[str, float]:
-            return _judges.compare(judge.metric, judge.extract(images), real)
+            found = _judges.compare(judge.metric, judge.extract(images), real)
+            return found | by_second_judge(images, data)
 
         return Baselines(
             simple={"independent_pixels": values(independent_pixels(train.x, judge.samples))},
@@ -154,6 +158,8 @@ class Generation(Task):
                 "Smallest and largest class are shares of the generated images, by the same "
                 "classifier; it was trained on the images that the generator learns from."
             )
+        if entry.second_judge:
+            lines.append(f"The features of the second distance are those of {entry.second_judge}.")
         return lines
 
     def curves(self, run: Finished) -> tuple[str, list[Curve]]:
@@ -208,6 +214,16 @@ def generate(model: keras.Model, latents: np.ndarray) -> np.ndarray:
 def as_images(outputs: np.ndarray) -> np.ndarray:
     """Outputs of a generator as uint8."""
     return np.clip(np.rint(outputs), 0, 255).astype(np.uint8)
+
+
+def by_second_judge(images: np.ndarray, data: Data) -> dict[str, float]:
+    """Fréchet distance of images to the test split by the second judge; empty without one."""
+    return {
+        judge.metric: _frechet.frechet_distance(
+            judge.extract(images).values, judge.extract(data.test.x).values
+        )
+        for judge in _judges.judges_of(data)[1:]
+    }
 
 
 def independent_pixels(images: np.ndarray, n: int) -> np.ndarray:

@@ -163,8 +163,12 @@ def multiply_adds(model: keras.Model) -> int:
 
 
 def layers_of(net: keras.Model) -> list[keras.Layer]:
-    """Layers of a network that hold no other layers."""
-    return [layer for layer in net.layers if not hasattr(layer, "layers")]
+    """Layers of a network, and of networks within it, that hold no other layers."""
+    return [
+        inner
+        for layer in net.layers
+        for inner in (layers_of(layer) if hasattr(layer, "layers") else [layer])
+    ]
 
 
 def of_layer(layer: keras.Layer, leaving_out: str = " ") -> int:

@@ -15,6 +15,7 @@ import kerazoo
 from kerazoo import fingerprint, registry
 from kerazoo.datasets._cache import load_for
 from kerazoo.errors import Diverged, KerazooError
+from kerazoo.evidence import reference as evidence
 from kerazoo.spec import Split, networks_of
 from kerazoo.tasks import _frechet, _judges, generation
 
@@ -42,7 +43,7 @@ def test_diversity_falls_when_all_samples_are_alike():
     assert _frechet.mean_distance(np.tile(spread[:1], (100, 1))) == 0
 
 
-@pytest.mark.parametrize("name", ["dcgan", "vae"])
+@pytest.mark.parametrize("name", ["dcgan", "vae", "rectified_flow"])
 @pytest.mark.parametrize("shape", [(32, 32, 3), (30, 25, 1)])
 def test_generators_of_other_shapes(name, shape):
     model = kerazoo.build(name, input_shape=shape)
@@ -134,9 +135,53 @@ def test_latents_have_the_mean_and_the_variance_that_the_encoder_gives():
     np.testing.assert_allclose(seen[0].std(axis=0), np.exp([0.5, -1]), rtol=0.05)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "vae"])
-def test_a_whole_generative_model_is_saved_and_loaded(name, tmp_path):
-    model = kerazoo.build(name, input_shape=SHAPE, filters=4)
+@pytest.fixture
+def flow():
+    options = {"filters": (8, 8), "blocks": 1, "units": 4, "steps": 3}
+    return kerazoo.build("rectified_flow", input_shape=SHAPE, **options)
+
+
+def test_a_flow_moves_latents_by_heuns_method(flow):
+    latents = generation.latents(flow, 2, seed=0)
+    x = latents.reshape(2, *SHAPE)
+    for step in range(3):
+        first = flow.velocity([x, np.full((2, 1), step / 3)]).numpy()
+        after = x + first / 3
+        if step < 2:
+            second = flow.velocity([after, np.full((2, 1), (step + 1) / 3)]).numpy()
+            after = x + (first + second) / 6
+        x = after
+    images = np.clip(127.5 * x + 127.5, 0, 255)
+    np.testing.assert_allclose(flow.generator(latents), images, atol=0.01)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_error_of_a_flow_is_that_of_its_velocity(flow, share):
+    """Of a velocity that is 0 or the point itself; times are sigmoids of normal values."""
+    flow.velocity.get_layer("share").set_weights([np.zeros((4, 1)), np.array([share])])
+    left = 1 - 1 / (1 + np.exp(-np.random.RandomState(0).normal(size=10**6)))
+    expected = [2.0, (left**2 + (1 + left) ** 2).mean()][int(share)]
+    white = np.full((2_000, *SHAPE), 255, "uint8")
+    assert flow(white).numpy().mean() == pytest.approx(expected, rel=0.02)
+    flow.compile()
+    assert flow.evaluate(white, verbose=0) == pytest.approx(expected, rel=0.02)
+
+
+def test_a_second_judge_gives_another_distance(monkeypatch):
+    monkeypatch.setattr(_judges, "SAMPLES", 300)
+    data = kerazoo.load_data("digits")
+    judges = ("mnist_cnn@digits", "mnist_cnn_deep@digits")
+    data = dataclasses.replace(data, judges=judges)
+    found = TASK.score(data.train.x[:300], data)
+    assert found.metric == "fd_mnist_cnn_digits_10k" and found.also["fd_mnist_cnn_deep_digits_10k"]
+    assert found.extra["judge_sha256"] != evidence.judges_sha256(judges[:1])
+
+
+@pytest.mark.parametrize(
+    ("name", "filters"), [("dcgan", 4), ("vae", 4), ("rectified_flow", (8, 8))]
+)
+def test_a_whole_generative_model_is_saved_and_loaded(name, filters, tmp_path):
+    model = kerazoo.build(name, input_shape=SHAPE, filters=filters)
     model.save(tmp_path / "whole.keras")
     loaded = keras.saving.load_model(tmp_path / "whole.keras")
     for part, network in networks_of(model).items():
@@ -226,7 +271,7 @@ def test_a_generator_without_a_judge_is_evaluated_by_pixels(tiny_gan, in_tmp, mo
 
 def test_components_come_from_the_training_split_alone():
     def features(x, **splits):
-        return _judges.judge_of(dataclasses.replace(data, **splits)).extract(x).values
+        return _judges.judges_of(dataclasses.replace(data, **splits))[0].extract(x).values
 
     data = kerazoo.load_data("digits")
     inverted = Split(255 - data.test.x, data.test.y)
