@@ -63,11 +63,11 @@ def export(
 ) -> Certificate:
     """Export a trained model, read it back with the format's runtime, and compare.
 
-    The generator of a GAN, VAE or rectified flow is exported. A model that was fine-tuned on a series takes and
-    gives natural units; one that was fine-tuned on a table takes raw rows as ``keras`` and
-    ``saved_model`` on TensorFlow, and as ``onnx`` where all columns are numbers. Otherwise
-    ``onnx``, which knows no strings, and ``litert`` get the network inside: ``columns.json`` lists
-    its inputs.
+    The generator of a GAN, VAE or rectified flow is exported. A model that was fine-tuned on a
+    series takes and gives natural units; one that was fine-tuned on a table takes raw rows as
+    ``keras`` and ``saved_model`` on TensorFlow, and as ``onnx`` where all columns are numbers.
+    Otherwise ``onnx``, which knows no strings, and ``litert`` get the network inside:
+    ``columns.json`` lists its inputs.
 
     Args:
         source: an entry with trained weights (``"mnist_cnn@mnist"``), a model, or a run directory.
