@@ -13,6 +13,7 @@ from kerazoo.errors import KerazooError, require_choice, tell, unknown
 from kerazoo.evidence import reference as evidence
 from kerazoo.predicting.trained import Trained, open_trained
 from kerazoo.spec import Model, networks_of
+from kerazoo.training import engine
 
 Weights = str | os.PathLike[str]
 # Layers between features with positions, of an image or a text, and a classifier.
@@ -61,7 +62,7 @@ def build(
 
     Returns:
         A functional ``keras.Model``, not compiled; see :func:`kerazoo.register_model` for its
-        inputs and outputs. (``dcgan`` and ``vae``: one model of two functional networks.)
+        inputs and outputs. (A generative model, such as ``dcgan``: one of functional networks.)
 
     Raises:
         KerazooError: unknown model or option, a value the architecture cannot have, or weights
@@ -217,7 +218,8 @@ def transfer(target: keras.Model, source: Trained, *, but: tuple[str, ...] = ())
     taken, fresh = [], []
     networks = networks_of(source.core)
     for name, network in networks_of(target).items():
-        ours, theirs = ([x for x in n.layers if x.weights] for n in (network, networks[name]))
+        each = network, networks[name]
+        ours, theirs = ([x for x in engine.layers_of(n) if x.weights] for n in each)
         known = {layer.name: layer for layer in theirs}
         if not known.keys() & {layer.name for layer in ours}:  # named by Keras, which counts
             known = {mine.name: layer for mine, layer in zip(ours, theirs, strict=False)}
@@ -237,4 +239,4 @@ def transfer(target: keras.Model, source: Trained, *, but: tuple[str, ...] = ())
 def last_layer(model: keras.Model) -> tuple[str, ...]:
     """The name of the last layer with weights: the head, where every layer was taken over."""
     network = list(networks_of(model).values())[-1]
-    return tuple([layer.name for layer in network.layers if layer.weights][-1:])
+    return tuple([layer.name for layer in engine.layers_of(network) if layer.weights][-1:])

@@ -215,9 +215,9 @@ class Entry:
         options: further arguments of the factory; the others follow from the data.
         seeds: number of runs that a reference needs; fewer for runs that take hours.
         task: name of the task if it differs from the dataset's (a generator of labeled images).
-        judge: for generators: the entry whose trained classifier gives the features of the
-            Fréchet distance; without one the features come from the pixels.
-        second_judge: another such entry, for a second distance.
+        judges: for generators: the entry whose trained classifier gives the features of the
+            Fréchet distance, and perhaps another one for a second distance; without any the
+            features come from the pixels.
         tolerance: distance from the reference's mean that a verdict allows, in the metric's unit;
             replaces the sampling noise of the test split if the right answer is known better.
         bundled: the weights come with the package; False where that would make it too large.
@@ -233,8 +233,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 5
     task: str | None = None
-    judge: str = ""
-    second_judge: str = ""
+    judges: tuple[str, ...] = ()
     tolerance: float | None = None
     bundled: bool = True
     test_exposure: str = ""
@@ -251,11 +250,6 @@ class Entry:
     def name(self) -> str:
         """``model@dataset``."""
         return f"{self.model}@{self.dataset}"
-
-    @property
-    def judges(self) -> tuple[str, ...]:
-        """The judge and the second one, as far as there are any."""
-        return tuple(filter(None, (self.judge, self.second_judge)))
 
     def recipe_for(self, tier: str) -> Recipe:
         """Recipe of a tier; raises KerazooError for an unknown tier."""
@@ -495,7 +489,7 @@ class Data(Shown):
         info: the description.
         sha256: fingerprint of the content.
         series: for forecasting: what converts values back to natural units.
-        judges: for generators: the judge of the entry, and the second one if it has two.
+        judges: for generators: see :class:`Entry`.
         threshold: for a classifier for two classes that has one.
     """
 

@@ -21,6 +21,7 @@ from kerazoo.evidence.reference import stale_reasons
 from kerazoo.evidence.verify import FreshRun, Report, worst_allowed
 from kerazoo.metrics import metric
 from kerazoo.spec import TIERS, networks_of
+from kerazoo.training.engine import layers_of
 from tests.conftest import needs_data
 
 ENTRIES = registry.list_entries()
@@ -51,11 +52,11 @@ def built(name):
 def test_networks_are_plain_keras_and_open_there_with_the_same_outputs(name, tmp_path):
     again = networks_of(building.build_for(registry.get_entry(name)))
     for part, network in networks_of(built(name)).items():
-        for layer in (network, *network.layers):
+        for layer in (network, *layers_of(network)):
             assert type(layer).__module__.startswith("keras."), layer
             assert not isinstance(layer, keras.layers.Lambda), layer
-        names = [layer.name for layer in network.layers]
-        assert names == [layer.name for layer in again[part].layers], "Keras numbered a layer"
+        names = [layer.name for layer in layers_of(network)]
+        assert names == [layer.name for layer in layers_of(again[part])], "Keras numbered a layer"
         network.save(tmp_path / "network.keras")
         plain = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
         (tensor,) = network.inputs
@@ -174,8 +175,9 @@ def test_recorded_results_are_what_is_promised(name, n, measure, bound):
     assert not metric(measure).is_better(bound, value)
 
 
-def test_the_recorded_generators_generate_every_digit():
-    runs = evidence.read(registry.get_entry("dcgan@mnist")).tiers["full"].runs
+@pytest.mark.parametrize("name", ["dcgan@mnist", "rectified_flow@mnist"])
+def test_the_recorded_generators_generate_every_digit(name):
+    runs = evidence.read(registry.get_entry(name)).tiers["full"].runs
     assert len(runs) >= 3
     for run in runs:
         assert run.also["smallest_class"] >= 0.05 and run.also["largest_class"] <= 0.15
@@ -194,7 +196,7 @@ def is_embedded(name):
 
 
 # The longest: the code is that of dcgan@digits and resnet8@cifar10, and loading checks the file.
-LONGEST = ("dcgan@mnist", "resnet20@cifar10")
+LONGEST = ("dcgan@mnist", "rectified_flow@mnist", "resnet20@cifar10")
 
 
 @pytest.mark.parametrize("name", slow_unless(is_embedded, [n for n in ENTRIES if n not in LONGEST]))

@@ -355,10 +355,11 @@ def recipe_table(entry: Entry) -> Table:
 
 
 def layers(model: keras.Model) -> list[Table]:
-    """Layers of each network of a model: name, type, output shape, parameters."""
+    """Layers of each network, and of those inside: name, type, output shape, parameters."""
     columns = ("layer", "type", "output shape", "parameters")
-    tables = []
-    for network in networks_of(model).values():
+    tables, networks = [], [*networks_of(model).values()]
+    for network in networks:
+        networks += [layer for layer in network.layers if hasattr(layer, "layers")]
         trainable = sum(math.prod(w.shape) for w in network.trainable_weights)
         title = (
             f"{network.name}: {len(network.layers)} layers, {network.count_params():,} parameters, "

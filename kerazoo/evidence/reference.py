@@ -61,7 +61,7 @@ class Reference:
         environment: versions, backend and machine; a run notes its differences.
         limits: best values that one can expect of the main metric, by name.
         baseline_metrics: other metrics of baselines and limits, by name and metric.
-        judge_sha256: for generators: checksum of the judge's weights; else empty.
+        judge_sha256: for generators: :func:`judges_sha256`; else empty.
         engine: engine of the runs, see :mod:`kerazoo.training.engine`; files that name none are
             older than the choice and mean plain.
     """
@@ -196,7 +196,7 @@ def write(entry: Entry, evidence: Evidence) -> Path:
 
 
 def judges_sha256(judges: Sequence[str]) -> str:
-    """Checksum of a judge's bundled weights, of two checksums for two judges; empty for none."""
+    """Checksum of the judge's bundled weights; with two judges, of both checksums; else empty."""
     found = [weights_sha256(registry.get_entry(name)) for name in judges]
     return sha256_of_json(found) if found[1:] else "".join(found)
 
@@ -230,5 +230,5 @@ def stale_reasons(
     if data_sha256 is not None and reference.data != data_sha256:
         reasons.append("the dataset's content changed")
     if reference.judge_sha256 != judges_sha256(entry.judges):
-        reasons.append("the classifier that judges the generated images changed")
+        reasons.append("a classifier that judges the generated images changed")
     return reasons

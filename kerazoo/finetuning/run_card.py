@@ -85,7 +85,7 @@ def _takes(done: FineTuned) -> str:
     takes = {
         "images": f"raw pixels, {pixels}, n × {shape}",
         "unlabeled_images": "latents from a standard normal distribution, and gives images, 0 to "
-        f"255; `{last}.keras` takes images",
+        f"255{f'; `{last}.keras` takes images' * (last != 'generator')}",
         "texts": f"token ids, n × {shape}; `model_strings.keras` takes strings as they "
         "are, n, in Unicode's composed form (NFC), under TensorFlow",
         "table": "raw rows, a dictionary of values, n × 1, for each name in `model.input`: "

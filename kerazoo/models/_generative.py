@@ -109,9 +109,11 @@ class VAE(Generative):
         probabilities = ops.cast(x, "float32") / 255
         pixels = random.uniform(ops.shape(probabilities), seed=seed) < probabilities
         pixels = ops.cast(pixels, "float32")
-        mean, log_variance = ops.split(self.encoder(255 * pixels, training=training), 2, axis=1)
+        moments = ops.cast(self.encoder(255 * pixels, training=training), "float32")
+        mean, log_variance = ops.split(moments, 2, axis=1)
         noise = random.normal(ops.shape(mean), seed=seed)
-        means = self.generator(mean + ops.exp(log_variance / 2) * noise, training=training) / 255
+        images = self.generator(mean + ops.exp(log_variance / 2) * noise, training=training)
+        means = ops.cast(images, "float32") / 255
         likelihood = -ops.sum(ops.binary_crossentropy(pixels, means), axis=(1, 2, 3))
         divergence = ops.sum(mean**2 + ops.exp(log_variance) - log_variance - 1, axis=1) / 2
         return likelihood - divergence
@@ -127,7 +129,7 @@ class RectifiedFlow(Generative):
 
     ``call(x)`` gives the squared error of the velocity, mean over pixels, at one point between each
     image and noise (Liu et al. 2023, equation 1); the loss is its mean. Times are sigmoids of
-    normal values, so more of them lie near the middle, where the velocity is hardest to know.
+    normal values, so more of them lie near the middle, where the velocity is hardest to predict.
     """
 
     @property
@@ -143,7 +145,7 @@ class RectifiedFlow(Generative):
         times = ops.sigmoid(random.normal((ops.shape(images)[0], 1), seed=seed))
         time = ops.reshape(times, (-1, 1, 1, 1))
         between = time * images + (1 - time) * noise
-        found = self.velocity([between, times], training=training)
+        found = ops.cast(self.velocity([between, times], training=training), "float32")
         return ops.mean((found - (images - noise)) ** 2, axis=(1, 2, 3))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

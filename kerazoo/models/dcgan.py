@@ -150,7 +150,7 @@ register_model(
         Entry(
             dataset="mnist",
             task="generation",
-            judge="mnist_cnn@mnist",
+            judges=("mnist_cnn@mnist",),
             recipe=ADAM,
             smoke={"epochs": 5, "batch_size": 32, "train_examples": 8_000, "train_on": "train"},
             seeds=3,
@@ -158,7 +158,7 @@ register_model(
         Entry(
             dataset="digits",
             task="generation",
-            judge="mnist_cnn@digits",
+            judges=("mnist_cnn@digits",),
             recipe=ADAM.replace(epochs=70, batch_size=32),
             smoke={"epochs": 15},
             seeds=3,

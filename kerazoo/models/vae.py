@@ -96,7 +96,7 @@ register_model(
         Entry(
             dataset="mnist",
             task="density_estimation",
-            judge="mnist_cnn@mnist",
+            judges=("mnist_cnn@mnist",),
             recipe=ADAM,
             published=(
                 Published(
@@ -113,7 +113,7 @@ register_model(
         Entry(
             dataset="digits",
             task="density_estimation",
-            judge="mnist_cnn@digits",
+            judges=("mnist_cnn@digits",),
             recipe=ADAM.replace(epochs=100, batch_size=32),
             smoke={"epochs": 20},
             seeds=10,

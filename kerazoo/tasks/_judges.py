@@ -1,12 +1,13 @@
 """Judges of generated images: feature extractors for the Fréchet distance.
 
-An entry with a ``judge`` names a trained classifier of the zoo. Without one, the features are the
+An entry names trained classifiers of the zoo as its ``judges``. Without any, the features are the
 principal components of the training images' pixels.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from kerazoo.tasks import _frechet
 from kerazoo.training import engine
 
 SAMPLES = 10_000  # at most; exactly so many where a classifier judges
-COMPONENTS = 64
+PIXELS, COMPONENTS = "fd_pixels_pca64", 64
 FITTED = 10_000  # images, at most, for the principal components
 CHUNK = 1_000  # images that are converted to floats at a time
 
@@ -36,12 +37,10 @@ class Features:
 
 
 def metric_of(judge: str) -> str:
-    """Name of the Fréchet distance in a judge's features; in the pixels without a judge.
+    """Name of the Fréchet distance in a judge's features.
 
     ``mnist_cnn@mnist`` gives ``fd_mnist_cnn_10k``: the main dataset of a model is not named.
     """
-    if not judge:
-        return "fd_pixels_pca64"
     entry = registry.get_entry(judge)
     main = registry.get_model(entry.model).main
     suffix = "" if entry == main else f"_{entry.dataset}"
@@ -52,27 +51,31 @@ def judges_of(data: Data) -> list[Classifier | Components]:
     """The judges of a dataset's images: the first gives the main metric."""
     if data.judges:
         return [Classifier(metric_of(judge), SAMPLES, judge) for judge in data.judges]
-    samples = min(SAMPLES, max(1_000, 10 * data.test.examples))
-    return [Components(metric_of(""), samples, data)]
+    return [Components(PIXELS, min(SAMPLES, max(1_000, 10 * data.test.examples)), data)]
 
 
-def compare(metric: str, generated: Features, real: Features) -> dict[str, float]:
-    """Distance to real images (``metric``), diversity, and smallest and largest class if any.
+def compare(
+    judges: Sequence[Classifier | Components],
+    generated: Sequence[Features],
+    real: Sequence[Features],
+) -> dict[str, float]:
+    """Distance to real images by each judge; by the first also the diversity and the classes.
 
     The diversity is the mean distance between the features of two images over that of two real
-    images.
+    images. The classes are the smallest and the largest one, if the judge knows any.
     """
-    spread, balance = _frechet.mean_distance(real.values), generated.balance
+    each = zip(judges, generated, real, strict=True)
+    spread, balance = _frechet.mean_distance(real[0].values), generated[0].balance
     return {
-        metric: _frechet.frechet_distance(generated.values, real.values),
+        **{j.metric: _frechet.frechet_distance(g.values, r.values) for j, g, r in each},
         **({"smallest_class": min(balance), "largest_class": max(balance)} if balance else {}),
-        "diversity": _frechet.mean_distance(generated.values) / spread if spread else 0.0,
+        "diversity": _frechet.mean_distance(generated[0].values) / spread if spread else 0.0,
     }
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """The input of the last layer, 128 features, of an entry's bundled weights, and its classes.
+    """The input of the last layer, with the bundled weights of an entry, and its classes.
 
     Attributes:
         metric: named after it.
@@ -108,7 +111,7 @@ class Components:
     seed 0 where scikit-learn computes them at random.
 
     Attributes:
-        metric: ``fd_pixels_pca64``.
+        metric: :data:`PIXELS`.
         samples: number of generated images: ten for each of the test split, 1,000 to 10,000.
         data: training images.
     """

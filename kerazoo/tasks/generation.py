@@ -34,12 +34,12 @@ class Generation(Task):
     """Images, uint8 ``(n, height, width, channels)``, and images generated from latents."""
 
     name = "generation"
-    metrics = ("fd_pixels_pca64",)
+    metrics = (_judges.PIXELS,)
     has_targets = False
 
     def metric_of(self, entry: Entry) -> str:
         """Fréchet distance in the features of the entry's judge, or of the pixels."""
-        return _judges.metric_of(entry.judge)
+        return _judges.metric_of(entry.judges[0]) if entry.judges else _judges.PIXELS
 
     def check_split(self, info: Dataset, split: str, x: np.ndarray, y: np.ndarray) -> None:
         """Raise KerazooError unless the images of a split match the dataset's description."""
@@ -94,20 +94,19 @@ class Generation(Task):
     def score(self, outputs: np.ndarray, data: Data) -> Outcome:
         """Fréchet distance between generated images and the test split, in a judge's features.
 
-        The other metrics are the distance by the second judge if there is one, the diversity of
-        the generated images and, if the judge is a classifier, the smallest and largest share of a
+        The other metrics are the distance by a second judge, if there is one, the diversity of the
+        generated images and, if the judge is a classifier, the smallest and largest share of a
         class among them.
         """
-        images, judge = as_images(outputs), _judges.judges_of(data)[0]
-        samples = judge.extract(images)
-        real = judge.extract(data.test.x)
-        values = _judges.compare(judge.metric, samples, real) | by_second_judge(images, data)
-        balance = {"class_balance": list(samples.balance)} if samples.balance else {}
+        images, judges = as_images(outputs), _judges.judges_of(data)
+        samples, real = ([j.extract(x) for j in judges] for x in (images, data.test.x))
+        values, judge = _judges.compare(judges, samples, real), judges[0]
+        balance = {"class_balance": list(samples[0].balance)} if samples[0].balance else {}
         judged = {"judge_sha256": evidence.judges_sha256(data.judges)} if data.judges else {}
         return Outcome(
             metric=judge.metric,
             value=values.pop(judge.metric),
-            standard_error=_frechet.bootstrap_error(samples.values, real.values),
+            standard_error=_frechet.bootstrap_error(samples[0].values, real[0].values),
             examples=data.test.examples,
             also=values,
             extra={**balance, "samples": judge.samples, **judge.about(), **judged},
@@ -115,16 +114,15 @@ class Generation(Task):
 
     def baselines(self, train: Split, data: Data) -> Baselines:
         """Images of independent pixels; and as a limit real against real images."""
-        judge = _judges.judges_of(data)[0]
-        real = judge.extract(data.test.x)
+        judges = _judges.judges_of(data)
+        real, n = [judge.extract(data.test.x) for judge in judges], judges[0].samples
 
         def values(images: np.ndarray) -> dict[str, float]:
-            found = _judges.compare(judge.metric, judge.extract(images), real)
-            return found | by_second_judge(images, data)
+            return _judges.compare(judges, [judge.extract(images) for judge in judges], real)
 
         return Baselines(
-            simple={"independent_pixels": values(independent_pixels(train.x, judge.samples))},
-            limits={"real_against_real": values(train.x[: judge.samples])},
+            simple={"independent_pixels": values(independent_pixels(train.x, n))},
+            limits={"real_against_real": values(train.x[:n])},
         )
 
     def example(self, dataset: Dataset, source: str) -> list[str]:
@@ -142,8 +140,8 @@ class Generation(Task):
     def notes(self, entry: Entry, dataset: Dataset) -> list[str]:
         """Meaning of the Fréchet distance, the diversity and the shares of the classes."""
         features = "principal components of the pixels"
-        if entry.judge:
-            features = f"the last hidden layer of {entry.judge}"
+        if entry.judges:
+            features = f"the last hidden layer of {entry.judges[0]}"
         lines = [
             "The Fréchet distance (Heusel et al. 2017, Advances in Neural Information Processing "
             "Systems, arXiv:1706.08500) compares mean and covariance of the features of generated "
@@ -153,13 +151,13 @@ class Generation(Task):
             "Diversity is the mean distance between the features of two generated images, divided "
             "by that of two test images.",
         ]
-        if entry.judge:
+        if entry.judges:
             lines.append(
                 "Smallest and largest class are shares of the generated images, by the same "
                 "classifier; it was trained on the images that the generator learns from."
             )
-        if entry.second_judge:
-            lines.append(f"The features of the second distance are those of {entry.second_judge}.")
+        for other in entry.judges[1:]:
+            lines.append(f"The features of the second distance are those of {other}.")
         return lines
 
     def curves(self, run: Finished) -> tuple[str, list[Curve]]:
@@ -202,8 +200,11 @@ def _generator(model: keras.Model) -> keras.Model:
 
 def latents(model: keras.Model, n: int, seed: int) -> np.ndarray:
     """Latents of a standard normal distribution: float32 ``(n, latent)``, the same everywhere."""
-    size = _generator(model).input_shape[-1]
-    return np.random.RandomState(seed).standard_normal((n, size)).astype(np.float32)
+    random = np.random.RandomState(seed)
+    made = np.empty((n, _generator(model).input_shape[-1]), np.float32)
+    for row in made:  # one by one: those of a flow are as large as images, and doubles twice that
+        row[:] = random.standard_normal(len(row))
+    return made
 
 
 def generate(model: keras.Model, latents: np.ndarray) -> np.ndarray:
@@ -214,16 +215,6 @@ def generate(model: keras.Model, latents: np.ndarray) -> np.ndarray:
 def as_images(outputs: np.ndarray) -> np.ndarray:
     """Outputs of a generator as uint8."""
     return np.clip(np.rint(outputs), 0, 255).astype(np.uint8)
-
-
-def by_second_judge(images: np.ndarray, data: Data) -> dict[str, float]:
-    """Fréchet distance of images to the test split by the second judge; empty without one."""
-    return {
-        judge.metric: _frechet.frechet_distance(
-            judge.extract(images).values, judge.extract(data.test.x).values
-        )
-        for judge in _judges.judges_of(data)[1:]
-    }
 
 
 def independent_pixels(images: np.ndarray, n: int) -> np.ndarray:

@@ -20,8 +20,9 @@ class Muon(keras.optimizers.Muon):
     """Muon for the kernels of convolutions, AdamW for every other weight; one learning rate.
 
     Keras's own class leaves kernels of convolutions to AdamW. Here such a kernel is one matrix of
-    ``(height * width * input channels, filters)``, whose momentum is made orthogonal. Dense
-    layers stay with AdamW, as the last one must.
+    ``(height * width * input channels, filters)``, of a transposed convolution with the two
+    exchanged, whose momentum is made orthogonal. Dense layers stay with AdamW, as a classifier's
+    last one must.
 
     Source: Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks (the
     update, and kernels as matrices); Liu et al. 2025, arXiv:2502.16982, section 2.2 (its size).

@@ -20,6 +20,7 @@ from kerazoo.evidence.reference import Evidence
 from kerazoo.metrics import metric
 from kerazoo.plots.figure import BLUE, GREEN, ORANGE
 from kerazoo.spec import Published, networks_of
+from kerazoo.training.engine import layers_of
 from tests.conftest import ROOT
 from tests.evidence.forging import made_up
 from tests.pages import Page, look_in_a_browser
@@ -75,12 +76,13 @@ def test_page_holds_every_recorded_value_layer_and_source(command, in_tmp):
     assert "prefers-color-scheme: dark" in source and "width=device-width" in source
 
 
-def test_page_of_a_composite_lists_both_networks():
-    entry = registry.get_entry("dcgan@digits")
+@pytest.mark.parametrize("name", ["dcgan@digits", "rectified_flow@mnist"])
+def test_page_of_a_composite_lists_every_network(name):
+    entry = registry.get_entry(name)
     text = page_of(entry).text
     for network in networks_of(building.build_for(entry)).values():
         assert f"{len(network.layers)} layers, {network.count_params():,} parameters" in text
-        assert all(layer.name in text for layer in network.layers)
+        assert all(layer.name in text for layer in layers_of(network))
 
 
 def test_card_without_evidence_gives_the_commands_with_the_users_module(private_zoo):

@@ -153,7 +153,7 @@ def test_stale_evidence_fails_before_anything_is_trained(recorded, monkeypatch, 
     elif what == "structure":
         change_model(monkeypatch, factory=wider)
     else:
-        monkeypatch.setattr(evidence, "judge_sha256", lambda entry: "0" * 64)
+        monkeypatch.setattr(evidence, "judges_sha256", lambda judges: "0" * 64)
     report = kerazoo.verify("bar_net", **QUIET)
     assert not report.passed and len(report.problems) == 1 and not report.runs
     assert "FAIL" in repr(report) and report.as_json()["runs"] == []

@@ -137,8 +137,13 @@ def test_latents_have_the_mean_and_the_variance_that_the_encoder_gives():
 
 @pytest.fixture
 def flow():
-    options = {"filters": (8, 8), "blocks": 1, "units": 4, "steps": 3}
-    return kerazoo.build("rectified_flow", input_shape=SHAPE, **options)
+    """With random weights also where they start at zero, so that every layer has a part."""
+    options = {"filters": (8, 8), "blocks": 2, "units": 4, "steps": 3}
+    model = kerazoo.build("rectified_flow", input_shape=SHAPE, **options)
+    random = np.random.RandomState(0)
+    model.set_weights([w + random.normal(0, 0.1, w.shape) for w in model.get_weights()])
+    keras.utils.set_random_seed(0)
+    return model
 
 
 def test_a_flow_moves_latents_by_heuns_method(flow):
@@ -155,26 +160,62 @@ def test_a_flow_moves_latents_by_heuns_method(flow):
     np.testing.assert_allclose(flow.generator(latents), images, atol=0.01)
 
 
+def test_a_velocity_depends_on_the_time_and_on_every_block(flow):
+    x, net = np.random.RandomState(1).normal(size=(1, *SHAPE)).astype("float32"), flow.velocity
+    at = [net([x, np.full((1, 1), time)]).numpy() for time in (0.0, 0.03, 0.5, 1.0)]
+    assert len({one.tobytes() for one in at}) == 4
+    embedding = keras.Model(net.inputs[1], net.get_layer("time_embedding").output)
+    angles = np.pi * 0.3 * 2 ** np.arange(5)
+    expected = [[0.3, *np.sin(angles), *np.cos(angles)]]
+    np.testing.assert_allclose(embedding(np.array([[0.3]])), expected, atol=1e-5)
+    for number, down in ((1, 2), (2, 1)):  # the last feature maps first
+        _, skip = net.get_layer(f"both{number}").input
+        assert skip._keras_history.operation.name == f"down{down}_add"
+    assert all(np.ptp(gradient) for gradient in gradients_of(flow))
+
+
+def gradients_of(flow):
+    images = np.random.RandomState(2).randint(0, 256, (4, *SHAPE)).astype("uint8")
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(flow(images, training=True))
+    weights = [w for w in flow.trainable_variables if w.shape.num_elements() > 1]
+    return tape.gradient(loss, [w.value for w in weights])
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_error_of_a_flow_is_that_of_its_velocity(flow, share):
     """Of a velocity that is 0 or the point itself; times are sigmoids of normal values."""
+    flow.set_weights([0 * w for w in flow.get_weights()])
     flow.velocity.get_layer("share").set_weights([np.zeros((4, 1)), np.array([share])])
     left = 1 - 1 / (1 + np.exp(-np.random.RandomState(0).normal(size=10**6)))
-    expected = [2.0, (left**2 + (1 + left) ** 2).mean()][int(share)]
-    white = np.full((2_000, *SHAPE), 255, "uint8")
-    assert flow(white).numpy().mean() == pytest.approx(expected, rel=0.02)
+    x = 191 / 127.5 - 1
+    expected = [1 + x**2, ((left * x) ** 2 + (1 + left) ** 2).mean()][int(share)]
+    gray = np.full((8_000, *SHAPE), 191, "uint8")
+    assert flow(gray).numpy().mean() == pytest.approx(expected, rel=0.01)
     flow.compile()
-    assert flow.evaluate(white, verbose=0) == pytest.approx(expected, rel=0.02)
+    assert flow.evaluate(gray, verbose=0) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_flow_learns_to_generate_what_it_sees(flow):
+    flow.compile(keras.optimizers.Adam(0.01))
+    flow.fit(np.full((6_400, *SHAPE), 64, "uint8"), batch_size=64, epochs=3, verbose=0)
+    images = generation.generate(flow, generation.latents(flow, 8, seed=0))
+    assert abs(images.mean() - 64) < 10 and images.std() < 20
 
 
 def test_a_second_judge_gives_another_distance(monkeypatch):
     monkeypatch.setattr(_judges, "SAMPLES", 300)
-    data = kerazoo.load_data("digits")
-    judges = ("mnist_cnn@digits", "mnist_cnn_deep@digits")
-    data = dataclasses.replace(data, judges=judges)
+    entry = registry.get_entry("dcgan@digits")
+    two = dataclasses.replace(entry, judges=("mnist_cnn@digits", "mnist_cnn_deep@digits"))
+    data = load_for(two, entry.recipe)
+    second = "fd_mnist_cnn_deep_digits_10k"
     found = TASK.score(data.train.x[:300], data)
-    assert found.metric == "fd_mnist_cnn_digits_10k" and found.also["fd_mnist_cnn_deep_digits_10k"]
-    assert found.extra["judge_sha256"] != evidence.judges_sha256(judges[:1])
+    baselines = TASK.baselines(data.train, data)
+    assert found.metric == TASK.metric_of(two) == "fd_mnist_cnn_digits_10k"
+    assert 0 < found.also[second] < baselines.simple["independent_pixels"][second]
+    assert TASK.score(data.test.x, data).also[second] == pytest.approx(0, abs=1e-3)
+    known = found.extra["judge_sha256"]
+    assert known == evidence.judges_sha256(two.judges) != evidence.judges_sha256(entry.judges)
 
 
 @pytest.mark.parametrize(

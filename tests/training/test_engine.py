@@ -44,6 +44,12 @@ def test_multiply_adds_of_a_gan():
     assert training_multiply_adds(gan) == 8 * judge - 2 * first + 3 * drawer - 100 * 4 * 4 * 128
 
 
+def test_multiply_adds_of_a_network_in_a_network():
+    inner = keras.Sequential([keras.Input((5,)), LAYERS.Dense(3)])
+    model = keras.Sequential([keras.Input((5,)), inner, LAYERS.Dense(2)])
+    assert engine.multiply_adds(model) == 15 + 6
+
+
 def test_the_engine_chooses_by_size_and_leaves_the_model_as_it_was():
     small = kerazoo.build("mlp", input_shape=(4,), hidden=(8,), outputs=1)
     large = kerazoo.build("resnet8")
