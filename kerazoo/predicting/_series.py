@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kerazoo._lazy import np, pd
@@ -10,7 +11,7 @@ from kerazoo.finetuning.readers._csv import index_as_columns
 from kerazoo.finetuning.readers._dates import Times, series_of, times_of, without_dates
 from kerazoo.finetuning.readers._drift import range_drift
 from kerazoo.finetuning.readers.reading import SeriesReading
-from kerazoo.finetuning.readers.series import Columns, filled, regular_values
+from kerazoo.finetuning.readers.series import filled, regular_values
 from kerazoo.finetuning.readers.user_data import listed
 from kerazoo.predicting._tables import read_input, with_bounds
 from kerazoo.predicting.predictions import Predictor, TablePredictions
@@ -29,21 +30,21 @@ class SeriesPredictor(Predictor):
         reading = self.trained.reading
         assert isinstance(reading, SeriesReading)
         table = read_input(index_as_columns(inputs), self.trained.source, reading.csv)
-        frame, where, targets = table.frame, table.where, list(reading.targets)
-        used = Columns(reading.targets, reading.past_covariates, reading.future_covariates)
-        horizon, times = self.trained.model.output_shape[1], _times(reading, used, frame, where)
+        reading = replace(reading, gaps=gaps or reading.gaps)
+        frame, where = table.frame, table.where
+        targets, future = list(reading.targets), list(reading.future_covariates)
+        horizon, times = self.trained.model.output_shape[1], _times(reading, frame, where)
         notes, short, forecasts = list(table.notes), [], []
         windows: dict[str, np.ndarray] = {}
         spreads, ends = [], []
         for name, axis in times.items():
             at = f"{where}, series {name!r}" if name else where
-            how = gaps or reading.gaps, at, reading.duplicates
-            regular, more = regular_values(frame, used, axis, *how, horizon)
+            regular, more = regular_values(frame, reading, axis, at, horizon)
             if len(regular) < reading.lookback:
                 short.append(f"{len(regular):,} steps" + f" of series {name!r}" * bool(name))
                 continue
-            if regular[list(used.future)].iloc[-1].isna().any():
-                ahead = f"{horizon} rows after the last target, with {listed([*used.future])}"
+            if regular[future].iloc[-1].isna().any():
+                ahead = f"{horizon} rows after the last target, with {listed(future)}"
                 raise KerazooError(f"{at}: a forecast needs {ahead}.")
             ends.append(regular.index[-1])
             notes += [axis.told] * (not windows)
@@ -77,16 +78,13 @@ class SeriesPredictor(Predictor):
         return TablePredictions(pd.concat(forecasts, ignore_index=True), tuple(notes), "series")
 
 
-def _times(
-    reading: SeriesReading, used: Columns, frame: pd.DataFrame, where: str
-) -> dict[str, Times]:
+def _times(reading: SeriesReading, frame: pd.DataFrame, where: str) -> dict[str, Times]:
     """Times of each series, in the columns that the training data had them in."""
-    for name in (*used.all, *reading.time, *reading.ids):
+    for name in (*reading.numbers, *reading.time, *reading.ids):
         if name not in frame.columns:
             raise KerazooError(f"{where} has no column {name!r}; the model needs it.")
     if reading.time:
-        same = reading.csv, reading.step, reading.duplicates, reading.ids, reading.resample
-        return times_of(frame, reading.time, list(used.all), where, *same)
+        return times_of(frame, reading, where)
     rows = series_of(frame, reading.ids, where).items()  # whatever other columns hold now
     return {name: without_dates(places, reading.csv) for name, places in rows}
 

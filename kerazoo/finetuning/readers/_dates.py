@@ -12,6 +12,7 @@ from kerazoo._lazy import np, pd
 from kerazoo.errors import KerazooError, ReadingError, first_line
 from kerazoo.finetuning.readers._csv import CsvOptions, column
 from kerazoo.finetuning.readers._numbers import MOSTLY, as_numbers, first_of, is_missing
+from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.user_data import listed
 
 # Whole numbers that are dates where --time names their column, and their format; "s" and "ms" are
@@ -96,30 +97,17 @@ class Read(NamedTuple):
     written: str | None = None
 
 
-def times_of(
-    frame: pd.DataFrame,
-    time: tuple[str, ...],
-    targets: list[str],
-    where: str,
-    options: CsvOptions,
-    step: str | None = None,
-    duplicates: str = "refuse",
-    ids: tuple[str, ...] = (),
-    resample: str = "",
-) -> dict[str, Times]:
+def times_of(frame: pd.DataFrame, reading: SeriesReading, where: str) -> dict[str, Times]:
     """The dates of each series, in columns that are named or found, and their common step.
 
     Args:
         frame: the rows.
-        time: the columns that make up a date; empty: the only one that is of dates.
-        targets: columns that are none.
+        reading: how to read them. Without columns of ``time`` the only one that is of dates is
+            found, without a ``step`` the dates tell it. With ``duplicates`` other than ``refuse``
+            a date may come twice. With ``resample`` rows have the start of the hour, or the like,
+            as their time; the first and the last one are left out if they have fewer rows than
+            most.
         where: name of the table in messages.
-        options: how dates are written.
-        step: name of the step of the training data; by default it is told by the dates.
-        duplicates: one of :data:`DUPLICATES`; other than ``refuse``, a date may come twice.
-        ids: the columns that tell several series apart.
-        resample: one of :data:`RESAMPLE`, whose rows have its start as their time; or empty. The
-            first and the last one are left out if they have fewer rows than most.
 
     Returns:
         By name of the series, which is empty without ``ids``.
@@ -128,8 +116,10 @@ def times_of(
         KerazooError: not one column is of dates for certain; a date cannot be read, can be read in
             two ways, or comes twice; the dates are not regular, or not one ``step`` apart.
     """
+    options, time, step = reading.csv, reading.time, reading.step or None
+    ids, resample = reading.ids, reading.resample
     series = series_of(frame, ids, where)
-    others = frame.drop(columns=[*targets, *ids])
+    others = frame.drop(columns=[*reading.numbers, *ids])
     if (time == NONE and NONE[0] not in frame) or not (time or len(others.columns)):
         return {name: without_dates(rows, options) for name, rows in series.items()}
     names = tuple(column(frame, name, "a time column (--time)") for name in time)
@@ -162,7 +152,7 @@ def times_of(
             complete = _complete(dates)
             rows, dates, left_out = rows[complete], dates[complete], int((~complete).sum())
         twice = dates.duplicated()
-        if duplicates == "refuse" and twice.any():
+        if reading.duplicates == "refuse" and twice.any():
             again = first_of(dates.astype(str), twice)
             raise ReadingError(f"{of}, {again} comes again.", REPEATED)
         step, grid = _grid(dates[~twice], step, of)

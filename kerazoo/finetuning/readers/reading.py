@@ -104,6 +104,16 @@ class SeriesReading(RowsReading):
     past_covariates: tuple[str, ...] = ()
     future_covariates: tuple[str, ...] = ()
 
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The covariates, in the order of the model's input."""
+        return self.past_covariates + self.future_covariates
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All columns of numbers, in the order of the model's input: the targets come first."""
+        return self.targets + self.covariates
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextReading(RowsReading):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from kerazoo import fingerprint
 from kerazoo._lazy import keras, np, pd
@@ -102,9 +102,8 @@ def from_series(
     numbers = (*names, *past, *future)
     table = read_table(index_as_columns(source), CsvOptions(**csv), columns=1, numbers=numbers)
     frame, where = table.frame, table.where
-    used = Columns(tuple(target_columns(frame, target)), past, future)
-    target_columns(frame, used.all, "a target or covariate")
-    targets = list(used.targets)
+    targets = target_columns(frame, target)
+    target_columns(frame, (*targets, *past, *future), "a target or covariate")
     if horizon is None:
         raise KerazooError("the horizon is missing: how many steps to forecast? (--horizon N)")
     horizon = require_whole("the horizon", horizon)
@@ -115,9 +114,21 @@ def from_series(
         require_choice("resample", resample, tuple(RESAMPLE))
         if duplicates == "refuse":
             raise KerazooError(f"--resample {resample} needs --duplicates mean, sum or last.")
-    how = None, duplicates, ids, resample
-    times = times_of(frame, time, list(used.all), where, table.options, *how)
-    found, notes = _each_series(frame, used, times, where, gaps, duplicates, split, horizon)
+    reading = SeriesReading(
+        targets=tuple(targets),
+        past_covariates=past,
+        future_covariates=future,
+        time=time,
+        step="",  # the dates tell it
+        lookback=lookback or 0,  # 0: as many as the series can afford
+        gaps=gaps,
+        duplicates=duplicates,
+        resample=resample,
+        csv=table.options,
+        ids=ids,
+    )
+    times = times_of(frame, reading, where)
+    found, notes = _each_series(frame, reading, times, where, split, horizon)
     if lookback is None:
         trained = [series.sizes["train"] for series in found.values()]
         lookback = _lookback(int(np.median(trained)), horizon)
@@ -135,14 +146,14 @@ def from_series(
         source,
         "series",
         "forecasting",
-        columns=used.all,
-        targets=used.targets,
+        columns=reading.numbers,
+        targets=reading.targets,
         windows=Windows(
             lookback=lookback,
             horizon=horizon,
             season=first.season if first.season and first.season <= lookback else None,
             step=first.step,
-            targets=tuple(range(len(targets))) if used.covariates else None,
+            targets=tuple(range(len(targets))) if reading.covariates else None,
             **_dates(first, grids),
         ),
     )
@@ -157,26 +168,20 @@ def from_series(
             "the series cover different times and each is split by itself: training values of one "
             "may be later than test values of another"
         )
-    unused = unused_columns(frame, (*first.columns, *used.all, *ids))
+    unused = unused_columns(frame, (*first.columns, *reading.numbers, *ids))
     if unused and not ids:
         unused[0] += (
             "; --past-covariate or --future-covariate uses one, --series-id tells series apart"
         )
     each = zip(found, np.atleast_2d(data.series.std)[:, : len(targets)].tolist(), strict=True)
-    reading = SeriesReading(
-        targets=used.targets,
-        past_covariates=past,
-        future_covariates=future,
+    reading = replace(
+        reading,
         time=first.columns,
         step=first.step,
         lookback=lookback,
-        gaps=gaps,
-        duplicates=duplicates,
-        resample=resample,
         low=tuple(v for series in found.values() for v in series.values.min().tolist()),
         high=tuple(v for series in found.values() for v in series.values.max().tolist()),
         csv=first.options,
-        ids=ids,
         spread={name: tuple(std) for name, std in each},
     )
     return UserData(
@@ -186,10 +191,10 @@ def from_series(
         warnings=(*unused, *notes),
         reading=reading,
         factory_options={
-            "input_shape": (lookback, len(used.all)),
+            "input_shape": (lookback, len(reading.numbers)),
             "segment": segment if segment and lookback % segment == 0 else _segment(lookback),
-            "per_column": len(targets) > 1 and not used.covariates,
-            "linear_path": bool(used.covariates),
+            "per_column": len(targets) > 1 and not reading.covariates,
+            "linear_path": bool(reading.covariates),
             "subtract_last": True,
             **({"divide_by_spread": True} if ids else {}),
         },
@@ -203,30 +208,6 @@ def _dates(first: Times, grids: list[pd.Index]) -> dict[str, Any]:
     if named and all(grid[0] == first.grid[0] for grid in grids):
         return {"first": str(first.grid[0]), "freq": first.grid.freqstr}
     return {}
-
-
-class Columns(NamedTuple):
-    """The columns of a series that are numbers.
-
-    Attributes:
-        targets: those to forecast.
-        past: covariates that are known up to the forecast.
-        future: covariates that are also known for the steps to forecast.
-    """
-
-    targets: tuple[str, ...]
-    past: tuple[str, ...] = ()
-    future: tuple[str, ...] = ()
-
-    @property
-    def covariates(self) -> tuple[str, ...]:
-        """The covariates, in the order of the model's input."""
-        return self.past + self.future
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """All columns, in the order of the model's input."""
-        return self.targets + self.covariates
 
 
 @dataclass(frozen=True)
@@ -249,11 +230,9 @@ class _Found:
 
 def _each_series(
     frame: pd.DataFrame,
-    used: Columns,
+    reading: SeriesReading,
     times: Mapping[str, Times],
     where: str,
-    gaps: str,
-    duplicates: str,
     split: tuple[int, int, int] | None,
     horizon: int,
 ) -> tuple[dict[str, _Found], list[str]]:
@@ -261,7 +240,7 @@ def _each_series(
     found, notes = {}, list[str]()
     for name, axis in times.items():
         at = f"{where}, series {name!r}" if name else where
-        values, more = regular_values(frame, used, axis, gaps, at, duplicates, horizon)
+        values, more = regular_values(frame, reading, axis, at, horizon)
         try:
             sizes = _sizes(len(values), split, horizon, at)
         except KerazooError:
@@ -269,7 +248,7 @@ def _each_series(
                 raise
             continue
         found[name] = _Found(values, sizes)
-        more += _warnings(values[list(used.targets)], sizes)
+        more += _warnings(values[list(reading.targets)], sizes)
         notes += [f"{name}: {note}" if name else note for note in more]
     if len(notes) > MAX_NOTES and len(times) > 1:
         notes = [*notes[:MAX_NOTES], f"{len(notes) - MAX_NOTES:,} more notes on other series"]
@@ -293,13 +272,7 @@ def _long_enough(
 
 
 def regular_values(
-    frame: pd.DataFrame,
-    used: Columns,
-    times: Times,
-    gaps: str,
-    where: str,
-    duplicates: str,
-    horizon: int,
+    frame: pd.DataFrame, reading: SeriesReading, times: Times, where: str, horizon: int
 ) -> tuple[pd.DataFrame, list[str]]:
     """The columns in natural units at regular times, float64 ``(n, columns)``, and notes.
 
@@ -310,12 +283,13 @@ def regular_values(
     Raises:
         KerazooError: a value is no number; steps or values are missing and gaps are refused.
     """
-    require_choice("gaps", gaps, GAPS)
-    frame, future = frame.iloc[times.order], list(used.future)
-    columns = {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in used.all}
+    require_choice("gaps", reading.gaps, GAPS)
+    names, future = reading.numbers, list(reading.future_covariates)
+    frame = frame.iloc[times.order]
+    columns = {name: numbers_of(frame[name], f"{where}, column {name!r}") for name in names}
     table, notes = pd.DataFrame(columns, index=frame.index), []
     past = len(table) if not future else _past(table, future)
-    for name in used.all:
+    for name in names:
         values = table[name] if name in future else table[name].iloc[:past]
         if values.isna().all():
             raise KerazooError(f"{where}: column {name!r} has no value at all.")
@@ -328,14 +302,14 @@ def regular_values(
         line = frame.index[times.dates.searchsorted(late[0])]
         first = f"line {line}: {late[0]} is not there; a step is one {times.step}"
         notes.append(f"{len(late):,} steps are missing ({first})")
-    if notes and gaps == "refuse":
+    if notes and reading.gaps == "refuse":
         raise KerazooError(f"{where}: {notes[0]}. {FILL}")
     repeated = int(times.dates.duplicated().sum())
     notes = [f"{note} and are filled by straight lines within each split" for note in notes]
     table = table.set_axis(times.dates)
     if repeated:
-        taken = f"the {duplicates} is taken"
-        notes.append(f"{repeated:,} rows are of the same time as another; {taken}")
+        how = reading.duplicates
+        notes.append(f"{repeated:,} rows are of the same time as another; the {how} is taken")
         same = table.groupby(level=0)
         rows = table.notna().all(axis=1).groupby(level=0).sum()
         few = rows[rows < rows.median() / 2]
@@ -344,7 +318,7 @@ def regular_values(
             notes.append(
                 f"{len(few):,} steps have fewer than half the usual number of rows ({least})"
             )
-        table = same.sum(min_count=1) if duplicates == "sum" else same.agg(duplicates)
+        table = same.sum(min_count=1) if how == "sum" else same.agg(how)
     table = table.reindex(times.grid)
     if future:
         past = _past(table, future)

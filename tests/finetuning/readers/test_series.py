@@ -15,6 +15,7 @@ from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._dates import times_of
+from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import filled, from_series, in_natural_units
 from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting.trained import Trained
@@ -35,10 +36,10 @@ def read(source, **options):
     return from_series(source, **{"target": "price", "horizon": 6, "lookback": 24, **options})
 
 
-def dates_of(rows, *names, duplicates="refuse", **options):
-    table = read_table(rows, least=1).frame
-    options = CsvOptions(**options)
-    return times_of(table, names, ["price"], "here", options, duplicates=duplicates)[""]
+def dates_of(rows, *names, **options):
+    plain = {"targets": ("price",), "step": "", "lookback": 1}
+    reading = SeriesReading(time=names, csv=CsvOptions(**options), **plain)
+    return times_of(read_table(rows, least=1).frame, reading, "here")[""]
 
 
 def raised(names, function, *args, **kwargs):
