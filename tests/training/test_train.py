@@ -68,8 +68,7 @@ def test_a_finished_run_is_trained_on_as_a_new_run(whole, private_zoo, in_tmp, m
 
     monkeypatch.setattr(loop, "fit", fits)
     more = kerazoo.train("bar_net", weights=before, epochs=1, learning_rate=1e-5, **QUIET)
-    for one, other in zip(starts[0], before.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    np.testing.assert_equal(starts[0], before.model.get_weights())
     config = run_directory.read_config(more.path)
     assert config.start == before.as_start() and config.recipe.learning_rate == 1e-5
     assert more.path != before.path and len(more.history) == 1
@@ -91,8 +90,7 @@ def test_a_loop_of_ones_own_trains_to_the_same_bits(whole, private_zoo):
         checkpoint.set_random_state(net, 0, epoch)
         batches.in_order(checkpoint.order_of_data(batches.examples, 0, epoch))
         net.fit(batches.dataset(), shuffle=False, verbose=0)
-    for one, other in zip(model.get_weights(), load_run(done).model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    np.testing.assert_equal(model.get_weights(), load_run(done).model.get_weights())
 
 
 class Rates(keras.callbacks.Callback):

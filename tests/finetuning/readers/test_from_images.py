@@ -449,11 +449,7 @@ def test_a_table_of_file_names_is_read_as_directories_are(listed, tmp_path, monk
         monkeypatch.chdir(tmp_path)
         user = read(source, target="animal", **options)
         assert user.data.info.labels == ("cat", "dog")
-        for name in ("train", "validation", "test"):
-            for one, other in zip(
-                getattr(user.data, name), getattr(wanted.data, name), strict=True
-            ):
-                np.testing.assert_array_equal(one, other)
+        assert user.data.sha256 == wanted.data.sha256
 
 
 def test_a_table_whose_files_are_not_known_stops(listed, tmp_path, monkeypatch):
