@@ -45,6 +45,12 @@ def raises_naming(*names: str):
     return pytest.raises(KerazooError, match=f"(?s)^{everything}")
 
 
+def raised(names, function, /, *args, **options):
+    """Call a function, whose error has each of these names."""
+    with raises_naming(*names):
+        function(*args, **options)
+
+
 # For runs that nothing looks at while they train.
 QUIET = {"progress": False, "plots": False}
 

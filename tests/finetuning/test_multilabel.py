@@ -13,7 +13,7 @@ import kerazoo
 from kerazoo.errors import KerazooError
 from kerazoo.spec import Data, Split
 from kerazoo.tasks.multilabel import MultiLabel
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 QUICK = {"epochs": 1, "scratch": False, "plots": False, "progress": False}
 
@@ -57,11 +57,10 @@ def test_the_task_can_be_said(in_tmp):
     missing = tagged().assign(high=lambda frame: frame["high"].where(frame.index > 3))
     found = kerazoo.from_table(missing, target=("high", "low"))
     assert found.data.info.task == "multilabel" and sum(map(len, found.names.values())) == 116
-    with raises_naming("'2'"):
-        wrong = tagged().assign(low=lambda frame: frame["low"] + 1)
-        kerazoo.from_table(wrong, target=("high", "low"), task="multilabel")
-    with raises_naming("'high'"):
-        kerazoo.from_table(tagged().assign(high=0), target=("high", "low"), task="multilabel")
+    asked = {"target": ("high", "low"), "task": "multilabel"}
+    twos = tagged().assign(low=lambda frame: frame["low"] + 1)
+    raised(["'2'"], kerazoo.from_table, twos, **asked)
+    raised(["'high'"], kerazoo.from_table, tagged().assign(high=0), **asked)
 
 
 @pytest.mark.parametrize(
@@ -78,15 +77,13 @@ def test_ways_to_write_0_and_1(in_tmp, words):
 
 def test_columns_of_which_each_row_has_one_are_classes(in_tmp):
     one_hot = tagged().assign(low=lambda frame: 1 - frame["high"])
-    with raises_naming("--task multilabel"):
-        kerazoo.from_table(one_hot, target=("high", "low"))
+    raised(["--task multilabel"], kerazoo.from_table, one_hot, target=("high", "low"))
     said = kerazoo.from_table(one_hot, target=("high", "low"), task="multilabel")
     assert said.data.info.task == "multilabel"
     for i in range(len(one_hot)):
         Image.fromarray(np.full((8, 8), i, np.uint8)).save(f"{i}.png")
     listed = one_hot.assign(file=[f"{i}.png" for i in range(len(one_hot))])
-    with raises_naming("exactly one"):
-        kerazoo.from_images(listed, target=("high", "low"), files="file")
+    raised(["exactly one"], kerazoo.from_images, listed, target=("high", "low"), files="file")
 
 
 def test_images_have_several_labels(in_tmp, command):
@@ -108,10 +105,9 @@ def test_images_have_several_labels(in_tmp, command):
     assert one.probability == one.probabilities.get(one.label)
     assert command("predict", "run", "0.png", "--top", "3")[0] == 0
     assert kerazoo.export("run", "keras", "exported").passed
-    with pytest.raises(KerazooError):
-        kerazoo.finetune("mnist_cnn_small", "tags.csv", target=labels, threshold="f1", **options)
-    with pytest.raises(KerazooError):
-        kerazoo.finetune("mnist_cnn_small", "tags.csv", target=labels, balance=True, **options)
+    for more in ({"threshold": "f1"}, {"balance": True}):
+        with pytest.raises(KerazooError):
+            kerazoo.finetune("mnist_cnn_small", "tags.csv", target=labels, **more, **options)
 
 
 def test_macro_f1_is_that_of_scikit_learn_for_labels_that_occur():

@@ -11,7 +11,7 @@ from kerazoo.finetuning.readers import _csv, _numbers
 from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._numbers import as_numbers
 from kerazoo.finetuning.readers.table import from_table
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 
 def write(path, text, encoding="utf-8"):
@@ -68,8 +68,7 @@ def test_ways_to_write_the_same_table(tmp_path, change, options):
     ],
 )
 def test_files_that_are_no_table(tmp_path, content, names):
-    with raises_naming("bad.csv", *names):
-        read_table(write(tmp_path / "bad.csv", content))
+    raised(["bad.csv", *names], read_table, write(tmp_path / "bad.csv", content))
 
 
 @pytest.mark.parametrize(
@@ -122,8 +121,7 @@ def test_forms_of_numbers(tmp_path, column, options, values, kind):
 def test_numbers_in_doubt_stop_with_the_option_that_decides(tmp_path, sep, column, says):
     path = tmp_path / "t.csv"
     pd.DataFrame({"x": column, "y": [1, 2]}).to_csv(path, sep=sep, index=False)
-    with raises_naming("t.csv", "column 'x'", *says):
-        read_table(path)
+    raised(["t.csv", "column 'x'", *says], read_table, path)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +135,7 @@ def test_numbers_in_doubt_stop_with_the_option_that_decides(tmp_path, sep, colum
 def test_other_values_decide(tmp_path, content, first):
     assert numbers(read_table(write(tmp_path / "t.csv", content)), "x")[0] == first
     if "0,5" in content:
-        with raises_naming("'y'"):
-            read_table(tmp_path / "t.csv", CsvOptions(thousands=","))
+        raised(["'y'"], read_table, tmp_path / "t.csv", CsvOptions(thousands=","))
 
 
 @pytest.mark.parametrize(
@@ -160,8 +157,7 @@ def test_later_files_are_read_as_the_training_was(tmp_path, training, later, val
 )
 def test_options_that_are_none(option):
     name, value = option.split("=")
-    with raises_naming(f"--{name}"):
-        CsvOptions(**{name: value})
+    raised([f"--{name}"], CsvOptions, **{name: value})
 
 
 def test_columns_without_a_name(tmp_path):
@@ -296,8 +292,7 @@ def test_quotation_marks_never_join_rows_in_silence(tmp_path, content, rows, quo
         assert len(table.frame) == rows
         assert sum("several lines" in n for n in table.notes) == ("\n" in table.frame.iat[-2, 1])
         return
-    with raises_naming("t.csv", "--quotes"):
-        read_table(path)
+    raised(["t.csv", "--quotes"], read_table, path)
     assert len(read_table(path, CsvOptions(quotes=False)).frame) == rows
     assert len(read_table(path, CsvOptions(quotes=True)).frame) < rows
 
@@ -324,16 +319,14 @@ def test_an_index_with_a_name_has_a_note():
 
 @pytest.mark.parametrize("first", [b"PAR1", b"\x1f\x8b\x08", b"\xd0\xcf\x11\xe0", b"PK\x03\x04"])
 def test_files_of_other_programs_are_no_text(tmp_path, first):
-    with raises_naming("t.csv", "save"):
-        read_table(write(tmp_path / "t.csv", first + b"rest"))
+    raised(["t.csv", "save"], read_table, write(tmp_path / "t.csv", first + b"rest"))
 
 
 @pytest.mark.parametrize("total", ["Total", "Grand total:", "Summe", "合計"])
 def test_a_last_row_of_totals_is_refused(tmp_path, total):
     rows = f"shop,sales\nNorth,3\nSouth,4\n{total},7\n"
     path = write(tmp_path / "t.csv", rows)
-    with raises_naming("line 4", f"'{total}'", "--category shop"):
-        read_table(path)
+    raised(["line 4", f"'{total}'", "--category shop"], read_table, path)
     trained = read_table(path, CsvOptions(category=("shop",)))
     assert len(trained.frame) == 3
     later = read_table(write(path, "shop,sales\nNorth,3\nSouth,4\n")).options

@@ -18,7 +18,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers.arrays import from_arrays
 from kerazoo.finetuning.readers.images import as_read, from_images, takes_images
 from kerazoo.finetuning.readers.reading import ImageReading
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 
 def image(seed: int, mode: str = "L", size=(16, 12)) -> Image.Image:
@@ -101,14 +101,11 @@ def test_directories_that_name_the_splits(tmp_path, splits, expected):
 def test_directories_named_like_splits_may_be_classes(tmp_path):
     assert read(fill(tmp_path / "a", ("train", "truck"))).data.info.labels == ("train", "truck")
     flat = fill(tmp_path / "b", ("train", "test"))
-    with raises_naming("--splits"):
-        read(flat)
+    raised(["--splits"], read, flat)
     assert read(flat, splits="no").data.info.labels == ("test", "train")
-    with raises_naming("class"):
-        read(flat, splits="yes")
+    raised(["class"], read, flat, splits="yes")
     mixed = fill(fill(tmp_path / "c") / "train")
-    with raises_naming("--splits"):
-        read(mixed.parent)
+    raised(["--splits"], read, mixed.parent)
     for number, names in enumerate(
         [
             ("cat", "dog", "test"),
@@ -117,8 +114,7 @@ def test_directories_named_like_splits_may_be_classes(tmp_path):
             ("trainA", "trainB", "testA", "testB"),
         ]
     ):
-        with raises_naming("--splits"):
-            read(fill(tmp_path / f"d{number}", names))
+        raised(["--splits"], read, fill(tmp_path / f"d{number}", names))
     assert len(read(tmp_path / "d0", splits="no").data.info.labels) == 3
 
 
@@ -140,8 +136,7 @@ def test_directories_that_may_be_no_classes_stop(tmp_path, directories, name, st
         path.parent.mkdir(exist_ok=True)
         image(i).save(path)
     if stops:
-        with raises_naming(*stops, "--splits no", "--target"):
-            read(tmp_path)
+        raised([*stops, "--splits no", "--target"], read, tmp_path)
     else:
         assert read(tmp_path).data.info.labels == tuple(sorted(directories))
     assert read(tmp_path, splits="no").data.info.labels == tuple(sorted(directories))
@@ -198,8 +193,7 @@ def test_a_split_whose_images_cannot_be_read_is_not_replaced_by_another(tmp_path
         (tmp_path / "test" / name).mkdir(parents=True)
         (tmp_path / "test" / name / "phone.heic").write_bytes(b"of a kind that Pillow cannot read")
     for labels in (True, False):
-        with raises_naming("test", "0 images", "2 .heic"):
-            read(tmp_path, labels=labels, splits="yes")
+        raised(["test", "0 images", "2 .heic"], read, tmp_path, labels=labels, splits="yes")
 
 
 def test_files_that_cannot_be_read_are_skipped_and_counted(tmp_path):
@@ -256,8 +250,7 @@ def test_an_error_of_pillow_names_the_file(tmp_path, monkeypatch):
 
     directory = fill(tmp_path)
     monkeypatch.setattr(ImageOps, "exif_transpose", odd)
-    with raises_naming("0.png"):
-        read(directory)
+    raised(["0.png"], read, directory)
 
 
 def test_classes_of_different_sizes_are_reported(tmp_path):
@@ -293,8 +286,7 @@ def test_all_images_of_a_set_are_inverted_or_none(tmp_path):
     assert read(most, **options).reading.invert == "yes"
     assert (read(most, **options).data.train.x.mean(axis=(1, 2, 3)) > 200).sum() in (1, 2)
     assert read(few, **options).reading.invert == "no"
-    with raises_naming("--invert", "20 of 40"):
-        read(mixed, **options)
+    raised(["--invert", "20 of 40"], read, mixed, **options)
     assert read(mixed, **options, invert="yes").reading.invert == "yes"
     assert read(mixed).reading.invert == "no"
 
@@ -412,16 +404,14 @@ def all_broken(d):
 def test_directories_and_options_that_are_refused(tmp_path, make, options, names):
     make(tmp_path)
     before = content(tmp_path)
-    with raises_naming(*names):
-        read(tmp_path, **options)
+    raised(names, read, tmp_path, **options)
     assert content(tmp_path) == before
 
 
 def test_a_missing_directory_and_a_file_are_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     for name in ("nowhere", "file"):
-        with raises_naming(name):
-            read(tmp_path / name)
+        raised([name], read, tmp_path / name)
 
 
 @pytest.fixture
@@ -455,19 +445,14 @@ def test_a_table_of_file_names_is_read_as_directories_are(listed, tmp_path, monk
 def test_a_table_whose_files_are_not_known_stops(listed, tmp_path, monkeypatch):
     _, rows = listed
     monkeypatch.chdir(tmp_path)
-    with raises_naming("--files"):
-        read(rows.assign(mask=rows["photo"]), target="animal")
-    with raises_naming("--files"):
-        read(rows.assign(photo=rows["photo"].str.replace("all/", "")), target="animal")
+    raised(["--files"], read, rows.assign(mask=rows["photo"]), target="animal")
+    inside = rows.assign(photo=rows["photo"].str.replace("all/", ""))
+    raised(["--files"], read, inside, target="animal")
     for wrong in ("003", "003.jpg", "All/003.png", "https://example.org/003.png"):
-        with raises_naming(wrong, "all/003.png"):
-            read(rows.replace("all/003.png", wrong), target="animal")
-    with raises_naming("nowhere.png"):
-        read(rows.replace("all/003.png", "nowhere.png"), target="animal")
-    with raises_naming("all/004.png"):
-        read(rows.replace("all/003.png", "./all/004.png"), target="animal")
-    with raises_naming("--target"):
-        read(rows)
+        raised([wrong, "all/003.png"], read, rows.replace("all/003.png", wrong), target="animal")
+    raised(["nowhere.png"], read, rows.replace("all/003.png", "nowhere.png"), target="animal")
+    raised(["all/004.png"], read, rows.replace("all/003.png", "./all/004.png"), target="animal")
+    raised(["--target"], read, rows)
     for options in ({"target": "animal"}, {"files": "photo"}, {"sep": ";"}):
         with pytest.raises(KerazooError):
             read(tmp_path / "by class", **options)

@@ -10,7 +10,7 @@ import kerazoo
 from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._numbers import as_numbers
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 NAN = float("nan")
 
@@ -90,8 +90,7 @@ def test_notations_that_are_certain(tmp_path, column, values):
     ],
 )
 def test_notations_that_stop(tmp_path, column, names):
-    with raises_naming("t.csv", "column 'x'", *names):
-        table(tmp_path / "t.csv", column)
+    raised(["t.csv", "column 'x'", *names], table, tmp_path / "t.csv", column)
     read = table(tmp_path / "t.csv", column, category="x")
     assert read.frame["x"].tolist() == [str(value) for value in column]
 
@@ -118,8 +117,7 @@ def test_thousands_next_to_numbers_without_a_mark_stop_whatever_others_say(tmp_p
     sep = other[-1]
     path = tmp_path / "t.csv"
     path.write_text(f"k{sep}x\n{other}91.167\n{other}182.234\n{other}896\n")
-    with raises_naming("'91.167'", "column 'x'", "--thousands .", "--decimal ."):
-        read_table(path)
+    raised(["'91.167'", "column 'x'", "--thousands .", "--decimal ."], read_table, path)
     read = read_table(path, CsvOptions(decimal="."))
     np.testing.assert_array_equal(as_numbers(read.frame["x"], "")[0], [91.167, 182.234, 896])
 
@@ -181,8 +179,7 @@ def test_each_column_has_its_notation(tmp_path):
     assert read.frame.to_numpy().tolist() == [["1.5", "2.5"], ["1000.25", "3.25"]]
     assert read.options.notations == {"x": (",", ""), "y": (".", "")}
     path.write_text("x;y;z\n1,5;2.5;1.234\n1,75;3.25;5.678\n")
-    with raises_naming("'z'", "--decimal"):
-        read_table(path)
+    raised(["'z'", "--decimal"], read_table, path)
 
 
 @pytest.mark.parametrize(
@@ -209,8 +206,7 @@ def test_files_as_spreadsheets_write_them(tmp_path, content, encoding):
 
 def test_a_workbook_is_no_csv_file(tmp_path):
     (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04" + bytes(100))
-    with raises_naming("t.xlsx", "CSV"):
-        read_table(tmp_path / "t.xlsx")
+    raised(["t.xlsx", "CSV"], read_table, tmp_path / "t.xlsx")
 
 
 @pytest.mark.parametrize(
@@ -231,8 +227,8 @@ def test_later_files_in_another_notation_are_refused(tmp_path, trained, later):
     known = table(tmp_path / "t.csv", trained).options
     same = read_table(write(tmp_path / "same.csv", trained[:1]), known, least=1)
     assert as_numbers(same.frame["x"], "here")
-    with raises_naming("new.csv", "'x'", repr(later[0])):
-        read_table(write(tmp_path / "new.csv", later), known, least=1)
+    new = write(tmp_path / "new.csv", later)
+    raised(["new.csv", "'x'", repr(later[0])], read_table, new, known, least=1)
 
 
 def test_columns_that_were_no_numbers_are_none_later(tmp_path):

@@ -19,7 +19,7 @@ from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import filled, from_series, in_natural_units
 from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting.trained import Trained
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 
 def hours(n=400, **columns):
@@ -40,11 +40,6 @@ def dates_of(rows, *names, **options):
     plain = {"targets": ("price",), "step": "", "lookback": 1}
     reading = SeriesReading(time=names, csv=CsvOptions(**options), **plain)
     return times_of(read_table(rows, least=1).frame, reading, "here")[""]
-
-
-def raised(names, function, *args, **kwargs):
-    with raises_naming(*names):
-        function(*args, **kwargs)
 
 
 def test_a_series_is_split_in_time_and_scaled_on_train():

@@ -12,7 +12,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._columns import encode, raw_rows, takes_rows
 from kerazoo.finetuning.readers._csv import read_table
 from kerazoo.finetuning.readers.series import in_natural_units
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 
 def frame(**columns):
@@ -54,8 +54,7 @@ def columns_of(own):
     ],
 )
 def test_targets_and_values_that_nothing_can_be_learnt_from(columns, target, names):
-    with raises_naming(*names):
-        read(frame(**columns), target=target)
+    raised(names, read, frame(**columns), target=target)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +88,7 @@ def test_the_task_can_be_given():
 
 def test_numbers_taken_for_classes_name_the_other_task():
     rooms = frame(y=[1 + i % 8 for i in range(59)] + [12])
-    with raises_naming("--task regression"):
-        read(rooms)
+    raised(["--task regression"], read, rooms)
     with pytest.raises(KerazooError) as error:
         read(rooms, task="classification")
     assert "regression" not in str(error.value)
@@ -266,8 +264,7 @@ def test_given_test_rows_are_the_test_split():
 def test_test_rows_that_do_not_go_with_the_others_are_refused(change, names):
     train = test = frame(y=["u", "v"] * 30)
     test = train.assign(**change) if isinstance(change, dict) else train.drop(columns=change)
-    with raises_naming(*names):
-        read(train, test=test)
+    raised(names, read, train, test=test)
 
 
 @pytest.mark.parametrize(
@@ -329,5 +326,4 @@ def test_a_repeated_value_far_from_all_others_is_noted(values, code):
 
 def test_complex_numbers_are_refused():
     frame = pd.DataFrame({"z": np.arange(12) + 1j, "kind": ["x", "y"] * 6})
-    with raises_naming("'z'"):
-        kerazoo.from_table(frame, target="kind")
+    raised(["'z'"], kerazoo.from_table, frame, target="kind")
