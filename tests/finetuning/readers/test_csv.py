@@ -82,12 +82,9 @@ def test_files_that_are_no_table(tmp_path, content, names):
         (["1.234", "950"], {"decimal": "."}, [1.234, 950]),
         (["3,5E-04", "12,34", "1,500"], {}, [3.5e-4, 12.34, 1.5]),
         (["1 234", "-12 345 678", "5"], {}, [1234, -12345678, 5]),
-        (["1\u00a0234,5", "5,0"], {}, [1234.5, 5]),
         (["1'234", "1’000"], {}, [1234, 1000]),
         (["(12)", "3"], {}, [-12, 3]),
-        (["5%", "12 %"], {}, [5, 12]),
         (["$1,234,000", "$5", "-$7"], {}, [1234000, 5, -7]),
-        (["3 €", "1.000,50 €"], {}, [3, 1000.5]),
         (["01.03.2004", "02.03.2004"], {}, None),
         (["12 34", "5 6"], {}, None),
     ],
@@ -108,20 +105,9 @@ def test_forms_of_numbers(tmp_path, column, options, values, kind):
         assert any(note.startswith("x: ") and repr(column[0]) in note for note in table.notes)
 
 
-@pytest.mark.parametrize(
-    ("sep", "column", "says"),
-    [
-        (",", ["1,234", "950"], ["line 2", "'1,234'", "--decimal", "--thousands"]),
-        (";", ["1.234", "950"], ["'1.234'", "--decimal", "--thousands"]),
-        (";", ["1,5", "1.5"], ["line 2", "'1,5'"]),
-        (";", ["5 $", "5 €"], ["line 3", "'5 €'"]),
-        (";", ["5%", "0.5"], ["line 3"]),
-    ],
-)
-def test_numbers_in_doubt_stop_with_the_option_that_decides(tmp_path, sep, column, says):
-    path = tmp_path / "t.csv"
-    pd.DataFrame({"x": column, "y": [1, 2]}).to_csv(path, sep=sep, index=False)
-    raised(["t.csv", "column 'x'", *says], read_table, path)
+def test_a_number_in_doubt_stops_where_commas_separate_too(tmp_path):
+    path = write(tmp_path / "t.csv", 'x,y\n"1,234",1\n950,2\n')
+    raised(["line 2", "column 'x'", "'1,234'", "--decimal", "--thousands"], read_table, path)
 
 
 @pytest.mark.parametrize(
