@@ -77,10 +77,8 @@ class Metric:
             return f"{100 * value:.{max(0, digits - 2)}f} %"
         return f"{value:.{max(0, digits)}f}"
 
-    def with_spread(self, mean: float | None, std: float | None = None, n: int = 0) -> str:
+    def with_spread(self, mean: float, std: float | None = None, n: int = 0) -> str:
         """A recorded mean, its spread and number of runs: ``99.45 ± 0.04 % (n = 5)``."""
-        if mean is None:
-            return "not measured yet"
         spread = "" if std is None else f" ± {self.number(std, mean)}"
         unit = " %" if self.percent else ""
         return f"{self.number(mean)}{spread}{unit}" + (f" (n = {n})" if n else "")

@@ -89,7 +89,7 @@ class ImagePredictor(Predictor):
             and self.trained.light_on_dark
             and light_borders(pixels[None])[0]
         )
-        if inverted and not self._inside:
+        if inverted and self._reading.invert != "yes":  # with which the saved model does so
             notes.append("dark and light inverted (--invert no: leave as it is)")
         return 255 - pixels if inverted else pixels, "; ".join(notes)
 
@@ -103,9 +103,3 @@ class ImagePredictor(Predictor):
             raise KerazooError(f"The array has shape {pixels.shape}; the model takes {shape}.")
         require_raw_pixels(pixels, "The array", WHITE if reading.sixteen_bits else 255)
         return eight_bits(pixels, reading.white) if reading.sixteen_bits else pixels
-
-    @property
-    def _inside(self) -> bool:
-        """True if the saved model inverts dark and light by itself."""
-        reading = self.trained.reading
-        return isinstance(reading, ImageReading) and reading.invert == "yes"
