@@ -88,12 +88,14 @@ def test_the_new_head_has_a_rate_of_its_own_then_all_layers_the_recipes():
 
 
 def test_trained_weights_are_changed_slowly_and_a_frozen_start_not_at_all():
-    def rates(freeze, **changes):
-        plain = Recipe(epochs=10, learning_rate=0.01)
+    def rates(freeze, epochs=10, **changes):
+        plain = Recipe(epochs=epochs, learning_rate=0.01)
         recipe = finetuning.finetuning_recipe(plain, changes, freeze=freeze, head=True)
         return recipe.learning_rate, recipe.head_learning_rate, recipe.head_epochs
 
     assert rates(False) == pytest.approx((0.3 * 0.01, 0.01, 2))
+    for epochs, alone in ((1, 0), (2, 1), (11, 2)):  # of the last layer
+        assert rates(False, epochs)[2] == alone
     assert rates(False, learning_rate=0.5)[0] == 0.5
     assert rates(True)[1:] == (0.01, 10)
     assert rates(True, learning_rate=0.5)[1] == 0.5

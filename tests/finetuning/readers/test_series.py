@@ -16,7 +16,7 @@ from kerazoo.errors import KerazooError
 from kerazoo.finetuning.readers._csv import CsvOptions, read_table
 from kerazoo.finetuning.readers._dates import times_of
 from kerazoo.finetuning.readers.reading import SeriesReading
-from kerazoo.finetuning.readers.series import filled, from_series, in_natural_units
+from kerazoo.finetuning.readers.series import filled, from_series
 from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting.trained import Trained
 from tests.conftest import raised
@@ -652,17 +652,6 @@ def test_filled_values_of_the_test_split_are_counted():
     assert any("2 of the 40 values" in w for w in read(rows, **asked).warnings)
     early = rows.assign(price=np.where(np.arange(100) == 3, np.nan, price))
     assert not any("of the 40 values" in w for w in read(early, **asked).warnings)
-
-
-def test_the_saved_forecaster_takes_and_gives_natural_units():
-    own = read(hours())
-    core = kerazoo.build("stacked_lstm", input_shape=(24, 1), horizon=6, subtract_last=True)
-    model = own.serving_model(core)
-    mean, std = own.data.series.mean, own.data.series.std
-    window = hours().price.to_numpy()[None, :24, None]
-    wanted = core.predict((window - mean) / std, verbose=0) * std + mean
-    np.testing.assert_allclose(model.predict(window, verbose=0), wanted, rtol=1e-5)
-    assert in_natural_units(core, mean.tolist(), std.tolist()).output_shape == (None, 6, 1)
 
 
 def forecaster(step, lookback, gaps="refuse", time="date"):
