@@ -214,10 +214,9 @@ def test_nothing_loads_keras(user_file):
 def test_suspects_become_a_table_and_a_sheet_of_images(in_tmp, command):
     x, y = digits(400)
     for i, (image, label) in enumerate(zip(x, y, strict=True)):
-        (in_tmp / "data" / str(label if i else 9 - label)).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image.squeeze(-1)).save(
-            in_tmp / "data" / str(label if i else 9 - label) / f"{i}.png"
-        )
+        path = in_tmp / "data" / str(label if i else 9 - label) / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.squeeze(-1)).save(path)
     assert command("inspect", "data", "--labels")[0] == 0
     assert [p.name for p in in_tmp.iterdir()] == ["data"]
     status, out, _ = command("inspect", "data", "--labels", "--out", "suspects.csv")

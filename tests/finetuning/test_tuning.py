@@ -23,14 +23,11 @@ def data():
 
 def test_the_rate_that_is_best_on_validation_is_taken_and_kept(data, in_tmp, monkeypatch):
     done = kerazoo.finetune("mlp", data, tune=3, out="run", **QUICK)
-    trials = [json.loads(p.read_text()) for p in sorted(in_tmp.glob("run-tune/*/metrics.json"))]
-    rates = sorted(float(p.name) for p in (in_tmp / "run-tune").iterdir())
-    assert [trial["split"] for trial in trials] == ["validation"] * 3
+    paths = in_tmp.glob("run-tune/*/metrics.json")
+    trials = {float(p.parent.name): json.loads(p.read_text()) for p in paths}
+    rates, values = sorted(trials), {rate: trial["value"] for rate, trial in trials.items()}
+    assert [trial["split"] for trial in trials.values()] == ["validation"] * 3
     assert rates[1] / rates[0] == pytest.approx(3, rel=0.01) and done.metrics["split"] == "test"
-    values = {
-        float(p.parent.name): json.loads(p.read_text())["value"]
-        for p in in_tmp.glob("run-tune/*/metrics.json")
-    }
     assert values[float(f"{done.recipe.learning_rate:.3g}")] == max(values.values())
     assert any(f"{done.recipe.learning_rate:.3g}" in line for line in done.warnings)
     trained = []
