@@ -39,15 +39,10 @@ if (SHARED := ROOT.parent / "shared").is_dir():
     os.environ.setdefault("KERAZOO_DATA_DIR", os.pathsep.join(copies))
 
 
-def raises_naming(*names: str):
-    """Expect an error of the user's whose message has each of these names, options or lines."""
-    everything = "".join(f"(?=.*{re.escape(name)})" for name in names)
-    return pytest.raises(KerazooError, match=f"(?s)^{everything}")
-
-
 def raised(names, function, /, *args, **options):
-    """Call a function, whose error has each of these names."""
-    with raises_naming(*names):
+    """Call a function, which raises an error of the user's with each name, option or line."""
+    everything = "".join(f"(?=.*{re.escape(name)})" for name in names)
+    with pytest.raises(KerazooError, match=f"(?s)^{everything}"):
         function(*args, **options)
 
 

@@ -16,7 +16,7 @@ import kerazoo
 from kerazoo import fingerprint, registry
 from kerazoo.datasets import _cache as cache
 from kerazoo.errors import KerazooError
-from tests.conftest import flip_a_bit, raises_naming
+from tests.conftest import flip_a_bit, raised
 
 
 @pytest.fixture
@@ -149,8 +149,7 @@ def test_a_dataset_that_is_not_pinned_is_never_stale(home, own):
 )
 def test_what_a_loader_returns_is_checked(home, own, make, names):
     own(make)
-    with raises_naming(names, "'own'"):
-        kerazoo.load_data("own")
+    raised([names, "'own'"], kerazoo.load_data, "own")
 
 
 def test_another_copy_of_a_dataset_loads_with_one_warning(own, home, capsys, monkeypatch):

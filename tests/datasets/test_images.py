@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerazoo.datasets import _images as images
 from kerazoo.errors import KerazooError
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 SHAPE = (28, 28, 1)
 
@@ -118,5 +118,4 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 def test_heic_without_its_plugin_names_it(tmp_path):
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
-    with raises_naming("pillow-heif"):
-        images.read_image(tmp_path / "photo.heic", (8, 8, 3))
+    raised(["pillow-heif"], images.read_image, tmp_path / "photo.heic", (8, 8, 3))

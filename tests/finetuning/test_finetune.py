@@ -30,7 +30,7 @@ from kerazoo.tasks.classification import Classification
 from kerazoo.training import batches, checkpoint, loop, run_directory
 from kerazoo.training import train as trainer
 from kerazoo.training.run_config import Start
-from tests.conftest import QUIET, copy_after_each_checkpoint, needs_data, raises_naming
+from tests.conftest import QUIET, copy_after_each_checkpoint, needs_data, raised
 from tests.pages import Page
 from tests.user_data import KINDS
 
@@ -425,9 +425,9 @@ def test_a_threshold_is_chosen_on_validation_kept_and_used(in_tmp, command):
         ("--threshold", "f1", "--positive", "ill", "--set", "train_on=train+validation"),
     ):
         assert command(*words, *more, "--quiet")[0] == 2
-    with raises_naming("threshold"):  # another one is another run
-        options = {"target": "state", "threshold": 0.3, "positive": "ill", "epochs": 10}
-        kerazoo.finetune("mlp", "f.csv", out="run", resume=True, progress=False, **options)
+    options = {"target": "state", "positive": "ill", "epochs": 10, "progress": False}
+    options |= {"out": "run", "resume": True, "threshold": 0.3}  # another one is another run
+    raised(["threshold"], kerazoo.finetune, "mlp", "f.csv", **options)
 
 
 def test_balanced_classes_are_compared_by_balanced_accuracy():
@@ -484,10 +484,9 @@ def test_a_killed_training_resumes_to_the_same_bits(kind, user_file, in_tmp, mon
 def test_resuming_names_the_option_or_the_data_that_changed(in_tmp, stopped):
     rows = pd.DataFrame(np.random.RandomState(0).rand(60, 3), columns=list("abc"))
     stopped("mlp", rows, target="c")
-    with pytest.raises(KerazooError):
-        kerazoo.finetune("mlp", rows + 1, target="c", out="run", resume=True, progress=False)
-    with raises_naming("target"):
-        kerazoo.finetune("mlp", rows, target="a", out="run", resume=True, progress=False)
+    again = {"out": "run", "resume": True, "progress": False}
+    raised([], kerazoo.finetune, "mlp", rows + 1, target="c", **again)
+    raised(["target"], kerazoo.finetune, "mlp", rows, target="a", **again)
 
 
 def test_a_table_of_classes(tuned, table):
@@ -537,8 +536,7 @@ def test_files_are_found_again_from_another_directory(table, in_tmp, stopped, mo
     data = reread(config, in_tmp / "run").data
     assert data.test.examples == len(rows) // 2 and data.sha256 == config.fingerprints.data
     (in_tmp / "test.csv").unlink()
-    with raises_naming("test.csv"):
-        reread(config, in_tmp / "run")
+    raised(["test.csv"], reread, config, in_tmp / "run")
 
 
 def test_data_in_memory_is_given_again(table, in_tmp, stopped):

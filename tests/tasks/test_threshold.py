@@ -9,7 +9,7 @@ from sklearn import metrics
 from kerazoo.errors import KerazooError
 from kerazoo.tasks._scores import Scores, decide
 from kerazoo.tasks._threshold import choose, threshold_of
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 
 def scores(n=500):
@@ -55,8 +55,7 @@ def test_other_rules_are_refused(rule):
 def test_the_positive_class_is_known_or_asked_for():
     for names in (["no", "yes"], ["0", "1"], ["False", "True"]):
         assert threshold_of(0.3, None, names).positive == names[1]
-    with raises_naming("--positive"):
-        threshold_of("f1", None, ["fine", "ill"])
+    raised(["--positive"], threshold_of, "f1", None, ["fine", "ill"])
     for positive, names in (("sick", ["fine", "ill"]), ("a", ["a", "b", "c"])):
         with pytest.raises(KerazooError):
             threshold_of("f1", positive, names)

@@ -12,7 +12,7 @@ from kerazoo.spec import Recipe
 from kerazoo.training import checkpoint, loop
 from kerazoo.training.augmentation import with_augmentation
 from kerazoo.training.checkpoint import Checkpoint
-from tests.conftest import flip_a_bit, raises_naming
+from tests.conftest import flip_a_bit, raised
 
 STATE = Checkpoint(1, [1.0], [{"epoch": 1, "loss": 0.5}], [np.arange(3.0), np.arange(4)])
 
@@ -49,8 +49,7 @@ def test_a_checkpoint_is_read_as_written_and_damage_is_noticed(tmp_path):
     content = flip_a_bit(path)
     for damaged in (content, content[: len(content) // 2], b""):
         path.write_bytes(damaged)
-        with raises_naming(str(path)):
-            checkpoint.read(tmp_path)
+        raised([str(path)], checkpoint.read, tmp_path)
 
 
 @pytest.mark.parametrize("every", [1.0, 0.0])

@@ -22,7 +22,7 @@ from kerazoo.errors import Interrupted, KerazooError
 from kerazoo.training import checkpoint, engine, loop, machine, run_directory
 from kerazoo.training.machine import Machine
 from kerazoo.training.train import Job, train_job
-from tests.conftest import QUIET, raises_naming
+from tests.conftest import QUIET, raised
 from tests.training.conftest import results
 
 EACH = {**QUIET, "checkpoint_seconds": 0.0}
@@ -133,8 +133,7 @@ def test_another_machine_is_refused_or_noted(killed_run, monkeypatch, refused):
 
 def test_another_training_is_not_continued(killed_run):
     for other in ({"seed": 9}, {"engine": "plain"}, {"epochs": 7}, {"tier": "smoke"}):
-        with raises_naming(*other):
-            kerazoo.train("bar_net", out="killed", resume=True, **other, **QUIET)
+        raised(other, kerazoo.train, "bar_net", out="killed", resume=True, **other, **QUIET)
     with pytest.raises(KerazooError):
         kerazoo.train("bar_net", out="killed", **QUIET)  # without resume
 

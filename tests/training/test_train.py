@@ -18,7 +18,7 @@ from kerazoo.training import checkpoint, loop, progress, run_directory
 from kerazoo.training import train as training
 from kerazoo.training.batches import Batches, class_weights
 from kerazoo.training.run_directory import load_run
-from tests.conftest import QUIET, raises_naming
+from tests.conftest import QUIET, raised
 from tests.training.conftest import results
 
 FEW = {"epochs": 2, **QUIET}
@@ -149,8 +149,8 @@ def test_validate_leaves_the_test_split_unread(bars_run, private_zoo):
     assert done.metrics["value"] == pytest.approx(done.history[-1]["val_accuracy"])
     seen = kerazoo.evaluate(bars_run)
     assert seen.same and seen.split == "validation" == seen.as_json()["split"]
-    with raises_naming("train_on=train"):
-        kerazoo.train("stacked_lstm@sine", settings={"train_on": "train+validation"}, validate=True)
+    joined = {"train_on": "train+validation"}
+    raised(["train_on=train"], kerazoo.train, "stacked_lstm@sine", settings=joined, validate=True)
     series = kerazoo.load_data("sine")
     starts = series.on_validation().series.starts["test"]
     windows = series.series.starts["validation"]

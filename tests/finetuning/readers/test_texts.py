@@ -15,7 +15,7 @@ from kerazoo.finetuning.readers._strings import token_ids
 from kerazoo.finetuning.readers.choose import kinds_of
 from kerazoo.finetuning.readers.reading import TextReading
 from kerazoo.finetuning.readers.texts import write_strings
-from tests.conftest import raises_naming
+from tests.conftest import raised
 
 
 def test_a_dense_model_of_ones_own_learns_rows_too(private_registry):
@@ -64,8 +64,8 @@ def test_texts_get_a_vocabulary_of_the_training_texts():
     ],
 )
 def test_texts_that_nothing_can_be_learnt_from(asked, change, names):
-    with raises_naming(names):
-        kerazoo.from_texts(change(reviews()), **{"text": "body", "target": "label", **asked})
+    options = {"text": "body", "target": "label", **asked}
+    raised([names], kerazoo.from_texts, change(reviews()), **options)
 
 
 def test_classes_that_may_be_one_or_several_have_a_note():
