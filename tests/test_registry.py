@@ -10,6 +10,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.evidence import card
+from tests.conftest import raised
 
 ENTRY = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
 
@@ -81,8 +82,7 @@ def test_a_dataset_has_the_shape_and_metric_of_its_task(private_registry):
     ],
 )
 def test_an_error_names_what_is_wrong_or_near(call, argument, named, private_registry):
-    with pytest.raises(KerazooError, match=named):
-        call(**argument)
+    raised([named], call, **argument)
 
 
 def test_names_are_found_by_patterns_and_sorted():
@@ -132,22 +132,19 @@ def test_a_module_that_cannot_be_imported_is_named(in_tmp):
     (in_tmp / "broken.py").write_text("x = 1\ny = undefined_name\n")
     (in_tmp / "json.py").write_text("")
     for name, words in (
-        ("broken.py", "undefined_name.*line 2|line 2.*undefined_name"),
-        ("missing.py", "missing.py"),
-        ("no.such.module", "no.such.module"),
-        ("json.py", "json"),
+        ("broken.py", ["undefined_name", "line 2"]),
+        ("missing.py", ["missing.py"]),
+        ("no.such.module", ["no.such.module"]),
+        ("json.py", ["json"]),
     ):
-        with pytest.raises(KerazooError, match=words):
-            registry.import_module(name)
+        raised(words, registry.import_module, name)
 
 
 def test_a_wrong_smoke_field_and_a_missing_dataset_are_named(private_registry):
     recipe = kerazoo.Recipe(epochs=1)
-    with pytest.raises(kerazoo.KerazooError, match="'epochs'"):
-        kerazoo.Entry(dataset="digits", recipe=recipe, smoke={"epoch": 3})
+    raised(["'epochs'"], kerazoo.Entry, dataset="digits", recipe=recipe, smoke={"epoch": 3})
     register("lost", entries=[kerazoo.Entry(dataset="digitz", recipe=recipe)])
-    with pytest.raises(kerazoo.KerazooError, match=r"lost@digitz.*'digits'"):
-        card.entry_row(registry.get_entry("lost"))
+    raised(["lost@digitz", "'digits'"], card.entry_row, registry.get_entry("lost"))
 
 
 def test_every_public_name_exists_and_is_documented():

@@ -11,6 +11,7 @@ from kerazoo.datasets import _text as text
 from kerazoo.datasets import imdb
 from kerazoo.exporting import formats
 from kerazoo.exporting.certify import in_batches
+from tests.conftest import raised
 
 TEXTS = [
     "What a film!<br /><br />It's GREAT -- isn't it?",
@@ -23,15 +24,13 @@ TEXTS = [
 
 def test_a_missing_package_is_an_error(monkeypatch):
     monkeypatch.setattr(formats.get("onnx"), "packages", ("onnx", "no_such_package"))
-    with pytest.raises(kerazoo.KerazooError, match="no_such_package"):
-        formats.get("onnx")
+    raised(["no_such_package"], formats.get, "onnx")
 
 
 def test_other_backends_write_keras_only(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     for name in ("litert", "litert_int8", "onnx", "onnx_int8", "saved_model"):
-        with pytest.raises(kerazoo.KerazooError, match="KERAS_BACKEND=tensorflow"):
-            formats.get(name)
+        raised(["KERAS_BACKEND=tensorflow"], formats.get, name)
     assert formats.get("keras").any_backend
 
 

@@ -13,6 +13,7 @@ import kerazoo
 from kerazoo import registry
 from kerazoo.errors import KerazooError
 from kerazoo.models import lenet5, resnet
+from tests.conftest import raised
 
 
 def trainable(model) -> int:
@@ -88,8 +89,7 @@ def test_a_model_too_large_for_the_memory_is_named(name, private_registry):
 
     entry = kerazoo.Entry(dataset="digits", recipe=kerazoo.Recipe(epochs=1))
     kerazoo.register_model(colossus, citation="@misc{none}", entries=[entry])
-    with pytest.raises(KerazooError, match=r"colossus\(width=9\)"):
-        kerazoo.build("colossus", width=9)
+    raised(["colossus(width=9)"], kerazoo.build, "colossus", width=9)
 
 
 def test_numbers_of_numpy_are_numbers_too():
@@ -105,10 +105,8 @@ def test_numbers_of_numpy_are_numbers_too():
 def test_channels_first_is_refused():
     keras.config.set_image_data_format("channels_first")
     try:
-        with pytest.raises(KerazooError, match="channels_first"):
-            kerazoo.build("resnet8")
-        with pytest.raises(KerazooError, match="channels_first"):
-            kerazoo.residual_block(keras.Input((2, 8, 8)), 6)
+        raised(["channels_first"], kerazoo.build, "resnet8")
+        raised(["channels_first"], kerazoo.residual_block, keras.Input((2, 8, 8)), 6)
     finally:
         keras.config.set_image_data_format("channels_last")
 
