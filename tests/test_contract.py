@@ -132,9 +132,8 @@ def test_entry_beats_its_baselines_or_its_card_says_so(name):
         better = recorded.measure.is_better(reference.mean, value)
         assert better or any(baseline in caveat for caveat in said), baseline
     for limit in [v for name, v in reference.limits.items() if name == "least_squares"]:
-        assert [run.value for run in reference.runs] == pytest.approx(
-            [limit] * reference.n, abs=1e-3
-        )
+        values = [run.value for run in reference.runs]
+        assert values == pytest.approx([limit] * reference.n, abs=1e-3)
 
 
 # What the zoo promises of its recorded references: number of runs, and the mean of a metric on the

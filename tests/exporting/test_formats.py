@@ -89,9 +89,8 @@ def test_saved_model_takes_raw_texts(tmp_path):
 def test_litert_refuses_loops_that_are_too_long():
     litert = formats.get("litert")
     for steps in (600, None):
-        assert litert.refusal(
-            keras.Sequential([keras.Input((steps, 2)), keras.layers.GRU(3)]), True
-        )
+        loop = keras.Sequential([keras.Input((steps, 2)), keras.layers.GRU(3)])
+        assert litert.refusal(loop, True)
 
 
 def test_onnx_refuses_other_types_than_float32():

@@ -59,9 +59,8 @@ def test_names_are_shown_as_they_are_and_many_classes_without_names(tmp_path):
     right = Scores(np.eye(3, dtype="float32"), np.arange(3))
     names = ("$5% - $10%", "a_$b_$", "$^$")
     figures.save(confusion_matrix("$1", right, names), tmp_path / "few.png")
-    assert [t.get_text() for t in confusion_matrix("", right, names).axes[0].texts] == [
-        "100.0%\n1"
-    ] * 3
+    cells = confusion_matrix("", right, names).axes[0].texts
+    assert [cell.get_text() for cell in cells] == ["100.0%\n1"] * 3
     many = Scores(np.eye(1500, dtype="float32"), np.arange(1500))
     figure = confusion_matrix("many", many, tuple(map(str, range(1500))))
     assert max(figure.get_size_inches()) < 30 and len(figure.axes[0].get_xticks()) < 100

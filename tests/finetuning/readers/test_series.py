@@ -19,7 +19,7 @@ from kerazoo.finetuning.readers.reading import SeriesReading
 from kerazoo.finetuning.readers.series import filled, from_series
 from kerazoo.predicting._series import SeriesPredictor
 from kerazoo.predicting.trained import Trained
-from tests.conftest import raised
+from tests.conftest import QUIET, raised
 
 
 def hours(n=400, **columns):
@@ -308,11 +308,9 @@ def test_dates_that_are_numbers_are_read_in_a_column_that_is_named(name, numbers
     times = dates_of(rows, name)
     assert (times.columns, times.step) == ((name,), step)
     assert times.dates[0].year in (1700, 2020, 2024)
-    assert list(dates_of(rows, name, date_format=times.options.date_format).dates) == list(
-        times.dates
-    )
+    again = dates_of(rows, name, date_format=times.options.date_format)
     mixed = dates_of(rows.sample(frac=1, random_state=0), name)
-    assert list(mixed.dates) == list(times.dates) and "sorted" in mixed.told
+    assert list(again.dates) == list(mixed.dates) == list(times.dates) and "sorted" in mixed.told
 
 
 def test_other_numbers_are_no_dates():
@@ -534,13 +532,11 @@ def test_one_model_forecasts_several_series(several):
     assert any("new" in note for note in found.notes)
     assert any("short" in note for note in found.notes)
     frame = found.frame.set_index(["town", "store"])
-    assert list(frame.columns) == ["when", "price", "price-lo-90", "price-hi-90"]
-    assert (
-        len(frame) == 10 and (frame.when.unique() == pd.date_range("2019-05-01", periods=2)).all()
-    )
-    for columns in (["price", "price-lo-90", "price-hi-90"],):
-        scaled = frame.loc[("new", 2), columns].to_numpy() / frame.loc[("X", 2), columns].to_numpy()
-        np.testing.assert_allclose(scaled, 1e4, rtol=0.02)
+    columns = ["price", "price-lo-90", "price-hi-90"]
+    assert list(frame.columns) == ["when", *columns] and len(frame) == 10
+    assert (frame.when.unique() == pd.date_range("2019-05-01", periods=2)).all()
+    scaled = frame.loc[("new", 2), columns].to_numpy() / frame.loc[("X", 2), columns].to_numpy()
+    np.testing.assert_allclose(scaled, 1e4, rtol=0.02)
     raised(["'store'"], kerazoo.predict, path, rows.drop(columns="store"))
 
 
@@ -581,8 +577,7 @@ def test_a_forecast_follows_what_is_known_of_the_future(ids, tmp_path):
         other = rows.assign(price=100 * rows.price)
         rows = pd.concat([rows.assign(town="X", store=1), other.assign(town="Y", store=1)])
     options = {"target": "price", "horizon": 6, "lookback": 24, "series_id": ids, **COVARIATES}
-    more = {"progress": False, "plots": False, "scratch": False, "out": tmp_path / "run"}
-    more["epochs"] = 40
+    more = {"epochs": 40, "scratch": False, "out": tmp_path / "run", **QUIET}
     run = kerazoo.finetune("stacked_lstm", rows, **options, **more)
     assert run.metrics["value"] < 0.1
     frame = kerazoo.predict(run, rows).frame

@@ -168,9 +168,8 @@ def test_the_file_of_strings_reads_as_the_training_did(tmp_path, how):
     assert dict(zip(said, ids(tf.constant(said)).numpy().tolist(), strict=True)) == dict(
         zip(said, wanted.tolist(), strict=True)
     )
-    np.testing.assert_allclose(
-        whole(tf.constant(said)), model.predict(wanted, verbose=0), rtol=1e-4
-    )
+    predicted = model.predict(wanted, verbose=0)
+    np.testing.assert_allclose(whole(tf.constant(said)), predicted, rtol=1e-4)
 
 
 def test_given_test_texts_are_the_test_split_and_copies_are_reported():
