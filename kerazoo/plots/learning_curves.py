@@ -53,8 +53,7 @@ def learning_curves(
     training = "training, mean over the epoch" + f",\nmade harder by {harder}" * bool(harder)
     for index, curve in enumerate(curves, start=1):
         axes = figure.add_subplot(1, len(curves), index)
-        lines = [(curve.key, BLUE, training)]
-        lines.append((f"val_{curve.key}", ORANGE, "validation"))
+        lines = [(curve.key, BLUE, training), (f"val_{curve.key}", ORANGE, "validation")]
         plotted: list[float] = []
         for key, color, label in lines:
             if key in history[0]:

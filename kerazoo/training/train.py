@@ -264,7 +264,7 @@ def _harder(job: Job) -> str:
 
 
 def _config(job: Job) -> Config:
-    dataset = job.data.info
+    dataset, watches = job.data.info, keras.callbacks.TensorBoard
     return Config(
         entry=job.entry.name,
         tier=job.tier,
@@ -281,14 +281,10 @@ def _config(job: Job) -> Config:
             text=dataset.vocabulary is not None,
             fewest_words=dataset.fewest_words,
         ),
-        callbacks=tuple(type(c).__name__ for c in job.callbacks if not _only_watches(c)),
+        callbacks=tuple(type(c).__name__ for c in job.callbacks if not isinstance(c, watches)),
         early_stopping=job.early_stopping,
         **job.about,
     )
-
-
-def _only_watches(callback: keras.callbacks.Callback) -> bool:
-    return isinstance(callback, keras.callbacks.TensorBoard)
 
 
 def _tensorboard(directory: Path) -> keras.callbacks.Callback:
