@@ -198,7 +198,7 @@ PREDICT = ("predict", "RUN", "DATA", "--out", "p.csv")
 COMMANDS = {
     "an entry": [
         ("train", "linear_regression@diabetes", "--epochs", "1", "--resume", "--out", "RUN"),
-        ("show", "linear_regression@diabetes", "--html", "card.html", "--run", "RUN"),
+        ("show", "RUN", "--full"),
     ],
     "table": [PREDICT],
     "series": [PREDICT],
