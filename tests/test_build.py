@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ import kerazoo
 from kerazoo.exporting import formats
 from kerazoo.exporting.plan import plan_export
 from kerazoo.predicting.trained import open_trained
-from kerazoo.pretrained import _features
+from kerazoo.pretrained import _features, transfer
 from tests.user_data import KINDS
 
 
@@ -84,6 +85,16 @@ def test_features_of_every_model(name):
     with pytest.raises(kerazoo.KerazooError) if none else contextlib.nullcontext():
         net = kerazoo.build(name, include_top=False, pooling="avg")
         assert net.output_shape[0] is None and len(net.output_shape) == 2
+
+
+def test_weights_that_fit_are_taken_also_by_a_network_inside_the_generator():
+    small = {"filters": (8, 8), "blocks": 1, "units": 4, "steps": 2}
+    shapes = (8, 8, 1), (8, 8, 3)
+    gray, color = (kerazoo.build("rectified_flow", input_shape=s, **small) for s in shapes)
+    moved = transfer(color, SimpleNamespace(core=gray, source="gray"))
+    assert set(moved.fresh) == {"in", "change"} and "share" in moved.taken
+    ours, theirs = (net.velocity.get_layer("share").get_weights() for net in (color, gray))
+    np.testing.assert_equal(ours, theirs)
 
 
 def test_build_loads_a_weights_file(in_tmp):

@@ -36,7 +36,6 @@ REFUSED = {
     'build("vae", filters=0)': ("vae", "filters"),
     'build("rectified_flow", filters=(32,))': ("rectified_flow", "filters"),
     'build("rectified_flow", steps=0)': ("rectified_flow", "steps"),
-    'build("rectified_flow", weights="mnist", input_shape=(28, 28, 3))': ("rectified_flow@mnist",),
     'build("stacked_lstm", units=())': ("stacked_lstm", "units"),
     'build("stacked_lstm", units=50)': ("stacked_lstm", "units"),
     'build("stacked_lstm", segment=2.0)': ("stacked_lstm", "segment"),

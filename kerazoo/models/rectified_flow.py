@@ -1,7 +1,7 @@
 """Rectified flow: noise becomes small images by following a learned velocity.
 
-kerazoo verify rectified_flow                              trains and evaluates on MNIST
-kerazoo sample rectified_flow@mnist --n 64 --out grid.png  generates with the trained weights
+kerazoo verify rectified_flow                    trains and evaluates on MNIST
+kerazoo train rectified_flow --out runs/flow     trains, for `kerazoo sample runs/flow`
 """
 
 from __future__ import annotations
@@ -198,7 +198,9 @@ register_model(
                 train_on="train+validation",
             ),
             smoke={"epochs": 1, "train_examples": 16_000, "train_on": "train"},
-            seeds=3,
+            seeds=2,  # 25 minutes each on two CPU cores
+            # Rounding grows over 15 evaluations: an export is off by 0.064 of 255, not 0.026.
+            bundled=False,
             test_exposure="a smaller network of this kind had been compared with test images, with "
             "8, 16 and 32 steps, before this network and its recipe were chosen",
         ),

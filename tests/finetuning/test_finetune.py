@@ -621,17 +621,6 @@ def test_an_autoencoder_has_the_metric_of_its_entries_on_user_data_too(user_file
     assert "encoder.keras" in card and kerazoo.evaluate(run.path).same
 
 
-@pytest.mark.slow
-def test_a_flow_in_color_takes_the_weights_that_fit(user_file, tmp_path):
-    options = {"weights": "mnist", "channels": 3, "epochs": 1, "out": tmp_path / "run", **QUIET}
-    run = kerazoo.finetune("rectified_flow", user_file("unlabeled"), scratch=False, **options)
-    values, card = compared(run.path)
-    assert list(values) == ["independent pixels", "real against real", "fine-tuned"]
-    config = json.loads((run.path / "config.json").read_text())
-    assert {"in", "change"} <= set(config["start"]["head"]) and len(config["start"]["head"]) < 6
-    assert "takes images" not in card and kerazoo.evaluate(run.path).same
-
-
 def test_models_that_arrays_do_not_go_with(in_tmp):
     x, y = np.random.RandomState(0).rand(30, 4), np.arange(30) % 3
     for name, data, options in (
