@@ -196,6 +196,20 @@ def test_the_error_of_a_flow_is_that_of_its_velocity(flow, share):
     assert flow.evaluate(gray, verbose=0) == pytest.approx(expected, rel=0.01)
 
 
+def test_points_of_a_flow_are_noise_at_time_0_and_images_at_time_1(flow, monkeypatch):
+    seen = []
+
+    def velocity(inputs, training):
+        seen.extend(map(np.asarray, inputs))
+        return inputs[0]
+
+    monkeypatch.setattr(type(flow), "velocity", staticmethod(velocity))
+    flow(np.full((500, *SHAPE), 191, "uint8"))
+    points, (times,) = seen[0], seen[1].T
+    np.testing.assert_allclose(points.std(axis=(1, 2, 3)), 1 - times, rtol=0.5)
+    np.testing.assert_allclose(points.mean(axis=(1, 2, 3)), 0.498 * times, atol=0.6)
+
+
 def test_a_flow_learns_to_generate_what_it_sees(flow):
     flow.compile(keras.optimizers.Adam(0.01))
     flow.fit(np.full((6_400, *SHAPE), 64, "uint8"), batch_size=64, epochs=3, verbose=0)
