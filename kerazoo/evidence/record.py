@@ -180,7 +180,7 @@ def _compact_weights(entry: Entry, source: Run, data: Data) -> tuple[bytes, floa
     with tempfile.TemporaryDirectory() as temporary:
         whole, half = (Path(temporary) / f"{name}.weights.h5" for name in ("whole", "half"))
         model.save_weights(whole)
-        # HDF5's format of 2016 on: 130 kB less for a network of forty weights.
+        # The format of HDF5 1.10, which saves 130 kB for a network of forty arrays.
         with h5py.File(whole) as old, h5py.File(half, "w", libver=("v110", "v110")) as new:
             _copy_as_float16(old, new)
         building.load_weights_file(model, half)

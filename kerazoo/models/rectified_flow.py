@@ -107,6 +107,7 @@ def generator(net: keras.Model, image_shape: tuple[int, int, int], steps: int) -
     reaches from there. The last one is a step of Euler's method.
     """
     inputs = keras.Input((math.prod(image_shape),), name="latent")
+    # A zero for each latent, by layers of Keras alone; the times are added to it.
     column = layers.Reshape((inputs.shape[1], 1), name="column")(inputs)
     start = layers.Rescaling(0.0, name="start")(layers.GlobalAveragePooling1D(name="one")(column))
     times = [start]
@@ -199,7 +200,8 @@ register_model(
             ),
             smoke={"epochs": 1, "train_examples": 16_000, "train_on": "train"},
             seeds=3,  # 25 minutes each on two CPU cores
-            # Rounding grows over 15 evaluations: an export is off by 0.064 of 255, not 0.026.
+            # Rounding grows over 15 evaluations: outputs of an export differ by 0.064, and its
+            # certificate allows 0.026.
             bundled=False,
             test_exposure="a smaller network of this kind had been compared with test images, with "
             "8, 16 and 32 steps, before this network and its recipe were chosen",
